@@ -1,0 +1,99 @@
+"""The command line of every program that takes a configuration: --config, and every setting by its dotted name."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import is_dataclass
+from typing import Any, get_type_hints
+
+import docstring_parser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+from hicmd_tf.config.loading import (
+    BASE,
+    COMMAND_LINE,
+    KEYS,
+    expectation,
+    find,
+    load,
+    nearest,
+    read_chain,
+)
+from hicmd_tf.config.schema import Config
+from hicmd_tf.errors import UserError
+
+
+def parse(
+    program: str,
+    description: str,
+    arguments: Sequence[str] | None,
+    extra: Callable[[ArgumentParser], None] | None = None,
+) -> tuple[Config, Namespace]:
+    """The configuration that a command line asks for, and all its options.
+
+    program: module name behind `python -m`. arguments: without the program; None: those of this process. extra: adds
+    the command's own options. Raises UserError for a mistake; --help prints every option and exits.
+    """
+    parser = _parser(program, description)
+    if extra is not None:
+        extra(parser)
+    try:
+        given = parser.parse_args(arguments, defaults=False)  # without defaults: what was typed, and so overrides
+        options = parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise UserError(f"{COMMAND_LINE}: {_one_line(str(error), parser)}") from error
+    return load(options.config, {key: given[key] for key in KEYS if key in given}), options
+
+
+def _parser(program: str, description: str) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog=f"python -m {program}",
+        usage="%(prog)s [options]",
+        description=f"{description.strip()} Defaults are those of configs/{BASE}.yaml.",
+        exit_on_error=False,
+        allow_abbrev=False,
+        print_config=None,
+    )
+    parser.add_argument(
+        "--config",
+        default=BASE,
+        metavar="FILE",
+        help="YAML file of settings, or the bare name of one in configs/",
+    )
+    defaults = read_chain(find(BASE))
+    groups: dict[str, Any] = {}
+    for key, meaning in _meanings():
+        section = key.rpartition(".")[0]
+        if section not in groups:
+            groups[section] = parser.add_argument_group(section or "run")
+        groups[section].add_argument(
+            f"--{key}",
+            type=KEYS[key],
+            default=defaults[key].value,
+            help=meaning.replace("%", "%%"),
+        )
+    return parser
+
+
+def _meanings(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name, meaning) of every setting: the text below its field in schema.py."""
+    texts = {field.arg_name: field.description or "" for field in docstring_parser.parse_from_object(kind).params}
+    for name, inner in get_type_hints(kind).items():
+        if is_dataclass(inner):
+            yield from _meanings(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", " ".join(texts.get(name, "").split())
+
+
+def _one_line(message: str, parser: ArgumentParser) -> str:
+    """jsonargparse's complaint in the words of `load`."""
+    wrong_type = re.search(r'Parser key "(.+?)":.*Got value: (.*)', message, re.DOTALL)
+    if wrong_type and wrong_type[1] in KEYS:
+        return f"{wrong_type[1]} is {wrong_type[2]}: expected {expectation(KEYS[wrong_type[1]])}"
+    unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+    if unknown:
+        options = [option for action in parser._actions for option in action.option_strings]
+        return f"there is no option {unknown[1]}{nearest(unknown[1], options)}; --help lists all options"
+    missing = re.match(r"the following arguments are required: (.*)", message)
+    if missing:
+        return f"--{missing[1].replace(', ', ', --')} missing; --help lists all options"
+    return f"{' '.join(message.split())}; --help lists all options"

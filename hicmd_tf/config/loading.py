@@ -1,0 +1,164 @@
+"""From YAML to a `Config` and back: `extends`, overrides, types.
+
+A file gives whole settings or names another file with `extends: other.yaml` and gives what differs. The chain normally
+ends in configs/base.yaml, which has every key and is the one place for defaults.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from hicmd_tf.config.schema import Config
+from hicmd_tf.config.validation import problems
+from hicmd_tf.config.yaml_settings import Setting, read_settings, shown, write_settings
+from hicmd_tf.errors import UserError
+
+COMMAND_LINE = "command line"
+EXTENDS = "extends"
+BASE = "base"
+
+
+def _leaves(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, type) of every setting below a dataclass."""
+    for name, inner in get_type_hints(kind).items():
+        if dataclasses.is_dataclass(inner):
+            yield from _leaves(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner
+
+
+KEYS: dict[str, Any] = dict(_leaves(Config))
+"""Type of every setting by dotted name."""
+
+
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The checked configuration of a file, with some values replaced.
+
+    path: a YAML file, or the bare name of one in configs/ such as tiny. overrides: values by dotted name, as a command
+    line gives them. Raises UserError, one line with the key and the place it stands in, for everything that is wrong.
+    """
+    file = find(path)
+    settings = read_chain(file)
+    settings |= {key: Setting(value, COMMAND_LINE) for key, value in (overrides or {}).items()}
+    for key, setting in settings.items():
+        _refuse_unknown(key, setting.source)
+    _refuse_missing(settings, file)
+    config: Config = _build(Config, {key: _typed(key, setting) for key, setting in settings.items()})
+    for problem in problems(config):
+        raise UserError(f"{settings[problem.key].source}: {problem}")
+    return config
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """A configuration as nested dictionaries, lists, numbers and text."""
+    return dataclasses.asdict(config)
+
+
+def dump(config: Config) -> str:
+    """A whole configuration as YAML that `load` accepts as it is."""
+    return write_settings(to_dict(config))
+
+
+def find(path: str | Path, folder: Path | None = None) -> Path:
+    """The file that a path or a bare name means. A bare name (tiny) is a file of configs/; other paths are relative to
+    `folder`, by default the working directory."""
+    path = Path(path)
+    names = sorted(file.stem for file in configs_folder().glob("*.yaml"))
+    if str(path) not in names:
+        file = (folder or Path()) / path
+        if path.suffix or len(path.parts) != 1 or file.exists():
+            return file
+        choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
+        raise UserError(f"there is no configuration {path.name}{choices}")
+    return configs_folder() / f"{path.name}.yaml"
+
+
+def configs_folder() -> Path:
+    """configs/: inside the package where that was installed, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
+    """The settings of a file over those of the files it extends. Raises UserError when files extend in a circle."""
+    if path.resolve() in below:
+        circle = " -> ".join(shown(file) for file in (*below, path))
+        raise UserError(f"{EXTENDS}: {circle} goes in a circle; take one {EXTENDS} out")
+    settings = read_settings(path)
+    parent = settings.pop(EXTENDS, None)
+    if parent is None:
+        return settings
+    if not isinstance(parent.value, str) or not parent.value:
+        raise UserError(f"{parent.source}: {EXTENDS} is {parent.value!r}: expected the name of one .yaml file")
+    return read_chain(find(parent.value, path.parent), (*below, path.resolve())) | settings
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of the names in brackets, or nothing where none is near."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (nearest: {found[0]})" if found else ""
+
+
+def expectation(kind: Any) -> str:
+    """A type in words."""
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    if get_origin(kind) is list:
+        return "a list of whole numbers, such as [16, 32]"
+    return {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a finite number",
+        str: "text",
+    }[kind]
+
+
+def _refuse_unknown(key: str, source: str) -> None:
+    if key in KEYS:
+        return
+    if any(known.startswith(f"{key}.") for known in KEYS):
+        raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
+    raise UserError(f"{source}: there is no setting {key}{nearest(key, KEYS)}; --help lists all settings")
+
+
+def _refuse_missing(settings: Mapping[str, Setting], path: Path) -> None:
+    missing = [key for key in KEYS if key not in settings]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(
+            f"{shown(path)}: {missing[0]}{more} missing; add `{EXTENDS}: {BASE}` to start from the defaults"
+        )
+
+
+def _typed(key: str, setting: Setting) -> Any:
+    """The value in the setting's type; a whole number may stand for a float, nothing else for anything else."""
+    value, kind = setting.value, KEYS[key]
+    if kind is float and type(value) is int and abs(value) < 2**53:
+        return float(value)
+    if not _fits(value, kind):
+        raise UserError(f"{setting.source}: {key} is {value!r}: expected {expectation(kind)}")
+    return value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(type(item) is int for item in value)
+    return type(value) is kind and (kind is not float or math.isfinite(value))
+
+
+def _build(kind: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """The dataclass whose settings have the given dotted names."""
+    return kind(
+        **{
+            name: _build(inner, values, f"{prefix}{name}.")
+            if dataclasses.is_dataclass(inner)
+            else values[f"{prefix}{name}"]
+            for name, inner in get_type_hints(kind).items()
+        }
+    )

@@ -1,0 +1,313 @@
+"""What a configuration can't be: values out of range, and settings that don't go together.
+
+Every problem names the setting and its value, what is expected, and what to do.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from hicmd_tf.config.schema import Config, NetworkConfig
+from hicmd_tf.errors import UserError
+
+TRIALS = 10
+LARGEST_SEED = 2**32 - 1
+SHRINKING = 4  # a prototype, and a discriminator's score map, is so many times smaller than the picture
+RESNET_50 = {
+    "networks.prototype_encoder.aspp_width": 64,  # four branches make the 256 channels that stage 2 takes
+    "networks.attribute_encoder.stem_width": 64,
+    "networks.attribute_encoder.widths": [64, 128, 256, 512],
+    "networks.attribute_encoder.depths": [3, 4, 6, 3],
+    "networks.feature_learning.widths": [128, 256],
+    "networks.feature_learning.depths": [4, 6],
+}
+
+
+class Problem(NamedTuple):
+    """One setting that can't be so."""
+
+    key: str
+    value: Any
+    advice: str
+    """What is expected, and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.key} is {self.value}: {self.advice}"
+
+
+class Rule(NamedTuple):
+    """A range in words, the test for it, and the settings in it."""
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    keys: Sequence[str]
+
+
+RANGES = (
+    Rule(
+        "a probability or share from 0 to 1",
+        lambda value: 0 <= value <= 1,
+        (
+            "data.synthetic.albedo_follows_lightness",
+            "batch.flip",
+            "batch.erasing",
+            "networks.feature_learning.alpha",
+        ),
+    ),
+    Rule(
+        "a number from 0 to below 1",
+        lambda value: 0 <= value < 1,
+        (
+            "networks.feature_learning.dropout",
+            "optimisers.beta_1",
+            "optimisers.beta_2",
+            "optimisers.momentum",
+        ),
+    ),
+    Rule(
+        "a share between 0 and 1",
+        lambda value: 0 < value < 1,
+        ("networks.attributes.style_ratio", "networks.attributes.pose_ratio"),
+    ),
+    Rule(
+        "a factor above 0, at most 1",
+        lambda value: 0 < value <= 1,
+        ("optimisers.drop_factor",),
+    ),
+    Rule(
+        "an angle from 0 to pi (3.14159265)",
+        lambda value: 0 <= value <= math.pi + 1e-6,
+        ("data.synthetic.yaw_range",),
+    ),
+    Rule(
+        "a number above 0",
+        lambda value: 0 < value < math.inf,
+        (
+            "optimisers.generator_rate",
+            "optimisers.discriminator_rate",
+            "optimisers.feature_rate",
+            "optimisers.epsilon",
+        ),
+    ),
+    Rule(
+        "0 or more",
+        lambda value: 0 <= value < math.inf,
+        (
+            "data.synthetic.noise",
+            "data.held_out",
+            "batch.negatives",
+            "networks.prototype_encoder.residual_blocks",
+            "networks.discriminator.residual_blocks",
+            *(
+                f"losses.{name}"
+                for name in (
+                    "same",
+                    "cross",
+                    "cycle",
+                    "code",
+                    "kl",
+                    "adversarial",
+                    "cross_entropy",
+                    "triplet",
+                )
+            ),
+            "losses.gradient_penalty",
+            "losses.margin",
+            "losses.triplet_regulariser",
+            "optimisers.alpha_rate",
+            "optimisers.weight_decay",
+            "training.intra_op_threads",
+            "training.inter_op_threads",
+        ),
+    ),
+    Rule(
+        "a whole number, 1 or more",
+        lambda value: value >= 1,
+        (
+            "data.synthetic.images_per_modality",
+            "batch.pairs",
+            "networks.prototype_encoder.aspp_width",
+            "networks.attribute_encoder.stem_width",
+            "networks.decoder.residual_blocks",
+            "networks.discriminator.scales",
+            "networks.discriminator.width",
+            "networks.feature_learning.embedding",
+            "networks.feature_learning.triplet_embedding",
+            "optimisers.drop_every",
+            "training.steps",
+            "training.log_every",
+            "training.picture_every",
+            "training.checkpoint_every",
+            "training.keep_checkpoints",
+            "training.embed_batch",
+        ),
+    ),
+    Rule(
+        f"a whole number from 0 to {LARGEST_SEED}",
+        lambda value: 0 <= value <= LARGEST_SEED,
+        ("seed", "data.synthetic.seed"),
+    ),
+    Rule(
+        f"a split from 1 to {TRIALS}",
+        lambda value: 1 <= value <= TRIALS,
+        ("data.trial",),
+    ),
+    Rule(
+        "a positive multiple of 4",
+        lambda value: value > 0 and value % 4 == 0,
+        ("data.height", "data.width"),
+    ),
+    Rule(
+        "an even number of people, 4 or more, for two halves",
+        lambda value: value >= 4 and value % 2 == 0,
+        ("data.synthetic.identities",),
+    ),
+    Rule(
+        "a name that is not empty",
+        lambda value: value.strip() != "",
+        ("data.directory", "networks.resnet_weights"),
+    ),
+)
+
+LENGTHS = {
+    "networks.prototype_encoder.widths": 4,
+    "networks.prototype_encoder.dilations": 3,
+    "networks.attribute_encoder.widths": 4,
+    "networks.attribute_encoder.depths": 4,
+    "networks.decoder.widths": 2,
+    "networks.feature_learning.widths": 2,
+    "networks.feature_learning.depths": 2,
+}
+
+
+def validate(config: Config) -> None:
+    """Raises UserError, one line, for the first thing that can't be."""
+    for problem in problems(config):
+        raise UserError(str(problem))
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Everything that can't be, ranges first; combinations are looked at only when all ranges hold."""
+    found = [*_ranges(config), *_lists(config)]
+    yield from found
+    if not found:
+        for check in (
+            _identities,
+            _dilations,
+            _discriminator_maps,
+            _attribute_code,
+            _pretrained,
+        ):
+            yield from check(config)
+
+
+def _value(config: Config, key: str) -> Any:
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _ranges(config: Config) -> Iterator[Problem]:
+    for rule in RANGES:
+        for key in rule.keys:
+            value = _value(config, key)
+            if not rule.accepts(value):
+                yield Problem(key, value, f"expected {rule.expected}; choose such a value")
+
+
+def _lists(config: Config) -> Iterator[Problem]:
+    for key, length in LENGTHS.items():
+        values = _value(config, key)
+        if len(values) != length or min(values) < 1:
+            yield Problem(
+                key,
+                values,
+                f"expected {length} whole numbers, each 1 or more; give so many",
+            )
+
+
+def _identities(config: Config) -> Iterator[Problem]:
+    """Half of the people train, less those held out, and all identities of a batch differ."""
+    training = config.data.synthetic.identities // 2 - config.data.held_out
+    needed = config.batch.pairs + 2 * config.batch.negatives
+    if training < 1:
+        advice = f"none of {config.data.synthetic.identities // 2} training identities is left; hold out fewer"
+        yield Problem("data.held_out", config.data.held_out, advice)
+    elif needed > training:
+        advice = (
+            f"with batch.negatives {config.batch.negatives} a batch needs {needed} different training identities "
+            f"(pairs + twice the negatives), there are {training}; lower either, or raise data.synthetic.identities"
+        )
+        yield Problem("batch.pairs", config.batch.pairs, advice)
+
+
+def _dilations(config: Config) -> Iterator[Problem]:
+    """Reflection padding must be smaller than the map it pads."""
+    dilations = config.networks.prototype_encoder.dilations
+    height, width = config.data.height // SHRINKING, config.data.width // SHRINKING
+    if max(dilations) >= min(height, width):
+        advice = (
+            f"a prototype of {height} x {width} pixels takes dilations up to {min(height, width) - 1}; lower them or "
+            f"enlarge data.height and data.width"
+        )
+        yield Problem("networks.prototype_encoder.dilations", dilations, advice)
+
+
+def _discriminator_maps(config: Config) -> Iterator[Problem]:
+    """Every scale halves the picture, rounding up; its residual blocks pad a map of a quarter of that by one pixel."""
+    scales = config.networks.discriminator.scales
+    factor = SHRINKING * 2 ** (scales - 1)
+    height, width = (
+        math.ceil(config.data.height / factor),
+        math.ceil(config.data.width / factor),
+    )
+    if min(height, width) < 2:
+        advice = (
+            f"the smallest scale's map would have {height} x {width} pixels, expected 2 x 2 or more; use fewer scales "
+            f"or enlarge data.height and data.width"
+        )
+        yield Problem("networks.discriminator.scales", scales, advice)
+
+
+def _attribute_code(config: Config) -> Iterator[Problem]:
+    """The code divides into a chunk for each decoder block, a chunk into whole numbers of style, pose, illumination."""
+    networks = config.networks
+    length, blocks = (
+        4 * networks.attribute_encoder.widths[-1],
+        networks.decoder.residual_blocks,
+    )
+    if length % blocks:
+        advice = (
+            f"the attribute code of {length} entries (4 times the last of networks.attribute_encoder.widths) does not "
+            f"divide into so many chunks; change either"
+        )
+        yield Problem("networks.decoder.residual_blocks", blocks, advice)
+        return
+    yield from _shares(networks, length // blocks)
+
+
+def _shares(networks: NetworkConfig, chunk: int) -> Iterator[Problem]:
+    whole = chunk
+    for part in ("style", "pose"):
+        ratio = getattr(networks.attributes, f"{part}_ratio")
+        size = whole * ratio
+        if abs(size - round(size)) > 1e-6 or round(size) < 1:
+            advice = (
+                f"{part} would be {size:g} of {whole} entries in each of {networks.decoder.residual_blocks} chunks, "
+                f"expected a whole number from 1 to {whole - 1}; change the ratio or networks.attribute_encoder.widths"
+            )
+            yield Problem(f"networks.attributes.{part}_ratio", ratio, advice)
+            return
+        whole -= round(size)
+
+
+def _pretrained(config: Config) -> Iterator[Problem]:
+    """ImageNet weights fit networks of ResNet-50's sizes only."""
+    source = config.networks.resnet_weights
+    if source == "none":
+        return
+    for key, expected in RESNET_50.items():
+        if _value(config, key) != expected:
+            advice = f"networks.resnet_weights {source} needs {expected} here; set so, or that to none"
+            yield Problem(key, _value(config, key), advice)

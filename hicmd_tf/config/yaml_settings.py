@@ -1,0 +1,116 @@
+"""YAML files as flat settings that know where they stand."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from hicmd_tf.errors import UserError
+
+# YAML 1.1, which PyYAML speaks, takes 1e-4 for text, 010 for eight, 1:30 for ninety and yes for true. These are the
+# numbers and booleans of YAML 1.2; everything else that is plain is text.
+NUMBERS_AND_BOOLEANS = {
+    "null": (re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+    "bool": (re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")),
+    "int": (re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")),
+    "float": (
+        re.compile(
+            r"([-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+        ),
+        list("-+.0123456789"),
+    ),
+}
+
+
+class Setting(NamedTuple):
+    """One value, and where it was written: "configs/tiny.yaml, line 12" or "command line"."""
+
+    value: Any
+    source: str
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML data in the dialect above."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own form)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either dialect would take for something else than text."""
+
+
+for _name, (_pattern, _first_letters) in NUMBERS_AND_BOOLEANS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, _first_letters)
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, _first_letters)
+
+
+def read_settings(path: Path) -> dict[str, Setting]:
+    """The settings of one file by dotted name, in the file's order.
+
+    Raises UserError when the file can't be read, is no YAML, is empty, is no mapping or has a key twice.
+    """
+    text = _read_text(path)
+    name = shown(path)
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            raise UserError(f"{name}: the file is empty: write settings, or at least `extends: base`")
+        if not isinstance(node, yaml.MappingNode):
+            raise UserError(f"{name}: expected a mapping of keys to values, as in `batch:` followed by `  pairs: 4`")
+        return dict(_flatten(loader, node, name, "", {}))
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: this is not valid YAML{_reason(error)}") from error
+
+
+def write_settings(tree: dict[str, Any]) -> str:
+    """A nested dictionary as YAML that `read_settings` reads back to equal values."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def shown(path: Path) -> str:
+    """A path as messages name it: relative to the working directory where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except IsADirectoryError as error:
+        raise UserError(f"{shown(path)} is a folder: expected a configuration file, give a .yaml file") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{shown(path)} is not a text file in UTF-8: give a .yaml file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"configuration file {path} can't be read ({reason}): give an existing .yaml file") from error
+
+
+def _flatten(
+    loader: _Loader,
+    node: yaml.MappingNode,
+    file: str,
+    prefix: str,
+    places: dict[str, str],
+) -> Iterator[tuple[str, Setting]]:
+    """(dotted name, setting) of everything in a mapping, lists as one value. places: where each name stood so far."""
+    for key_node, value_node in node.value:
+        key = f"{prefix}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else f"{prefix}(not a name)"
+        place = f"{file}, line {key_node.start_mark.line + 1}"
+        if key in places:
+            raise UserError(f"{place}: {key} stands here a second time, first in {places[key]}; delete one")
+        places[key] = place
+        if isinstance(value_node, yaml.MappingNode):
+            yield from _flatten(loader, value_node, file, f"{key}.", places)
+        else:
+            yield key, Setting(loader.construct_object(value_node, deep=True), place)
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
+    return (f", line {mark.line + 1}" if mark else "") + f": {problem}"

@@ -1,0 +1,1 @@
+"""Data sets of people seen in two modalities."""

@@ -1,0 +1,84 @@
+"""From encoded pictures to the networks' input: decoding, resizing, normalising."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+
+Array = np.ndarray[Any, Any]
+
+# ImageNet's colours, RGB of [0, 1]: pictures are normalised with them, and generated ones live in the same space.
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+
+CHECKED_AT_ONCE = 256
+
+
+def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (height, width, 3); grey pictures get three equal channels.
+
+    Another size is resized bicubically with antialiasing, as the release does with PIL; TensorFlow's and PIL's results
+    differ by rounding only.
+    """
+    picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    shape = tf.shape(picture)
+    fits = tf.logical_and(shape[0] == height, shape[1] == width)
+    picture = tf.cond(fits, lambda: picture, lambda: _resize(picture, height, width))
+    return tf.ensure_shape(picture, (height, width, 3))
+
+
+def _resize(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    resized = tf.image.resize(picture, (height, width), method="bicubic", antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def normalise(pictures: tf.Tensor) -> tf.Tensor:
+    """(..., 3) of 0 to 255 -> float32, about -2 to 2.6."""
+    return tf.cast(pictures, tf.float32) * (1 / (255 * DEVIATION)) - MEAN / DEVIATION
+
+
+def denormalise(pictures: Array) -> Array:
+    """Normalised (..., 3) -> uint8, clipped to what can be shown."""
+    return np.clip(np.round(255 * (pictures * DEVIATION + MEAN)), 0, 255).astype(np.uint8)
+
+
+def check(samples: Samples) -> None:
+    """Decodes every picture once. Raises UserError naming the first that can't be decoded, and how many there are."""
+    bad = [samples.names[row] for row, whole in enumerate(_decodable(samples)) if not whole]
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise UserError(
+            f"picture {bad[0]}{more} can't be decoded, expected a whole PNG, JPEG or BMP: replace it or take it out of the "
+            f"data set (a prepared synthetic_vi is made again when its folder is deleted)"
+        )
+
+
+def _decodable(samples: Samples) -> list[bool]:
+    """For each picture whether it decodes; only chunks that fail are looked at one by one."""
+    results: list[bool] = []
+    for start in range(0, len(samples), CHECKED_AT_ONCE):
+        chunk = list(samples.encoded[start : start + CHECKED_AT_ONCE])
+        if _all_decode(chunk):
+            results += [True] * len(chunk)
+        else:
+            results += [_all_decode([encoded]) for encoded in chunk]
+    return results
+
+
+@tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+def _pixels(encoded: tf.Tensor) -> tf.Tensor:
+    def count(one: tf.Tensor) -> tf.Tensor:
+        return tf.size(tf.io.decode_image(one, channels=3, expand_animations=False))
+
+    return tf.map_fn(count, encoded, fn_output_signature=tf.int32)
+
+
+def _all_decode(encoded: list[bytes]) -> bool:
+    try:
+        _pixels(tf.constant(encoded, tf.string))
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""Named records: pictures of people with what is known of each, row by row (imports no TensorFlow)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N pictures. Pictures stay encoded (PNG, JPEG, BMP) until a batch needs them, so a data set fits in memory.
+
+    encoded: N byte strings.
+    names: N names (a path or a key) by which an error or a ranked list calls a picture.
+    identities: (N,) int64, the data set's own numbers, not class indices.
+    infrared: (N,) bool, True where the picture is infrared.
+    cameras: (N,) int64.
+    factors: further known factors by name, each (N,); for drawn people yaw, gait phase, illumination.
+    """
+
+    encoded: Sequence[bytes]
+    names: Sequence[str]
+    identities: Array
+    infrared: Array
+    cameras: Array
+    factors: dict[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def select(self, rows: Array) -> "Samples":
+        """The given rows: indices (M,) or a mask (N,) of bool."""
+        indices = (np.flatnonzero(rows) if rows.dtype == bool else rows).tolist()
+        return Samples(
+            [self.encoded[i] for i in indices],
+            [self.names[i] for i in indices],
+            self.identities[indices],
+            self.infrared[indices],
+            self.cameras[indices],
+            {name: values[indices] for name, values in self.factors.items()},
+        )
+
+    def of(self, modality: Modality) -> "Samples":
+        """The pictures of one modality."""
+        return self.select(self.infrared == (modality == INFRARED))
+
+    def having(self, identities: Array) -> "Samples":
+        """The pictures of the given identities."""
+        return self.select(np.isin(self.identities, identities))
+
+    def modality(self, row: int) -> Modality:
+        """The modality of one row."""
+        return INFRARED if self.infrared[row] else VISIBLE
+
+
+@dataclass(frozen=True)
+class DataSplits:
+    """The three disjoint sets of identities: `train` updates weights, `held_out` chooses settings, `test` gives the
+    final figures."""
+
+    train: Samples
+    held_out: Samples
+    test: Samples

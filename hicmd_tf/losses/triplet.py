@@ -1,0 +1,108 @@
+"""The triplet loss with batch-hard mining (Eq. 9; Hermans et al., 2017, the paper's [11]).
+
+R rows of features are the candidates of every anchor. An anchor's hardest positive is the least similar row with its
+label (at worst itself), its hardest negative the most similar row with another label. Ranking takes no part in the
+gradient, which flows to anchor, positive and negative. Anchors without a negative count neither in the sum nor in the
+mean: a batch of one identity has loss 0.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from hicmd_tf.losses.precision import accurate
+from hicmd_tf.notation import Tensor
+
+Anchors = Tensor | Sequence[int] | Sequence[bool] | None
+
+NORM_EPSILON = 1e-8
+
+
+def cosine_batch_hard(features: Tensor, labels: Tensor, anchors: Anchors, margin: float, regulariser: float) -> Tensor:
+    """The released form: with n and p the cosines of an anchor to its hardest negative and positive,
+
+    mean relu(n - p + margin) + regulariser * (mean (1 + n)^2 + mean (p - 1)^2), means over the anchors.
+
+    features: (R, D), normalised here by their norm + 1e-8. labels: (R,). anchors: mask (R,) of bool, or row numbers;
+    None: every row.
+    """
+    unit = _normalise(accurate(features))
+    positive, negative = _hardest(-pairwise_cosines(ops.stop_gradient(unit)), labels)
+    p = ops.sum(unit * ops.take(unit, positive, axis=0), axis=-1)  # (R,)
+    n = ops.sum(unit * ops.take(unit, negative, axis=0), axis=-1)
+    pull = ops.square(1.0 + n) + ops.square(p - 1.0)
+    return _mean(ops.relu(n - p + margin) + regulariser * pull, labels, anchors)
+
+
+def euclidean_batch_hard(
+    features: Tensor, labels: Tensor, margin: float, anchors: Anchors = None, soft: bool = False
+) -> Tensor:
+    """The paper's form (Eq. 9): mean over the anchors of [d(f^a, f^p) - d(f^a, f^n) + margin]_+.
+
+    Eq. 9 writes a sum; a mean keeps the weight independent of the batch. features: (R, D). labels: (R,).
+    anchors: mask (R,) of bool, or row numbers; None: every row.
+    soft: softplus(d(f^a, f^p) - d(f^a, f^n)), the soft margin of [11]; `margin` then has no meaning.
+    """
+    features = accurate(features)
+    positive, negative = _hardest(pairwise_distances(ops.stop_gradient(features)), labels)
+    difference = _distance(features, ops.take(features, positive, axis=0)) - _distance(
+        features, ops.take(features, negative, axis=0)
+    )
+    return _mean(ops.softplus(difference) if soft else ops.relu(difference + margin), labels, anchors)
+
+
+def pairwise_cosines(unit: Tensor) -> Tensor:
+    """(R, D) rows of length 1 -> (R, R) cosines. Products one by one: a matrix product may round coarsely on a GPU."""
+    return ops.sum(unit[:, None, :] * unit[None, :, :], axis=-1)
+
+
+def pairwise_distances(features: Tensor) -> Tensor:
+    """(R, D) -> (R, R) Euclidean distances. By differences: |a|^2 + |b|^2 - 2ab would round small distances away."""
+    return _distance(features[:, None, :], features[None, :, :])
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    return _root(ops.sum(ops.square(a - b), axis=-1))
+
+
+def _normalise(features: Tensor) -> Tensor:
+    return features / (_root(ops.sum(ops.square(features), axis=-1, keepdims=True)) + NORM_EPSILON)
+
+
+def _root(x: Tensor) -> Tensor:
+    """Square root whose gradient at 0 is 0 instead of infinite."""
+    positive = x > 0
+    return ops.where(positive, ops.sqrt(ops.where(positive, x, ops.ones_like(x))), ops.zeros_like(x))
+
+
+def _hardest(distances: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Row numbers (R,) of every row's farthest equal label and nearest other label, from distances (R, R)."""
+    same = _same_label(labels)
+    infinity = ops.full_like(distances, float("inf"))
+    positive = ops.argmax(ops.where(same, distances, -infinity), axis=-1)
+    negative = ops.argmin(ops.where(same, infinity, distances), axis=-1)
+    return positive, negative
+
+
+def _same_label(labels: Tensor) -> Tensor:
+    labels = ops.convert_to_tensor(labels)
+    return ops.equal(labels[:, None], labels[None, :])
+
+
+def _mean(losses: Tensor, labels: Tensor, anchors: Anchors) -> Tensor:
+    """Mean of losses (R,) over the anchors that have a negative; 0 where there are none."""
+    has_negative = ops.logical_not(ops.all(_same_label(labels), axis=-1))
+    counted = ops.cast(has_negative, losses.dtype) * ops.cast(_counts(anchors, losses), losses.dtype)
+    return ops.sum(counted * losses) / ops.maximum(ops.sum(counted), 1.0)
+
+
+def _counts(anchors: Anchors, rows: Tensor) -> Tensor:
+    """How often each of the R rows is an anchor, (R,)."""
+    if anchors is None:
+        return ops.ones_like(rows)
+    chosen: Tensor = ops.convert_to_tensor(anchors)
+    if keras.backend.standardize_dtype(chosen.dtype) == "bool":
+        return chosen
+    numbers = ops.arange(ops.shape(rows)[0], dtype="int32")
+    return ops.sum(ops.cast(ops.equal(ops.cast(chosen, "int32")[:, None], numbers), "int32"), axis=0)

@@ -1,0 +1,90 @@
+"""Batch normalisation that keeps groups of a batch apart, so that several calls can be one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from hicmd_tf.networks.layers import EPSILON, Shape, serialisable
+from hicmd_tf.notation import Tensor
+
+MOMENTUM = 0.1  # share of the newest batch in the running statistics
+
+
+@serialisable
+class GroupedBatchNorm(keras.layers.Layer):
+    """Batch norm over all axes but the last; in training each group of consecutive rows uses its own statistics.
+
+    The released code calls its ResNets once for each modality and kind of image, two images a call (method 2.6). Calls
+    merged into one batch compute the same when `groups` gives their sizes: the running statistics then move group by
+    group, with the unbiased variance.
+
+    gamma_deviation: standard deviation of the initial scales round 1.
+    """
+
+    def __init__(self, gamma_deviation: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gamma_deviation = gamma_deviation
+
+    def build(self, input_shape: Shape) -> None:
+        channels = (input_shape[-1],)
+        gamma = keras.initializers.RandomNormal(1.0, self.gamma_deviation)
+        full = {"shape": channels, "autocast": False}  # float32 also under a mixed_bfloat16 policy
+        self.gamma = self.add_weight(name="gamma", initializer=gamma, **full)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **full)
+        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **full)
+        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **full)
+
+    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+        """x (B, ..., C). groups: sizes that add up to B; None: one group. updates: how often the running statistics
+        take each group in, for a forward pass that stands for several equal ones."""
+        if not training:
+            return self._normalise(x, self.moving_mean, self.moving_variance)
+        ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)] if groups else []
+        normalise = _fused_kernel if _has_fused_kernel(x) else _plain
+        outputs = [normalise(part, self.gamma, self.beta) for part in (ops.split(x, ends) if ends else [x])]
+        self._move([mean for _, mean, _ in outputs], [variance for _, _, variance in outputs], updates)
+        parts = [y for y, _, _ in outputs]
+        return ops.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        scale = self.gamma * ops.rsqrt(variance + EPSILON)
+        return x * ops.cast(scale, x.dtype) + ops.cast(self.beta - mean * scale, x.dtype)
+
+    def _move(self, means: list[Tensor], variances: list[Tensor], updates: int) -> None:
+        """running <- 0.9 running + 0.1 batch, for each group in turn, `updates` times each, in closed form."""
+        keep = (1 - MOMENTUM) ** updates
+        for running, batches in ((self.moving_mean, means), (self.moving_variance, variances)):
+            value = keep ** len(batches) * running
+            for position, batch in enumerate(reversed(batches)):
+                value = value + (1 - keep) * keep**position * ops.stop_gradient(ops.cast(batch, running.dtype))
+            running.assign(value)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "gamma_deviation": self.gamma_deviation}
+
+
+def _plain(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(normalised, mean, unbiased variance) of one group."""
+    axes = tuple(range(len(x.shape) - 1))
+    count = ops.cast(ops.size(x) // x.shape[-1], gamma.dtype)
+    mean, variance = ops.moments(ops.cast(x, gamma.dtype), axes)
+    scale = gamma * ops.rsqrt(variance + EPSILON)
+    y = x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype)
+    return y, mean, variance * count / ops.maximum(count - 1, 1)
+
+
+def _has_fused_kernel(x: Tensor) -> bool:
+    return keras.backend.backend() == "tensorflow" and keras.backend.standardize_dtype(x.dtype) != "float64"
+
+
+def _fused_kernel(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same as `_plain` in one TensorFlow kernel: a ResNet-50 trains 1.27 times faster with it on CPU."""
+    import tensorflow as tf
+
+    maps = x if len(x.shape) == 4 else ops.reshape(x, (-1, 1, 1, x.shape[-1]))
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=maps, scale=gamma, offset=beta, mean=[], variance=[], epsilon=EPSILON, is_training=True
+    )
+    return ops.reshape(y, ops.shape(x)), mean, variance

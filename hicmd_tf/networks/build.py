@@ -1,0 +1,86 @@
+"""All networks of a configuration, built and with their initial weights."""
+
+from typing import NamedTuple
+
+from hicmd_tf.attributes import AttributeLayout
+from hicmd_tf.config.schema import NetworkConfig
+from hicmd_tf.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.networks.decoder import Decoder
+from hicmd_tf.networks.discriminator import Discriminator
+from hicmd_tf.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
+from hicmd_tf.networks.id_pig import Encoders, IdPig
+from hicmd_tf.networks.pretrained import ResNetWeights, read_resnet
+from hicmd_tf.networks.prototype_encoder import PrototypeEncoder
+from hicmd_tf.notation import MODALITIES, Modality
+
+IMAGE_SHAPE = (None, None, None, 3)
+
+
+class Networks(NamedTuple):
+    """What Figure 2 draws, and the layout of the attribute code between them."""
+
+    generator: IdPig
+    discriminators: dict[Modality, Discriminator]
+    features: FeatureLearning
+    layout: AttributeLayout
+
+
+def build_networks(config: NetworkConfig, classes: int) -> Networks:
+    """The networks for so many training identities. Initial weights follow Keras' global seed.
+
+    Raises UserError when the initial ResNet weights can't be had or don't fit.
+    """
+    weights = read_resnet(config.resnet_weights)
+    generator = _id_pig(config, weights)
+    discriminators = {modality: _discriminator(config, modality) for modality in MODALITIES}
+    discriminators["infrared"].set_weights(discriminators["visible"].get_weights())
+    return Networks(generator, discriminators, _features(config, weights, classes), AttributeLayout.from_config(config))
+
+
+def _id_pig(config: NetworkConfig, weights: ResNetWeights | None) -> IdPig:
+    prototype, attribute = config.prototype_encoder, config.attribute_encoder
+    stride_first = weights is not None and weights.stride_first
+
+    def encoders(modality: Modality) -> Encoders:
+        return Encoders(
+            PrototypeEncoder(prototype.widths, prototype.residual_blocks, prototype.aspp_width, prototype.dilations),
+            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, stride_first),
+            name=modality,
+        )
+
+    channels = prototype.aspp_width * (1 + len(prototype.dilations))
+    decoder = Decoder(channels, config.decoder.residual_blocks, config.decoder.widths)
+    generator = IdPig(encoders("visible"), encoders("infrared"), decoder, name="id_pig")
+    generator.build(IMAGE_SHAPE)
+    if weights is not None:
+        for modality in MODALITIES:
+            encoder = generator.encoders(modality).attribute
+            weights.fill(encoder.stem, encoder.stages, first_stage=1)
+    return generator
+
+
+def _discriminator(config: NetworkConfig, modality: Modality) -> Discriminator:
+    sizes = config.discriminator
+    deviation = 0.02 if config.discriminator_init == "normal" else None
+    discriminator = Discriminator(
+        sizes.scales, sizes.width, sizes.residual_blocks, deviation, name=f"discriminator_{modality}"
+    )
+    discriminator.build(IMAGE_SHAPE)
+    return discriminator
+
+
+def _features(config: NetworkConfig, weights: ResNetWeights | None, classes: int) -> FeatureLearning:
+    sizes = config.feature_learning
+    features = FeatureLearning(
+        PrototypeEmbedding(sizes.widths, sizes.depths, weights is not None and weights.stride_first),
+        Combination(sizes.alpha, sizes.normalise_parts),
+        IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout),
+        sizes.descriptor,
+        name="feature_learning",
+    )
+    channels = config.prototype_encoder.aspp_width * (1 + len(config.prototype_encoder.dilations))
+    style_length = AttributeLayout.from_config(config).style_length
+    features.build(((None, None, None, channels), (None, style_length)))
+    if weights is not None:
+        weights.fill(None, features.embedding.stages, first_stage=2)
+    return features

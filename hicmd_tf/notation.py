@@ -1,0 +1,31 @@
+"""The paper's symbols as small types (imports no TensorFlow).
+
+The paper numbers the modalities: x1 is a visible image, x2 an infrared one. Here they carry their names.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+Modality = Literal["visible", "infrared"]
+
+VISIBLE: Modality = "visible"
+INFRARED: Modality = "infrared"
+MODALITIES: tuple[Modality, Modality] = (VISIBLE, INFRARED)
+
+Tensor = Any  # a tensor of whichever backend Keras runs on
+
+
+def other(modality: Modality) -> Modality:
+    """The modality that is not `modality`."""
+    return INFRARED if modality == VISIBLE else VISIBLE
+
+
+class Codes(NamedTuple):
+    """What the two encoders of one modality make of its images (Sec. 3.1).
+
+    prototype: p = E^p(x), the underlying form, (B, H/4, W/4, C).
+    attributes: a = [a^s; a^c; a^p] = E^a(x), clothes style, illumination and pose, (B, D); `AttributeLayout` knows
+    which is where.
+    """
+
+    prototype: Tensor
+    attributes: Tensor

@@ -1,0 +1,5 @@
+"""Ranking a gallery by descriptors, and how good a ranking is."""
+
+from hicmd_tf.retrieval.metrics import Scores, chance, score, score_distances, summary
+
+__all__ = ["Scores", "chance", "score", "score_distances", "summary"]

@@ -1,0 +1,1 @@
+"""The training step, alternate sampling, optimisers, checkpoints and what watches a run."""

@@ -1,0 +1,184 @@
+"""What watches a run: logs, pictures, checkpoints, the progress bar, interruption, numbers that are not finite."""
+
+import csv
+import io
+import math
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_text
+from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.visualize.grid import save_png
+
+Logs = dict[str, float]
+
+
+class EachStep(keras.callbacks.Callback):
+    """A callback that counts the run's iterations, also those before a resumption, from 1."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__()
+        self.step = start
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.step += 1
+        self.on_step(self.step, logs or {})
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        """Called behind each iteration."""
+
+
+class StopAtNonFinite(EachStep):
+    """Ends a run whose losses are no longer numbers, before it overwrites what was good."""
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                raise UserError(
+                    f"{name} became {value} at step {step}: lower the learning rates (optimisers.*_rate) and start "
+                    f"again; the checkpoints before this step are untouched"
+                )
+
+
+class LossTable(EachStep):
+    """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before."""
+
+    def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
+        super().__init__(start)
+        self.every = every
+        self.path = path
+        self.sums: Logs = {}
+        self.count = 0
+        self.writer = tf.summary.create_file_writer(str(tensorboard))
+        if path.exists():
+            self._forget_after(start)
+
+    def _forget_after(self, start: int) -> None:
+        """Drops rows of iterations that the resumed run makes again."""
+        with self.path.open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file))
+        kept = io.StringIO()
+        csv.writer(kept, lineterminator="\n").writerows([header, *(row for row in rows if int(row[0]) <= start)])
+        write_text(self.path, kept.getvalue())
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        for name, value in {**logs, **self._rates()}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        self.count += 1
+        if step % self.every == 0:
+            self._write(step, {name: total / self.count for name, total in self.sums.items()})
+            self.sums, self.count = {}, 0
+
+    def _rates(self) -> Logs:
+        optimisers = {
+            "generator": self.model.optimizer,
+            "discriminator": self.model.discriminator_optimiser,
+            "feature": self.model.feature_optimiser,
+        }
+        return {f"{name}_rate": float(optimiser.learning_rate) for name, optimiser in optimisers.items()}
+
+    def _write(self, step: int, means: Logs) -> None:
+        fresh = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            if fresh:
+                rows.writerow(["step", *means])
+            rows.writerow([step, *(f"{value:.7g}" for value in means.values())])
+        with self.writer.as_default(step):
+            for name, value in means.items():
+                tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.writer.flush()
+
+
+class PictureGrid(EachStep):
+    """A picture grid every `every` iterations."""
+
+    def __init__(self, start: int, every: int, folder: Path, draw: Callable[[], Image.Image]) -> None:
+        super().__init__(start)
+        self.every = every
+        self.folder = folder
+        self.draw = draw
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        if step % self.every == 0:
+            save_png(self.draw(), self.folder / f"step_{step:07d}.png")
+
+
+class SaveCheckpoints(EachStep):
+    """A checkpoint every `every` iterations."""
+
+    def __init__(self, start: int, every: int, checkpoints: Checkpoints) -> None:
+        super().__init__(start)
+        self.every = every
+        self.checkpoints = checkpoints
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        if step % self.every == 0:
+            self.checkpoints.save()
+
+
+class Interruption(EachStep):
+    """Ends training behind the current iteration at Ctrl-C or SIGTERM; a second Ctrl-C ends the program at once."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, start: int) -> None:
+        super().__init__(start)
+        self.requested = False
+        self.before: dict[signal.Signals, Any] = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.before = {number: signal.signal(number, self._request) for number in self.SIGNALS}
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        if self.requested:
+            self.model.stop_training = True
+
+
+class ProgressBar(EachStep):
+    """Iterations done, time left and the main losses, smoothed."""
+
+    SHOWN = ("cross", "same", "cross_entropy", "triplet", "accuracy", "real_score", "fake_score")
+
+    def __init__(self, start: int, steps: int, every: int = 10) -> None:
+        super().__init__(start)
+        self.total = steps
+        self.every = every
+        self.smooth: Logs = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        pause = 0.1 if sys.stderr.isatty() else 30.0  # seconds between two lines in a log file
+        self.bar = tqdm(
+            total=self.total, initial=self.step, unit="step", desc="training", dynamic_ncols=True, mininterval=pause
+        )
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        for name in self.SHOWN:
+            self.smooth[name] = 0.9 * self.smooth.get(name, logs[name]) + 0.1 * logs[name]
+        self.bar.update()
+        if step % self.every == 0:
+            self.bar.set_postfix({name: f"{value:.2f}" for name, value in self.smooth.items()}, refresh=False)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.bar.close()

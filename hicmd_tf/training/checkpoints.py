@@ -1,0 +1,62 @@
+"""Checkpoints: weights, running statistics, the three optimisers, dropout's state, so that a run resumes exactly."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.training.hicmd import HiCMD
+
+
+class Checkpoints:
+    """The newest `keep` checkpoints of a model in a folder, which TensorFlow writes and then renames."""
+
+    def __init__(self, model: HiCMD, folder: Path, keep: int = 2) -> None:
+        self.model = model
+        self.folder = folder
+        # Keras' random states are variables, but not of a kind that TensorFlow finds by itself.
+        randomness = [variable.value for variable in model.variables if "seed_generator" in variable.path]
+        self.checkpoint = tf.train.Checkpoint(
+            generator=model.generator,
+            visible_discriminator=model.visible_discriminator,
+            infrared_discriminator=model.infrared_discriminator,
+            features=model.features,
+            generator_optimiser=model.optimizer,
+            discriminator_optimiser=model.discriminator_optimiser,
+            feature_optimiser=model.feature_optimiser,
+            randomness=randomness,
+        )
+        self.manager = tf.train.CheckpointManager(self.checkpoint, str(folder), max_to_keep=keep)
+
+    @property
+    def step(self) -> int:
+        """Iterations that the model has been trained for."""
+        return int(self.model.optimizer.iterations)
+
+    def save(self) -> None:
+        """Writes a checkpoint unless this step's is there already. Raises UserError when the disk refuses."""
+        newest = self.manager.latest_checkpoint
+        if newest is not None and newest.endswith(f"-{self.step}"):
+            return
+        try:
+            self.manager.save(checkpoint_number=self.step)
+        except (tf.errors.OpError, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{self.folder}: the checkpoint can't be written ({reason}); free space, then --resume"
+            ) from error
+
+    def restore(self) -> bool:
+        """Restores the newest checkpoint, if there is one; says whether. Raises UserError when it is damaged."""
+        newest = self.manager.latest_checkpoint
+        if newest is None:
+            return False
+        try:
+            self.checkpoint.restore(newest).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{newest}: the checkpoint is damaged or of other networks ({reason}); take its name out of "
+                f"{self.folder / 'checkpoint'} to use the one before"
+            ) from error
+        return True

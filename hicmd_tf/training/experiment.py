@@ -1,0 +1,58 @@
+"""A configuration made real: the data and the model that every command works on."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from hicmd_tf.config import Config
+from hicmd_tf.data.batches import BatchPlanner
+from hicmd_tf.data.datasets import load
+from hicmd_tf.data.pictures import check
+from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.networks.build import build_networks
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.optimisers import make_optimisers
+
+
+class Experiment(NamedTuple):
+    """data: pictures by split. planner: what each iteration sees. model: built and compiled, with initial weights."""
+
+    data: DataSplits
+    planner: BatchPlanner
+    model: HiCMD
+
+
+def prepare(config: Config) -> Experiment:
+    """Sets threads and seeds, loads the data and builds the model. Raises UserError as its parts do."""
+    set_up_tensorflow(config)
+    data = load(config.data)
+    check(data.train)
+    check(evaluated(config, data))
+    planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    model = HiCMD(build_networks(config.networks, classes=len(planner.classes)), config)
+    model.compile(make_optimisers(config.optimisers))
+    return Experiment(data, planner, model)
+
+
+def evaluated(config: Config, data: DataSplits) -> Samples:
+    """The identities that figures are computed on: while settings are chosen the held-out ones, else the test's."""
+    return data.held_out if config.data.held_out else data.test
+
+
+def set_up_tensorflow(config: Config) -> None:
+    """Threads and determinism, which TensorFlow takes only before its first operation."""
+    training = config.training
+    if tf.config.threading.get_intra_op_parallelism_threads() != training.intra_op_threads:
+        _set_threads(training.intra_op_threads, training.inter_op_threads)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _set_threads(intra_op: int, inter_op: int) -> None:
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+    except RuntimeError:  # TensorFlow runs already, as in a notebook: its threads stay as they are
+        return

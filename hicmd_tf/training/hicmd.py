@@ -1,0 +1,328 @@
+"""One training iteration of Hi-CMD, as the paper's Figures 2 and 3 and method section 2 tell it.
+
+Notation: m is a modality, o the other one; p prototypes, a attributes. Rows of both modalities' batches show the same
+identities. Pictures generated "in the look of m" take their ID-excluded attributes from the real picture of m and are
+compared with it.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from hicmd_tf.config.schema import Config
+from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from hicmd_tf.losses.cross_entropy import cross_entropy
+from hicmd_tf.losses.prior import kl
+from hicmd_tf.losses.reconstruction import l1
+from hicmd_tf.losses.triplet import cosine_batch_hard, euclidean_batch_hard
+from hicmd_tf.losses.weights import discriminator_total, feature_total, generation_total
+from hicmd_tf.networks.build import Networks
+from hicmd_tf.networks.discriminator import Discriminator
+from hicmd_tf.networks.feature_learning import Identification
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality, Tensor, other
+from hicmd_tf.training.alternate_sampling import Parts, Rows, feature_groups, stack
+from hicmd_tf.training.erasing import erase
+from hicmd_tf.training.optimisers import Optimisers
+
+Pictures = dict[Modality, Tensor]
+Terms = dict[str, Tensor]
+
+
+class Decoded(NamedTuple):
+    """What G makes of swapped codes, by the modality whose look it takes on, (P, H, W, 3) each.
+
+    cross: G(p_o, a_o^s, a_m^ex), which should equal x_m (Eq. 1).
+    same: G(p_m, a_o^s, a_m^ex), or with a_m^s, which should equal x_m (Eq. 2).
+    illumination: G(p_o, a_o^s, a_m^c, a_o^p): only the illumination is m's (Eq. 7).
+    """
+
+    cross: Pictures
+    same: Pictures
+    illumination: Pictures
+
+
+class HiCMD(keras.Model):
+    """ID-PIG, the discriminators and HFL with their three optimisers. Trains through `fit` on `data.batches`."""
+
+    def __init__(self, networks: Networks, config: Config, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.generator = networks.generator
+        self.visible_discriminator = networks.discriminators[VISIBLE]
+        self.infrared_discriminator = networks.discriminators[INFRARED]
+        self.features = networks.features
+        self.layout = networks.layout
+        self.settings = config
+        self.built = True
+
+    def compile(self, optimisers: Optimisers) -> None:  # type: ignore[override]
+        """Binds each optimiser to its own variables, so that checkpoints carry its whole state from the first step."""
+        super().compile(optimizer=optimisers.generator, jit_compile=False)  # XLA is slower on CPU
+        self.discriminator_optimiser = optimisers.discriminator
+        self.feature_optimiser = optimisers.features
+        optimisers.generator.build(self.generator.trainable_variables)
+        optimisers.discriminator.build(self.discriminator_variables)
+        optimisers.features.build(self.features.trainable_variables)
+
+    @property
+    def discriminator_variables(self) -> list[keras.Variable]:
+        """Weights of both discriminators."""
+        return [v for m in MODALITIES for v in self.discriminator(m).trainable_variables]
+
+    def discriminator(self, modality: Modality) -> Discriminator:
+        """D of a modality."""
+        return {VISIBLE: self.visible_discriminator, INFRARED: self.infrared_discriminator}[modality]
+
+    # ------------------------------------------------------------------------------------------------ the iteration
+
+    def train_step(self, batch: dict[str, Any]) -> Terms:
+        """Discriminators, then ID-PIG and HFL together. Returns the named, unweighted losses of the iteration."""
+        x = {m: batch[m] for m in MODALITIES}
+        generation_tape, feature_tape = tf.GradientTape(), tf.GradientTape()
+
+        with generation_tape:
+            with self._reached_by_identity(feature_tape):
+                codes = {m: self.encode(m, x[m], updates=2) for m in MODALITIES}  # stands for the release's two passes
+                decoded = self.decode_swaps(codes)
+            with generation_tape.stop_recording():
+                discriminator_terms = self._update_discriminators(x, decoded)
+            generation_terms = self.generation_terms(x, codes, decoded)
+            generation = generation_total(generation_terms, self.settings.losses)
+        generator_variables = self.generator.trainable_variables
+        generation_gradients = generation_tape.gradient(generation, generator_variables)
+        del generation_tape
+
+        with feature_tape:
+            rows, head = self.identify(batch, self._after(generation_gradients, decoded.cross))
+            feature_terms = self.feature_terms(rows, head)
+            features = feature_total(feature_terms, self.settings.losses)
+        feature_variables = self.features.trainable_variables
+        gradients = feature_tape.gradient(features, [*generator_variables, *feature_variables])
+        identity_gradients = gradients[: len(generator_variables)]
+
+        self.optimizer.apply(_sum(generation_gradients, identity_gradients), generator_variables)
+        self.feature_optimiser.apply(gradients[len(generator_variables) :], feature_variables)
+        hits = ops.equal(ops.argmax(head.logits, axis=-1), ops.cast(rows.labels, "int32"))
+        return {
+            **generation_terms,
+            **feature_terms,
+            **discriminator_terms,
+            "generation_total": generation,
+            "feature_total": features,
+            "accuracy": ops.mean(ops.cast(hits, "float32")),
+            "alpha": ops.convert_to_tensor(self.features.combination.alpha),
+        }
+
+    def _reached_by_identity(self, feature_tape: tf.GradientTape) -> AbstractContextManager[Any]:
+        """Records generation for the identity losses too, when they are to reach the decoder (row 9)."""
+        return nullcontext() if self.settings.sampling.detach_generated else feature_tape
+
+    def _after(self, gradients: list[Tensor], pictures: Pictures) -> Pictures:
+        """The pictures, available once the gradients are: the first graph's memory is free before HFL begins."""
+        with tf.control_dependencies([g for g in gradients if g is not None]):
+            return {m: tf.identity(pictures[m]) for m in MODALITIES}
+
+    # ----------------------------------------------------------------------------------------------------- ID-PIG
+
+    def encode(
+        self,
+        modality: Modality,
+        x: Tensor,
+        training: bool = True,
+        groups: Sequence[int] | None = None,
+        updates: int = 1,
+    ) -> Codes:
+        """Codes of pictures (B, H, W, 3) by their modality's encoders. groups, updates: see `GroupedBatchNorm`."""
+        return self.generator.encoders(modality)(x, training=training, groups=groups, updates=updates)
+
+    def decode_all(self, codes: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+        """G of several (prototype, attributes) as one batch: nothing in G mixes images."""
+        prototypes = ops.concatenate([prototype for prototype, _ in codes])
+        attributes = ops.concatenate([attribute for _, attribute in codes])
+        return ops.split(self.generator.decoder((prototypes, attributes)), len(codes))
+
+    def decode_swaps(self, codes: dict[Modality, Codes]) -> Decoded:
+        """Cross, same and illumination-only pictures in the look of both modalities."""
+        jobs = []
+        for m in MODALITIES:
+            p, a = codes[m]
+            p_other, a_other = codes[other(m)]
+            swapped = self.layout.swap_style(style=a_other, excluded=a)
+            jobs += [
+                (p_other, swapped),
+                (p, a if self.settings.losses.same_style == "own" else swapped),
+                (p_other, self.layout.combine(style=a_other, pose=a_other, illumination=a)),
+            ]
+        pictures = self.decode_all(jobs)
+        return Decoded(*({VISIBLE: pictures[kind], INFRARED: pictures[3 + kind]} for kind in range(3)))
+
+    def generation_terms(self, x: Pictures, codes: dict[Modality, Codes], decoded: Decoded) -> Terms:
+        """The unweighted terms of Eq. 1 to 7, each the sum over both modalities."""
+        recoded = {m: self.encode(m, decoded.cross[m]) for m in MODALITIES}
+        cycle = self.decode_cycle(codes, recoded)
+        return {
+            "same": sum(l1(decoded.same[m], x[m]) for m in MODALITIES),
+            "cross": sum(l1(decoded.cross[m], x[m]) for m in MODALITIES),
+            "cycle": sum(l1(cycle[m], x[m]) for m in MODALITIES),
+            "code": sum(self._code_term(codes, recoded, m) for m in MODALITIES),
+            "kl": sum(
+                kl(self.layout.excluded_of(codes[m].attributes), self.settings.losses.kl_form) for m in MODALITIES
+            ),
+            "adversarial": self._adversarial_term(decoded),
+        }
+
+    def decode_cycle(self, codes: dict[Modality, Codes], recoded: dict[Modality, Codes]) -> Pictures:
+        """G(p^_m, ..), which should equal x_m (Eq. 3): p^_m is re-encoded from what p_m became in the other look."""
+        jobs = []
+        for m in MODALITIES:
+            source = recoded if self.settings.losses.cycle_attributes == "reconstructed" else codes
+            # In `recoded` the picture in the look of o carries the style of m; in `codes` the style is swapped.
+            attributes = self.layout.swap_style(style=source[other(m)].attributes, excluded=source[m].attributes)
+            jobs.append((recoded[other(m)].prototype, attributes))
+        return dict(zip(MODALITIES, self.decode_all(jobs), strict=True))
+
+    def _code_term(self, codes: dict[Modality, Codes], recoded: dict[Modality, Codes], m: Modality) -> Tensor:
+        """Eq. 4 for the picture in the look of m: its excluded code is m's, its style the other's."""
+        again = recoded[m].attributes
+        excluded = l1(self.layout.excluded_of(again), self.layout.excluded_of(codes[m].attributes))
+        style = l1(self.layout.style_of(again), self.layout.style_of(codes[other(m)].attributes))
+        return excluded + style
+
+    def _adversarial_term(self, decoded: Decoded) -> Tensor:
+        form = self.settings.losses.adversarial_form
+        return sum(generator_loss(maps, form) for m in MODALITIES for maps in self._fake_scores(m, decoded))
+
+    # ---------------------------------------------------------------------------------------------- discriminators
+
+    def _fake_scores(self, m: Modality, decoded: Decoded) -> list[list[Tensor]]:
+        """D_m's score maps, one list a fake: the cross and the illumination-only picture."""
+        maps = self.discriminator(m)(ops.concatenate([decoded.cross[m], decoded.illumination[m]]))
+        halves = [ops.split(scale, 2) for scale in maps]
+        return [[half[fake] for half in halves] for fake in range(2)]
+
+    def _update_discriminators(self, x: Pictures, decoded: Decoded) -> Terms:
+        with tf.GradientTape() as tape:
+            terms = self.discriminator_terms(x, decoded)
+            total = discriminator_total(terms["discriminator"], terms["gradient_penalty"], self.settings.losses)
+        variables = self.discriminator_variables
+        self.discriminator_optimiser.apply(tape.gradient(total, variables), variables)
+        return {**terms, "discriminator_total": total}
+
+    def discriminator_terms(self, x: Pictures, decoded: Decoded) -> Terms:
+        """The discriminators' side of Eq. 7, the R1 penalty, and the mean score of real and generated pictures.
+
+        The release adds one loss a fake, real and penalty terms in each: the penalty here counts as often.
+        """
+        adversarial, penalty, real_score, fake_score = 0.0, 0.0, [], []
+        for m in MODALITIES:
+            real, input_gradients = self._real_scores(m, x[m])
+            fakes = self._fake_scores(m, decoded)
+            adversarial += discriminator_loss(real, fakes, self.settings.losses.adversarial_form)
+            penalty += len(fakes) * gradient_penalty(input_gradients)
+            real_score += [ops.mean(scale) for scale in real]
+            fake_score += [ops.mean(scale) for maps in fakes for scale in maps]
+        return {
+            "discriminator": adversarial,
+            "gradient_penalty": ops.convert_to_tensor(penalty),
+            "real_score": sum(real_score) / len(real_score),
+            "fake_score": sum(fake_score) / len(fake_score),
+        }
+
+    def _real_scores(self, m: Modality, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """D_m's score maps of real pictures, and the gradients of each scale's sum with respect to the pictures."""
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            maps = self.discriminator(m)(x)
+            totals = [ops.sum(scale) for scale in maps]
+        return maps, [tape.gradient(total, x) for total in totals]
+
+    # --------------------------------------------------------------------------------------------------------- HFL
+
+    def identify(self, batch: dict[str, Any], generated: Pictures) -> tuple[Rows, Identification]:
+        """HFL on erased real, generated and negative pictures: their rows, and what the head makes of them."""
+        parts = self._parts(self._feature_inputs(batch, generated))
+        negative_labels = {m: batch[f"{m}_negative_identities"] for m in MODALITIES}
+        groups = feature_groups(
+            self.settings.sampling.groups,
+            parts["real"],
+            parts.get("generated", {}),
+            parts.get("negatives", {}),
+            batch["identities"],
+            negative_labels,
+        )
+        rows = stack(groups)
+        return rows, self.features.head(rows.combined, training=True)
+
+    def _feature_inputs(self, batch: dict[str, Any], generated: Pictures) -> dict[str, Pictures]:
+        """Erased pictures by kind, in the order in which batch norm's running statistics take them in."""
+        boxes, sampling = batch["erasing"], self.settings.sampling
+        pictures = {"real": {m: erase(batch[m], boxes[m]) for m in MODALITIES}}
+        if sampling.groups != "original":
+            if sampling.detach_generated:
+                generated = {m: ops.stop_gradient(generated[m]) for m in MODALITIES}
+            pictures["generated"] = {m: erase(generated[m], boxes[f"generated_{m}"]) for m in MODALITIES}
+        if self.settings.batch.negatives:
+            names = {m: f"{m}_negatives" for m in MODALITIES}
+            pictures["negatives"] = {m: erase(batch[names[m]], boxes[names[m]]) for m in MODALITIES}
+        return pictures
+
+    def _parts(self, pictures: dict[str, Pictures]) -> dict[str, dict[Modality, Parts]]:
+        """Weighted parts of every picture's codes: one pass a modality through the encoders, one through H."""
+        kinds = list(pictures)
+        sizes = [pictures[kind][VISIBLE].shape[0] for kind in kinds]
+        prototypes: dict[tuple[str, Modality], Tensor] = {}
+        styles: dict[tuple[str, Modality], Tensor] = {}
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+        for m in MODALITIES:
+            codes = self.encode(m, ops.concatenate([pictures[kind][m] for kind in kinds]), groups=sizes)
+            style = self.features.combination.style_part(self.layout.style_of(codes.attributes))
+            for kind, p, s in zip(kinds, ops.split(codes.prototype, ends), ops.split(style, ends), strict=True):
+                prototypes[kind, m], styles[kind, m] = p, s
+        embedded = self._embed_prototypes(prototypes)
+        return {kind: {m: Parts(embedded[kind, m], styles[kind, m]) for m in MODALITIES} for kind in kinds}
+
+    def _embed_prototypes(self, prototypes: dict[tuple[str, Modality], Tensor]) -> dict[tuple[str, Modality], Tensor]:
+        """alpha p^d of every group, H's batch norm keeping the groups apart in the release's order."""
+        order = _release_order(prototypes)
+        sizes = [prototypes[key].shape[0] for key in order]
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+        embedded = self.features.embedding(
+            ops.concatenate([prototypes[key] for key in order]), training=True, groups=sizes
+        )
+        weighted = self.features.combination.prototype_part(embedded)
+        return dict(zip(order, ops.split(weighted, ends), strict=True))
+
+    def feature_terms(self, rows: Rows, head: Identification) -> Terms:
+        """The unweighted terms of Eq. 8 and 9."""
+        return {"cross_entropy": cross_entropy(head.logits, rows.labels), "triplet": self._triplet_term(rows, head)}
+
+    def _triplet_term(self, rows: Rows, head: Identification) -> Tensor:
+        losses = self.settings.losses
+        if losses.triplet_form == "euclidean":
+            return euclidean_batch_hard(getattr(head, self.features.descriptor), rows.labels, losses.margin)
+        return sum(
+            cosine_batch_hard(head.triplet, rows.labels, rows.anchors[m], losses.margin, losses.triplet_regulariser)
+            for m in MODALITIES
+        )
+
+    # ---------------------------------------------------------------------------------------------------- inference
+
+    def describe(self, modality: Modality, x: Tensor) -> Tensor:
+        """Descriptors (B, E) of length 1 of pictures (B, H, W, 3), through the encoders of their own modality."""
+        prototype, attributes = self.encode(modality, x, training=False)
+        return self.features.describe(prototype, self.layout.style_of(attributes))
+
+
+def _release_order(keys: dict[tuple[str, Modality], Tensor]) -> list[tuple[str, Modality]]:
+    """H's order: real visible, real infrared, generated infrared, generated visible, negatives visible, infrared."""
+    order = [(kind, m) for kind in ("real", "generated", "negatives") for m in MODALITIES]
+    order[2:4] = reversed(order[2:4])
+    return [key for key in order if key in keys]
+
+
+def _sum(first: list[Tensor | None], second: list[Tensor | None]) -> list[Tensor | None]:
+    """Two lists of gradients, added; None where neither loss reaches a variable."""
+    return [a if b is None else b if a is None else a + b for a, b in zip(first, second, strict=True)]

@@ -1,0 +1,193 @@
+"""Adam and SGD by PyTorch's rules, which the release trained with, and the step-wise drop of the rates (Sec. 4.1).
+
+Keras' own differ: their weight decay is decoupled, Adam adds epsilon before correcting the second moment, and SGD keeps
+the learning rate inside the momentum buffer. A variable without a gradient (None) is left alone, weight decay included.
+Rates and bias corrections are computed in float64 and then take the variable's type.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from hicmd_tf.config.schema import OptimiserConfig
+from hicmd_tf.notation import Tensor
+
+Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
+
+serialisable = keras.saving.register_keras_serializable("hicmd_tf")
+
+
+@serialisable
+class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """rate * factor ** floor(step / drop_every): iterations 0 to drop_every - 1 run at the base rate.
+
+    Called with an integer step, returns a float64 scalar. Raises ValueError if drop_every is not positive.
+    """
+
+    def __init__(self, rate: float, drop_every: int, factor: float) -> None:
+        if drop_every < 1:
+            raise ValueError(f"StepDrop needs a positive drop_every, received {drop_every}")
+        self.rate, self.drop_every, self.factor = rate, drop_every, factor
+
+    def __call__(self, step: Tensor) -> Tensor:
+        drops = ops.floor_divide(ops.cast(step, "int64"), self.drop_every)
+        return self.rate * ops.power(_double(self.factor), ops.cast(drops, "float64"))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "drop_every": self.drop_every, "factor": self.factor}
+
+
+class AdamScales(NamedTuple):
+    """The scalars of one Adam update, equal for all variables."""
+
+    rate: Tensor
+    epsilon: Tensor
+
+
+@serialisable
+class CoupledAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """Adam with coupled L2, as torch.optim.Adam. With g the gradient + weight_decay * w and t = 1, 2, ...:
+
+    m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2,
+    w = w - rate * m^ / (sqrt(v^) + epsilon),  m^ = m / (1 - beta_1^t),  v^ = v / (1 - beta_2^t).
+    """
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        weight_decay: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.coupled_weight_decay = weight_decay
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes both moments of every variable, in its type."""
+        if self.built:
+            return
+        super().build(variables)
+        self.first_moments, self.second_moments = self.add_optimizer_variables(variables, ["first", "second"])
+
+    def scales(self, learning_rate: Tensor) -> AdamScales:
+        """Bias correction: rate * m^ / (sqrt(v^) + epsilon) = scales.rate * m / (sqrt(v) + scales.epsilon)."""
+        step = ops.cast(self.iterations + 1, "float64")
+        first = 1.0 - ops.power(_double(self.beta_1), step)
+        second = ops.sqrt(1.0 - ops.power(_double(self.beta_2), step))
+        return AdamScales(ops.cast(learning_rate, "float64") * second / first, self.epsilon * second)
+
+    def _backend_update_step(self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Tensor) -> None:
+        """Hands the scales to `update_step` in place of the rate: computed once, not for every variable."""
+        super()._backend_update_step(grads, trainable_variables, self.scales(learning_rate))
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: AdamScales) -> None:
+        """One variable's update; learning_rate: the scales of this iteration."""
+        rate, epsilon = (ops.cast(scale, variable.dtype) for scale in learning_rate)
+        index = self._get_variable_index(variable)
+        first, second = self.first_moments[index], self.second_moments[index]
+        g = _with_decay(gradient, variable, self.coupled_weight_decay)
+        self.assign_add(first, (g - first) * (1.0 - self.beta_1))
+        self.assign_add(second, (ops.square(g) - second) * (1.0 - self.beta_2))
+        self.assign_sub(variable, first * rate / (ops.sqrt(second) + epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
+
+
+@serialisable
+class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """SGD with momentum and coupled L2, as torch.optim.SGD. With g the gradient + weight_decay * w:
+
+    v = momentum v + g,  w = w - rate * (g + momentum v) with Nesterov's momentum, w - rate * v without.
+
+    rate_factors: variables whose path ends in the key learn at this times the rate; {"alpha": 0.01}. Building raises
+    ValueError if a key fits no variable.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float = 0.0,
+        rate_factors: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
+        self.momentum, self.nesterov = momentum, nesterov
+        self.coupled_weight_decay = weight_decay
+        self.rate_factors = dict(rate_factors or {})
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes the momentum buffer of every variable, in its type."""
+        if self.built:
+            return
+        paths = [getattr(variable, "path", variable.name) for variable in variables]
+        for key in self.rate_factors:
+            if not any(path.endswith(key) for path in paths):
+                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(paths)}")
+        super().build(variables)
+        self.buffers = self.add_optimizer_variables(variables, "momentum")
+        self.factors = [_factor(path, self.rate_factors) for path in paths]
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """One variable's update."""
+        index = self._get_variable_index(variable)
+        buffer = self.buffers[index]
+        rate = ops.cast(ops.cast(learning_rate, "float64") * self.factors[index], variable.dtype)
+        g = _with_decay(gradient, variable, self.coupled_weight_decay)
+        self.assign(buffer, self.momentum * buffer + g)
+        self.assign_sub(variable, rate * (g + self.momentum * buffer if self.nesterov else buffer))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"momentum": self.momentum, "nesterov": self.nesterov, "rate_factors": dict(self.rate_factors)}
+        return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
+
+
+class Optimisers(NamedTuple):
+    """generator: of encoders and decoder. discriminator: of both discriminators. features: of H, alpha and the head."""
+
+    generator: CoupledAdam
+    discriminator: CoupledAdam
+    features: MomentumSGD
+
+
+def make_optimisers(config: OptimiserConfig) -> Optimisers:
+    """The three optimisers of a run, not yet built; alpha's rate is a ratio of the features' rate."""
+
+    def adam(rate: float, name: str) -> CoupledAdam:
+        schedule = StepDrop(rate, config.drop_every, config.drop_factor)
+        return CoupledAdam(schedule, config.beta_1, config.beta_2, config.epsilon, config.weight_decay, name=name)
+
+    features = MomentumSGD(
+        StepDrop(config.feature_rate, config.drop_every, config.drop_factor),
+        config.momentum,
+        config.nesterov,
+        config.weight_decay,
+        rate_factors={"alpha": config.alpha_rate / config.feature_rate},
+        name="features",
+    )
+    return Optimisers(
+        adam(config.generator_rate, "generator"), adam(config.discriminator_rate, "discriminator"), features
+    )
+
+
+def _with_decay(gradient: Tensor, variable: Any, weight_decay: float) -> Tensor:
+    """The gradient in the variable's type, plus that of weight_decay / 2 * ||w||^2."""
+    gradient = ops.cast(gradient, variable.dtype)
+    return gradient + weight_decay * variable if weight_decay else gradient
+
+
+def _double(number: float) -> Tensor:
+    """A float64 scalar; `ops.cast` would round the number to float32 first."""
+    return ops.convert_to_tensor(number, "float64")
+
+
+def _factor(path: str, factors: dict[str, float]) -> float:
+    return next((factor for key, factor in factors.items() if path.endswith(key)), 1.0)

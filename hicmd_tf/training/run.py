@@ -1,0 +1,103 @@
+"""A whole run: from a configuration to a folder with a trained model and its figures."""
+
+from typing import Any
+
+from hicmd_tf.config import Config
+from hicmd_tf.data.batches import batches
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.files import read_json, write_json
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
+from hicmd_tf.retrieval.embed import cross_modality_scores
+from hicmd_tf.training.callbacks import (
+    Interruption,
+    LossTable,
+    PictureGrid,
+    ProgressBar,
+    SaveCheckpoints,
+    StopAtNonFinite,
+)
+from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.experiment import Experiment, evaluated, prepare
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.visualize.grid import save_png
+from hicmd_tf.visualize.reconstructions import Reconstructions
+
+Metrics = dict[str, Any]
+
+
+class Interrupted(Exception):  # noqa: N818 (no error)
+    """The run was asked to stop and did, with a checkpoint. `step` iterations are done."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped at step {step}")
+        self.step = step
+
+
+def train(config: Config, folder: RunFolder, resume: bool = False) -> Metrics:
+    """Trains, or goes on training, and evaluates; returns what metrics.json says.
+
+    Raises UserError for what the user can mend, Interrupted when asked to stop.
+    """
+    folder.begin(config, resume)
+    experiment = prepare(config)
+    checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
+    if not checkpoints.restore():
+        samples = evaluated(config, experiment.data)
+        write_json(folder.untrained, scores_of(experiment.model, samples, config))
+    _train_on(config, folder, experiment, checkpoints)
+    metrics = evaluate(config, folder, experiment)
+    write_json(folder.metrics, metrics)
+    return metrics
+
+
+def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpoints: Checkpoints) -> None:
+    start, training = checkpoints.step, config.training
+    if start >= training.steps:
+        return
+    grid = Reconstructions(experiment.model, evaluated(config, experiment.data), config.data.height, config.data.width)
+    interruption = Interruption(start)
+    experiment.model.fit(
+        batches(experiment.planner, experiment.data.train, start, training.steps),
+        verbose=0,
+        shuffle=False,  # the batches come shuffled
+        callbacks=[
+            StopAtNonFinite(start),
+            LossTable(start, training.log_every, folder.losses, folder.tensorboard),
+            PictureGrid(start, training.picture_every, folder.pictures, grid.draw),
+            SaveCheckpoints(start, training.checkpoint_every, checkpoints),
+            ProgressBar(start, training.steps),
+            interruption,
+        ],
+    )
+    checkpoints.save()
+    if checkpoints.step < training.steps:
+        raise Interrupted(checkpoints.step)
+    save_png(grid.draw(), folder.pictures / "final.png")
+
+
+def scores_of(model: HiCMD, samples: Samples, config: Config) -> dict[str, dict[str, float]]:
+    """The model's figures in both directions."""
+    return cross_modality_scores(model, samples, config.data.height, config.data.width, config.training.embed_batch)
+
+
+def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
+    """What metrics.json says: the model's figures beside those of the untrained network and of what needs no learning."""
+    samples = evaluated(config, experiment.data)
+    return {
+        **scores_of(experiment.model, samples, config),
+        "untrained": read_json(folder.untrained),
+        **simple_figures(samples, config.data.height, config.data.width),
+        "split": "held_out" if config.data.held_out else "test",
+        "identities": len(set(samples.identities.tolist())),
+        "pictures": {m: len(samples.of(m)) for m in MODALITIES},
+        "steps": int(experiment.model.optimizer.iterations),
+        "seed": config.seed,
+    }
+
+
+def figures(metrics: Metrics) -> dict[str, Metrics]:
+    """The rows of the printed table."""
+    ours = {key: value for key, value in metrics.items() if "_to_" in key}
+    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE)}}

@@ -1,0 +1,93 @@
+"""The folder that holds everything a run makes, and nothing else."""
+
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from hicmd_tf import __version__
+from hicmd_tf.config import Config, dump, load, to_dict
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_json, write_text
+
+PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+
+
+class RunFolder:
+    """Names and first contents of a run folder.
+
+    config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, tensorboard/: logs.
+    pictures/: picture grids. checkpoints/. untrained.json: the evaluation before the first step. metrics.json: the last
+    one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.losses = path / "losses.csv"
+        self.tensorboard = path / "tensorboard"
+        self.pictures = path / "pictures"
+        self.checkpoints = path / "checkpoints"
+        self.untrained = path / "untrained.json"
+        self.metrics = path / "metrics.json"
+
+    def begin(self, config: Config, resume: bool) -> None:
+        """Starts a new folder, or joins an old one when told to.
+
+        Raises UserError when the folder holds a run and `resume` is not given, or one with another configuration. A
+        resumed run may differ in training.steps only, which makes it longer.
+        """
+        if self.config.exists():
+            if not resume:
+                raise UserError(
+                    f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
+                )
+            self._check_same(config)
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"{self.path} exists and is not a run folder: name another one with --run")
+        write_text(self.config, dump(config))
+        write_json(self.environment, _environment(config))
+
+    def open(self) -> Config:
+        """The configuration of an existing run. Raises UserError when there is none."""
+        if not self.config.is_file():
+            raise UserError(
+                f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
+            )
+        return load(self.config)
+
+    def _check_same(self, config: Config) -> None:
+        before, now = _flat(to_dict(self.open())), _flat(to_dict(config))
+        for key, value in now.items():
+            if key != "training.steps" and before[key] != value:
+                raise UserError(
+                    f"{key} is {value}, but {self.path} was begun with {before[key]}: resume it with its own "
+                    f"configuration or name another folder with --run"
+                )
+        if now["training.steps"] < before["training.steps"]:
+            raise UserError(
+                f"training.steps is {now['training.steps']}, but {self.path} was begun with "
+                f"{before['training.steps']}: a resumed run can only become longer"
+            )
+
+
+def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    leaves: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            leaves.update(_flat(value, f"{prefix}{key}."))
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def _environment(config: Config) -> dict[str, object]:
+    return {
+        "hicmd_tf": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}",
+        "command": " ".join(sys.argv),
+        "seed": config.seed,
+    }

@@ -1,0 +1,57 @@
+"""How hicmd_tf is installed, and what it needs; requirements.lock has one full set of versions."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version() -> str:
+    """Read as text: importing the package here would need what is not installed yet."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "hicmd_tf" / "__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise ValueError("hicmd_tf/__init__.py has no __version__")
+    return found[1]
+
+
+setup(
+    name="hicmd-tf",
+    version=version(),
+    description="Hi-CMD (Choi et al., CVPR 2020), visible-infrared person re-identification, in TensorFlow 2",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    # configs/ stands at the top of a checkout, where one looks for it; an installed package carries it inside.
+    packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*"]), "hicmd_tf.configs"],
+    package_dir={"hicmd_tf.configs": "configs"},
+    package_data={"hicmd_tf.configs": ["*.yaml"]},
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15,<3.16",  # optimisers override a method that Keras may still change
+        "tensorflow-datasets>=4.9.10,<5",
+        "importlib_resources>=6.4",  # tensorflow-datasets imports it without saying so
+        "tensorboard>=2.20,<3",
+        "numpy>=2.1,<3",
+        "h5py>=3.12,<4",
+        "pillow>=11",
+        "matplotlib>=3.9,<4",
+        "tqdm>=4.66,<5",
+        "PyYAML>=6,<7",
+        "jsonargparse>=4.53,<5",
+        "docstring-parser>=0.16,<1",
+    ],
+    extras_require={
+        "dev": [
+            "pytest>=8",
+            "hypothesis>=6.100,<7",
+            "ruff>=0.17,<0.18",  # another version may format otherwise
+            "mypy>=2.4,<3",
+            "types-PyYAML",
+            "types-tqdm",
+        ],
+        "torch": ["torch>=2.6"],  # only to read .pth weights
+    },
+)

@@ -1,0 +1,200 @@
+"""Reading configurations: chains, overrides, types, and one clear line for what is wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hicmd_tf.config import Config, dump, load, to_dict
+from hicmd_tf.config.loading import KEYS, configs_folder
+from hicmd_tf.errors import UserError
+
+NAMES = sorted(file.stem for file in configs_folder().glob("*.yaml"))
+
+
+def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path | str, **overrides: object) -> str:
+    """The message of the refusal, which must be one line."""
+    with pytest.raises(UserError) as caught:
+        load(path, {key.replace("__", "."): value for key, value in overrides.items()})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def flat(tree: dict, prefix: str = "") -> dict[str, object]:
+    leaves: dict[str, object] = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_configuration_loads_and_survives_a_dump(name: str, tmp_path: Path) -> None:
+    config = load(name)
+    assert load(write(tmp_path, dump(config))) == config
+
+
+def test_base_has_every_setting_once_each_with_a_comment() -> None:
+    text = (configs_folder() / "base.yaml").read_text()
+    assert set(flat(yaml.safe_load(text))) == set(KEYS)
+    assert [line for line in text.splitlines() if line.strip() and "#" not in line and not line.endswith(":")] == []
+
+
+def test_a_file_overrides_what_it_extends_and_the_command_line_both(tmp_path: Path) -> None:
+    write(tmp_path, "extends: base\nbatch:\n  pairs: 5\n  negatives: 6\nseed: 1\n", "middle.yaml")
+    path = write(tmp_path, "extends: middle.yaml\nbatch:\n  negatives: 7\n")
+    config = load(path, {"seed": 3})
+    assert (config.batch.pairs, config.batch.negatives, config.seed) == (5, 7, 3)
+    assert config.losses == load("base").losses
+
+
+def test_paper_differs_from_released_in_the_rows_it_names() -> None:
+    released, paper = flat(to_dict(load("released"))), flat(to_dict(load("paper")))
+    assert {key: paper[key] for key in KEYS if paper[key] != released[key]} == {
+        "batch.pairs": 4,
+        "batch.negatives": 0,
+        "batch.erasing": 0.0,
+        "networks.feature_learning.normalise_parts": False,
+        "networks.feature_learning.descriptor": "fc",
+        "losses.same_style": "own",
+        "losses.cycle_attributes": "reconstructed",
+        "losses.adversarial_form": "log",
+        "losses.gradient_penalty": 0.0,
+        "losses.kl_form": "gaussian",
+        "losses.triplet_form": "euclidean",
+        "losses.triplet_regulariser": 0.0,
+        "sampling.groups": "paper",
+        "sampling.detach_generated": False,
+    }
+
+
+@given(
+    name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip),
+    rate=st.floats(0, 1e6, exclude_min=True),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_dump_keeps_awkward_text_and_numbers(
+    tmp_path_factory: pytest.TempPathFactory, name: str, rate: float, seed: int
+) -> None:
+    base = load("base")
+    config = replace(
+        base,
+        seed=seed,
+        data=replace(base.data, directory=name),
+        optimisers=replace(base.optimisers, generator_rate=rate),
+    )
+    assert load(write(tmp_path_factory.mktemp("dump"), dump(config))) == config
+
+
+@pytest.mark.parametrize("directory", ["1e-4", "010", "yes", "null", "1:30", ".5", "2020-01-01", "a: b", "# x", "-"])
+def test_a_dump_quotes_text_that_looks_like_something_else(directory: str, tmp_path: Path) -> None:
+    config = load("base", {"data.directory": directory})
+    assert load(write(tmp_path, dump(config))).data.directory == directory
+
+
+@pytest.mark.parametrize("written", ["1e-4", "1E-4", "1.0e-4", "0.0001", ".0001", "1e-04"])
+def test_numbers_are_read_as_people_write_them(written: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"extends: base\noptimisers:\n  feature_rate: {written}\n")
+    assert load(path).optimisers.feature_rate == 1e-4
+
+
+def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
+    value = load(write(tmp_path, "extends: base\nlosses:\n  same: 3\n")).losses.same
+    assert value == 3.0 and type(value) is float
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ("batch.pairs", "true", "a whole number"),
+        ("batch.pairs", "4.0", "a whole number"),
+        ("batch.pairs", "many", "a whole number"),
+        ("batch.pairs", "[4]", "a whole number"),
+        ("batch.pairs", "", "a whole number"),
+        ("losses.same", "true", "a finite number"),
+        ("losses.same", ".nan", "a finite number"),
+        ("losses.same", "-.inf", "a finite number"),
+        ("losses.same", "'50'", "a finite number"),
+        ("optimisers.nesterov", "1", "true or false"),
+        ("optimisers.nesterov", "yes", "true or false"),
+        ("networks.resnet_weights", "null", "text"),
+        ("losses.same_style", "mixed", "swapped or own"),
+        ("networks.decoder.widths", "64", "a list of whole numbers"),
+        ("networks.decoder.widths", "[64, 1.5]", "a list of whole numbers"),
+        ("networks.decoder.widths", "[64, true]", "a list of whole numbers"),
+    ],
+)
+def test_wrong_types_name_key_place_and_expectation(key: str, written: str, expected: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"extends: base\n\n{key}: {written}\n")
+    message = refusal(path)
+    assert message.startswith(f"{path}, line 3: {key} is ") and f"expected {expected}" in message
+
+
+def test_numbers_beyond_a_float_are_refused() -> None:
+    assert "losses.same" in refusal("base", losses__same=10**400)
+
+
+def test_an_unknown_key_names_place_and_nearest(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: base\nbatch:\n  pair: 4\n")
+    assert refusal(path).startswith(f"{path}, line 3: there is no setting batch.pair (nearest: batch.pairs)")
+    assert "command line: there is no setting loses.kl (nearest: losses.kl)" in refusal("base", loses__kl=1.0)
+
+
+def test_a_problem_is_reported_where_the_setting_stands(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: base\nbatch:\n  flip: 1.5\n")
+    assert refusal(path).startswith(f"{path}, line 3: batch.flip is 1.5: ")
+    assert refusal("base", batch__flip=-0.5).startswith("command line: batch.flip is -0.5: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "is empty"),
+        ("# only a comment\n", "is empty"),
+        ("- 1\n- 2\n", "expected a mapping"),
+        ("just words\n", "expected a mapping"),
+        ("seed: 1\nbatch: [1\n", "line 3: "),
+        ("seed: 1\n\tbatch: 1\n", "line 2: "),
+        ("seed: 1\nbatch:\n  pairs: 1\nseed: 2\n", "line 4: seed stands here a second time"),
+        ("batch:\n  pairs: 1\nbatch:\n  flip: 0.5\n", "line 3: batch stands here a second time"),
+        ("batch: 3\nextends: base\n", "batch is a section"),
+        ("batch:\nextends: base\n", "batch is a section"),
+        ("seed: 1\n", "missing; add `extends: base`"),
+        ("extends: nowhere.yaml\n", "nowhere.yaml can't be read (No such file"),
+        ("extends: [base]\n", "expected the name of one .yaml file"),
+        ("extends: bas\n", "there is no configuration bas (nearest: base)"),
+        ("seed: !!python/object:os.system 1\nextends: base\n", "not valid YAML"),
+        ("extends: base\nseed: \x07\n", "not valid YAML"),
+    ],
+)
+def test_unusable_files(text: str, expected: str, tmp_path: Path) -> None:
+    assert expected in refusal(write(tmp_path, text))
+
+
+def test_paths_that_are_no_text_file(tmp_path: Path) -> None:
+    assert "can't be read" in refusal(tmp_path / "missing.yaml")
+    assert "is a folder" in refusal(tmp_path)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "not a text file" in refusal(tmp_path / "binary.yaml")
+    assert "there is no configuration tinny (nearest: tiny)" in refusal("tinny")
+
+
+def test_files_that_extend_in_a_circle(tmp_path: Path) -> None:
+    write(tmp_path, "extends: b.yaml\n", "a.yaml")
+    write(tmp_path, "extends: a.yaml\n", "b.yaml")
+    message = refusal(tmp_path / "a.yaml")
+    assert "goes in a circle" in message and "a.yaml -> " in message and "b.yaml -> " in message
+
+
+def test_to_dict_holds_plain_values(smoke_config: Config) -> None:
+    tree = flat(to_dict(smoke_config))
+    assert set(tree) == set(KEYS)
+    assert {type(value) for value in tree.values()} == {bool, int, float, str, list}

@@ -1,0 +1,167 @@
+"""Impossible values and combinations: each is refused by its own name, its neighbour inside the limits is not."""
+
+import copy
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from hicmd_tf.config import Config, load
+from hicmd_tf.config.loading import KEYS
+from hicmd_tf.config.validation import LENGTHS, RANGES, problems
+from hicmd_tf.errors import UserError
+
+RESNET = {
+    "networks.prototype_encoder.aspp_width": 64,
+    "networks.attribute_encoder.stem_width": 64,
+    "networks.attribute_encoder.widths": [64, 128, 256, 512],
+    "networks.attribute_encoder.depths": [3, 4, 6, 3],
+    "networks.feature_learning.widths": [128, 256],
+    "networks.feature_learning.depths": [4, 6],
+}
+
+
+TINY = load("tiny")
+
+
+def refused(overrides: Mapping[str, object], config: str = "tiny") -> str | None:
+    """The setting that the message begins with, or None when all is well."""
+    try:
+        load(config, overrides)
+    except UserError as error:
+        return str(error).split(": ")[1].split(" is ")[0]
+    return None
+
+
+def test_every_number_name_and_list_has_a_range() -> None:
+    guarded = [key for rule in RANGES for key in rule.keys] + list(LENGTHS)
+    choices = {key for key, kind in KEYS.items() if kind not in (int, float, str, list[int]) or kind is bool}
+    assert len(guarded) == len(set(guarded))
+    assert set(guarded) == set(KEYS) - choices
+
+
+@pytest.mark.parametrize(
+    ("key", "impossible", "possible"),
+    [
+        ("seed", -1, 0),
+        ("seed", 2**32, 2**32 - 1),
+        ("data.directory", " ", "."),
+        ("data.trial", 0, 1),
+        ("data.trial", 11, 10),
+        ("data.held_out", -1, 0),
+        ("data.height", 66, 68),
+        ("data.width", 0, 16 * 4),
+        ("data.synthetic.identities", 601, 602),
+        ("data.synthetic.images_per_modality", 0, 1),
+        ("data.synthetic.yaw_range", 3.2, math.pi),
+        ("data.synthetic.albedo_follows_lightness", 1.1, 1.0),
+        ("data.synthetic.noise", -0.1, 0.0),
+        ("batch.pairs", 0, 1),
+        ("batch.erasing", 1.01, 1.0),
+        ("networks.feature_learning.dropout", 1.0, 0.0),
+        ("networks.attributes.style_ratio", 1.0, 0.25),
+        ("networks.discriminator.residual_blocks", -1, 0),
+        ("losses.kl", -1.0, 0.0),
+        ("losses.gradient_penalty", -0.01, 0.0),
+        ("optimisers.generator_rate", 0.0, 1e-9),
+        ("optimisers.alpha_rate", -1e-5, 0.0),
+        ("optimisers.drop_factor", 0.0, 1.0),
+        ("optimisers.beta_2", 1.0, 0.999),
+        ("training.steps", 0, 1),
+        ("training.log_every", 0, 1),
+        ("training.keep_checkpoints", 0, 1),
+        ("training.intra_op_threads", -1, 0),
+        ("networks.prototype_encoder.widths", [8, 16, 16], [8, 16, 16, 8]),
+        ("networks.prototype_encoder.dilations", [0, 2, 3], [3, 2, 1]),
+        ("networks.attribute_encoder.depths", [1, 1, 1, 0], [1, 1, 1, 2]),
+        ("networks.decoder.widths", [], [1, 1]),
+        ("networks.feature_learning.depths", [1, 1, 1], [2, 1]),
+    ],
+)
+def test_limits(key: str, impossible: object, possible: object) -> None:
+    assert refused({key: impossible}) == key
+    assert refused({key: possible}) is None
+
+
+def test_a_batch_needs_enough_training_identities() -> None:
+    twelve = {"data.synthetic.identities": 24, "batch.pairs": 4, "batch.negatives": 4}  # 12 train, 4 + 2 x 4 are needed
+    assert refused(twelve) is None
+    assert refused({**twelve, "data.held_out": 1}) == "batch.pairs"
+    assert refused({**twelve, "data.held_out": 12}) == "data.held_out"
+    assert refused({**twelve, "batch.negatives": 5}) == "batch.pairs"
+
+
+@pytest.mark.parametrize("side", ["data.height", "data.width"])
+def test_dilations_are_smaller_than_the_prototype(side: str) -> None:
+    large = {"data.height": 256, "data.width": 256, "networks.prototype_encoder.dilations": [3, 6, 9]}
+    assert refused({**large, side: 40}) is None  # a prototype of 10
+    assert refused({**large, side: 36}) == "networks.prototype_encoder.dilations"
+
+
+@pytest.mark.parametrize(("side", "scales"), [(16, 2), (20, 3), (36, 4)])
+def test_the_smallest_score_map_can_be_padded(side: int, scales: int) -> None:
+    size = {"data.height": 64, "data.width": side, "networks.prototype_encoder.dilations": [1, 1, 1]}
+    assert refused({**size, "networks.discriminator.scales": scales}) is None
+    assert refused({**size, "networks.discriminator.scales": scales + 1}) == "networks.discriminator.scales"
+
+
+def test_the_size_rule_is_that_of_the_halvings() -> None:
+    """Halved (scales - 1) times, then twice inside a scale, rounding up each time, as the convolutions do."""
+    for side in range(16, 200, 4):
+        for scales in range(1, 7):
+            smallest = side
+            for _ in range(scales - 1 + 2):
+                smallest = (smallest + 1) // 2
+            overrides = {
+                "data.height": 200,
+                "data.width": side,
+                "networks.prototype_encoder.dilations": [1, 1, 1],
+                "networks.discriminator.scales": scales,
+            }
+            config = with_values(overrides)
+            assert ("networks.discriminator.scales" in {p.key for p in problems(config)}) == (smallest < 2)
+
+
+def with_values(overrides: Mapping[str, object]) -> Config:
+    """tiny, unchecked and unread: loading hundreds of times takes long."""
+    config = copy.deepcopy(TINY)
+    for key, value in overrides.items():
+        *sections, name = key.split(".")
+        node: object = config
+        for section in sections:
+            node = getattr(node, section)
+        object.__setattr__(node, name, value)
+    return config
+
+
+def test_the_attribute_code_divides_into_whole_parts() -> None:
+    blocks, style, pose = (
+        "networks.decoder.residual_blocks",
+        "networks.attributes.style_ratio",
+        "networks.attributes.pose_ratio",
+    )
+    assert refused({blocks: 3}) == blocks  # 256 entries
+    assert refused({style: 0.51}) == style  # 32.64 of 64
+    assert refused({style: 0.75, pose: 0.25}) is None  # 48, 4 and 12
+    assert refused({style: 0.75, pose: 0.3}) == pose  # 4.8 of 16
+    assert refused({blocks: 128}) == pose  # style 1 and nothing left to divide
+    assert refused({blocks: 256}) == style
+
+
+def test_pretrained_weights_need_the_sizes_of_resnet_50() -> None:
+    imagenet = {"networks.resnet_weights": "imagenet"}
+    assert refused(imagenet) in RESNET
+    assert refused({**imagenet, **RESNET}) is None
+    for key in RESNET:
+        assert refused({**imagenet, **RESNET, key: _other(RESNET[key])}) == key
+
+
+def _other(value: object) -> object:
+    return [*value[:-1], value[-1] * 2] if isinstance(value, list) else 32
+
+
+def test_messages_name_value_expectation_and_remedy() -> None:
+    with pytest.raises(UserError, match=r"^command line: data.height is 30: expected a positive multiple of 4; choose"):
+        load("tiny", {"data.height": 30})
+    with pytest.raises(UserError, match=r"dilations is \[3, 6, 9\]: .* 16 x 8 .* up to 7; lower them or enlarge"):
+        load("tiny", {"networks.prototype_encoder.dilations": [3, 6, 9]})

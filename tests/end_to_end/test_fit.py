@@ -1,0 +1,183 @@
+"""Whole runs from the command line, on the smallest configuration: what they make, how they stop, resume and complain."""
+
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+TERMS = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "discriminator", "alpha")
+FIGURES = ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")
+DIRECTIONS = ("visible_to_infrared", "infrared_to_visible")
+STEPS = 6
+DEADLINE = 300  # seconds, only so that a hang ends
+
+
+def command(module: str, *options: str) -> list[str]:
+    return [sys.executable, "-m", f"hicmd_tf.{module}", *options]
+
+
+def fit_options(data: Path, run: Path, *more: str) -> list[str]:
+    return ["--config", str(SMOKE), "--data.directory", str(data), "--run", str(run), *more]
+
+
+def run_module(module: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(module, *options), capture_output=True, text=True, timeout=DEADLINE, check=False)
+
+
+def variables(run: Path) -> dict[str, np.ndarray]:
+    """Every tensor of the newest checkpoint."""
+    newest = tf.train.latest_checkpoint(str(run / "checkpoints"))
+    reader = tf.train.load_checkpoint(newest)
+    # A checkpoint also counts how often it was saved, which is no part of the training.
+    names = [name for name in reader.get_variable_to_shape_map() if "save_counter" not in name]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory) -> Path:
+    """An uninterrupted run."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    done = run_module("fit", *fit_options(data, run))
+    assert done.returncode == 0, done.stderr
+    assert "visible -> infrared" in done.stdout
+    return run
+
+
+def test_a_run_folder_holds_everything(whole):
+    metrics = json.loads((whole / "metrics.json").read_text())
+    for scores in (metrics, metrics["untrained"], metrics["chance"], metrics["raw_pixels"]):
+        for direction in DIRECTIONS:
+            assert all(0 <= scores[direction][figure] <= 1 for figure in FIGURES)
+    assert metrics["steps"] == STEPS and metrics["split"] == "test"
+    with (whole / "losses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["step"]) == STEPS
+    assert all(math.isfinite(float(row[term])) for row in rows for term in TERMS)
+    for row in rows:
+        assert float(row["generator_rate"]) > 0 and float(row["feature_rate"]) > 0
+    assert list((whole / "tensorboard").glob("events*"))
+    with Image.open(whole / "pictures" / "final.png") as picture:
+        assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 20
+    assert (whole / "config.yaml").is_file() and "tensorflow" in json.loads((whole / "environment.json").read_text())
+
+
+def test_the_written_configuration_is_whole(whole):
+    from hicmd_tf.config import load, to_dict
+
+    config = load(whole / "config.yaml")
+    assert to_dict(config)["batch"] == to_dict(load(SMOKE))["batch"]
+
+
+def test_evaluate_repeats_the_figures(whole):
+    before = json.loads((whole / "metrics.json").read_text())
+    done = run_module("evaluate", "--run", str(whole))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((whole / "metrics.json").read_text()) == before
+
+
+def test_a_killed_run_resumes_and_ends_as_an_uninterrupted_one(data, whole, tmp_path):
+    run = tmp_path / "killed"
+    process = subprocess.Popen(
+        command("fit", *fit_options(data, run)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: list((run / "checkpoints").glob("ckpt-*.index")), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run / "metrics.json").exists()
+    done = run_module("fit", *fit_options(data, run, "--resume"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "metrics.json").read_text()) == json.loads((whole / "metrics.json").read_text())
+    expected, resumed = variables(whole), variables(run)
+    assert expected.keys() == resumed.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    assert (run / "losses.csv").read_text() == (whole / "losses.csv").read_text()
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(data, tmp_path):
+    run = tmp_path / "interrupted"
+    process = subprocess.Popen(
+        command("fit", *fit_options(data, run, "--training.steps", "100000")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: list((run / "checkpoints").glob("ckpt-*.index")), process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130
+    assert "--resume" in errors and "Traceback" not in errors
+    assert tf.train.latest_checkpoint(str(run / "checkpoints"))
+
+
+def wait_for(condition, process) -> None:
+    limit = time.monotonic() + DEADLINE
+    while not condition():
+        assert process.poll() is None, "the run ended before it was to be stopped"
+        assert time.monotonic() < limit, "the run never came to its first checkpoint"
+        time.sleep(0.05)
+
+
+MISTAKES = {
+    "unknown key": (["--batch.pair", "3"], "batch.pairs"),
+    "missing configuration": (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    "a batch of too many identities": (["--batch.pairs", "40"], "batch.pairs"),
+    "a size that the strides can't take": (["--data.height", "30"], "data.height"),
+    "no resnet weights": (["--networks.resnet_weights", "nowhere.pth"], "nowhere.pth"),
+    "data in a file": (["--data.directory", str(SMOKE)], "smoke.yaml"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_get_one_line_and_exit_code_2(name, data, tmp_path):
+    options, named = MISTAKES[name]
+    done = run_module("fit", *fit_options(data, tmp_path / "run", *options))
+    assert_one_line(done, named)
+
+
+def test_a_run_folder_in_use_is_not_overwritten(data, whole):
+    before = (whole / "metrics.json").read_text()
+    assert_one_line(run_module("fit", *fit_options(data, whole)), "--resume")
+    changed = run_module("fit", *fit_options(data, whole, "--resume", "--losses.kl", "2"))
+    assert_one_line(changed, "losses.kl")
+    assert (whole / "metrics.json").read_text() == before
+
+
+def test_evaluating_what_is_no_run_says_so(tmp_path):
+    assert_one_line(run_module("evaluate", "--run", str(tmp_path / "nothing")), "nothing")
+
+
+def test_a_corrupt_picture_is_named(data, whole, tmp_path):
+    """A byte changed in the prepared data set: the run names it before it trains."""
+    records = max(data.rglob("*tfrecord*"), key=os.path.getsize)
+    original = records.read_bytes()
+    middle = len(original) // 2
+    try:
+        records.write_bytes(original[:middle] + bytes(64) + original[middle + 64 :])
+        done = run_module("fit", *fit_options(data, tmp_path / "run"))
+    finally:
+        records.write_bytes(original)
+    assert_one_line(done, "synthetic_vi")
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], named: str) -> None:
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and named in lines[0], done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,200 @@
+"""The building blocks outside the ResNets, against NumPy and naive loops."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from hicmd_tf.networks.layers import (
+    EPSILON,
+    LEAKY_SLOPE,
+    Convolution,
+    ConvolutionBlock,
+    ImageLayerNorm,
+    ResidualBlock,
+    adaptive_instance_norm,
+    convolve,
+    instance_norm,
+    leaky_relu,
+    reflect_pad,
+    standardise,
+)
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Layers compute in float64 while this lasts."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_dtype_policy(policy)
+
+
+def draw(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def naive_convolution(x: Array, kernel: Array, stride: int, dilation: int) -> Array:
+    """A valid convolution, one output pixel after another."""
+    size = kernel.shape[0]
+    reach = dilation * (size - 1)
+    height, width = ((length - reach - 1) // stride + 1 for length in x.shape[1:3])
+    out = np.zeros((len(x), height, width, kernel.shape[-1]))
+    for row in range(height):
+        for column in range(width):
+            top, left = row * stride, column * stride
+            window = x[:, top : top + reach + 1 : dilation, left : left + reach + 1 : dilation]
+            out[:, row, column] = np.tensordot(window, kernel, axes=3)
+    return out
+
+
+def test_leaky_relu_is_exact_in_float64() -> None:
+    x = draw(100)
+    np.testing.assert_array_equal(leaky_relu(tf.constant(x)), np.where(x > 0, x, 0.3 * x))
+
+
+def test_leaky_relu_gradients_agree_between_precisions() -> None:
+    for dtype in ("float32", "float64"):
+        x = tf.constant([-2.0, 3.0], dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = leaky_relu(x)
+        np.testing.assert_allclose(tape.gradient(y, x), [LEAKY_SLOPE, 1.0], rtol=1e-6)
+
+
+def test_reflect_pad_mirrors_without_repeating_the_border() -> None:
+    x = draw(2, 4, 5, 3)
+    expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(reflect_pad(tf.constant(x), 2), expected)
+    row = np.arange(4.0).reshape(1, 1, 4, 1).repeat(4, axis=1)
+    np.testing.assert_array_equal(reflect_pad(tf.constant(row), 2)[0, 0, :, 0], [2, 1, 0, 1, 2, 3, 2, 1])
+
+
+def test_instance_norm_uses_each_image_and_channel_alone() -> None:
+    x = 3 + 2 * draw(2, 4, 5, 3)
+    expected = np.empty_like(x)
+    for image in range(2):
+        for channel in range(3):
+            pixels = x[image, :, :, channel]
+            expected[image, :, :, channel] = (pixels - pixels.mean()) / np.sqrt(pixels.var() + 1e-5)
+    np.testing.assert_allclose(instance_norm(tf.constant(x)), expected, atol=1e-12)
+
+
+def test_adaptive_instance_norm_scales_directly() -> None:
+    """The scale multiplies as it is, not as 1 + scale."""
+    x, scale, shift = draw(2, 4, 5, 3), draw(2, 3, seed=1), draw(2, 3, seed=2)
+    got = adaptive_instance_norm(*map(tf.constant, (x, scale, shift)))
+    expected = np.asarray(instance_norm(tf.constant(x))) * scale[:, None, None] + shift[:, None, None]
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_standardise_computes_half_precision_in_float32() -> None:
+    """Sums of many bfloat16 values would lose the mean."""
+    x = tf.cast(100 + draw(1, 64, 32, 1), "bfloat16")
+    got = standardise(x, (1, 2))
+    assert got.dtype == "bfloat16"
+    wide = np.asarray(tf.cast(x, "float64"))
+    expected = (wide - wide.mean()) / np.sqrt(wide.var() + EPSILON)
+    np.testing.assert_allclose(tf.cast(got, "float64"), expected, rtol=1e-2, atol=1e-2)
+
+
+def test_image_layer_norm_divides_by_the_unbiased_deviation_plus_epsilon(float64: None) -> None:
+    x = 1e-4 * draw(2, 4, 5, 3)  # so small that the place of epsilon shows
+    layer = ImageLayerNorm()
+    layer.build(x.shape)
+    gamma, beta = draw(3, seed=1), draw(3, seed=2)
+    layer.set_weights([gamma, beta])
+    for image, got in zip(x, layer(x), strict=True):
+        expected = (image - image.mean()) / (image.std(ddof=1) + 1e-5) * gamma + beta
+        np.testing.assert_allclose(got, expected, atol=1e-10)
+
+
+def test_image_layer_norm_starts_with_uniform_scales_and_no_shift() -> None:
+    layer = ImageLayerNorm()
+    layer.build((None, None, None, 4000))
+    gamma, beta = layer.get_weights()
+    assert 0 <= gamma.min() < 0.01 and 0.99 < gamma.max() <= 1
+    assert abs(gamma.mean() - 0.5) < 0.03 and not beta.any()
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"), [(1, 1, 1), (3, 1, 1), (3, 2, 1), (5, 1, 1), (3, 1, 2), (3, 1, 3)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_convolve_equals_a_naive_loop(size: int, stride: int, dilation: int, dtype: str) -> None:
+    x, kernel = draw(2, 9, 11, 3), draw(size, size, 3, 4, seed=1)
+    got = convolve(tf.constant(x, dtype), tf.constant(kernel, dtype), stride, dilation)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(got, naive_convolution(x, kernel, stride, dilation), atol=tolerance)
+
+
+def test_float64_dilated_convolution_has_the_float32_gradients() -> None:
+    gradients = {}
+    for dtype in ("float32", "float64"):
+        x, kernel = tf.constant(draw(2, 8, 9, 3), dtype), tf.constant(draw(3, 3, 3, 4, seed=1), dtype)
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            loss = ops.sum(ops.square(convolve(x, kernel, 1, 2)))
+        gradients[dtype] = tape.gradient(loss, [x, kernel])
+    for single, double in zip(gradients["float32"], gradients["float64"], strict=True):
+        np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(5, 12), st.integers(5, 12), st.sampled_from([(3, 1, 1), (3, 2, 1), (5, 1, 1), (3, 1, 3)]))
+def test_convolution_pads_by_reflection_and_adds_the_bias(height: int, width: int, sizes: tuple[int, int, int]) -> None:
+    size, stride, dilation = sizes
+    layer = Convolution(4, size, stride, dilation)
+    x = draw(1, height, width, 2)
+    layer.build(x.shape)
+    layer.bias.assign(draw(4, seed=3))
+    pad = dilation * (size // 2)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    expected = naive_convolution(padded, layer.kernel.numpy(), stride, dilation) + layer.bias.numpy()
+    assert expected.shape[1:3] == (-(-height // stride), -(-width // stride))
+    np.testing.assert_allclose(layer(x), expected, atol=1e-4)
+
+
+def test_initial_kernels_have_the_stated_deviation_and_no_bias() -> None:
+    kaiming, normal = Convolution(64, 3), Convolution(64, 3, deviation=0.02)
+    for layer, deviation in ((kaiming, np.sqrt(2 / (9 * 32))), (normal, 0.02)):
+        layer.build((None, None, None, 32))
+        assert layer.kernel.numpy().std() == pytest.approx(deviation, rel=0.03)
+        assert not layer.bias.numpy().any()
+
+
+def test_block_order_is_convolution_norm_activation() -> None:
+    x = draw(2, 6, 6, 3)
+    block = ConvolutionBlock(4, 3, norm="instance")
+    block.build(x.shape)
+    expected = leaky_relu(instance_norm(block.convolution(x)))
+    np.testing.assert_allclose(block(x), expected, atol=1e-6)
+    linear = ConvolutionBlock(4, 3, norm="instance", activation=False)
+    linear.build(x.shape)
+    linear.set_weights(block.get_weights())
+    np.testing.assert_allclose(linear(x), instance_norm(block.convolution(x)), atol=1e-6)
+
+
+def test_residual_block_adds_its_input_without_a_last_activation(float64: None) -> None:
+    x = draw(2, 6, 6, 4)
+    block = ResidualBlock(4)
+    block.build(x.shape)
+    inner = leaky_relu(block.first.convolution(x))
+    np.testing.assert_allclose(block(x), x + block.second.convolution(inner), atol=1e-12)
+
+
+def test_residual_block_gives_its_first_convolution_the_first_half_of_the_scales(float64: None) -> None:
+    x, scales, shifts = draw(2, 6, 6, 4), draw(2, 8, seed=1), draw(2, 8, seed=2)
+    block = ResidualBlock(4, "adaptive")
+    block.build(x.shape)
+    inner = leaky_relu(adaptive_instance_norm(block.first.convolution(x), scales[:, :4], shifts[:, :4]))
+    expected = x + adaptive_instance_norm(block.second.convolution(inner), scales[:, 4:], shifts[:, 4:])
+    np.testing.assert_allclose(block(x, scales, shifts), expected, atol=1e-12)

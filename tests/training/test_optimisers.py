@@ -1,0 +1,258 @@
+"""Adam and SGD against plain re-implementations of PyTorch's rules, and their checkpoints."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hicmd_tf.config.schema import OptimiserConfig
+from hicmd_tf.training.optimisers import CoupledAdam, MomentumSGD, StepDrop, make_optimisers
+
+SHAPES = {"kernel": (3, 2), "bias": (2,), "alpha": (1,)}
+CONFIG = OptimiserConfig(
+    generator_rate=1e-4,
+    discriminator_rate=2e-4,
+    feature_rate=1e-3,
+    alpha_rate=1e-5,
+    beta_1=0.5,
+    beta_2=0.999,
+    epsilon=1e-8,
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=1e-4,
+    drop_every=25_000,
+    drop_factor=0.5,
+)
+
+
+def make_variables(dtype="float64"):
+    rng = np.random.default_rng(0)
+    return [keras.Variable(rng.normal(size=shape), dtype=dtype, name=name) for name, shape in SHAPES.items()]
+
+
+def make_gradients(step, dtype="float64"):
+    rng = np.random.default_rng(100 + step)
+    return [tf.constant(rng.normal(size=shape), dtype) for shape in SHAPES.values()]
+
+
+def torch_rate(step, rate=0.3, drop_every=2, factor=0.1):
+    return rate * factor ** (step // drop_every)
+
+
+def torch_adam(steps, beta_1, beta_2, epsilon, decay):
+    """torch.optim.Adam under StepLR, entry by entry."""
+    weights = [v.numpy() for v in make_variables()]
+    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+    for step in range(steps):
+        for w, m, v, gradient in zip(weights, first, second, make_gradients(step), strict=True):
+            for i in np.ndindex(w.shape):
+                g = float(gradient[i]) + decay * w[i]
+                m[i] = beta_1 * m[i] + (1 - beta_1) * g
+                v[i] = beta_2 * v[i] + (1 - beta_2) * g * g
+                m_hat, v_hat = m[i] / (1 - beta_1 ** (step + 1)), v[i] / (1 - beta_2 ** (step + 1))
+                w[i] -= torch_rate(step) * m_hat / (math.sqrt(v_hat) + epsilon)
+    return weights
+
+
+def torch_sgd(steps, momentum, nesterov, decay, factors):
+    """torch.optim.SGD under StepLR, entry by entry; factors: of the rate of each variable."""
+    weights = [v.numpy() for v in make_variables()]
+    buffers = [np.zeros_like(w) for w in weights]
+    for step in range(steps):
+        for w, v, gradient, factor in zip(weights, buffers, make_gradients(step), factors, strict=True):
+            for i in np.ndindex(w.shape):
+                g = float(gradient[i]) + decay * w[i]
+                v[i] = g if step == 0 else momentum * v[i] + g
+                w[i] -= torch_rate(step) * factor * (g + momentum * v[i] if nesterov else v[i])
+    return weights
+
+
+def schedule():
+    return StepDrop(0.3, drop_every=2, factor=0.1)
+
+
+def train(optimiser, steps, graph=False, dtype="float64"):
+    variables = make_variables(dtype)
+    optimiser.build(variables)
+
+    def update(gradients):
+        optimiser.apply(gradients, variables)
+
+    update = tf.function(update) if graph else update
+    for step in range(steps):
+        update(make_gradients(step, dtype))
+    return variables
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.07])
+@pytest.mark.parametrize("epsilon", [1e-8, 0.5])
+def test_adam_follows_torch_across_rate_drops(graph, decay, epsilon):
+    variables = train(CoupledAdam(schedule(), 0.5, 0.999, epsilon, decay), 5, graph)
+    for computed, expected in zip(variables, torch_adam(5, 0.5, 0.999, epsilon, decay), strict=True):
+        np.testing.assert_allclose(computed, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.07])
+def test_sgd_follows_torch_across_rate_drops(graph, nesterov, decay):
+    variables = train(MomentumSGD(schedule(), 0.9, nesterov, decay, {"alpha": 0.01}), 5, graph)
+    expected = torch_sgd(5, 0.9, nesterov, decay, [1, 1, 0.01])
+    for computed, wanted in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(computed, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["adam", "nesterov", "momentum"])
+def test_follows_torch_itself(kind):
+    torch = pytest.importorskip("torch")
+    parameters = [torch.nn.Parameter(torch.tensor(v.numpy())) for v in make_variables()]
+    if kind == "adam":
+        ours = CoupledAdam(schedule(), 0.5, 0.999, 1e-8, 0.07)
+        theirs = torch.optim.Adam(parameters, 0.3, (0.5, 0.999), 1e-8, 0.07)
+    else:
+        ours = MomentumSGD(schedule(), 0.9, kind == "nesterov", 0.07)
+        theirs = torch.optim.SGD(parameters, 0.3, 0.9, weight_decay=0.07, nesterov=kind == "nesterov")
+    drop = torch.optim.lr_scheduler.StepLR(theirs, 2, 0.1)
+    for step in range(5):
+        for parameter, gradient in zip(parameters, make_gradients(step), strict=True):
+            parameter.grad = torch.tensor(gradient.numpy())
+        theirs.step()
+        drop.step()
+    for computed, expected in zip(train(ours, 5), parameters, strict=True):
+        np.testing.assert_allclose(computed, expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+def single_step(optimiser, weight, gradient):
+    variable = keras.Variable([weight], dtype="float64", name="alpha")
+    optimiser.apply([tf.constant([gradient], "float64")], [variable])
+    return float(variable.numpy()[0])
+
+
+def test_first_steps_by_hand():
+    # g = 3 + 0.5 * 2 = 4. Adam: m^ = 4, v^ = 16, so 2 - 0.25 * 4 / (4 + 1).
+    assert single_step(CoupledAdam(0.25, 0.5, 0.75, 1.0, 0.5), 2.0, 3.0) == pytest.approx(1.8, rel=1e-14)
+    # v = 4. Nesterov: 2 - 0.25 * (4 + 0.5 * 4); plain: 2 - 0.25 * 4; alpha at a tenth of the rate.
+    assert single_step(MomentumSGD(0.25, 0.5, True, 0.5), 2.0, 3.0) == pytest.approx(0.5, rel=1e-14)
+    assert single_step(MomentumSGD(0.25, 0.5, False, 0.5), 2.0, 3.0) == pytest.approx(1.0, rel=1e-14)
+    assert single_step(MomentumSGD(0.25, 0.5, False, 0.5, {"alpha": 0.1}), 2.0, 3.0) == pytest.approx(1.9, rel=1e-14)
+
+
+def test_a_rate_drop_does_not_touch_the_momentum_buffer():
+    variable = keras.Variable([0.0], dtype="float64")
+    sgd = MomentumSGD(StepDrop(1.0, 1, 0.5), 0.5, nesterov=False)
+    sgd.apply([tf.constant([8.0], "float64")], [variable])  # v = 8, w = -8
+    sgd.apply([tf.constant([0.0], "float64")], [variable])  # v = 4, w = -8 - 0.5 * 4
+    assert float(variable.numpy()[0]) == -10
+
+
+def test_step_drop_halves_after_a_whole_period():
+    drop = StepDrop(1e-4, 25_000, 0.5)
+    steps = {0: 1e-4, 24_999: 1e-4, 25_000: 5e-5, 49_999: 5e-5, 50_000: 2.5e-5, 102_999: 6.25e-6}
+    assert {step: float(drop(step)) for step in steps} == steps
+    assert float(drop(tf.constant(25_000, "int64"))) == 5e-5
+    with pytest.raises(ValueError, match="drop_every, received 0"):
+        StepDrop(1e-4, 0, 0.5)
+
+
+OPTIMISERS = {
+    "adam": lambda: CoupledAdam(schedule(), 0.5, 0.999, 1e-8, 0.07),
+    "sgd": lambda: MomentumSGD(schedule(), 0.9, True, 0.07, {"alpha": 0.01}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_variable_without_gradient_is_left_alone(name):
+    variables, optimiser = make_variables(), OPTIMISERS[name]()
+    before = [v.numpy() for v in variables]
+    kernel, _, alpha = make_gradients(0)
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        optimiser.apply([kernel, None, alpha], variables)
+    changed = [bool((v.numpy() != b).all()) for v, b in zip(variables, before, strict=True)]
+    assert changed == [True, False, True]
+    assert (variables[1].numpy() == before[1]).all()
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_state_has_the_type_of_its_variable_and_float32_stays_close_to_float64(name, dtype):
+    optimiser = OPTIMISERS[name]()
+    variables = train(optimiser, 5, dtype=dtype)
+    assert {v.dtype for v in optimiser.variables[1:]} == {dtype}
+    for computed, expected in zip(variables, train(OPTIMISERS[name](), 5), strict=True):
+        np.testing.assert_allclose(computed, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_restored_optimiser_goes_on_bit_for_bit(name, graph, tmp_path):
+    variables, optimiser = make_variables("float32"), OPTIMISERS[name]()
+    optimiser.build(variables)
+    for step in range(3):
+        optimiser.apply(make_gradients(step, "float32"), variables)
+    saved = tf.train.Checkpoint(optimiser=optimiser, weights=[v.value for v in variables]).save(tmp_path / "state")
+
+    fresh_variables, fresh = [keras.Variable(0 * v, name=v.name) for v in variables], OPTIMISERS[name]()
+    fresh.build(fresh_variables)
+    checkpoint = tf.train.Checkpoint(optimiser=fresh, weights=[v.value for v in fresh_variables])
+    checkpoint.restore(saved).assert_consumed()
+    for some in (optimiser, fresh):
+        apply = tf.function(some.apply) if graph else some.apply
+        for step in range(3, 6):
+            apply(make_gradients(step, "float32"))
+    assert int(fresh.iterations) == 6
+    for one, another in zip(optimiser.variables + variables, fresh.variables + fresh_variables, strict=True):
+        assert (one.numpy() == another.numpy()).all()
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_survives_serialisation(name):
+    first = OPTIMISERS[name]()
+    second = keras.optimizers.deserialize(keras.optimizers.serialize(first))
+    assert type(second) is type(first) and second.get_config() == first.get_config()
+    for one, another in zip(train(first, 3), train(second, 3), strict=True):
+        assert (one.numpy() == another.numpy()).all()
+
+
+def test_a_rate_factor_goes_by_the_end_of_the_path_and_must_fit_a_variable():
+    with keras.name_scope("combination"):
+        nested = keras.Variable([1.0], name="alpha")
+    sgd = MomentumSGD(0.5, 0.0, False, rate_factors={"combination/alpha": 0.5})
+    sgd.apply([tf.constant([1.0])], [nested])
+    assert float(nested.numpy()[0]) == 0.75
+    with pytest.raises(ValueError, match="no variable's path ends in 'alhpa'"):
+        MomentumSGD(0.5, 0.9, True, rate_factors={"alhpa": 0.1}).build(make_variables())
+
+
+def test_make_optimisers_takes_each_setting_to_its_place():
+    generator, discriminator, features = make_optimisers(CONFIG)
+    for adam, rate in ((generator, 1e-4), (discriminator, 2e-4)):
+        config = adam.get_config()
+        assert [config[key] for key in ("beta_1", "beta_2", "epsilon", "weight_decay")] == [0.5, 0.999, 1e-8, 1e-4]
+        assert adam.get_config()["learning_rate"]["config"] == {"rate": rate, "drop_every": 25_000, "factor": 0.5}
+    config = features.get_config()
+    assert [config[key] for key in ("momentum", "nesterov", "weight_decay")] == [0.9, True, 1e-4]
+    assert config["learning_rate"]["config"] == {"rate": 1e-3, "drop_every": 25_000, "factor": 0.5}
+    assert config["rate_factors"] == pytest.approx({"alpha": 0.01})
+    assert not make_optimisers(dataclasses.replace(CONFIG, nesterov=False)).features.nesterov
+
+
+def test_works_under_a_distribution_strategy():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        mirrored, adam = make_variables(), CoupledAdam(schedule(), 0.5, 0.999, 1e-8, 0.07)
+        adam.build(mirrored)
+
+    def update(*gradients):
+        with tf.GradientTape() as tape:
+            loss = sum(tf.reduce_sum(g * v) for g, v in zip(gradients, mirrored, strict=True))
+        adam.apply(tape.gradient(loss, mirrored))
+
+    run = tf.function(lambda *gradients: strategy.run(update, gradients))
+    for step in range(3):
+        run(*make_gradients(step))
+    for computed, expected in zip(mirrored, torch_adam(3, 0.5, 0.999, 1e-8, 0.07), strict=True):
+        np.testing.assert_allclose(computed, expected, rtol=1e-12)
