@@ -6,9 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+# tensorflow-addons: an environment of its own, for Python 3.11 and no other.
+ADDONS_PYTHON ?= $(shell python3.11 -c "import sys; print(sys.executable)" 2>/dev/null || echo python3.11)
+ADDONS := .venv-addons
+ADDONS_INSTALLED := $(ADDONS)/.installed
 
-.PHONY: fit test env format clean
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: fit test test-golden test-addons env format clean
 
 fit: $(INSTALLED)
 	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
@@ -19,6 +24,16 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -x -q
 
+# The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
+test-golden: $(INSTALLED)
+	$(BIN)/python -m pytest -x -q -m "slow or not slow" tests/golden
+
+# Ours against tensorflow-addons, which can't be imported beside our Keras: each computes in its own environment.
+test-addons: $(INSTALLED) $(ADDONS_INSTALLED)
+	$(BIN)/python tests/addons/ours.py $(ADDONS)/ours.npz
+	HICMD_TF_VALUES=$(CURDIR)/$(ADDONS)/ours.npz $(ADDONS)/bin/python -m pytest -q -c /dev/null --rootdir tests/addons \
+		--noconftest -p no:cacheprovider -W ignore tests/addons/check_against_addons.py
+
 env: $(INSTALLED)
 
 format: $(INSTALLED)
@@ -27,7 +42,7 @@ format: $(INSTALLED)
 
 # What was built; runs/ and data/ stay.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find hicmd_tf tests -type d -name __pycache__ -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock setup.py
@@ -36,4 +51,11 @@ $(INSTALLED): requirements.lock setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(ADDONS_INSTALLED): tests/addons/requirements.lock
+	@$(ADDONS_PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
+		{ echo "error: $(ADDONS_PYTHON) is not Python 3.11: name one, make test-addons ADDONS_PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(ADDONS_PYTHON) -m venv $(ADDONS)
+	$(ADDONS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/addons/requirements.lock
 	touch $@

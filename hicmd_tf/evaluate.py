@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -16,16 +16,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.retrieval.report import table
     from hicmd_tf.training.checkpoints import Checkpoints
     from hicmd_tf.training.experiment import prepare
+    from hicmd_tf.training.restore import newest_checkpoint, saved_classes
     from hicmd_tf.training.run import evaluate, figures
     from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
     config = folder.open()
-    experiment = prepare(config)
-    if not Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore():
-        raise UserError(
-            f"{options.run} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {options.run}"
-        )
+    experiment = prepare(config, saved_classes(newest_checkpoint(folder)))
+    Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
     metrics = evaluate(config, folder, experiment)
     write_json(folder.metrics, metrics)
     print(table(figures(metrics)))

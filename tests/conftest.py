@@ -40,6 +40,24 @@ def smoke_config(smoke_directory: Path) -> Config:
     return load(TESTS / "fixtures" / "smoke.yaml", {"data.directory": str(smoke_directory)})
 
 
+@pytest.fixture(scope="session")
+def smoke_run(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of the smoke configuration with a checkpoint of initial weights, which no test may change."""
+    from hicmd_tf.networks.build import build_networks
+    from hicmd_tf.training.checkpoints import Checkpoints
+    from hicmd_tf.training.hicmd import HiCMD
+    from hicmd_tf.training.optimisers import make_optimisers
+    from hicmd_tf.training.run_folder import RunFolder
+
+    config = load(TESTS / "fixtures" / "smoke.yaml", {"data.directory": str(smoke_directory)})
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "smoke")
+    folder.begin(config, resume=False)
+    model = HiCMD(build_networks(config.networks, classes=6), config)
+    model.compile(make_optimisers(config.optimisers))
+    Checkpoints(model, folder.checkpoints).save()
+    return folder.path
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of reference material beside the checkout; the test is skipped where there is none."""

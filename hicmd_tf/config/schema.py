@@ -14,7 +14,7 @@ class SyntheticConfig:
     """The drawn people of `synthetic_vi`."""
 
     identities: int
-    """Number of people, half of them for training and half for the test. 412 follows RegDB."""
+    """Number of people. 412 follows RegDB."""
     images_per_modality: int
     """Pictures of one person in each modality. 10 follows RegDB."""
     spectrum: Literal["near_infrared", "thermal"]
@@ -23,6 +23,12 @@ class SyntheticConfig:
     """Largest angle between a person's walking direction and the optical axis, in radians, 0 to pi (pi: any view)."""
     albedo_follows_lightness: float
     """How far a garment's near-infrared albedo follows its visible lightness, 0 (independent) to 1 (equal)."""
+    framing: float
+    """How far the crop varies, 0 (everyone as tall and in the middle) to 1."""
+    clutter: float
+    """How far place and light vary: patterns and posts behind people, share and direction of light, 0 (plain) to 1."""
+    exposure: float
+    """How far brightness and veiling glare vary from picture to picture, 0 to 1."""
     noise: float
     """Standard deviation of the sensor noise, in grey levels of 255; each camera has a multiple of it."""
     seed: int
@@ -39,6 +45,8 @@ class DataConfig:
     """Folder that keeps prepared data sets, shared by runs."""
     trial: int
     """Which of the ten splits into training and test identities, 1 to 10."""
+    test_identities: int
+    """Identities for the test; the others are for training. 206 of 412 follows RegDB."""
     held_out: int
     """Training identities kept out of training, for choosing settings without looking at the test identities; 0 for
     a final run."""

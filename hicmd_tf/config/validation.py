@@ -49,6 +49,9 @@ RANGES = (
         lambda value: 0 <= value <= 1,
         (
             "data.synthetic.albedo_follows_lightness",
+            "data.synthetic.framing",
+            "data.synthetic.clutter",
+            "data.synthetic.exposure",
             "batch.flip",
             "batch.erasing",
             "networks.feature_learning.alpha",
@@ -124,6 +127,7 @@ RANGES = (
         "a whole number, 1 or more",
         lambda value: value >= 1,
         (
+            "data.test_identities",
             "data.synthetic.images_per_modality",
             "batch.pairs",
             "networks.prototype_encoder.aspp_width",
@@ -158,8 +162,8 @@ RANGES = (
         ("data.height", "data.width"),
     ),
     Rule(
-        "an even number of people, 4 or more, for two halves",
-        lambda value: value >= 4 and value % 2 == 0,
+        "2 people or more",
+        lambda value: value >= 2,
         ("data.synthetic.identities",),
     ),
     Rule(
@@ -228,11 +232,15 @@ def _lists(config: Config) -> Iterator[Problem]:
 
 
 def _identities(config: Config) -> Iterator[Problem]:
-    """Half of the people train, less those held out, and all identities of a batch differ."""
-    training = config.data.synthetic.identities // 2 - config.data.held_out
+    """Those who are neither for the test nor held out train, and all identities of a batch differ."""
+    everyone, tested = config.data.synthetic.identities, config.data.test_identities
+    training = everyone - tested - config.data.held_out
     needed = config.batch.pairs + 2 * config.batch.negatives
-    if training < 1:
-        advice = f"none of {config.data.synthetic.identities // 2} training identities is left; hold out fewer"
+    if tested >= everyone:
+        advice = f"data.synthetic.identities is {everyone} and some must train; test on fewer"
+        yield Problem("data.test_identities", tested, advice)
+    elif training < 1:
+        advice = f"none of {everyone - tested} training identities is left; hold out fewer"
         yield Problem("data.held_out", config.data.held_out, advice)
     elif needed > training:
         advice = (

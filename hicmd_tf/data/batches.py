@@ -29,7 +29,7 @@ GENERATED = ("generated_visible", "generated_infrared")
 class Plan(NamedTuple):
     """One iteration's choices.
 
-    rows: by name in `REAL`, rows of the samples, (P,) or (N,); visible and infrared show the same identities row by row.
+    rows: by name in `REAL`, rows of the samples, (P,) or (N,); visible and infrared show the same people row by row.
     labels: by name, class indices (P,) or (N,) int32.
     flips: by name, bool (P,) or (N,). erasing: by name in `REAL` and `GENERATED`, boxes (P or N, 4) int32.
     """
@@ -43,8 +43,9 @@ class Plan(NamedTuple):
 class BatchPlanner:
     """Plans iterations over the pictures of the training identities.
 
-    The first pair holds the next picture of a shuffled pass over all pictures, with a random one of the same identity in
-    the other modality. The other pairs are random, then come negatives of further identities. No identity comes twice.
+    The first pair holds the next picture of a shuffled pass over all pictures, with a random one of the same identity
+    in the other modality. The other pairs are random, then come negatives of further identities. No identity comes
+    twice.
 
     Raises UserError when there are too few identities, or one is missing in a modality.
     """
@@ -57,8 +58,9 @@ class BatchPlanner:
         needed = config.pairs + 2 * config.negatives
         if len(self.classes) < needed:
             raise UserError(
-                f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training identities, "
-                f"there are {len(self.classes)}: lower batch.pairs or batch.negatives, or take more identities"
+                f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
+                f"identities, there are {len(self.classes)}: lower batch.pairs or batch.negatives, or take more "
+                f"identities"
             )
         self.pictures = {m: self._by_class(m) for m in MODALITIES}
         self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))
@@ -119,8 +121,8 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int) -> t
 
     Each is a dictionary with P pairs and N negatives a modality (N may be 0):
     `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
-    `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`, boxes
-    (P or N, 4) by name of pictures, real or generated; `step` ().
+    `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
+    boxes (P or N, 4) by name of pictures, real or generated; `step` ().
     """
     fetch = _fetcher(samples, planner.height, planner.width)
     counts = {

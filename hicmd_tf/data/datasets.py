@@ -28,7 +28,9 @@ def load(config: DataConfig) -> DataSplits:
         if value <= 0 or value % 4:
             raise UserError(f"data.{side} is {value}: it must be a positive multiple of 4; choose such a number.")
     synthetic = config.synthetic
-    identities = split_identities(synthetic.identities, config.trial, config.held_out, synthetic.seed)
+    identities = split_identities(
+        synthetic.identities, config.test_identities, config.trial, config.held_out, synthetic.seed
+    )
     samples = _load_synthetic(config)
     return DataSplits(*(samples.having(part) for part in identities))
 

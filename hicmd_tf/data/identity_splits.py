@@ -20,18 +20,22 @@ class IdentitySplit(NamedTuple):
     test: Array
 
 
-def split_identities(identities: int, trial: int, held_out: int, seed: int) -> IdentitySplit:
-    """A permutation from (seed, trial): its first half trains, but for the half's last `held_out`; the rest tests.
+def split_identities(identities: int, test: int, trial: int, held_out: int, seed: int) -> IdentitySplit:
+    """A permutation from (seed, trial): its last `test` are the test's, the `held_out` before them, the rest train.
 
-    The test identities do not depend on `held_out`. Raises UserError if one is out of range.
+    The test identities do not depend on `held_out`. Raises UserError if a number is out of range.
     """
-    half = identities // 2
+    training = identities - test
     if not 1 <= trial <= TRIALS:
         raise UserError(f"data.trial is {trial}: there are trials 1 to {TRIALS}; choose one of them.")
-    if not 0 <= held_out < half:
+    if not 1 <= test < identities:
         raise UserError(
-            f"data.held_out is {held_out}: of {half} training identities it can be 0 to {half - 1}; choose such."
+            f"data.test_identities is {test}: of {identities} people it can be 1 to {identities - 1}; choose such."
+        )
+    if not 0 <= held_out < training:
+        raise UserError(
+            f"data.held_out is {held_out}: of {training} training people it can be 0 to {training - 1}; choose such."
         )
     order = np.array(Draws(seed, trial, SPLIT_KEY).shuffled(identities), np.int64)
-    parts = order[: half - held_out], order[half - held_out : half], order[half:]
+    parts = order[: training - held_out], order[training - held_out : training], order[training:]
     return IdentitySplit(*(np.sort(part) for part in parts))

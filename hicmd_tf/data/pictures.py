@@ -26,11 +26,12 @@ def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     shape = tf.shape(picture)
     fits = tf.logical_and(shape[0] == height, shape[1] == width)
-    picture = tf.cond(fits, lambda: picture, lambda: _resize(picture, height, width))
+    picture = tf.cond(fits, lambda: picture, lambda: resize(picture, height, width))
     return tf.ensure_shape(picture, (height, width, 3))
 
 
-def _resize(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def resize(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """uint8 pictures (..., H, W, 3) of any size -> uint8 (..., height, width, 3), bicubically with antialiasing."""
     resized = tf.image.resize(picture, (height, width), method="bicubic", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
@@ -51,8 +52,8 @@ def check(samples: Samples) -> None:
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise UserError(
-            f"picture {bad[0]}{more} can't be decoded, expected a whole PNG, JPEG or BMP: replace it or take it out of the "
-            f"data set (a prepared synthetic_vi is made again when its folder is deleted)"
+            f"picture {bad[0]}{more} can't be decoded, expected a whole PNG, JPEG or BMP: replace it or take it out of "
+            f"the data set (a prepared synthetic_vi is made again when its folder is deleted)"
         )
 
 

@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="0: infrared albedo independent of lightness, 1: equal",
     )
+    add("--framing", type=float, default=0.5, help="how far the crop varies, 0 to 1")
+    add("--clutter", type=float, default=0.5, help="how far place and light vary, 0 to 1")
+    add("--exposure", type=float, default=1.0, help="how far brightness and veiling glare vary, 0 to 1")
     add("--noise", type=float, default=4.0, help="standard deviation of the noise, grey levels of 255")
     add("--seed", type=int, default=0, help="another seed, other people; 0 or more")
     return parser
@@ -65,6 +68,9 @@ def _check(options: argparse.Namespace) -> None:
         "images": options.images > 0,
         "yaw_range": 0 <= options.yaw_range <= math.pi + 1e-6,
         "albedo_follows_lightness": 0 <= options.albedo_follows_lightness <= 1,
+        "framing": 0 <= options.framing <= 1,
+        "clutter": 0 <= options.clutter <= 1,
+        "exposure": 0 <= options.exposure <= 1,
         "noise": 0 <= options.noise < math.inf,
         "seed": options.seed >= 0,
     }
@@ -84,6 +90,9 @@ def main() -> None:
         spectrum=options.spectrum,
         yaw_range=options.yaw_range,
         albedo_follows_lightness=options.albedo_follows_lightness,
+        framing=options.framing,
+        clutter=options.clutter,
+        exposure=options.exposure,
         noise=options.noise,
         seed=options.seed,
     )

@@ -9,7 +9,7 @@ from hicmd_tf.networks.decoder import Decoder
 from hicmd_tf.networks.discriminator import Discriminator
 from hicmd_tf.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
 from hicmd_tf.networks.id_pig import Encoders, IdPig
-from hicmd_tf.networks.pretrained import ResNetWeights, read_resnet
+from hicmd_tf.networks.pretrained import ResNetWeights, read_resnet, stride_first
 from hicmd_tf.networks.prototype_encoder import PrototypeEncoder
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -25,26 +25,28 @@ class Networks(NamedTuple):
     layout: AttributeLayout
 
 
-def build_networks(config: NetworkConfig, classes: int) -> Networks:
+def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:
     """The networks for so many training identities. Initial weights follow Keras' global seed.
 
-    Raises UserError when the initial ResNet weights can't be had or don't fit.
+    restored: whether all weights come from a checkpoint, so that initial ResNet weights need not be fetched. Raises
+    UserError when these can't be had or don't fit.
     """
-    weights = read_resnet(config.resnet_weights)
-    generator = _id_pig(config, weights)
+    weights = None if restored else read_resnet(config.resnet_weights)
+    first = stride_first(config.resnet_weights) if weights is None else weights.stride_first
+    generator = _id_pig(config, weights, first)
     discriminators = {modality: _discriminator(config, modality) for modality in MODALITIES}
     discriminators["infrared"].set_weights(discriminators["visible"].get_weights())
-    return Networks(generator, discriminators, _features(config, weights, classes), AttributeLayout.from_config(config))
+    features = _features(config, weights, first, classes)
+    return Networks(generator, discriminators, features, AttributeLayout.from_config(config))
 
 
-def _id_pig(config: NetworkConfig, weights: ResNetWeights | None) -> IdPig:
+def _id_pig(config: NetworkConfig, weights: ResNetWeights | None, first: bool) -> IdPig:
     prototype, attribute = config.prototype_encoder, config.attribute_encoder
-    stride_first = weights is not None and weights.stride_first
 
     def encoders(modality: Modality) -> Encoders:
         return Encoders(
             PrototypeEncoder(prototype.widths, prototype.residual_blocks, prototype.aspp_width, prototype.dilations),
-            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, stride_first),
+            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, first),
             name=modality,
         )
 
@@ -69,10 +71,10 @@ def _discriminator(config: NetworkConfig, modality: Modality) -> Discriminator:
     return discriminator
 
 
-def _features(config: NetworkConfig, weights: ResNetWeights | None, classes: int) -> FeatureLearning:
+def _features(config: NetworkConfig, weights: ResNetWeights | None, first: bool, classes: int) -> FeatureLearning:
     sizes = config.feature_learning
     features = FeatureLearning(
-        PrototypeEmbedding(sizes.widths, sizes.depths, weights is not None and weights.stride_first),
+        PrototypeEmbedding(sizes.widths, sizes.depths, first),
         Combination(sizes.alpha, sizes.normalise_parts),
         IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout),
         sizes.descriptor,

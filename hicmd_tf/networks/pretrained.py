@@ -74,6 +74,11 @@ def _branches(block: Bottleneck) -> Iterable[tuple[str, ConvolutionNorm]]:
     return ((name, getattr(block, name)) for name in BRANCHES if getattr(block, name) is not None)
 
 
+def stride_first(source: str) -> bool:
+    """Whether the weights that `networks.resnet_weights` names want a block's stride on its first 1 x 1: Keras' do."""
+    return source == "imagenet" or Path(source).suffix == ".h5"
+
+
 def read_resnet(source: str) -> ResNetWeights | None:
     """The weights that `networks.resnet_weights` names: none, imagenet, a .pth or an .h5 file.
 

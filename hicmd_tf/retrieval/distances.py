@@ -27,8 +27,8 @@ def check_descriptors(descriptors: Array, name: str) -> None:
 def cosine_distances(queries: Array, gallery: Array) -> Iterator[tuple[int, Array]]:
     """Blocks of negative cosines (Q_block, G) with the number of their first query.
 
-    On vectors of length 1 they rank as Euclidean distances do. Products come first and norms after, and equal gallery rows
-    are compared once, so that pictures with the same descriptor tie exactly whatever the matrix product rounds.
+    On vectors of length 1 they rank as Euclidean distances do. Products come first and norms after, and equal gallery
+    rows are compared once, so that pictures with the same descriptor tie exactly whatever the matrix product rounds.
     """
     distinct, position = np.unique(gallery, axis=0, return_inverse=True)
     norms = np.sqrt(np.square(distinct, dtype=np.float64).sum(axis=1))

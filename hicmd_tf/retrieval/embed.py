@@ -22,14 +22,20 @@ class Describer(Protocol):
 
 def descriptors(model: Describer, samples: Samples, modality: Modality, height: int, width: int, batch: int) -> Array:
     """Descriptors (N, E) of pictures that are all of one modality."""
-    describe = tf.function(lambda x: model.describe(modality, x), reduce_retracing=True)
-    return np.concatenate([describe(x).numpy() for x in evaluation_batches(samples, height, width, batch)])
+    return np.concatenate(
+        [_describe(model, modality, x).numpy() for x in evaluation_batches(samples, height, width, batch)]
+    )
+
+
+@tf.function(reduce_retracing=True)  # traced once a model and modality, however often it is evaluated
+def _describe(model: Describer, modality: Modality, x: Tensor) -> Tensor:
+    return model.describe(modality, x)
 
 
 def cross_modality_scores(
     model: Describer, samples: Samples, height: int, width: int, batch: int
 ) -> dict[str, dict[str, float]]:
-    """Every picture of one modality ranked against all of the other, in both directions: fractions by direction and name."""
+    """Every picture of one modality ranked against all of the other: fractions by direction and name."""
     parts = {m: samples.of(m) for m in MODALITIES}
     described = {m: descriptors(model, parts[m], m, height, width, batch) for m in MODALITIES}
     results = {}

@@ -1,7 +1,7 @@
 """CMC, mAP and mINP, per query first (imports no TensorFlow).
 
-The gallery is ranked by ascending distance; gallery pictures at equal distance keep the gallery's order, as under a stable
-sort. With p_1 < .. < p_R the ranks of a query's R matches:
+The gallery is ranked by ascending distance; gallery pictures at equal distance keep the gallery's order, as under a
+stable sort. With p_1 < .. < p_R the ranks of a query's R matches:
 
     CMC at k: whether p_1 <= k        AP = 1/R sum_i i / p_i        INP = R / p_R
 
@@ -26,7 +26,7 @@ RANKS = (1, 5, 10, 20)
 
 
 class Scores(NamedTuple):
-    """cmc: (K,) fractions, cmc[k - 1] is CMC at k; K is the gallery's size, at least 20 (continued with the last value).
+    """cmc: (K,) fractions, cmc[k - 1] is CMC at k; K is the gallery's size, at least 20 (the last value goes on).
 
     mAP, mINP: fractions. first_rank, average_precision, inverse_negative_penalty: (V,), one for each valid query.
     valid: (Q,) bool, queries with a match; the others count nowhere.

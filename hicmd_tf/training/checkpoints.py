@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.restore import damaged, saved_classes
 
 
 class Checkpoints:
@@ -47,16 +48,19 @@ class Checkpoints:
             ) from error
 
     def restore(self) -> bool:
-        """Restores the newest checkpoint, if there is one; says whether. Raises UserError when it is damaged."""
+        """Restores the newest checkpoint, if there is one; says whether. Raises UserError when it is damaged or knows
+        another number of identities."""
         newest = self.manager.latest_checkpoint
         if newest is None:
             return False
+        there, here = saved_classes(newest), self.model.features.head.sizes["classes"]
+        if there != here:
+            raise UserError(
+                f"{newest} was trained on {there} identities, the configured data has {here}: go on with the data it "
+                f"was trained on, or evaluate it with python -m hicmd_tf.evaluate, which takes any"
+            )
         try:
             self.checkpoint.restore(newest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"{newest}: the checkpoint is damaged or of other networks ({reason}); take its name out of "
-                f"{self.folder / 'checkpoint'} to use the one before"
-            ) from error
+            raise damaged(newest, error) from error
         return True

@@ -23,15 +23,20 @@ class Experiment(NamedTuple):
     model: HiCMD
 
 
-def prepare(config: Config) -> Experiment:
-    """Sets threads and seeds, loads the data and builds the model. Raises UserError as its parts do."""
+def prepare(config: Config, classes: int | None = None) -> Experiment:
+    """Sets threads and seeds, loads the data and builds the model. Raises UserError as its parts do.
+
+    classes: training identities of a checkpoint whose weights the model is to take, which an evaluation on any data can
+    do; None: those of the data, and initial weights.
+    """
     set_up_tensorflow(config)
     data = load(config.data)
     check(data.train)
     check(evaluated(config, data))
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
     keras.utils.set_random_seed(config.seed)
-    model = HiCMD(build_networks(config.networks, classes=len(planner.classes)), config)
+    networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
+    model = HiCMD(networks, config)
     model.compile(make_optimisers(config.optimisers))
     return Experiment(data, planner, model)
 

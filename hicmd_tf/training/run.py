@@ -83,11 +83,12 @@ def scores_of(model: HiCMD, samples: Samples, config: Config) -> dict[str, dict[
 
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
-    """What metrics.json says: the model's figures beside those of the untrained network and of what needs no learning."""
+    """What metrics.json says: the model's figures beside those of the untrained network, which a converted run has not,
+    and of what needs no learning."""
     samples = evaluated(config, experiment.data)
     return {
         **scores_of(experiment.model, samples, config),
-        "untrained": read_json(folder.untrained),
+        **({"untrained": read_json(folder.untrained)} if folder.untrained.exists() else {}),
         **simple_figures(samples, config.data.height, config.data.width),
         "split": "held_out" if config.data.held_out else "test",
         "identities": len(set(samples.identities.tolist())),
@@ -100,4 +101,4 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
 def figures(metrics: Metrics) -> dict[str, Metrics]:
     """The rows of the printed table."""
     ours = {key: value for key, value in metrics.items() if "_to_" in key}
-    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE)}}
+    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}

@@ -58,17 +58,18 @@ class RunFolder:
         return load(self.config)
 
     def _check_same(self, config: Config) -> None:
-        before, now = _flat(to_dict(self.open())), _flat(to_dict(config))
+        begun = self.open()
+        before, now = _flat(to_dict(begun)), _flat(to_dict(config))
         for key, value in now.items():
             if key != "training.steps" and before[key] != value:
                 raise UserError(
                     f"{key} is {value}, but {self.path} was begun with {before[key]}: resume it with its own "
                     f"configuration or name another folder with --run"
                 )
-        if now["training.steps"] < before["training.steps"]:
+        if config.training.steps < begun.training.steps:
             raise UserError(
-                f"training.steps is {now['training.steps']}, but {self.path} was begun with "
-                f"{before['training.steps']}: a resumed run can only become longer"
+                f"training.steps is {config.training.steps}, but {self.path} was begun with "
+                f"{begun.training.steps}: a resumed run can only become longer"
             )
 
 

@@ -51,7 +51,7 @@ def test_every_number_name_and_list_has_a_range() -> None:
         ("data.held_out", -1, 0),
         ("data.height", 66, 68),
         ("data.width", 0, 16 * 4),
-        ("data.synthetic.identities", 601, 602),
+        ("data.synthetic.identities", 1, 602),
         ("data.synthetic.images_per_modality", 0, 1),
         ("data.synthetic.yaw_range", 3.2, math.pi),
         ("data.synthetic.albedo_follows_lightness", 1.1, 1.0),
@@ -84,7 +84,8 @@ def test_limits(key: str, impossible: object, possible: object) -> None:
 
 
 def test_a_batch_needs_enough_training_identities() -> None:
-    twelve = {"data.synthetic.identities": 24, "batch.pairs": 4, "batch.negatives": 4}  # 12 train, 4 + 2 x 4 are needed
+    twelve = {"data.synthetic.identities": 24, "data.test_identities": 12, "batch.pairs": 4, "batch.negatives": 4}
+    # 12 train, 4 + 2 x 4 are needed
     assert refused(twelve) is None
     assert refused({**twelve, "data.held_out": 1}) == "batch.pairs"
     assert refused({**twelve, "data.held_out": 12}) == "data.held_out"

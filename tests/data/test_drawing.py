@@ -25,7 +25,7 @@ from hicmd_tf.data.drawing.render import Picture, draw_picture
 from hicmd_tf.data.drawing.shading import draw_light
 from hicmd_tf.notation import MODALITIES, Modality
 
-CONFIG = SyntheticConfig(20, 4, "near_infrared", math.pi, 0.0, 4.0, 7)
+CONFIG = SyntheticConfig(20, 4, "near_infrared", math.pi, 0.0, 1.0, 1.0, 1.0, 4.0, 7)
 THERMAL = dataclasses.replace(CONFIG, spectrum="thermal")
 SKIN = draw_person(CONFIG, 0).skin
 VIEW = View(tilt=0.0, distance=1e6, yaw=0.0, column=32.0, row=60.0, scale=25.0)
@@ -38,10 +38,10 @@ def digest(picture: Picture) -> str:
 @pytest.mark.parametrize(
     ("config", "size", "identity", "modality", "index", "expected"),
     [
-        (CONFIG, (64, 32), 0, "visible", 0, "1452e29055416007"),
-        (CONFIG, (256, 128), 3, "visible", 1, "e995d8ff28e37607"),
-        (CONFIG, (128, 64), 11, "infrared", 2, "c36a644b6cb8f550"),
-        (THERMAL, (96, 40), 19, "infrared", 3, "5dd598653bd890e7"),
+        (CONFIG, (64, 32), 0, "visible", 0, "92805d7ed29e389f"),
+        (CONFIG, (256, 128), 3, "visible", 1, "987887732e7b60fb"),
+        (CONFIG, (128, 64), 11, "infrared", 2, "bc6128181b4a4ff5"),
+        (THERMAL, (96, 40), 19, "infrared", 3, "b0f0810d41f7f339"),
     ],
 )
 def test_pixels_are_the_same_bits_on_every_machine(
@@ -277,8 +277,8 @@ def test_the_person_is_drawn_inside_the_picture() -> None:
 
     for identity in range(8):
         person, draws = draw_person(CONFIG, identity), Draws(identity)
-        view = draw_view(draws, CAMERAS["visible"][0], math.pi, person.build.height, (64, 32))
-        light = draw_light(draws, "visible", view)
+        view = draw_view(draws, CAMERAS["visible"][0], math.pi, 1.0, person.build.height, (64, 32))
+        light = draw_light(draws, "visible", view, 1.0, 1.0)
         skeleton = stand(person.build, Pose(1.0, 0.3, 0.3, 0.0, 0.0))
         colour, coverage = draw_figure(person, skeleton, view, light, (64, 32))
         rows = np.flatnonzero(coverage.max(axis=1) > 0.5)

@@ -16,11 +16,19 @@ from hicmd_tf.data.drawing.render import draw_picture
 from hicmd_tf.data.identity_splits import TRIALS, split_identities
 from hicmd_tf.errors import UserError
 
-SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 4.0, 3)
+SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 1.0, 1.0, 1.0, 4.0, 3)
 
 
 def config(directory: Path, **changes: object) -> DataConfig:
-    settings = {"name": "synthetic_vi", "trial": 1, "held_out": 1, "height": 32, "width": 16, "synthetic": SYNTHETIC}
+    settings = {
+        "name": "synthetic_vi",
+        "trial": 1,
+        "test_identities": 4,
+        "held_out": 1,
+        "height": 32,
+        "width": 16,
+        "synthetic": SYNTHETIC,
+    }
     return DataConfig(**{"directory": str(directory), **settings, **changes})  # type: ignore[arg-type]
 
 
@@ -33,26 +41,28 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_splits_are_disjoint_halves() -> None:
     for trial in range(1, TRIALS + 1):
-        train, held_out, test = split_identities(412, trial, 20, 0)
+        train, held_out, test = split_identities(412, 206, trial, 20, 0)
         assert (len(train), len(held_out), len(test)) == (186, 20, 206)
         assert sorted(np.concatenate([train, held_out, test])) == list(range(412))
 
 
 def test_held_out_identities_come_from_training_only() -> None:
-    final, tuned = split_identities(412, 2, 0, 0), split_identities(412, 2, 30, 0)
+    final, tuned = split_identities(412, 206, 2, 0, 0), split_identities(412, 206, 2, 30, 0)
     np.testing.assert_array_equal(final.test, tuned.test)
     np.testing.assert_array_equal(final.train, np.sort(np.concatenate([tuned.train, tuned.held_out])))
 
 
 def test_trials_and_seeds_give_other_splits() -> None:
-    tests = {tuple(split_identities(412, trial, 0, seed).test) for trial in range(1, TRIALS + 1) for seed in (0, 1)}
+    tests = {
+        tuple(split_identities(412, 206, trial, 0, seed).test) for trial in range(1, TRIALS + 1) for seed in (0, 1)
+    }
     assert len(tests) == 2 * TRIALS
 
 
 @pytest.mark.parametrize(("trial", "held_out", "named"), [(0, 0, "trial"), (11, 0, "trial"), (1, 4, "held_out")])
 def test_impossible_splits_are_named(trial: int, held_out: int, named: str) -> None:
     with pytest.raises(UserError, match=f"data.{named} is"):
-        split_identities(8, trial, held_out, 0)
+        split_identities(8, 4, trial, held_out, 0)
 
 
 def test_records_are_the_drawn_pictures_with_their_factors(prepared: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs from the command line, on the smallest configuration: what they make, how they stop, resume and complain."""
+"""Whole runs from the command line, on the smallest configuration: what they make, how they stop and resume."""
 
 import csv
 import json

@@ -8,26 +8,41 @@ from hicmd_tf.data.drawing.cloth import Tone, tint
 from hicmd_tf.data.drawing.shading import Light
 
 
-def draw_background(draws: Draws, camera: CameraModel, view: View, light: Light, size: tuple[int, int]) -> Array:
-    """Linear brightness of the place, (C, H, W) float32, C = 3 if the light is visible, else 1. size: (H, W)."""
+def draw_background(
+    draws: Draws, camera: CameraModel, view: View, light: Light, size: tuple[int, int], clutter: float
+) -> Array:
+    """Linear brightness of the place, (C, H, W) float32, C = 3 if the light is visible, else 1. size: (H, W).
+
+    clutter: strength of patterns and haze and share of posts, 0 (a plain wall and a plain ground) to 1.
+    """
     height, width = size
     away = draws.uniform(0.5, 3.5)
     # the wall's foot: ground points `away` metres behind the person
     shrink = view.distance / (view.distance + view.world((0.0, away, 0.0))[2])
     foot = view.row + view.world((0.0, away, 0.0))[1] * view.scale * shrink
     split = min(max(int(foot), 0), height)
-    wall = _wall(draws, camera, view, light, shrink, foot, split, width)
-    ground = _ground(draws, camera, view, light, split, size)
+    wall = _wall(draws, camera, view, light, shrink, foot, split, width, clutter)
+    ground = _ground(draws, camera, view, light, split, size, clutter)
     place = np.concatenate([wall, ground], axis=1)
-    for _ in range(draws.choose((0, 0, 1, 1, 2))):
+    posts = draws.choose((0, 0, 1, 1, 2))
+    for _ in range(posts if draws.chance(clutter) else 0):
         _post(draws, camera, view, light, place)
-    return place * _haze(draws, height, width)
+    return place * _haze(draws, height, width, clutter)
 
 
 def _tone(draws: Draws, camera: CameraModel, light: Light) -> Tone:
     hue = camera.hue + draws.uniform(-0.2, 0.2)
     colour = tint(hue % 1.0, draws.uniform(0.0, 0.5) * draws.uniform(), draws.uniform(0.12, 0.9))
     return Tone(colour, draws.uniform(0.1, 0.9), draws.uniform(0.12, 0.5))
+
+
+def _between(first: Tone, second: Tone, share: float) -> Tone:
+    red, green, blue = (a + share * (b - a) for a, b in zip(first.colour, second.colour, strict=True))
+    albedo, warmth = (
+        first.albedo + share * (second.albedo - first.albedo),
+        first.warmth + share * (second.warmth - first.warmth),
+    )
+    return Tone((red, green, blue), albedo, warmth)
 
 
 def _variant(draws: Draws, tone: Tone) -> Tone:
@@ -50,7 +65,15 @@ def _lines(values: Array, period: float, share: float, phase: float) -> Array:
 
 
 def _wall(
-    draws: Draws, camera: CameraModel, view: View, light: Light, shrink: float, foot: float, rows: int, width: int
+    draws: Draws,
+    camera: CameraModel,
+    view: View,
+    light: Light,
+    shrink: float,
+    foot: float,
+    rows: int,
+    width: int,
+    clutter: float,
 ) -> Array:
     scale = view.scale * shrink
     across = (np.arange(width, dtype=np.float32) + np.float32(0.5 - view.column)) * np.float32(1 / scale)
@@ -58,7 +81,7 @@ def _wall(
     first = _tone(draws, camera, light)
     kind = draws.choose(("bricks", "panels", "windows", "dado", "shutter"))
     strong = kind in ("windows", "dado")
-    second = _tone(draws, camera, light) if strong else _variant(draws, first)
+    second = _between(first, _tone(draws, camera, light) if strong else _variant(draws, first), clutter)
     phases = draws.uniform(), draws.uniform()
     if kind == "bricks":
         mask = _lines(above, 0.3, 0.12, phases[0]) | _lines(across, 0.7, 0.05, phases[1])
@@ -71,12 +94,14 @@ def _wall(
     else:
         mask = _lines(above, draws.uniform(0.12, 0.3), 0.45, phases[0]) & (across > -100)
     lit = np.float32((light.ambient + light.sky * 0.5 + light.direct * draws.uniform(0.1, 0.7)) * light.reach(shrink))
-    slope = draws.uniform(-0.16, 0.16), draws.uniform(-0.12, 0.12)
+    slope = clutter * draws.uniform(-0.16, 0.16), clutter * draws.uniform(-0.12, 0.12)
     gradient = np.maximum(across * np.float32(slope[0]) + above * np.float32(slope[1]) + np.float32(1), np.float32(0.3))
     return _two_toned(mask, first, second, light, gradient * lit)
 
 
-def _ground(draws: Draws, camera: CameraModel, view: View, light: Light, top: int, size: tuple[int, int]) -> Array:
+def _ground(
+    draws: Draws, camera: CameraModel, view: View, light: Light, top: int, size: tuple[int, int], clutter: float
+) -> Array:
     height, width = size
     down, level = view.world((0.0, -1.0, 0.0))[1], -view.world((0.0, -1.0, 0.0))[2]
     rows = np.arange(top, height, dtype=np.float32)[:, None] + np.float32(0.5 - view.row)
@@ -91,7 +116,7 @@ def _ground(draws: Draws, camera: CameraModel, view: View, light: Light, top: in
     columns = (np.arange(width, dtype=np.float32) + np.float32(0.5 - view.column)) * np.float32(1 / view.scale)
     across = columns / nearness
     first = _tone(draws, camera, light)
-    second, tile = _variant(draws, first), draws.uniform(0.4, 1.1)
+    second, tile = _between(first, _variant(draws, first), clutter), draws.uniform(0.4, 1.1)
     phases = draws.uniform(), draws.uniform()
     mask = _lines(away, tile, 0.5, phases[0]) ^ _lines(across, tile, 0.5, phases[1])
     if draws.chance(0.5):
@@ -133,9 +158,9 @@ def _post(draws: Draws, camera: CameraModel, view: View, light: Light, place: Ar
         place[channel, top:bottom, left:end] = brightness * np.float32(level)
 
 
-def _haze(draws: Draws, height: int, width: int) -> Array:
+def _haze(draws: Draws, height: int, width: int, strength: float) -> Array:
     """Broad patches of light and shade over the place, (H, W)."""
     x = np.arange(width, dtype=np.float32) * np.float32(1 / width) - np.float32(draws.uniform())
     y = np.arange(height, dtype=np.float32)[:, None] * np.float32(1 / height) - np.float32(draws.uniform())
-    light: Array = 1 - np.minimum(x * x + y * y, 1) * np.float32(draws.uniform(0.0, 0.6))
+    light: Array = 1 - np.minimum(x * x + y * y, 1) * np.float32(strength * draws.uniform(0.0, 0.6))
     return light

@@ -38,11 +38,12 @@ def draw_picture(
     draws = Draws(config.seed, identity, 0 if modality == VISIBLE else 1, index)
     camera = draws.choose(CAMERAS[modality])
     pose = _draw_pose(draws, person)
-    view = draw_view(draws, camera, config.yaw_range, person.build.height, size)
-    light = draw_light(draws, "visible" if modality == VISIBLE else config.spectrum, view)
-    place_behind = draw_background(draws, camera, view, light, size)
+    view = draw_view(draws, camera, config.yaw_range, config.framing, person.build.height, size)
+    spectrum: Spectrum = "visible" if modality == VISIBLE else config.spectrum
+    light = draw_light(draws, spectrum, view, config.clutter, config.exposure)
+    place_behind = draw_background(draws, camera, view, light, size, config.clutter)
     linear = _compose(place_behind, *draw_figure(person, stand(person.build, pose), view, light, size))
-    pixels = expose(linear, draws, camera, light.spectrum, config.noise)
+    pixels = expose(linear, draws, camera, spectrum, config)
     return Picture(pixels, camera.number, light.spectrum, view.yaw, pose.phase, light.gain)
 
 

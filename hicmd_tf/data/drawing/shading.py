@@ -45,24 +45,60 @@ class Light:
         return nearness * nearness * self.falloff + (1 - self.falloff)
 
 
-def draw_light(draws: Draws, spectrum: Spectrum, view: View) -> Light:
-    """A light for one picture: sun or cloud if visible, the camera's own lamp if near infrared, heat otherwise."""
+def draw_light(draws: Draws, spectrum: Spectrum, view: View, clutter: float, exposure: float) -> Light:
+    """A light for one picture: sun or cloud if visible, the camera's own lamp if near infrared, heat otherwise.
+
+    clutter: how far its parts vary; exposure: how far the gain does beyond that. Both 0 to 1.
+    """
     azimuth, elevation = draws.uniform(-3.1, 3.1), draws.uniform(0.3, 1.2)
     sun = view.world((sin(azimuth) * cos(elevation), -cos(azimuth) * cos(elevation), sin(elevation)))
     up = view.world((0.0, 0.0, 1.0))
+    gain = _exposed(draws, exposure)
     if spectrum == "visible":
-        direct = draws.uniform(0.1, 0.9)
+        direct = 0.5 + clutter * draws.uniform(-0.4, 0.4)
         warm = draws.uniform(-0.22, 0.22)
         colour = (1 + warm, 1.0, 1 - warm)
         return Light(
-            spectrum, draws.uniform(0.4, 1.25), sun, up, 0.55 - 0.3 * direct, direct, 0.6 - 0.3 * direct, colour, 0.0
+            spectrum,
+            (0.825 + clutter * draws.uniform(-0.425, 0.425)) * gain,
+            sun,
+            up,
+            0.55 - 0.3 * direct,
+            direct,
+            0.6 - 0.3 * direct,
+            colour,
+            0.0,
         )
     if spectrum == "near_infrared":
         lamp = unit(add((draws.uniform(-0.5, 0.5), draws.uniform(-0.6, 0.1), -1.0), up, 0.1))
         return Light(
-            spectrum, draws.uniform(0.6, 1.6), lamp, up, 0.25, 0.85, 0.0, (1.0, 1.0, 1.0), draws.uniform(0.6, 1.0)
+            spectrum,
+            (1.1 + clutter * draws.uniform(-0.5, 0.5)) * gain,
+            lamp,
+            up,
+            0.25,
+            0.85,
+            0.0,
+            (1.0, 1.0, 1.0),
+            draws.uniform(0.6, 1.0),
         )
-    return Light(spectrum, draws.uniform(0.7, 1.2), (0.0, 0.0, -1.0), up, 0.72, 0.3, 0.0, (1.0, 1.0, 1.0), 0.0)
+    return Light(
+        spectrum,
+        (0.95 + clutter * draws.uniform(-0.25, 0.25)) * gain,
+        (0.0, 0.0, -1.0),
+        up,
+        0.72,
+        0.3,
+        0.0,
+        (1.0, 1.0, 1.0),
+        0.0,
+    )
+
+
+def _exposed(draws: Draws, exposure: float) -> float:
+    """A factor of brightness: 1 at exposure 0, at exposure 1 between 0.23 and 1.1, darker and brighter as often."""
+    brighter, stops = draws.chance(0.5), 1 + 1.2 * exposure * draws.uniform()
+    return (1 - 0.5 * exposure) * (stops if brighter else 1 / stops)
 
 
 def shade(cone: Cone, hits: Hits, light: Light) -> Array:

@@ -1,0 +1,82 @@
+"""`python -m hicmd_tf.convert`: released PyTorch checkpoints to run folders, and run folders to such checkpoints.
+
+  python -m hicmd_tf.convert CHECKPOINT_FOLDER RUN              gen_N.pt, dis_N.pt, id_N.pt -> run folder
+  python -m hicmd_tf.convert --to-torch RUN CHECKPOINT_FOLDER   newest checkpoint of a run -> the three files
+
+Both need PyTorch, whose CPU build is enough: pip install 'hicmd-tf[torch]'. Nothing but tensors is unpickled.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from hicmd_tf.errors import run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, converts, says what was done."""
+    options = _parser().parse_args(arguments)
+    if options.to_torch:
+        _to_torch(options.source, options.target)
+    else:
+        _to_run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m hicmd_tf.convert",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="folder to read: of checkpoints, or a run")
+    parser.add_argument("target", metavar="TARGET", type=Path, help="folder to make: a run, or of checkpoints")
+    parser.add_argument("--to-torch", action="store_true", help="from a run to released files")
+    parser.add_argument(
+        "--iteration", type=_iteration, metavar="N", help="iteration of a released checkpoint, or last (default)"
+    )
+    parser.add_argument(
+        "--config",
+        default="released",
+        metavar="FILE",
+        help="configuration that the run is to have: sizes of the networks, data, input size (default: released)",
+    )
+    return parser
+
+
+def _iteration(text: str) -> int | None:
+    return None if text == "last" else int(text)
+
+
+def _to_run(options: argparse.Namespace) -> None:
+    from hicmd_tf.config import load
+
+    config = load(options.config, {"networks.resnet_weights": "none"})  # read from the checkpoint instead
+    from hicmd_tf.convert.run import to_run  # TensorFlow's import takes seconds: --help and mistakes come first
+
+    released, dropped = to_run(options.source, options.target, config, options.iteration)
+    unused = sum(dropped.values())
+    print(f"{options.target}: iteration {released.iteration} of {options.source}, {released.classes} identities")
+    print(f"{len(released.tensors) - unused} tensors read")
+    print(f"{unused} dropped, which no part of the method uses: {_counted(dropped)}")
+    identities = config.data.synthetic.identities - config.data.test_identities - config.data.held_out
+    if config.data.name == "synthetic_vi" and identities != released.classes:
+        print(
+            f"the configured data has {identities} training identities, not {released.classes}: the run can be "
+            f"evaluated on it, not trained on with --resume"
+        )
+
+
+def _counted(groups: dict[str, int]) -> str:
+    return ", ".join(f"{group} ({count})" for group, count in groups.items())
+
+
+def _to_torch(run: Path, target: Path) -> None:
+    from hicmd_tf.convert.run import to_torch
+
+    for path in to_torch(run, target):
+        print(path)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,73 @@
+"""Whole conversions: a checkpoint folder to a run folder, and back."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from hicmd_tf.config import Config
+from hicmd_tf.convert.read import Released, fill, read_checkpoint
+from hicmd_tf.convert.write import write_checkpoint
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_json
+from hicmd_tf.networks.build import build_networks
+from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.optimisers import make_optimisers
+from hicmd_tf.training.restore import restored_networks
+from hicmd_tf.training.run_folder import RunFolder
+
+
+class Conversion(NamedTuple):
+    """What became of a released checkpoint. dropped: numbers of unused tensors by what they belong to."""
+
+    released: Released
+    dropped: dict[str, int]
+
+
+def to_run(source: Path, target: Path, config: Config, iteration: int | None = None) -> Conversion:
+    """Makes a run folder of a released checkpoint; `target` appears whole or not at all.
+
+    config: of the networks' sizes; its resnet_weights must be none, which has the release's strides. The optimisers
+    start fresh, but at the checkpoint's iteration. Raises UserError for everything that is wrong.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} exists already: name another folder for the run")
+    released = read_checkpoint(source, iteration)
+    networks = build_networks(config.networks, released.classes)
+    dropped = fill(networks, released)
+    model = HiCMD(networks, config)
+    model.compile(make_optimisers(config.optimisers))
+    for optimiser in (model.optimizer, model.discriminator_optimiser, model.feature_optimiser):
+        optimiser.iterations.assign(released.iteration)
+    conversion = Conversion(released, dropped)
+    _write_run(model, config, target, conversion)
+    return conversion
+
+
+def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversion) -> None:
+    released, dropped = conversion
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UserError(
+            f"{target}: can't be written ({error.strerror}); give a folder that you may write to"
+        ) from error
+    try:
+        folder = RunFolder(partial)
+        folder.begin(config, resume=False)
+        origin = {"iteration": released.iteration, "classes": released.classes, "files": released.digests()}
+        write_json(partial / "conversion.json", {**origin, "dropped": dropped})
+        Checkpoints(model, folder.checkpoints, config.training.keep_checkpoints).save()
+        partial.chmod(0o755)
+        os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def to_torch(run: Path, target: Path) -> list[Path]:
+    """Writes the newest checkpoint of a run as released files; returns their paths. Raises UserError."""
+    restored = restored_networks(RunFolder(run))
+    return write_checkpoint(restored.networks, restored.step, target)

@@ -1,0 +1,177 @@
+"""A trained model from Python: NumPy arrays in, NumPy arrays out.
+
+    model = hicmd_tf.load("runs/tiny")
+    codes = model.encode(pictures, "visible")
+
+Pictures are uint8 (B, H, W, 3), RGB of any size, which are resized to the run's; or already normalised floats, as
+`decode` returns them (`data.pictures.denormalise` makes them uint8 again). A picture goes through the encoders of its
+own modality, "visible" or "infrared". Every mistake is a `UserError` of one line.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import Codes, Modality, Tensor
+from hicmd_tf.training.restore import Restored, restored_networks
+from hicmd_tf.training.run_folder import RunFolder
+
+Array = np.ndarray[Any, Any]
+
+BATCH = 16  # pictures at a time, so that memory does not grow with their number
+SHRINKING = 4  # a prototype is so many times smaller than its picture
+SMALLEST_PROTOTYPE = 2  # reflection by one pixel takes two
+LARGEST_NORMALISED = 20.0  # pictures reach 2.7, G's a little more; 0 to 255 reaches far beyond
+
+
+class Model:
+    """ID-PIG, the discriminators and HFL of one run, in inference mode.
+
+    height, width: size in pixels to which uint8 pictures are resized. step: iterations of training.
+    """
+
+    def __init__(self, restored: Restored) -> None:
+        config, networks, self.step = restored
+        self.height, self.width = config.data.height, config.data.width
+        self._config, self._networks = config.networks, networks
+        self._graphs: dict[Any, Callable[..., Any]] = {}
+
+    def encode(self, images: Array, modality: Modality) -> Codes:
+        """images (B, H, W, 3) -> prototypes (B, H/4, W/4, C) and attributes (B, D), float32.
+
+        `attributes.AttributeLayout` knows which entries of the attributes are style, pose and illumination.
+        """
+        encoders = self._networks.generator.encoders(_known(modality))
+        parts = self._pictures("encode", images, modality, lambda x: encoders(x, training=False))
+        return Codes(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def decode(self, prototype: Array, attributes: Array) -> Array:
+        """G: prototypes (B, h, w, C) and attributes (B, D) -> pictures (B, 4h, 4w, 3), normalised, unbounded."""
+        prototype, attributes = self._codes(prototype, attributes)
+        run = self._graph("decode", lambda p, a: self._networks.generator.decoder((p, a)))
+        return np.concatenate([run(prototype[rows], attributes[rows]).numpy() for rows in _chunks(len(prototype))])
+
+    def embed(self, images: Array, modality: Modality) -> Array:
+        """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
+        encoders = self._networks.generator.encoders(_known(modality))
+        features, layout = self._networks.features, self._networks.layout
+
+        def describe(x: Tensor) -> Tensor:
+            prototype, attributes = encoders(x, training=False)
+            return [features.describe(prototype, layout.style_of(attributes))]
+
+        return np.concatenate([part for (part,) in self._pictures("embed", images, modality, describe)])
+
+    def discriminate(self, images: Array, modality: Modality) -> list[Array]:
+        """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, high for real."""
+        discriminator = self._networks.discriminators[_known(modality)]
+        parts = self._pictures("discriminate", images, modality, lambda x: discriminator(x))
+        return [np.concatenate(scale) for scale in zip(*parts, strict=True)]
+
+    def _pictures(self, verb: str, images: Array, modality: Modality, function: Any) -> list[list[Array]]:
+        """A function's results on the pictures, batch by batch."""
+        images = self._checked(images)
+        run = self._graph((verb, modality), function)
+        return [[part.numpy() for part in run(self._prepared(images[rows]))] for rows in _chunks(len(images))]
+
+    def _graph(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as a graph, made once."""
+        if key not in self._graphs:
+            self._graphs[key] = tf.function(function, reduce_retracing=True)
+        return self._graphs[key]
+
+    def _prepared(self, images: Array) -> Tensor:
+        """Normalised pictures in the networks' type and, from uint8, in the run's size."""
+        if images.dtype == np.uint8:
+            fits = images.shape[1:3] == (self.height, self.width)
+            return tf.cast(normalise(images if fits else resize(images, self.height, self.width)), _float())
+        return tf.constant(images, _float())
+
+    def _checked(self, images: Array) -> Array:
+        images = _array("images", images)
+        if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
+            raise UserError(
+                f"images have shape {images.shape}, expected (B, H, W, 3) with at least one picture: one picture is "
+                f"image[None], a grey one np.repeat(image[..., None], 3, -1)"
+            )
+        if images.dtype != np.uint8:
+            self._check_floats(images)
+        return images
+
+    def _check_floats(self, images: Array) -> None:
+        _check_numbers("images", images, "uint8, or floats that are already normalised")
+        low, high = float(images.min()), float(images.max())
+        if max(-low, high) > LARGEST_NORMALISED or (0 <= low < high <= 1):
+            raise UserError(
+                f"float images reach from {low:g} to {high:g}, expected normalised ones, about -2 to 2.7: give "
+                f"pictures of 0 to 255 as uint8 and those of 0 to 1 as (255 * images).round().astype('uint8')"
+            )
+        self._check_size(images.shape[1], images.shape[2])
+
+    def _check_size(self, height: int, width: int) -> None:
+        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(self._config.prototype_encoder.dilations))
+        scales = 2 ** (self._config.discriminator.scales - 1)
+        least = max(least, SHRINKING * (scales + 1))
+        if height % SHRINKING or width % SHRINKING or min(height, width) < least:
+            raise UserError(
+                f"float images are {height} x {width} pixels, expected multiples of {SHRINKING} from {least} on: give "
+                f"uint8 pictures, which are resized to {self.height} x {self.width}"
+            )
+
+    def _codes(self, prototype: Array, attributes: Array) -> tuple[Array, Array]:
+        prototype, attributes = _array("prototype", prototype), _array("attributes", attributes)
+        channels, length = self._networks.generator.decoder.sizes["channels"], self._networks.layout.length
+        small = prototype.ndim != 4 or min(prototype.shape[1:3]) < SMALLEST_PROTOTYPE
+        if small or prototype.shape[-1] != channels or not len(prototype):
+            raise UserError(
+                f"prototype has shape {prototype.shape}, expected (B, h, w, {channels}) with h and w from "
+                f"{SMALLEST_PROTOTYPE} on, as encode returns it"
+            )
+        if attributes.shape != (len(prototype), length):
+            raise UserError(
+                f"attributes have shape {attributes.shape}, expected ({len(prototype)}, {length}): one row a "
+                f"prototype, as encode returns them"
+            )
+        for name, codes in (("prototype", prototype), ("attributes", attributes)):
+            _check_numbers(name, codes, "floats, as encode returns them")
+        return prototype.astype(_float()), attributes.astype(_float())
+
+
+def load(run_folder: str | Path) -> Model:
+    """The model of a run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
+    return Model(restored_networks(RunFolder(Path(run_folder))))
+
+
+def _known(modality: str) -> Modality:
+    if modality not in get_args(Modality):
+        raise UserError(f"modality is {modality!r}, expected {' or '.join(map(repr, get_args(Modality)))}")
+    return cast(Modality, modality)
+
+
+def _array(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # a list of arrays that differ in size
+        raise UserError(f"{name} are no single array: call once for each size ({error})") from error
+
+
+def _check_numbers(name: str, values: Array, expected: str) -> None:
+    if not np.issubdtype(values.dtype, np.floating):
+        raise UserError(f"{name} are {values.dtype}, expected {expected}")
+    bad = values.size - int(np.isfinite(values).sum())
+    if bad:
+        raise UserError(f"{name} hold {bad} values that are not finite numbers, expected none")
+
+
+def _chunks(rows: int) -> Iterable[slice]:
+    return (slice(start, start + BATCH) for start in range(0, rows, BATCH))
+
+
+def _float() -> str:
+    return str(keras.config.floatx())

@@ -1,0 +1,262 @@
+"""What golden values are compared with: the networks' outputs, losses, gradients and steps, under the release's names.
+
+Arrays come out as the release has them, (B, C, H, W).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hicmd_tf.config import Config, load
+from hicmd_tf.convert.keys import Place, used
+from hicmd_tf.convert.read import Released, fill
+from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from hicmd_tf.losses.prior import mean_square
+from hicmd_tf.losses.reconstruction import l1
+from hicmd_tf.networks.build import Networks, build_networks
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.optimisers import make_optimisers
+
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+
+KINDS = ("visible", "infrared", "generated_visible", "generated_infrared", "visible_negatives", "infrared_negatives")
+LETTERS: dict[Modality, str] = {VISIBLE: "a", INFRARED: "b"}
+CROSS: dict[Modality, str] = {
+    VISIBLE: "ba",
+    INFRARED: "ab",
+}  # the release's names of pictures in the look of a modality
+TERMS = {"same": "recon_x", "cross": "cross_x", "cycle": "cyc_x", "code": "recon_s", "kl": "kl", "adversarial": "adv"}
+
+# Every kind of layer and of block of the release, an eighth as wide and about half as deep.
+REDUCED: dict[str, Any] = {
+    "networks.prototype_encoder.widths": [4, 8, 8, 16],
+    "networks.prototype_encoder.residual_blocks": 2,
+    "networks.prototype_encoder.aspp_width": 8,
+    "networks.attribute_encoder.stem_width": 8,
+    "networks.attribute_encoder.widths": [8, 16, 32, 64],
+    "networks.attribute_encoder.depths": [2, 1, 2, 2],
+    "networks.decoder.widths": [16, 8],
+    "networks.discriminator.width": 4,
+    "networks.discriminator.residual_blocks": 2,
+    "networks.feature_learning.widths": [16, 32],
+    "networks.feature_learning.depths": [2, 2],
+    "networks.feature_learning.embedding": 256,
+    "networks.feature_learning.triplet_embedding": 128,
+}
+
+
+@contextmanager
+def precision(floatx: str) -> Iterator[None]:
+    """Networks built inside compute in `floatx`."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(floatx)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:
+    """The released configuration without dropout and erasing, as golden values have it."""
+    still = {"networks.feature_learning.dropout": 0.0, "batch.erasing": 0.0, "data.height": height, "data.width": width}
+    return load("base", {**still, **(overrides or {})})
+
+
+def networks_with(
+    config: Config, classes: int, weights: dict[Place, Array] | Callable[[Networks], dict[Place, Array]]
+) -> Networks:
+    """The networks, with the tensors of a released checkpoint."""
+    networks = build_networks(config.networks, classes)
+    tensors = weights(networks) if callable(weights) else weights
+    fill(networks, Released(0, {file: Path(f"{file}_0000000.pt") for file in ("gen", "dis", "id")}, tensors))
+    return networks
+
+
+def model_with(networks: Networks, config: Config) -> HiCMD:
+    """The model that trains the networks with the released optimisers."""
+    model = HiCMD(networks, config)
+    model.compile(make_optimisers(config.optimisers))
+    return model
+
+
+# ------------------------------------------------------------------------------------------------------- inference
+
+
+def inference(networks: Networks, images: dict[Modality, Array]) -> Arrays:
+    """Everything that the networks make of a pair's pictures (2, H, W, 3) in inference mode."""
+    g, layout = networks.generator, networks.layout
+    x = {m: tf.convert_to_tensor(images[m], keras.config.floatx()) for m in MODALITIES}
+    codes = {m: g.encoders(m)(x[m]) for m in MODALITIES}
+    results: dict[str, Any] = {}
+    for m in MODALITIES:
+        o, letter = other(m), LETTERS[m]
+        (p, a), (p_other, a_other) = codes[m], codes[o]
+        swapped = layout.swap_style(style=a_other, excluded=a)
+        results[f"proto_{letter}"], results[f"attr_{letter}"] = p, a
+        results[f"dec_{letter}_own"] = g.decoder((p, a))
+        results[f"x_{letter}_recon"] = g.decoder((p, swapped))
+        results[f"x_{CROSS[m]}"] = g.decoder((p_other, swapped))
+        results[f"x_{CROSS[m]}_illum"] = g.decoder((p_other, layout.combine(a_other, a_other, a)))
+    for m in MODALITIES:
+        letter, fake, seen = LETTERS[m], results[f"x_{CROSS[m]}"], results[f"x_{CROSS[other(m)]}"]
+        swapped = layout.swap_style(style=codes[other(m)].attributes, excluded=codes[m].attributes)
+        results[f"attr_{letter}_recon"] = g.encoders(m).attribute(fake)
+        results[f"x_{letter}{LETTERS[other(m)]}{letter}"] = g.decoder((g.encoders(other(m)).prototype(seen), swapped))
+        for kind, picture in (("real", x[m]), ("fake", fake)):
+            maps = networks.discriminators[m](picture)
+            results |= {f"dis_{letter}_{kind}/{scale}": scores for scale, scores in enumerate(maps)}
+        results[f"H_{letter}"] = networks.features.embedding(codes[m].prototype)
+    results |= _head(networks, codes)
+    return {name: release_layout(value) for name, value in results.items()}
+
+
+def _head(networks: Networks, codes: dict[Modality, Any]) -> dict[str, Any]:
+    prototypes = tf.concat([codes[m].prototype for m in MODALITIES], 0)
+    styles = tf.concat([networks.layout.style_of(codes[m].attributes) for m in MODALITIES], 0)
+    features = networks.features
+    combined = features.combination(features.embedding(prototypes), styles)
+    head = features.head(combined)
+    named = {"f0": combined, "f1": head.batch_norm, "f_triplet": head.triplet, "logits": head.logits}
+    return {**named, "descriptor": features.describe(prototypes, styles)}
+
+
+def release_layout(value: Any) -> Array:
+    """(B, H, W, C) -> (B, C, H, W); anything else as it is."""
+    array = np.asarray(value)
+    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+
+
+# -------------------------------------------------------------------------------------------------------- training
+
+
+def batch(pictures: Callable[[str], Array], identities: dict[str, list[int]]) -> dict[str, Any]:
+    """One iteration's input. pictures: (2, H, W, 3) by the release's name. identities: by ours."""
+    names = {"visible": "x_a", "infrared": "x_b", "visible_negatives": "neg_a", "infrared_negatives": "neg_b"}
+    given: dict[str, Any] = {ours: np.asarray(pictures(name), keras.config.floatx()) for ours, name in names.items()}
+    given |= {name: np.array(numbers, np.int32) for name, numbers in identities.items()}
+    given["erasing"] = {kind: np.zeros((2, 4), np.int32) for kind in KINDS}
+    return tf.nest.map_structure(tf.constant, given)
+
+
+def losses(logs: dict[str, Any], config: Config) -> dict[str, float]:
+    """The weighted losses of an iteration under the release's names."""
+    weights = config.losses
+    named = {f"loss_gen_{theirs}": float(logs[ours]) * getattr(weights, ours) for ours, theirs in TERMS.items()}
+    named |= {"loss_CE": float(logs["cross_entropy"]), "loss_trip": float(logs["triplet"])}
+    named["loss_dis_total"] = float(logs["discriminator_total"])
+    named["loss_total"] = float(logs["generation_total"]) + float(logs["feature_total"])
+    return named
+
+
+def first_pass(model: HiCMD, given: dict[str, Any]) -> tuple[dict[str, float], Arrays, dict[Place, float]]:
+    """Losses, the rows of HFL and gradient norms of an iteration that changes no weights.
+
+    Places of variables that get no gradient are missing. Batch norm's statistics move.
+    """
+    caught: dict[int, Any] = {}
+    seen: dict[str, Any] = {}
+    with _watched(model, caught, seen):
+        logs = model.train_step(given)
+    named = losses(logs, model.settings) | _parts(model, given, seen)
+    named["loss_gen_total"] = float(logs["generation_total"])
+    named["loss_id_total"] = float(logs["feature_total"])
+    combined, head = seen["identify"][0].combined, seen["identify"][1]
+    named_rows = {"f0": combined, "f1": head.batch_norm, "ftrip": head.triplet, "logits": head.logits}
+    rows = {name: np.asarray(value) for name, value in named_rows.items()}
+    norms = {
+        place: float(tf.norm(tf.cast(caught[id(variable)], tf.float64)))
+        for place, variable in used(_networks(model)).items()
+        if caught.get(id(variable)) is not None and not _second_copy(place)
+    }
+    return named, rows, norms
+
+
+@contextmanager
+def _watched(model: HiCMD, caught: dict[int, Any], seen: dict[str, Any]) -> Iterator[None]:
+    """Gradients go into `caught` instead of to the optimisers, what methods return into `seen`."""
+
+    def keep(gradients: Any, variables: Any) -> None:
+        caught.update({id(v): g for g, v in zip(gradients, variables, strict=True)})
+
+    def noting(name: str, method: Any) -> Any:
+        def run(*arguments: Any) -> Any:
+            seen[name] = method(*arguments)
+            return seen[name]
+
+        return run
+
+    optimisers = (model.optimizer, model.discriminator_optimiser, model.feature_optimiser)
+    methods = ("decode_swaps", "decode_cycle", "identify", "generation_terms")
+    for optimiser in optimisers:
+        optimiser.apply = keep
+    for name in methods:
+        setattr(model, name, noting(name, getattr(model, name)))
+    try:
+        yield
+    finally:
+        for optimiser in optimisers:
+            del optimiser.apply
+        for name in methods:
+            delattr(model, name)
+
+
+def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+    """The unweighted parts of the losses, modality by modality, from the pictures that the iteration made."""
+    decoded, cycle = seen["decode_swaps"], seen["decode_cycle"]
+    parts: dict[str, Any] = {}
+    for m in MODALITIES:
+        letter = LETTERS[m]
+        parts[f"loss_gen_recon_x_{letter}"] = l1(decoded.same[m], given[m])
+        parts[f"loss_gen_cross_x_{CROSS[m]}"] = l1(decoded.cross[m], given[m])
+        parts[f"loss_gen_cyc_x_{letter}"] = l1(cycle[m], given[m])
+        codes = model.encode(m, given[m])
+        parts[f"loss_gen_s_{letter}_kl"] = mean_square(model.layout.excluded_of(codes.attributes))
+        real, input_gradients = model._real_scores(m, given[m])
+        penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
+        for suffix, fake in zip(("", "3"), model._fake_scores(m, decoded), strict=True):
+            parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
+            parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty
+    return {name: float(value) for name, value in parts.items()}
+
+
+def steps(model: HiCMD, given: dict[str, Any], statistics: set[Place], count: int = 3) -> list[dict[str, Any]]:
+    """Real iterations on one batch: for each its losses, alpha behind it and some of batch norm's statistics."""
+    table = used(_networks(model))
+    results = []
+    for _ in range(count):
+        logs = model.train_step(given)
+        result: dict[str, Any] = {**losses(logs, model.settings), "alpha": float(model.features.combination.alpha)}
+        results.append(result | {str(place): np.array(table[place].numpy()) for place in statistics})
+    return results
+
+
+def _networks(model: HiCMD) -> Networks:
+    discriminators = {m: model.discriminator(m) for m in MODALITIES}
+    return Networks(model.generator, discriminators, model.features, model.layout)
+
+
+def _second_copy(place: Place) -> bool:
+    return place.part == "b" and place.key.startswith("dec.")
+
+
+def true_zero(place: Place) -> bool:
+    """Whether a bias stands in front of a normalisation, which makes its true gradient zero."""
+    key = place.key
+    if not key.endswith("bias"):
+        return False
+    return key.startswith("enc_pro.") or key.startswith("dec.model.0.") or key == "classifier.add_block.0.bias"
+
+
+def worst(ours: Any, golden: Any) -> float:
+    """max |difference| / max |golden|."""
+    ours, golden = np.asarray(ours, np.float64), np.asarray(golden, np.float64)
+    return float(np.abs(ours - golden).max() / np.abs(golden).max())

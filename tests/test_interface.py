@@ -1,0 +1,213 @@
+"""The Python interface: five verbs, NumPy in and out, mistakes as one line."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hicmd_tf
+from hicmd_tf.config import load
+from hicmd_tf.data.pictures import normalise
+from hicmd_tf.errors import UserError
+from hicmd_tf.interface import BATCH, Model
+from hicmd_tf.networks.build import build_networks
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.training.restore import restored_networks
+from hicmd_tf.training.run_folder import RunFolder
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def model(smoke_run: Path) -> Model:
+    return hicmd_tf.load(smoke_run)
+
+
+def pictures(count: int = 2, height: int = 32, width: int = 16) -> Array:
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
+
+
+def normalised(*shape: int) -> Array:
+    return np.asarray(normalise(pictures(*shape)))
+
+
+def same(a: Array, b: Array) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-4, atol=1e-5))
+
+
+def test_importing_the_package_imports_neither_tensorflow_nor_keras() -> None:
+    code = "import sys, hicmd_tf; sys.exit(bool({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_each_verb_says_what_the_networks_of_that_modality_say(model: Model, smoke_run: Path, modality: Any) -> None:
+    networks = restored_networks(RunFolder(smoke_run)).networks
+    x = normalised()
+    p, a = networks.generator.encoders(modality)(x)
+
+    codes = model.encode(x, modality)
+
+    assert same(codes.prototype, p) and same(codes.attributes, a)
+    assert same(model.decode(*codes), networks.generator.decoder((p, a)))
+    assert same(model.embed(x, modality), networks.features.describe(p, networks.layout.style_of(a)))
+    for got, expected in zip(model.discriminate(x, modality), networks.discriminators[modality](x), strict=True):
+        assert same(got, expected)
+
+
+def test_shapes_and_types_are_those_that_the_documentation_states(model: Model) -> None:
+    codes = model.encode(pictures(), "visible")
+    results = [
+        *codes,
+        model.decode(*codes),
+        model.embed(pictures(), "visible"),
+        *model.discriminate(pictures(), "visible"),
+    ]
+
+    assert [r.shape for r in results] == [(2, 8, 4, 8), (2, 64), (2, 32, 16, 3), (2, 16), (2, 8, 4, 1), (2, 4, 2, 1)]
+    assert all(isinstance(r, np.ndarray) and r.dtype == np.float32 for r in results)
+    assert np.allclose(np.linalg.norm(model.embed(pictures(), "visible"), axis=1), 1, atol=1e-5)
+
+
+def test_uint8_and_the_same_normalised_floats_are_one(model: Model) -> None:
+    assert same(model.embed(pictures(), "infrared"), model.embed(normalised(), "infrared"))
+    assert same(model.embed(pictures(), "infrared"), model.embed(normalised().astype(np.float64), "infrared"))
+
+
+def test_uint8_of_another_size_is_resized_as_the_data_set_is(model: Model) -> None:
+    """As a stored picture is, by PIL's bicubic rule; TensorFlow's rounds otherwise by one level now and then."""
+    from PIL import Image
+
+    large = pictures(2, 50, 41)
+    expected = np.stack([Image.fromarray(x).resize((16, 32), Image.Resampling.BICUBIC) for x in large])
+
+    assert np.allclose(model.embed(large, "visible"), model.embed(expected, "visible"), atol=0.02)
+    assert not np.allclose(model.embed(large, "visible"), model.embed(large[:, :32, :16], "visible"), atol=0.02)
+
+
+def test_floats_keep_their_size(model: Model) -> None:
+    codes = model.encode(normalised(1, 48, 20), "visible")
+
+    assert codes.prototype.shape == (1, 12, 5, 8)
+    assert model.decode(*codes).shape == (1, 48, 20, 3)
+
+
+def test_many_pictures_go_in_batches_and_come_out_as_one(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, seen = pictures(BATCH + 3), []
+    prepared = Model._prepared
+    monkeypatch.setattr(Model, "_prepared", lambda self, images: (seen.append(len(images)), prepared(self, images))[1])
+
+    together = model.embed(x, "visible")
+
+    assert seen == [BATCH, 3]
+    assert same(together, np.concatenate([model.embed(x[i : i + 1], "visible") for i in range(len(x))]))
+    codes = model.encode(x, "visible")
+    assert same(model.decode(*codes)[-1:], model.decode(codes.prototype[-1:], codes.attributes[-1:]))
+
+
+def test_a_generated_picture_can_be_encoded_again(model: Model) -> None:
+    generated = model.decode(*model.encode(pictures(), "visible"))
+
+    assert model.encode(generated, "infrared").attributes.shape == (2, 64)
+
+
+def test_the_modalities_have_encoders_of_their_own(model: Model) -> None:
+    networks = model._networks
+    networks.generator.infrared.attribute.stem.convolution.kernel.assign_add(
+        0.1 + np.zeros_like(networks.generator.infrared.attribute.stem.convolution.kernel)
+    )
+    try:
+        assert not same(model.encode(pictures(), "visible")[1], model.encode(pictures(), "infrared")[1])
+    finally:
+        networks.generator.infrared.set_weights(networks.generator.visible.get_weights())
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (pictures().astype(np.int64), "int64"),
+        (pictures().astype(bool), "bool"),
+        (pictures()[0], r"\(32, 16, 3\), expected \(B, H, W, 3\)"),
+        (pictures()[..., :1], r"\(2, 32, 16, 1\)"),
+        (pictures()[:0], "at least one picture"),
+        ([pictures(1)[0], pictures(1, 20, 12)[0]], "once for each size"),
+        (pictures().astype(np.float32), "0 to 255 as uint8"),
+        (pictures() / 255, "255 \\* images"),
+        (np.where(np.arange(16)[:, None] == 3, np.nan, normalised()), "192 values that are not finite"),
+        (np.where(np.arange(16)[:, None] == 3, np.inf, normalised()), "not finite"),
+        (normalised(1, 34, 16), "34 x 16 pixels, expected multiples of 4"),
+        (normalised(1, 8, 16), "8 x 16 pixels, expected multiples of 4 from 16 on"),
+    ],
+)
+def test_images_that_cannot_be_meant_are_one_clear_line(model: Model, images: Any, says: str) -> None:
+    for verb in (model.encode, model.embed, model.discriminate):
+        with pytest.raises(UserError, match=says) as error:
+            verb(images, "visible")
+        assert "\n" not in str(error.value)
+
+
+def test_the_smallest_floats_that_are_allowed_work(model: Model) -> None:
+    assert model.embed(normalised(1, 16, 16), "visible").shape == (1, 16)
+    assert len(model.discriminate(normalised(1, 16, 16), "visible")) == 2
+
+
+def test_a_picture_of_the_mean_colour_is_no_mistake(model: Model) -> None:
+    assert np.isfinite(model.embed(np.zeros((1, 32, 16, 3), np.float32), "visible")).all()
+
+
+@pytest.mark.parametrize("verb", ["encode", "embed", "discriminate"])
+def test_an_unknown_modality_names_those_there_are(model: Model, verb: str) -> None:
+    with pytest.raises(UserError, match="'thermal', expected 'visible' or 'infrared'"):
+        getattr(model, verb)(pictures(), "thermal")
+
+
+@pytest.mark.parametrize(
+    ("prototype", "attributes", "says"),
+    [
+        (np.zeros((2, 8, 4, 7)), np.zeros((2, 64)), r"prototype has shape \(2, 8, 4, 7\), expected \(B, h, w, 8\)"),
+        (np.zeros((2, 1, 4, 8)), np.zeros((2, 64)), "from 2 on"),
+        (np.zeros((8, 4, 8)), np.zeros((2, 64)), "prototype has shape"),
+        (np.zeros((2, 8, 4, 8)), np.zeros((1, 64)), r"expected \(2, 64\)"),
+        (np.zeros((2, 8, 4, 8)), np.zeros((2, 63)), r"expected \(2, 64\)"),
+        (np.zeros((2, 8, 4, 8)), np.zeros((2, 64), int), "attributes are int64, expected floats"),
+        (np.full((2, 8, 4, 8), np.nan), np.zeros((2, 64)), "512 values that are not finite"),
+    ],
+)
+def test_codes_that_do_not_fit_are_one_clear_line(model: Model, prototype: Array, attributes: Array, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        model.decode(prototype, attributes)
+
+
+def test_a_folder_without_a_run_or_a_checkpoint_is_one_clear_line(smoke_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a run folder"):
+        hicmd_tf.load(tmp_path)
+    (tmp_path / "config.yaml").write_text((smoke_run / "config.yaml").read_text())
+    with pytest.raises(UserError, match="has no checkpoint yet"):
+        hicmd_tf.load(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_one_clear_line(smoke_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for path in (smoke_run / "config.yaml", *(smoke_run / "checkpoints").iterdir()):
+        whole = path.read_bytes()
+        (tmp_path / path.relative_to(smoke_run)).write_bytes(whole[:-100] if ".index" in path.name else whole)
+
+    with pytest.raises(UserError, match="checkpoint is damaged") as error:
+        hicmd_tf.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("source", "stride_first"), [("absent.h5", True), ("absent.pth", False), ("imagenet", True)])
+def test_networks_to_be_restored_fetch_no_initial_weights(smoke_run: Path, source: str, stride_first: bool) -> None:
+    """A run that began with a weight file loads where that file is not, with the strides that it wanted."""
+    config = replace(load(smoke_run / "config.yaml").networks, resnet_weights=source)
+
+    networks = build_networks(config, 6, restored=True)
+
+    assert networks.generator.infrared.attribute.sizes["stride_first"] == stride_first
+    assert networks.features.embedding.sizes["stride_first"] == stride_first
