@@ -13,7 +13,7 @@ INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, trains, prints the figures."""
-    config, options = parse("hicmd_tf.fit", __doc__ or "", arguments, _options)
+    config, options = parse("hicmd_tf.fit", __doc__ or "", arguments, _options, {"steps": "training.steps"})
     from hicmd_tf.retrieval.report import table  # TensorFlow's import takes seconds: --help and mistakes come first
     from hicmd_tf.training.run import Interrupted, figures, train
     from hicmd_tf.training.run_folder import RunFolder

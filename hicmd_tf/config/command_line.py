@@ -1,7 +1,7 @@
 """The command line of every program that takes a configuration: --config, and every setting by its dotted name."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, get_type_hints
 
@@ -27,21 +27,26 @@ def parse(
     description: str,
     arguments: Sequence[str] | None,
     extra: Callable[[ArgumentParser], None] | None = None,
+    short: Mapping[str, str] | None = None,
 ) -> tuple[Config, Namespace]:
     """The configuration that a command line asks for, and all its options.
 
     program: module name behind `python -m`. arguments: without the program; None: those of this process. extra: adds
-    the command's own options. Raises UserError for a mistake; --help prints every option and exits.
+    the command's own options. short: further names of settings, by that name. Raises UserError for a mistake; --help
+    prints every option and exits.
     """
     parser = _parser(program, description)
     if extra is not None:
         extra(parser)
+    names = {**dict(zip(KEYS, KEYS, strict=True)), **(short or {})}
+    for name, key in (short or {}).items():
+        parser.add_argument(f"--{name}", type=KEYS[key], metavar="N", help=f"the same as --{key}")
     try:
         given = parser.parse_args(arguments, defaults=False)  # without defaults: what was typed, and so overrides
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise UserError(f"{COMMAND_LINE}: {_one_line(str(error), parser)}") from error
-    return load(options.config, {key: given[key] for key in KEYS if key in given}), options
+    return load(options.config, {key: given[name] for name, key in names.items() if name in given}), options
 
 
 def _parser(program: str, description: str) -> ArgumentParser:

@@ -1,7 +1,6 @@
 """What watches a run: logs, pictures, checkpoints, the progress bar, interruption, numbers that are not finite."""
 
 import csv
-import io
 import math
 import signal
 import sys
@@ -51,7 +50,11 @@ class StopAtNonFinite(EachStep):
 
 
 class LossTable(EachStep):
-    """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before."""
+    """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before.
+
+    A resumed run's first mean begins at its checkpoint: with `training.checkpoint_every` a multiple of
+    `training.log_every` its table equals that of a run without interruption.
+    """
 
     def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
         super().__init__(start)
@@ -64,12 +67,10 @@ class LossTable(EachStep):
             self._forget_after(start)
 
     def _forget_after(self, start: int) -> None:
-        """Drops rows of iterations that the resumed run makes again."""
-        with self.path.open(newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file))
-        kept = io.StringIO()
-        csv.writer(kept, lineterminator="\n").writerows([header, *(row for row in rows if int(row[0]) <= start)])
-        write_text(self.path, kept.getvalue())
+        """Drops rows of iterations that the resumed run makes again, and a line that a kill cut short."""
+        lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
+        kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= start]
+        write_text(self.path, "".join(kept))
 
     def on_step(self, step: int, logs: Logs) -> None:
         for name, value in {**logs, **self._rates()}.items():
@@ -88,7 +89,7 @@ class LossTable(EachStep):
         return {f"{name}_rate": float(optimiser.learning_rate) for name, optimiser in optimisers.items()}
 
     def _write(self, step: int, means: Logs) -> None:
-        fresh = not self.path.exists()
+        fresh = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
             if fresh:

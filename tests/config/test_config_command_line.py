@@ -43,6 +43,15 @@ def test_options_override_the_chosen_file_even_with_the_default_of_base() -> Non
     assert given.resume
 
 
+def test_a_short_name_stands_for_its_setting() -> None:
+    short = {"steps": "training.steps"}
+    config, _ = parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", "7"], options, short)
+    assert config == load("base", {"training.steps": 7})
+    for wrong in ("0", "x"):
+        with pytest.raises(UserError, match="steps"):
+            parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", wrong], options, short)
+
+
 def test_every_kind_of_value_can_be_given() -> None:
     config, _ = run(
         *("--run", "r", "--optimisers.feature_rate", "1e-4", "--optimisers.nesterov", "false"),
