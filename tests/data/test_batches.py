@@ -1,0 +1,114 @@
+"""What an iteration sees (method 2.1)."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hicmd_tf.config.schema import BatchConfig
+from hicmd_tf.data.batches import GENERATED, REAL, BatchPlanner, batches, evaluation_batches
+from hicmd_tf.data.pictures import normalise
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES
+
+HEIGHT, WIDTH = 8, 4
+PEOPLE, EACH = 9, 3
+
+
+def drawn(people: int = PEOPLE) -> tuple[Samples, np.ndarray]:
+    """Samples of noise, and their pixels."""
+    count = people * 2 * EACH
+    pixels = np.random.default_rng(0).integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    contents = []
+    for one in pixels:
+        buffer = io.BytesIO()
+        Image.fromarray(one).save(buffer, "PNG")
+        contents.append(buffer.getvalue())
+    identities = 100 + 10 * np.repeat(np.arange(people), 2 * EACH)
+    infrared = np.tile(np.repeat([False, True], EACH), people)
+    return Samples(contents, list(map(str, range(count))), identities, infrared, np.zeros(count, np.int64)), pixels
+
+
+SAMPLES, PIXELS = drawn()
+
+
+def planner(pairs: int = 3, negatives: int = 2, seed: int = 5, flip: float = 0.5) -> BatchPlanner:
+    return BatchPlanner(SAMPLES, BatchConfig(pairs, negatives, flip, 0.5), HEIGHT, WIDTH, seed)
+
+
+@settings(max_examples=40)
+@given(step=st.integers(0, 10**6), seed=st.integers(0, 2**32 - 1), negatives=st.integers(0, 3))
+def test_pairs_share_identities_and_nobody_comes_twice(step: int, seed: int, negatives: int) -> None:
+    plan = planner(pairs=3, negatives=negatives, seed=seed).plan(step)
+    np.testing.assert_array_equal(plan.labels["visible"], plan.labels["infrared"])
+    everyone = np.concatenate([plan.labels[name] for name in REAL if name != "infrared"])
+    assert len(everyone) == 3 + 2 * negatives == len(set(everyone.tolist()))
+    for name in REAL:
+        rows = plan.rows[name]
+        np.testing.assert_array_equal(SAMPLES.identities[rows], 100 + 10 * plan.labels[name])
+        assert (SAMPLES.infrared[rows] == name.startswith("infrared")).all()
+    assert all(plan.erasing[name].shape == (3, 4) for name in ("visible", *GENERATED))
+
+
+def test_a_pass_shows_every_picture_once_and_passes_differ() -> None:
+    plans = [planner() for _ in range(2)]
+    count = len(SAMPLES)
+    passes = [[plans[0].indexed_row(step) for step in range(start, start + count)] for start in (0, count)]
+    assert sorted(passes[0]) == sorted(passes[1]) == list(range(count)) and passes[0] != passes[1]
+    for step in (0, 7, count + 3):
+        first = plans[1].plan(step)
+        assert plans[0].indexed_row(step) in (first.rows["visible"][0], first.rows["infrared"][0])
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    whole = list(batches(planner(), SAMPLES, 0, 6))
+    resumed = list(batches(planner(), SAMPLES, 4, 6))
+    other = next(iter(batches(planner(seed=6), SAMPLES, 4, 5)))
+    for expected, batch in zip(whole[4:], resumed, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, expected, batch)
+    assert int(resumed[0]["step"]) == 4
+    assert not np.array_equal(other["visible"], resumed[0]["visible"])
+
+
+def test_pixels_flips_labels_and_boxes_are_the_planned_ones() -> None:
+    plan = planner().plan(3)
+    batch = next(iter(batches(planner(), SAMPLES, 3, 4)))
+    flipped = 0
+    for name in REAL:
+        expected = np.stack([
+            PIXELS[row][:, ::-1] if flip else PIXELS[row]
+            for row, flip in zip(plan.rows[name], plan.flips[name], strict=True)
+        ])  # fmt: skip
+        np.testing.assert_array_equal(batch[name], normalise(expected))
+        flipped += int(plan.flips[name].sum())
+    assert 0 < flipped < 10
+    np.testing.assert_array_equal(batch["identities"], plan.labels["visible"])
+    for m in MODALITIES:
+        np.testing.assert_array_equal(batch[f"{m}_negative_identities"], plan.labels[f"{m}_negatives"])
+    for name in REAL + GENERATED:
+        np.testing.assert_array_equal(batch["erasing"][name], plan.erasing[name])
+
+
+def test_pictures_decoded_batch_by_batch_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = next(iter(batches(planner(), SAMPLES, 0, 1)))
+    monkeypatch.setattr("hicmd_tf.data.batches.MEMORY_LIMIT", 0)
+    tf.nest.map_structure(np.testing.assert_array_equal, kept, next(iter(batches(planner(), SAMPLES, 0, 1))))
+
+
+def test_evaluation_shows_all_pictures_in_order() -> None:
+    parts = [np.asarray(part) for part in evaluation_batches(SAMPLES, HEIGHT, WIDTH, 16)]
+    assert [len(part) for part in parts] == [16, 16, 16, 6]
+    np.testing.assert_array_equal(np.concatenate(parts), normalise(PIXELS))
+
+
+def test_too_few_identities_and_a_missing_modality_are_named() -> None:
+    with pytest.raises(UserError, match="needs 10 training identities, there are 9"):
+        planner(pairs=4, negatives=3)
+    lonely = SAMPLES.select(~((SAMPLES.identities == 120) & SAMPLES.infrared))
+    with pytest.raises(UserError, match="identity 120 has no infrared picture"):
+        BatchPlanner(lonely, BatchConfig(2, 1, 0.5, 0.5), HEIGHT, WIDTH, 0)

@@ -1,0 +1,75 @@
+"""From encoded pictures to the networks' input."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.data.pictures import check, decode, denormalise, normalise
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Smooth shapes and an edge, uint8 (height, width, 3)."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / (5 + seed + c)) + np.cos(y / (7 - c)) + (x > width / 3) for c in range(3)]
+    return np.clip(np.stack(waves, -1) * 60 + 90, 0, 255).astype(np.uint8)
+
+
+def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP"])
+def test_a_picture_of_the_right_size_keeps_every_bit(form: str) -> None:
+    pixels = picture(12, 8)
+    np.testing.assert_array_equal(decode(encoded(pixels, form), 12, 8), pixels)
+
+
+def test_jpeg_decodes_as_pillow_does() -> None:
+    data = encoded(picture(48, 32), "JPEG")
+    with Image.open(io.BytesIO(data)) as reference:
+        difference = np.asarray(decode(data, 48, 32)).astype(int) - np.asarray(reference.convert("RGB"))
+    assert np.abs(difference).max() <= 4  # two decoders round chroma in their own ways
+
+
+def test_grey_pictures_get_three_equal_channels() -> None:
+    grey = picture(12, 8)[..., 0]
+    np.testing.assert_array_equal(decode(encoded(grey), 12, 8), grey[..., None].repeat(3, -1))
+
+
+@pytest.mark.parametrize("size", [(48, 24), (200, 90), (128, 64), (31, 77)])
+def test_other_sizes_are_resized_as_pillow_does(size: tuple[int, int]) -> None:
+    pixels = picture(*size)
+    reference = Image.fromarray(pixels).resize((32, 64), Image.Resampling.BICUBIC)
+    difference = np.asarray(decode(encoded(pixels), 64, 32)).astype(int) - np.asarray(reference)
+    assert np.abs(difference).max() <= 1
+
+
+def test_normalised_pictures_come_back() -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, -1)
+    normalised = normalise(pixels)
+    np.testing.assert_allclose(normalised[0, 0, 0], -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], rtol=1e-6)
+    np.testing.assert_array_equal(denormalise(np.asarray(normalised)), pixels)
+
+
+def test_what_cannot_be_shown_is_clipped() -> None:
+    assert denormalise(np.array([[9.0, -9.0, 0.0]])).tolist() == [[255, 0, 104]]
+
+
+def samples(contents: list[bytes]) -> Samples:
+    zeros = np.zeros(len(contents), np.int64)
+    return Samples(contents, [f"picture_{i}" for i in range(len(contents))], zeros, zeros.astype(bool), zeros)
+
+
+def test_the_first_broken_picture_is_named_and_all_are_counted() -> None:
+    whole = encoded(picture(12, 8))
+    contents = [whole] * 300
+    check(samples(contents))
+    contents[270], contents[280] = whole[: len(whole) // 2], b"no picture"
+    with pytest.raises(UserError, match="picture_270 and 1 more"):
+        check(samples(contents))

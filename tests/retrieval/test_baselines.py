@@ -1,0 +1,74 @@
+"""Raw pixels and colour histograms against a plain computation; the table that shows them."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
+from hicmd_tf.retrieval.metrics import chance, score_distances, summary
+from hicmd_tf.retrieval.report import table
+
+PEOPLE, EACH = 6, 3
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    """(people, modality, EACH, 8, 4, 3) uint8: everyone has a shade, every picture noise."""
+    rng = np.random.default_rng(0)
+    shade = rng.integers(60, 200, (PEOPLE, 1, 1, 1, 1, 3))
+    return np.clip(shade + rng.normal(0, 60, (PEOPLE, 2, EACH, 8, 4, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def figures(pixels: np.ndarray) -> dict:
+    flat = pixels.reshape(-1, 8, 4, 3)
+    identities = np.repeat(np.arange(PEOPLE), 2 * EACH)
+    infrared = np.tile(np.repeat([False, True], EACH), PEOPLE)
+    names = [str(row) for row in range(len(flat))]
+    cameras = np.zeros(len(flat), np.int64)
+    return simple_figures(Samples([encoded(x) for x in flat], names, identities, infrared, cameras), 8, 4)
+
+
+def expected(distances: np.ndarray) -> dict[str, float]:
+    ids = np.repeat(np.arange(PEOPLE), EACH)
+    return summary(score_distances(distances, ids, ids))
+
+
+def test_raw_pixels_take_the_better_of_two_distances(pixels: np.ndarray, figures: dict) -> None:
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    parts = [((pixels[:, m] / 255 - mean) / deviation).reshape(PEOPLE * EACH, -1) for m in range(2)]
+    for direction, (x, y) in {"visible_to_infrared": parts, "infrared_to_visible": parts[::-1]}.items():
+        euclidean = np.array([[np.sum((a - b) ** 2) for b in y] for a in x])
+        cosine = np.array([[-(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) for b in y] for a in x])
+        best = max(expected(euclidean), expected(cosine), key=lambda found: found["rank1"])
+        assert figures["raw_pixels"][direction]["rank1"] == pytest.approx(best["rank1"])
+
+
+def test_colour_histograms_count_joint_colours(pixels: np.ndarray, figures: dict) -> None:
+    def histogram(picture: np.ndarray) -> np.ndarray:
+        counts = np.zeros((8, 8, 8))
+        for r, g, b in picture.reshape(-1, 3):
+            counts[r // 32, g // 32, b // 32] += 1 / 32
+        return counts
+
+    parts = [[histogram(x) for x in pixels[:, m].reshape(-1, 8, 4, 3)] for m in range(2)]
+    distances = np.array([[np.abs(a - b).sum() for b in parts[1]] for a in parts[0]])
+    assert figures["colour_histogram"]["visible_to_infrared"] == pytest.approx(expected(distances))
+
+
+def test_the_table_has_a_line_for_each_row_and_direction(figures: dict) -> None:
+    ids = np.repeat(np.arange(PEOPLE), EACH)
+    assert figures["chance"]["visible_to_infrared"] == chance(ids, ids)
+    lines = table(figures).splitlines()
+    assert len(lines) == 2 * (1 + len(SIMPLE))
+    chance_line = lines[1].split()
+    assert chance_line[:2] == ["chance", f"{100 / PEOPLE:.2f}"] and chance_line[-1] == "1.0"

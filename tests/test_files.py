@@ -1,0 +1,59 @@
+"""Files are whole or absent; commands end in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.files import read_json, replacing, write_json
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, [1])
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert read_json(path) == [1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made_and_a_file_in_their_place_is_named(tmp_path: Path) -> None:
+    write_json(tmp_path / "new" / "b.json", {"k": 0.5})
+    assert read_json(tmp_path / "new" / "b.json") == {"k": 0.5}
+    with pytest.raises(UserError, match="can't be written"):
+        write_json(tmp_path / "new" / "b.json" / "c.json", 1)
+
+
+def test_numbers_that_json_has_not_are_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, 1)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, float("nan"))
+    assert read_json(path) == 1
+
+
+@pytest.mark.parametrize(("content", "named"), [(None, "can't be read"), ("{", "not JSON")])
+def test_missing_and_damaged_json_is_named(content: str | None, named: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "x.json").write_text(content)
+    with pytest.raises(UserError, match=rf"x\.json.*{named}"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_users_mistake_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("the thing\nis wrong")
+
+    with pytest.raises(SystemExit) as stopped:
+        run_command(main)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: the thing is wrong\n"
+
+
+def test_other_errors_stay_visible() -> None:
+    def main() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command(main)
