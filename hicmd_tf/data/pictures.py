@@ -21,7 +21,7 @@ def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (height, width, 3); grey pictures get three equal channels.
 
     Another size is resized bicubically with antialiasing, as the release does with PIL; TensorFlow's and PIL's results
-    differ by rounding only.
+    differ by rounding only, two grey levels at most.
     """
     picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     shape = tf.shape(picture)
