@@ -48,7 +48,7 @@ def test_other_sizes_are_resized_as_pillow_does(size: tuple[int, int]) -> None:
     reference = Image.fromarray(pixels).resize((32, 64), Image.Resampling.BICUBIC)
     difference = np.asarray(decode(encoded(pixels), 64, 32)).astype(int) - np.asarray(reference)
     assert np.abs(difference).max() <= 2  # Pillow rounds between its two passes
-    assert np.abs(difference).mean() < 0.2
+    assert np.abs(difference).mean() < 0.25
 
 
 def test_normalised_pictures_come_back() -> None:
