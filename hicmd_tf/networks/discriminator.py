@@ -52,9 +52,8 @@ class ScaleDiscriminator(keras.layers.Layer):
         self.score.build((None, None, None, channels))
 
     def call(self, x: Tensor) -> Tensor:
-        for (
-            convolution
-        ) in self.convolutions:  # (B, H, W, 32), (B, H, W, 32), (B, H/2, W/2, 32) twice, (B, H/4, W/4, 64)
+        # Outputs: (B, H, W, 32) twice, (B, H/2, W/2, 32) twice, (B, H/4, W/4, 64)
+        for convolution in self.convolutions:
             x = convolution(x)
         for residual in self.residuals:  # (B, H/4, W/4, 64)
             x = residual(x)
