@@ -8,7 +8,8 @@ from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.retrieval.metrics import Scores, chance, score, score_distances, summary
+from hicmd_tf.retrieval.chance import chance
+from hicmd_tf.retrieval.metrics import Scores, score, score_distances, summary
 
 Array = np.ndarray[Any, Any]
 

@@ -1,41 +1,107 @@
 """Distances between descriptors, bounded in memory and repeatable under ties (imports no TensorFlow)."""
 
+import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hicmd_tf.errors import UserError
 
 Array = np.ndarray[Any, Any]
+Blocks = Iterator[tuple[int, Array]]
 
-BLOCK = 512  # queries at a time
+BLOCK = 512
+"""Queries at a time, while a block has at most `BLOCK_BYTES`."""
+BLOCK_BYTES = 2**25 * 3 // 2  # 48 MiB
+SMALLEST_BLOCK = 16
+FLOAT32_RANGE = 1e-15, 1e15
+"""Lengths between which products of float32 neither overflow nor lose digits."""
 
 
-def check_descriptors(descriptors: Array, name: str) -> None:
-    """Raises UserError unless descriptors are a finite (N, D) array of at least one row, none of them zero."""
-    if descriptors.ndim != 2 or not descriptors.size:
-        raise UserError(f"{name} descriptors must be a non-empty array of shape (N, D), received {descriptors.shape}")
-    if not np.isfinite(descriptors).all():
-        row = int(np.flatnonzero(~np.isfinite(descriptors).all(axis=1))[0])
+def block_rows(columns: int, itemsize: int) -> int:
+    """How many queries to take at a time."""
+    return int(np.clip(BLOCK_BYTES // (columns * itemsize), SMALLEST_BLOCK, BLOCK))
+
+
+class Descriptors(NamedTuple):
+    """Checked descriptors. rows: (N, D) floating. lengths: (N,) float64, positive."""
+
+    rows: Array
+    lengths: Array
+
+    def take(self, order: Array) -> "Descriptors":
+        """The rows in another order."""
+        return Descriptors(self.rows[order], self.lengths[order])
+
+
+def checked(descriptors: Array, name: str) -> Descriptors:
+    """Raises UserError unless descriptors are a finite (N, D) array of numbers, at least one row, none of them zero."""
+    rows = np.asarray(descriptors)
+    if rows.ndim != 2 or not rows.size or rows.dtype.kind not in "fiu":
+        raise UserError(
+            f"{name} descriptors must be numbers in a non-empty array of shape (N, D), "
+            f"received {rows.dtype} {rows.shape}"
+        )
+    rows = np.ascontiguousarray(rows, np.result_type(rows, np.float32))
+    lengths = _lengths(rows)
+    if not np.isfinite(lengths).all():
+        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
         raise UserError(f"{name} descriptor {row} is not finite: the network that made it has diverged")
-    if not np.any(descriptors, axis=1).all():
-        row = int(np.flatnonzero(~np.any(descriptors, axis=1))[0])
+    if not lengths.all():
+        row = int(np.flatnonzero(lengths == 0)[0])
         raise UserError(f"{name} descriptor {row} is all zeros, which has no direction to compare")
+    return Descriptors(rows, lengths)
 
 
-def cosine_distances(queries: Array, gallery: Array) -> Iterator[tuple[int, Array]]:
-    """Blocks of negative cosines (Q_block, G) with the number of their first query.
+def _lengths(rows: Array) -> Array:
+    """Euclidean lengths (N,) in float64; sums of squares in the rows' own type while that is safe, for speed."""
+    squares = np.einsum("nd,nd->n", rows, rows)
+    low, high = FLOAT32_RANGE
+    if not ((squares > low**2) & (squares < high**2)).all():
+        squares = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
+    return np.sqrt(squares, dtype=np.float64)
 
-    On vectors of length 1 they rank as Euclidean distances do. Products come first and norms after, and equal gallery
-    rows are compared once, so that pictures with the same descriptor tie exactly whatever the matrix product rounds.
+
+def check_same_length(queries: Descriptors, gallery: Descriptors) -> None:
+    """Raises UserError when a query can't be compared with the gallery."""
+    if queries.rows.shape[1] != gallery.rows.shape[1]:
+        raise UserError(
+            f"query descriptors have length {queries.rows.shape[1]}, gallery descriptors {gallery.rows.shape[1]}: "
+            "expected equal"
+        )
+
+
+def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
+    """Blocks (Q_block, G) of -cosine x the query's length, with the number of their first query.
+
+    Within a row they rank as Euclidean distances of vectors of length 1 do, which is all that a ranking asks. Products
+    come first and lengths after, and equal gallery rows are given the same number, so that pictures with the same
+    descriptor tie exactly whatever the matrix product rounds.
     """
-    distinct, position = np.unique(gallery, axis=0, return_inverse=True)
-    norms = np.sqrt(np.square(distinct, dtype=np.float64).sum(axis=1))
-    repeated = len(distinct) < len(gallery)
-    columns, norms = (distinct, norms) if repeated else (gallery, norms[position.reshape(-1)])
-    for start in range(0, len(queries), BLOCK):
-        block = queries[start : start + BLOCK]
-        lengths = np.sqrt(np.square(block, dtype=np.float64).sum(axis=1))
-        distances = -(block @ columns.T) / lengths[:, None] / norms
-        yield start, distances[:, position.reshape(-1)] if repeated else distances
+    dtype = np.result_type(queries.rows, gallery.rows)
+    low, high = FLOAT32_RANGE
+    if not all(low < x.lengths.min() and x.lengths.max() < high for x in (queries, gallery)):
+        dtype = np.dtype(np.float64)
+    columns, scales = gallery.rows.astype(dtype, copy=False).T, -gallery.lengths.astype(dtype)
+    copies, originals = repeated(gallery.rows)
+    rows = block_rows(len(gallery.rows), dtype.itemsize)
+    for start in range(0, len(queries.rows), rows):
+        block = queries.rows[start : start + rows].astype(dtype, copy=False) @ columns
+        block /= scales
+        if len(copies):
+            block[:, copies] = block[:, originals]
+        yield start, block
+
+
+def repeated(rows: Array) -> tuple[Array, Array]:
+    """Rows that equal an earlier one to the bit, and the first that each equals: two (M,) of row numbers."""
+    _, inverse, counts = np.unique(rows[:, 0], return_inverse=True, return_counts=True)
+    seen: dict[bytes, int] = {}
+    pairs = []
+    for row in np.flatnonzero(counts[inverse] > 1).tolist():
+        first = seen.setdefault(hashlib.blake2b(rows[row].tobytes(), digest_size=16).digest(), row)
+        if first != row:
+            pairs.append((row, first))
+    copies, originals = np.array(pairs, np.int64).reshape(-1, 2).T
+    return copies, originals

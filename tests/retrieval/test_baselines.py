@@ -8,7 +8,8 @@ from PIL import Image
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
-from hicmd_tf.retrieval.metrics import chance, score_distances, summary
+from hicmd_tf.retrieval.chance import chance
+from hicmd_tf.retrieval.metrics import score_distances, summary
 from hicmd_tf.retrieval.report import table
 
 PEOPLE, EACH = 6, 3

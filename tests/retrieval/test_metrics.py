@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.metrics import RANKS, chance, score, score_distances, summary
+from hicmd_tf.retrieval.chance import chance
+from hicmd_tf.retrieval.metrics import RANKS, score, score_distances, summary
 
 
 def naive(distances: np.ndarray, query_ids: np.ndarray, gallery_ids: np.ndarray) -> dict[str, float]:
