@@ -11,9 +11,9 @@ from hicmd_tf.errors import UserError
 Array = np.ndarray[Any, Any]
 Blocks = Iterator[tuple[int, Array]]
 
-BLOCK = 512
+BLOCK = 4096
 """Queries at a time, while a block has at most `BLOCK_BYTES`."""
-BLOCK_BYTES = 2**25 * 3 // 2  # 48 MiB
+BLOCK_BYTES = 2**25
 SMALLEST_BLOCK = 16
 FLOAT32_RANGE = 1e-15, 1e15
 """Lengths between which products of float32 neither overflow nor lose digits."""
@@ -73,7 +73,8 @@ def check_same_length(queries: Descriptors, gallery: Descriptors) -> None:
 
 
 def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
-    """Blocks (Q_block, G) of -cosine x the query's length, with the number of their first query.
+    """Blocks (Q_block, G) of -cosine x the query's length, with the number of their first query. The next block takes
+    the place of the one before.
 
     Within a row they rank as Euclidean distances of vectors of length 1 do, which is all that a ranking asks. Products
     come first and lengths after, and equal gallery rows are given the same number, so that pictures with the same
@@ -85,9 +86,10 @@ def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
         dtype = np.dtype(np.float64)
     columns, scales = gallery.rows.astype(dtype, copy=False).T, -gallery.lengths.astype(dtype)
     copies, originals = repeated(gallery.rows)
-    rows = block_rows(len(gallery.rows), dtype.itemsize)
-    for start in range(0, len(queries.rows), rows):
-        block = queries.rows[start : start + rows].astype(dtype, copy=False) @ columns
+    room = np.empty((min(block_rows(*columns.shape[1:], dtype.itemsize), len(queries.rows)), columns.shape[1]), dtype)
+    for start in range(0, len(queries.rows), len(room)):
+        rows = queries.rows[start : start + len(room)].astype(dtype, copy=False)
+        block = np.matmul(rows, columns, out=room[: len(rows)])
         block /= scales
         if len(copies):
             block[:, copies] = block[:, originals]

@@ -4,6 +4,8 @@ The rank of a match is one more than the number of gallery pictures before it, s
 each match, the pictures that are nearer, and those that are as near and come earlier in the gallery.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from hicmd_tf.retrieval.protocols import SHARED_PLACE, Protocol
 Array = np.ndarray[Any, Any]
 
 CACHED = 2**19  # bytes of distances that are compared again and again while they are in the processor's cache
+BUFFERED = 512  # elements
 COMPARED = 24  # matches a query up to which counting by comparisons is cheaper than sorting
 
 
@@ -93,9 +96,10 @@ class Ranker:
         pictures = np.zeros(own.shape, np.int64)
         first = np.zeros(len(own), np.int64)
         step = max(1, CACHED // distances[0].nbytes)
-        for begin in range(0, len(distances), step):
-            rows = slice(begin, begin + step)
-            self._rank(distances[rows], own[rows], columns[rows], pictures[rows], first[rows])
+        with _compared_in_place():
+            for begin in range(0, len(distances), step):
+                rows = slice(begin, begin + step)
+                self._rank(distances[rows], own[rows], columns[rows], pictures[rows], first[rows])
         return Ranks(pictures, first)
 
     def _own(self, start: int, rows: int) -> tuple[Array, Array]:
@@ -150,12 +154,27 @@ class Ranker:
         return found.count()
 
 
+@contextlib.contextmanager
+def _compared_in_place() -> Iterator[None]:
+    """Rows that fit in NumPy's buffer are copied there before they are compared with a number each, which takes longer
+    than the comparison: with a buffer shorter than a row they stay where they are."""
+    before = np.setbufsize(BUFFERED)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
+
+
 class _Mask:
     """A mask (rows, columns) and how many of each row are true; counted by bits, a quarter of count_nonzero's time."""
 
     def __init__(self, rows: int, columns: int) -> None:
         self._words = np.zeros((rows, -(-columns // 64), 64), bool)
         self.values = self._words.reshape(rows, -1)[:, :columns]
+
+    def add(self, other: "_Mask") -> None:
+        """True where either is; whole words are faster than rows of odd length."""
+        self._words |= other._words
 
     def count(self) -> Array:
         """(rows,) int64."""
@@ -175,7 +194,7 @@ def _by_comparing(distances: Array, thresholds: Array) -> tuple[Array, Array]:
         np.less(distances, threshold, out=mask.values)
         nearer[:, match] = mask.count()
         np.equal(distances, threshold, out=mask.values)
-        equal.values |= mask.values
+        equal.add(mask)
     twice = (thresholds[:, 1:] == thresholds[:, :-1]).any(axis=1)
     return nearer, twice | (equal.count() > np.count_nonzero(thresholds == thresholds, axis=1))
 

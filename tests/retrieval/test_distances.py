@@ -12,7 +12,8 @@ def test_blocks_make_up_the_whole_matrix(monkeypatch) -> None:
     monkeypatch.setattr(distances, "block_rows", lambda columns, itemsize: 4)
     rng = np.random.default_rng(0)
     queries, gallery = rng.normal(size=(10, 5)), rng.normal(size=(7, 5))
-    starts, blocks = zip(*cosine_distances(checked(queries, "query"), checked(gallery, "gallery")), strict=True)
+    found = cosine_distances(checked(queries, "query"), checked(gallery, "gallery"))
+    starts, blocks = zip(*((start, block.copy()) for start, block in found), strict=True)
     assert starts == (0, 4, 8)
     np.testing.assert_allclose(
         np.concatenate(blocks), -(queries @ gallery.T) / np.linalg.norm(gallery, axis=1), rtol=1e-12
