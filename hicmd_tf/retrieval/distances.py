@@ -86,7 +86,8 @@ def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
         dtype = np.dtype(np.float64)
     columns, scales = gallery.rows.astype(dtype, copy=False).T, -gallery.lengths.astype(dtype)
     copies, originals = repeated(gallery.rows)
-    room = np.empty((min(block_rows(*columns.shape[1:], dtype.itemsize), len(queries.rows)), columns.shape[1]), dtype)
+    count = len(gallery.rows)
+    room = np.empty((min(block_rows(count, dtype.itemsize), len(queries.rows)), count), dtype)
     for start in range(0, len(queries.rows), len(room)):
         rows = queries.rows[start : start + len(room)].astype(dtype, copy=False)
         block = np.matmul(rows, columns, out=room[: len(rows)])
