@@ -39,17 +39,22 @@ class SyntheticConfig:
 class DataConfig:
     """The pictures."""
 
-    name: Literal["synthetic_vi"]
-    """Name of the data set."""
+    name: Literal["synthetic_vi", "regdb", "sysu_mm01", "llcm", "folder"]
+    """Which pictures: synthetic_vi are people that the program draws, folder is people's own; see README, Data sets."""
+    source: str
+    """Folder that holds the data set as its authors hand it out; empty for synthetic_vi, which is drawn."""
     directory: str
     """Folder that keeps prepared data sets, shared by runs."""
     trial: int
-    """Which of the ten splits into training and test identities, 1 to 10."""
+    """Which of the ten splits into training and test identities, 1 to 10; of regdb and synthetic_vi, 1 elsewhere."""
     test_identities: int
-    """Identities for the test; the others are for training. 206 of 412 follows RegDB."""
+    """Drawn identities for the test; the others are for training. 206 of 412 follows RegDB."""
     held_out: int
     """Training identities kept out of training, for choosing settings without looking at the test identities; 0 for
     a final run."""
+    validation_trains: bool
+    """Whether SYSU-MM01's 99 validation identities train too (row 19): paper true, released false. No other data set
+    has any."""
     height: int
     """Height of the pictures given to the networks, in pixels; a multiple of 4."""
     width: int

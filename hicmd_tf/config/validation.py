@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from hicmd_tf.config.schema import Config, NetworkConfig
 from hicmd_tf.errors import UserError
 
+DRAWN = "synthetic_vi"
 TRIALS = 10
 LARGEST_SEED = 2**32 - 1
 SHRINKING = 4  # a prototype, and a discriminator's score map, is so many times smaller than the picture
@@ -196,6 +197,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from found
     if not found:
         for check in (
+            _source,
             _identities,
             _dilations,
             _discriminator_maps,
@@ -231,8 +233,21 @@ def _lists(config: Config) -> Iterator[Problem]:
             )
 
 
+def _source(config: Config) -> Iterator[Problem]:
+    """Data sets that are not drawn come from a folder, and only RegDB's has several splits."""
+    data = config.data
+    if data.name == DRAWN:
+        return
+    if not data.source.strip():
+        yield Problem("data.source", repr(data.source), f"{data.name} is read from a folder; name it here")
+    if data.name != "regdb" and data.trial != 1:
+        yield Problem("data.trial", data.trial, f"{data.name} has one split; leave it at 1")
+
+
 def _identities(config: Config) -> Iterator[Problem]:
-    """Those who are neither for the test nor held out train, and all identities of a batch differ."""
+    """Drawn people who are neither for the test nor held out train, and all identities of a batch differ."""
+    if config.data.name != DRAWN:
+        return
     everyone, tested = config.data.synthetic.identities, config.data.test_identities
     training = everyone - tested - config.data.held_out
     needed = config.batch.pairs + 2 * config.batch.negatives

@@ -3,15 +3,17 @@
 import contextlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hicmd_tf.config.schema import DataConfig
-from hicmd_tf.data.identity_splits import split_identities
-from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.data.identity_splits import shuffled, split_identities
+from hicmd_tf.data.samples import DataSplits, Samples, joined
+from hicmd_tf.data.sources import read
 from hicmd_tf.errors import UserError
 
 READ_BATCH = 256
@@ -21,47 +23,71 @@ FACTORS = ("yaw", "gait_phase", "illumination")
 def load(config: DataConfig) -> DataSplits:
     """The data set of the config as training, held-out and test identities, each sorted by name.
 
-    The first use draws the pictures into config.directory; a preparation that was interrupted starts afresh. Raises
-    UserError for impossible settings, a folder that cannot be written, or damaged files.
+    The first use draws the pictures into config.directory, or copies them there from config.source; a preparation that
+    was interrupted starts afresh, and so does one whose source has changed. Raises UserError for impossible settings, a
+    source with something missing, a folder that cannot be written, or damaged files.
     """
     for side, value in (("height", config.height), ("width", config.width)):
         if value <= 0 or value % 4:
             raise UserError(f"data.{side} is {value}: it must be a positive multiple of 4; choose such a number.")
+    return _drawn(config) if config.name == DRAWN else _listed(config)
+
+
+def _drawn(config: DataConfig) -> DataSplits:
+    from hicmd_tf.data.synthetic_vi.synthetic_vi_dataset_builder import SyntheticVi, builder_config
+
     synthetic = config.synthetic
     identities = split_identities(
         synthetic.identities, config.test_identities, config.trial, config.held_out, synthetic.seed
     )
-    samples = _load_synthetic(config)
+    settings = builder_config(synthetic, config.height, config.width)
+    builder = _prepared(SyntheticVi, config.directory, settings, None)
+    samples = _read(builder, "all", 2 * synthetic.identities * synthetic.images_per_modality, FACTORS)
     return DataSplits(*(samples.having(part) for part in identities))
 
 
-def _load_synthetic(config: DataConfig) -> Samples:
+def _listed(config: DataConfig) -> DataSplits:
+    from hicmd_tf.data.sources.builders import BUILDERS, TRIAL, fingerprint
+
+    source = Path(config.source)
+    listing = read(config.name, source, config.trial)
+    folder = Path(config.directory) / f"{config.name}_{fingerprint(source, listing)}"
+    settings = f"{TRIAL}{config.trial}" if BUILDERS[config.name].BUILDER_CONFIGS else None
+    builder = _prepared(BUILDERS[config.name], str(folder), settings, config.source)
+    splits = {split: _read(builder, split, len(records)) for split, records in listing.splits.items()}
+    training = splits["train"]
+    if config.validation_trains and "val" in splits:
+        training = joined(training, splits["val"])
+    people = np.unique(training.identities)
+    if not 0 <= config.held_out < len(people):
+        raise UserError(
+            f"data.held_out is {config.held_out}: of {len(people)} training people it can be 0 to {len(people) - 1}; "
+            "choose such."
+        )
+    kept, held_out = np.split(people[shuffled(len(people), config.trial)], [len(people) - config.held_out])
+    return DataSplits(training.having(kept), training.having(held_out), splits["test"])
+
+
+def _prepared(kind: Any, directory: str, settings: Any, source: str | None) -> Any:
+    """A builder whose data set is there. tfds writes to a folder of another name and renames it at the end."""
+    import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
-    from hicmd_tf.data.synthetic_vi.synthetic_vi_dataset_builder import SyntheticVi, builder_config
-
-    settings = builder_config(config.synthetic, config.height, config.width)
+    tfds.disable_progress_bar()
     try:
         with _quiet():
-            builder = SyntheticVi(config=settings, data_dir=config.directory)
-            _prepare(builder)
+            builder = kind(config=settings, data_dir=directory)
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=source))
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"data.directory {config.directory}: the data set cannot be prepared there ({reason}); "
+            f"data.directory {directory}: the data set cannot be prepared there ({reason}); "
             "choose a folder that can be written."
         ) from error
     except (ParseError, ValueError) as error:  # dataset_info.json cannot be parsed
-        raise _damaged(Path(config.directory) / SyntheticVi.name / settings.name, error) from error
-    return _read(builder, 2 * config.synthetic.identities * config.synthetic.images_per_modality)
-
-
-def _prepare(builder: Any) -> None:
-    """Draws the data set unless it is there. tfds writes to a folder of another name and renames it at the end."""
-    import tensorflow_datasets as tfds
-
-    tfds.disable_progress_bar()
-    builder.download_and_prepare()
+        name = settings if isinstance(settings, str) or settings is None else settings.name
+        raise _damaged(Path(directory) / kind.name / (name or ""), error) from error
+    return builder
 
 
 @contextlib.contextmanager
@@ -77,19 +103,19 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _read(builder: Any, expected: int) -> Samples:
+def _read(builder: Any, split: str, expected: int, factors: Sequence[str] = ()) -> Samples:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     try:
-        records = builder.as_dataset(split="all", decoders={"image": tfds.decode.SkipDecoding()}, shuffle_files=False)
+        records = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()}, shuffle_files=False)
         batches = list(records.batch(READ_BATCH).as_numpy_iterator())
         columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         if len(columns["name"]) != expected:
             raise ValueError(f"{len(columns['name'])} records instead of {expected}")
     except (tf.errors.OpError, OSError, ValueError, LookupError, AssertionError) as error:
         raise _damaged(builder.data_dir, error) from error
-    return _samples(columns)
+    return _samples(columns, factors)
 
 
 def _damaged(folder: Any, error: Exception) -> UserError:
@@ -97,7 +123,7 @@ def _damaged(folder: Any, error: Exception) -> UserError:
     return UserError(f"The prepared data set in {folder} is damaged ({reason}); delete that folder and run again.")
 
 
-def _samples(columns: dict[str, Any]) -> Samples:
+def _samples(columns: dict[str, Any], factors: Sequence[str]) -> Samples:
     names = [name.decode() for name in columns["name"]]
     order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
     unsorted = Samples(
@@ -106,6 +132,6 @@ def _samples(columns: dict[str, Any]) -> Samples:
         identities=columns["identity"],
         infrared=columns["modality"] == 1,
         cameras=columns["camera"],
-        factors={name: columns[name] for name in FACTORS},
+        factors={name: columns[name] for name in factors},
     )
     return unsorted.select(order)

@@ -8,6 +8,7 @@ from hicmd_tf.data.drawing.arithmetic import Array, Draws
 from hicmd_tf.errors import UserError
 
 TRIALS = 10
+HELD_OUT_SEED = 777
 SPLIT_KEY = 3
 """Third word of a split's random key; people and pictures have 0, 1 or 2 there."""
 
@@ -39,3 +40,8 @@ def split_identities(identities: int, test: int, trial: int, held_out: int, seed
     order = np.array(Draws(seed, trial, SPLIT_KEY).shuffled(identities), np.int64)
     parts = order[: training - held_out], order[training - held_out : training], order[training:]
     return IdentitySplit(*(np.sort(part) for part in parts))
+
+
+def shuffled(people: int, trial: int) -> Array:
+    """An order of the training people of a data set that is not drawn, the same in every run: the last are held out."""
+    return np.array(Draws(HELD_OUT_SEED, trial, SPLIT_KEY).shuffled(people), np.int64)

@@ -53,7 +53,7 @@ def check(samples: Samples) -> None:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise UserError(
             f"picture {bad[0]}{more} can't be decoded, expected a whole PNG, JPEG or BMP: replace it or take it out of "
-            f"the data set (a prepared synthetic_vi is made again when its folder is deleted)"
+            f"the data set (what was prepared in data.directory is made again when its folder there is deleted)"
         )
 
 

@@ -58,6 +58,18 @@ class Samples:
         return INFRARED if self.infrared[row] else VISIBLE
 
 
+def joined(first: Samples, second: Samples) -> Samples:
+    """Both, sorted by name; known factors are left out."""
+    both = Samples(
+        [*first.encoded, *second.encoded],
+        [*first.names, *second.names],
+        np.concatenate([first.identities, second.identities]),
+        np.concatenate([first.infrared, second.infrared]),
+        np.concatenate([first.cameras, second.cameras]),
+    )
+    return both.select(np.array(sorted(range(len(both)), key=both.names.__getitem__), np.int64))
+
+
 @dataclass(frozen=True)
 class DataSplits:
     """The three disjoint sets of identities: `train` updates weights, `held_out` chooses settings, `test` gives the

@@ -59,6 +59,7 @@ def test_a_file_overrides_what_it_extends_and_the_command_line_both(tmp_path: Pa
 def test_paper_differs_from_released_in_the_rows_it_names() -> None:
     released, paper = flat(to_dict(load("released"))), flat(to_dict(load("paper")))
     assert {key: paper[key] for key in KEYS if paper[key] != released[key]} == {
+        "data.validation_trains": True,
         "batch.pairs": 4,
         "batch.negatives": 0,
         "batch.erasing": 0.0,

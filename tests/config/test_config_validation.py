@@ -37,7 +37,13 @@ def test_every_number_name_and_list_has_a_range() -> None:
     guarded = [key for rule in RANGES for key in rule.keys] + list(LENGTHS)
     choices = {key for key, kind in KEYS.items() if kind not in (int, float, str, list[int]) or kind is bool}
     assert len(guarded) == len(set(guarded))
-    assert set(guarded) == set(KEYS) - choices
+    assert set(guarded) == set(KEYS) - choices - {"data.source"}  # which may be empty, for drawn people
+
+
+def test_a_data_set_that_is_not_drawn_needs_a_folder_and_one_of_its_splits() -> None:
+    assert refused({"data.name": "regdb"}) == "data.source"
+    assert refused({"data.name": "regdb", "data.source": "somewhere", "data.trial": 10}) is None
+    assert refused({"data.name": "llcm", "data.source": "somewhere", "data.trial": 2}) == "data.trial"
 
 
 @pytest.mark.parametrize(

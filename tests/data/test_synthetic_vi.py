@@ -22,6 +22,8 @@ SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 1.0, 1.0, 1.0, 4.0,
 def config(directory: Path, **changes: object) -> DataConfig:
     settings = {
         "name": "synthetic_vi",
+        "source": "",
+        "validation_trains": False,
         "trial": 1,
         "test_identities": 4,
         "held_out": 1,

@@ -1,0 +1,129 @@
+"""What is known of a picture before it is opened, and how lists and folders are read without trusting them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES, Modality
+
+PICTURES = (".bmp", ".jpeg", ".jpg", ".png")
+
+
+class Record(NamedTuple):
+    """name: path below the data set's folder, with slashes. identity, camera: the data set's own numbers."""
+
+    name: str
+    identity: int
+    modality: Modality
+    camera: int
+
+
+class Listing(NamedTuple):
+    """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name."""
+
+    splits: dict[str, list[Record]]
+
+    @property
+    def records(self) -> list[Record]:
+        """Those of all splits."""
+        return [record for records in self.splits.values() for record in records]
+
+
+def checked(folder: Path, splits: dict[str, list[Record]]) -> Listing:
+    """Raises UserError for what no list may do: a name twice, an identity in two splits, no pictures, a training
+    identity in one modality only, pictures that are not there."""
+    listing = Listing({split: sorted(records) for split, records in splits.items()})
+    _refuse_shared_identities(folder, listing)
+    _refuse_duplicates(folder, listing)
+    for split, records in listing.splits.items():
+        for modality in MODALITIES:
+            if not any(record.modality == modality for record in records):
+                raise UserError(
+                    f"{folder} has no {modality} picture in its {split} split: expected some of either modality"
+                )
+    _refuse_lonely(folder, listing.splits["train"])
+    missing = [record.name for record in listing.records if not (folder / record.name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(f"{folder} has no {missing[0]}{more}, which its lists name: copy the whole data set there")
+    return listing
+
+
+def _refuse_duplicates(folder: Path, listing: Listing) -> None:
+    twice = [name for name, count in Counter(record.name for record in listing.records).items() if count > 1]
+    if twice:
+        raise UserError(f"{folder}: {twice[0]} is listed twice ({len(twice)} such names): list every picture once")
+
+
+def _refuse_shared_identities(folder: Path, listing: Listing) -> None:
+    seen: dict[int, str] = {}
+    for split, records in listing.splits.items():
+        for identity in {record.identity for record in records}:
+            if identity in seen:
+                raise UserError(
+                    f"{folder}: identity {identity} is in the {seen[identity]} and the {split} split: who was trained "
+                    "on can't be tested, take this person out of one"
+                )
+            seen[identity] = split
+
+
+def _refuse_lonely(folder: Path, records: list[Record]) -> None:
+    of = {m: {record.identity for record in records if record.modality == m} for m in MODALITIES}
+    for modality in MODALITIES:
+        lonely = sorted(set.union(*of.values()) - of[modality])
+        if lonely:
+            raise UserError(
+                f"{folder}: training identity {lonely[0]} has no {modality} picture ({len(lonely)} such identities): "
+                "add pictures or take it out, training needs both modalities of everyone"
+            )
+
+
+def existing(folder: Path, *names: str, advice: str) -> None:
+    """Raises UserError naming the first of the entries that a data set's folder lacks."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: {advice}")
+    for name in names:
+        if not (folder / name).exists():
+            raise UserError(f"{folder} has no {name}: {advice}")
+
+
+def lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a list that aren't empty. Raises UserError for a file that can't be read as text."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} can't be read as a list of pictures ({error}): take the original file") from error
+    return ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+
+
+def numbers(file: Path) -> list[int]:
+    """Identities of a file with numbers between commas. Raises UserError for anything else in it."""
+    words = [(number, word.strip()) for number, line in lines(file) for word in line.split(",") if word.strip()]
+    for number, word in words:
+        if not re.fullmatch(r"\d{1,9}", word):
+            raise UserError(f"{file}, line {number}: {word[:40]!r} is no identity: expected numbers between commas")
+    if not words:
+        raise UserError(f"{file} is empty: expected identities, numbers between commas")
+    return [int(word) for _, word in words]
+
+
+def listed(file: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers and names of a list with a name and a label a line. Names that leave the folder are refused."""
+    for number, line in lines(file):
+        words = line.rsplit(maxsplit=1)
+        path = PurePosixPath(words[0].replace("\\", "/"))
+        if len(words) != 2 or not words[1].isdigit():
+            raise UserError(f"{file}, line {number}: {line[:60]!r}: expected a picture's path and its label")
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(f"{file}, line {number}: {line[:60]!r} leads out of the data set's folder")
+        yield number, str(path)
+
+
+def pictures(folder: Path) -> Iterable[Path]:
+    """Picture files of a folder, sorted; none when it isn't there."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)

@@ -1,0 +1,38 @@
+"""RegDB (Nguyen et al., 2017): 412 people, 10 visible and 10 far-infrared pictures each, ten fixed splits in halves.
+
+DIR/Visible/ID/*.bmp, DIR/Thermal/ID/*.bmp, DIR/idx/{train,test}_{visible,thermal}_{1..10}.txt with a path and a label a
+line. Labels begin at 0 in both halves, so an identity is the number of its folder.
+"""
+
+from pathlib import Path
+
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, listed
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+
+FOLDERS: dict[Modality, str] = {VISIBLE: "Visible", INFRARED: "Thermal"}
+CAMERAS: dict[Modality, int] = {VISIBLE: 1, INFRARED: 2}
+
+
+def read(folder: Path, trial: int, advice: str) -> Listing:
+    """The pictures of a trial's lists. Raises UserError for what is missing or makes no sense."""
+    lists = {
+        (split, m): f"idx/{split}_{FOLDERS[m].lower()}_{trial}.txt" for split in ("train", "test") for m in MODALITIES
+    }
+    existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
+    splits: dict[str, list[Record]] = {"train": [], "test": []}
+    for (split, modality), file in lists.items():
+        splits[split] += _records(folder / file, modality)
+    return checked(folder, splits)
+
+
+def _records(file: Path, modality: Modality) -> list[Record]:
+    records = []
+    for number, name in listed(file):
+        parts = name.split("/")
+        if len(parts) != 3 or parts[0] != FOLDERS[modality] or not parts[1].isdigit():
+            raise UserError(
+                f"{file}, line {number}: {name} is no {modality} picture: expected {FOLDERS[modality]}/NUMBER/FILE"
+            )
+        records.append(Record(name, int(parts[1]), modality, CAMERAS[modality]))
+    return records

@@ -1,0 +1,74 @@
+"""Small folders laid out as the data sets are, with pictures of noise in them."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def picture(file: Path, seed: int = 0, size: tuple[int, int] = (20, 12)) -> None:
+    """A picture of noise; its suffix says in which format."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(file)
+
+
+def regdb(folder: Path, people: int = 6, pictures: int = 2, trial: int = 1) -> Path:
+    """Half of the people train, in trial 2 the other half; labels begin at 0 in both halves."""
+    for part, short in (("Visible", "v"), ("Thermal", "t")):
+        lists: dict[str, list[str]] = {"train": [], "test": []}
+        for person in range(1, people + 1):
+            split = "train" if person % 2 == trial % 2 else "test"
+            for number in range(pictures):
+                name = f"{part}/{person}/male_back_{short}_{number:05d}_{person}.bmp"
+                picture(folder / name, 100 * person + number)
+                lists[split].append(f"{name} {(person - 1) // 2}")
+        for split, lines in lists.items():
+            file = folder / "idx" / f"{split}_{part.lower()}_{trial}.txt"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def sysu_mm01(folder: Path, train: int = 4, val: int = 1, test: int = 3, pictures: int = 2) -> Path:
+    """Everyone before every camera."""
+    last = 0
+    for split, count in (("train", train), ("val", val), ("test", test)):
+        people = range(last + 1, last + count + 1)
+        last = people[-1]
+        for camera in range(1, 7):
+            for person in people:
+                for number in range(1, pictures + 1):
+                    picture(folder / f"cam{camera}/{person:04d}/{number:04d}.jpg", 1000 * camera + 10 * person + number)
+        (folder / "exp").mkdir(exist_ok=True)
+        (folder / "exp" / f"{split}_id.txt").write_text(",".join(map(str, people)) + "\n")
+    return folder
+
+
+def llcm(folder: Path, people: int = 6, cameras: tuple[int, ...] = (1, 2)) -> Path:
+    """Half of the people train."""
+    for part in ("vis", "nir"):
+        lists: dict[str, list[str]] = {"train": [], "test": []}
+        for person in range(1, people + 1):
+            for camera in cameras:
+                name = f"{part}/{person:04d}/{person:04d}_c{camera:02d}_s100_f{person}_{part}.jpg"
+                picture(folder / name, 10 * person + camera)
+                lists["train" if person % 2 else "test"].append(f"{name} {person // 2}")
+        for split, lines in lists.items():
+            file = folder / "idx" / f"{split}_{part}.txt"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def own(folder: Path, names: tuple[str, ...] = ("3", "5", "11", "12")) -> Path:
+    """One folder an identity, modality by sub-folder; half of the people train."""
+    for place, name in enumerate(names):
+        split = "train" if place < len(names) // 2 else "test"
+        for modality in ("visible", "infrared"):
+            for number in (1, 2):
+                picture(folder / split / name / modality / f"cam{number}_{number}.png", 10 * place + number)
+    return folder
+
+
+TREES = {"regdb": regdb, "sysu_mm01": sysu_mm01, "llcm": llcm, "folder": own}
