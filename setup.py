@@ -36,6 +36,7 @@ setup(
         "tensorboard>=2.20,<3",
         "numpy>=2.1,<3",
         "h5py>=3.12,<4",
+        "scipy>=1.14,<2",  # reads SYSU-MM01's permutations
         "pillow>=11",
         "matplotlib>=3.9,<4",
         "tqdm>=4.66,<5",

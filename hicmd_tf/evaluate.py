@@ -1,18 +1,60 @@
-"""`python -m hicmd_tf.evaluate`: repeats the evaluation of a run from its newest checkpoint."""
+"""`python -m hicmd_tf.evaluate`: figures of a run, or of descriptors, as the data set's published tables have them.
+
+  python -m hicmd_tf.evaluate --run RUN                             the run's own evaluation, into its metrics.json
+  python -m hicmd_tf.evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
+  python -m hicmd_tf.evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd_tf.extract has them
+
+The table is also written as evaluation.json, .csv and .md, into --out or the run folder.
+"""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from hicmd_tf.errors import run_command
+from hicmd_tf.config import Config
+from hicmd_tf.config.validation import DRAWN, validate
+from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.errors import UserError, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, evaluates, prints the figures and writes them to the run's metrics.json."""
-    parser = argparse.ArgumentParser("hicmd_tf.evaluate", description=__doc__)
-    parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit made")
-    options = parser.parse_args(arguments)
+    """Reads the command line, evaluates, prints the figures and writes them."""
+    options = _parser().parse_args(arguments)
+    if (options.run is None) == (options.descriptors is None):
+        raise UserError("give either --run or --descriptors: what is to be evaluated")
+    if options.descriptors is not None:
+        _evaluate_descriptors(options)
+    elif options.data or options.trial is not None or options.rerank or options.source:
+        _evaluate_elsewhere(options)
+    else:
+        _repeat(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m hicmd_tf.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--run", metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
+    add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
+    add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
+    add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
+    add("--permutations", metavar="FILE", type=Path, help="SYSU-MM01's rand_perm_cam.mat, when --source has none")
+    add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking behind each")
+    add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
+    add("--out", metavar="DIR", type=Path, help="where the table goes; by default the run folder, or beside FILE")
+    return parser
+
+
+def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.files import write_json
+    from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.retrieval.report import table
     from hicmd_tf.training.checkpoints import Checkpoints
     from hicmd_tf.training.experiment import prepare
@@ -28,6 +70,74 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_json(folder.metrics, metrics)
     print(table(figures(metrics)))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
+    _write([Row(**row) for row in metrics["settings"]], options.out or options.run, config.data.name)
+
+
+def _evaluate_elsewhere(options: argparse.Namespace) -> None:
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.pictures import check
+    from hicmd_tf.training.experiment import evaluated, set_up_tensorflow
+    from hicmd_tf.training.hicmd import HiCMD
+    from hicmd_tf.training.restore import restored_networks
+    from hicmd_tf.training.run import rows_of
+    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.training.trained import Trained, refuse_trained
+
+    folder = RunFolder(options.run)
+    config = _elsewhere(folder.open(), options)
+    set_up_tensorflow(config)
+    samples = evaluated(config, load(config.data))
+    if not options.allow_trained:
+        refuse_trained(folder.identities, Trained.of(config, samples))
+    check(samples)
+    model = HiCMD(restored_networks(folder).networks, config)
+    rows = rows_of(model, samples, config, options.rerank, options.permutations)
+    _print(rows)
+    _write(rows, options.out or options.run, config.data.name)
+
+
+def _elsewhere(config: Config, options: argparse.Namespace) -> Config:
+    """The run's configuration with the data that options ask for."""
+    given = {"name": options.data, "source": options.source, "trial": options.trial}
+    data = dataclasses.replace(config.data, **{key: value for key, value in given.items() if value is not None})
+    config = dataclasses.replace(config, data=data)
+    validate(config)
+    return config
+
+
+def _evaluate_descriptors(options: argparse.Namespace) -> None:
+    from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.galleries import read_permutations, searches
+    from hicmd_tf.retrieval.stored import read_descriptors
+
+    if options.data is None:
+        raise UserError(f"--descriptors needs --data, whose protocol it is: one of {', '.join([DRAWN, *SOURCES])}")
+    descriptors, samples = read_descriptors(options.descriptors)
+    permutations = read_permutations(options.permutations) if options.permutations else None
+    rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
+    _print(rows)
+    _write(rows, options.out or options.descriptors.parent, options.data)
+
+
+def _print(rows: Any) -> None:
+    from hicmd_tf.retrieval.evaluation import as_text
+
+    print(as_text(rows))
+    for row in rows:
+        if row.unanswered:
+            print(
+                f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their "
+                "identity that they may see, and count nowhere"
+            )
+
+
+def _write(rows: Any, folder: Path, name: str) -> None:
+    from hicmd_tf.files import write_json, write_text
+    from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
+
+    write_json(folder / "evaluation.json", {"data": name, "rows": [row._asdict() for row in rows]})
+    write_text(folder / "evaluation.csv", as_csv(rows))
+    write_text(folder / "evaluation.md", as_markdown(rows))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """`python -m hicmd_tf.fit`: trains a configuration into a run folder, and evaluates it."""
 
+import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import run_command
+from hicmd_tf.errors import UserError, run_command
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
@@ -14,6 +16,9 @@ INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, trains, prints the figures."""
     config, options = parse("hicmd_tf.fit", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    if options.trials is not None:
+        _train_all(list(sys.argv[1:] if arguments is None else arguments), options)
+        return
     from hicmd_tf.retrieval.report import table  # TensorFlow's import takes seconds: --help and mistakes come first
     from hicmd_tf.training.run import Interrupted, figures, train
     from hicmd_tf.training.run_folder import RunFolder
@@ -36,6 +41,54 @@ def _options(parser: Any) -> None:
         action="store_true",
         help="go on with the run in DIR from its newest checkpoint; begin it when there is none",
     )
+    parser.add_argument(
+        "--trials",
+        metavar="N-M",
+        help="several splits one after another, such as 1-10, each in DIR/trial_N, and their mean and deviation in DIR",
+    )
+
+
+def _train_all(arguments: list[str], options: Any) -> None:
+    """Every trial in a run folder and a process of its own, then their mean. --resume leaves out what is done."""
+    from hicmd_tf.files import read_json, write_json, write_text
+    from hicmd_tf.retrieval.evaluation import Row, as_csv, as_markdown, as_text, over_trials
+
+    run, trials = Path(options.run), _numbers(options.trials)
+    common = _without(_without(arguments, "--trials"), "--run")
+    for trial in trials:
+        folder = run / f"trial_{trial}"
+        if options.resume and (folder / "metrics.json").is_file():
+            continue
+        command = [sys.executable, "-m", "hicmd_tf.fit", *common, "--data.trial", str(trial), "--run", str(folder)]
+        done = subprocess.run(command, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+    rows = [[Row(**row) for row in read_json(run / f"trial_{t}" / "metrics.json")["settings"]] for t in trials]
+    table = over_trials(rows)
+    write_json(run / "evaluation.json", {"trials": trials, "rows": [row._asdict() for row in table]})
+    write_text(run / "evaluation.csv", as_csv(table))
+    write_text(run / "evaluation.md", as_markdown(table))
+    print(as_text(table))
+
+
+def _numbers(text: str) -> list[int]:
+    """1-3,7 as [1, 2, 3, 7]. Raises UserError for anything else."""
+    spans = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
+    numbers = [n for span in spans if span for n in range(int(span[1]), int(span[2] or span[1]) + 1)]
+    if not all(spans) or not numbers:
+        raise UserError(f"--trials is {text!r}: expected numbers or spans of them, such as 1-10 or 1,4,7")
+    return sorted(set(numbers))
+
+
+def _without(arguments: list[str], option: str) -> list[str]:
+    """The command line without an option and its value."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument != option and not argument.startswith(f"{option}="):
+            kept.append(argument)
+        skip = not skip and argument == option
+    return kept
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.notation import MODALITIES, Modality, Tensor
-from hicmd_tf.retrieval.metrics import score, summary
+from hicmd_tf.notation import INFRARED, MODALITIES, Modality, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -20,26 +20,20 @@ class Describer(Protocol):
         """(B, H, W, 3) -> (B, E), rows of length 1."""
 
 
-def descriptors(model: Describer, samples: Samples, modality: Modality, height: int, width: int, batch: int) -> Array:
-    """Descriptors (N, E) of pictures that are all of one modality."""
-    return np.concatenate(
-        [_describe(model, modality, x).numpy() for x in evaluation_batches(samples, height, width, batch)]
-    )
+def descriptors(model: Describer, samples: Samples, height: int, width: int, batch: int) -> Array:
+    """Descriptors (N, E) of pictures of either modality, in their order."""
+    described: Array | None = None
+    with tqdm(total=len(samples), desc="describing", unit="picture", leave=False) as bar:
+        for modality in MODALITIES:
+            rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
+            for start, x in enumerate(evaluation_batches(samples.select(rows), height, width, batch)):
+                found = _describe(model, modality, x).numpy()
+                described = np.empty((len(samples), found.shape[1]), found.dtype) if described is None else described
+                described[rows[start * batch : start * batch + len(found)]] = found
+                bar.update(len(found))
+    return np.empty((0, 0), np.float32) if described is None else described
 
 
 @tf.function(reduce_retracing=True)  # traced once a model and modality, however often it is evaluated
 def _describe(model: Describer, modality: Modality, x: Tensor) -> Tensor:
     return model.describe(modality, x)
-
-
-def cross_modality_scores(
-    model: Describer, samples: Samples, height: int, width: int, batch: int
-) -> dict[str, dict[str, float]]:
-    """Every picture of one modality ranked against all of the other: fractions by direction and name."""
-    parts = {m: samples.of(m) for m in MODALITIES}
-    described = {m: descriptors(model, parts[m], m, height, width, batch) for m in MODALITIES}
-    results = {}
-    for query, gallery in (MODALITIES, MODALITIES[::-1]):
-        scores = score(described[query], described[gallery], parts[query].identities, parts[gallery].identities)
-        results[f"{query}_to_{gallery}"] = summary(scores)
-    return results

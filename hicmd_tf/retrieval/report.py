@@ -10,13 +10,17 @@ DIRECTIONS = {"visible_to_infrared": "visible -> infrared", "infrared_to_visible
 
 
 def table(rows: Mapping[str, Scores]) -> str:
-    """A plain-text table in per cent: for each direction one line a row. rows: name -> direction -> figure -> fraction;
-    one of them is `chance`."""
+    """A plain-text table in per cent: for each direction one line a row; in multiples of `chance` too, if that is one.
+
+    rows: name -> direction -> figure -> fraction, in the same directions.
+    """
     lines = []
-    for direction, title in DIRECTIONS.items():
-        lines.append(f"{title:<22}" + "".join(f"{label:>8}" for label in COLUMNS.values()) + "  R-1 / chance")
+    for direction in next(iter(rows.values())):
+        chance = rows["chance"][direction]["rank1"] if "chance" in rows else None
+        head = "".join(f"{label:>8}" for label in COLUMNS.values())
+        lines.append(f"{DIRECTIONS[direction]:<22}{head}" + ("" if chance is None else "  R-1 / chance"))
         for name, scores in rows.items():
             figures = "".join(f"{100 * scores[direction][key]:8.2f}" for key in COLUMNS)
-            multiple = scores[direction]["rank1"] / rows["chance"][direction]["rank1"]
-            lines.append(f"  {NAMES.get(name, name):<20}{figures}  {multiple:12.1f}")
+            multiple = "" if chance is None else f"  {scores[direction]['rank1'] / chance:12.1f}"
+            lines.append(f"  {NAMES.get(name, name):<20}{figures}{multiple}")
     return "\n".join(lines)

@@ -1,14 +1,19 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
+from pathlib import Path
 from typing import Any
 
 from hicmd_tf.config import Config
+from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.batches import batches
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
-from hicmd_tf.retrieval.embed import cross_modality_scores
+from hicmd_tf.retrieval.embed import descriptors
+from hicmd_tf.retrieval.evaluation import Row, main_figures
+from hicmd_tf.retrieval.evaluation import evaluate as judge
+from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.training.callbacks import (
     Interruption,
     LossTable,
@@ -21,6 +26,7 @@ from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.experiment import Experiment, evaluated, prepare
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
 from hicmd_tf.visualize.reconstructions import Reconstructions
 
@@ -42,10 +48,11 @@ def train(config: Config, folder: RunFolder, resume: bool = False) -> Metrics:
     """
     folder.begin(config, resume)
     experiment = prepare(config)
+    write_json(folder.identities, Trained.of(config, experiment.data.train)._asdict())
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
     if not checkpoints.restore():
         samples = evaluated(config, experiment.data)
-        write_json(folder.untrained, scores_of(experiment.model, samples, config))
+        write_json(folder.untrained, main_figures(rows_of(experiment.model, samples, config)))
     _train_on(config, folder, experiment, checkpoints)
     metrics = evaluate(config, folder, experiment)
     write_json(folder.metrics, metrics)
@@ -77,19 +84,28 @@ def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpo
     save_png(grid.draw(), folder.pictures / "final.png")
 
 
-def scores_of(model: HiCMD, samples: Samples, config: Config) -> dict[str, dict[str, float]]:
-    """The model's figures in both directions."""
-    return cross_modality_scores(model, samples, config.data.height, config.data.width, config.training.embed_batch)
+def rows_of(
+    model: HiCMD, samples: Samples, config: Config, rerank: bool = False, permutations: Path | None = None
+) -> list[Row]:
+    """The model's figures in every setting that the data set's published tables have.
+
+    permutations: SYSU-MM01's rand_perm_cam.mat, when the data set's folder has none.
+    """
+    height, width = config.data.height, config.data.width
+    described = descriptors(model, samples, height, width, config.training.embed_batch)
+    return judge(described, samples, published(config.data, samples, permutations), rerank)
 
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
-    """What metrics.json says: the model's figures beside those of the untrained network, which a converted run has not,
-    and of what needs no learning."""
+    """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, and
+    of drawn people those of what needs no learning."""
     samples = evaluated(config, experiment.data)
+    rows = rows_of(experiment.model, samples, config)
     return {
-        **scores_of(experiment.model, samples, config),
+        **main_figures(rows),
+        "settings": [row._asdict() for row in rows],
         **({"untrained": read_json(folder.untrained)} if folder.untrained.exists() else {}),
-        **simple_figures(samples, config.data.height, config.data.width),
+        **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
         "split": "held_out" if config.data.held_out else "test",
         "identities": len(set(samples.identities.tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},

@@ -17,8 +17,8 @@ class RunFolder:
     """Names and first contents of a run folder.
 
     config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, tensorboard/: logs.
-    pictures/: picture grids. checkpoints/. untrained.json: the evaluation before the first step. metrics.json: the last
-    one.
+    pictures/: picture grids. checkpoints/. identities.json: who is trained on. untrained.json: the evaluation before
+    the first step. metrics.json: the last one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +29,7 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"
+        self.identities = path / "identities.json"
         self.untrained = path / "untrained.json"
         self.metrics = path / "metrics.json"
 

@@ -1,0 +1,72 @@
+"""`python -m hicmd_tf.extract`: descriptors of pictures, for anyone's search or evaluation.
+
+  python -m hicmd_tf.extract --run RUN --images DIR --modality visible --out visible.npz
+  python -m hicmd_tf.extract --run RUN --data regdb --source DIR --out regdb.npz
+
+--images takes every picture below a folder; without --modality those below folders named visible and infrared.
+Identities are those of folders that are numbers, else -1; cameras those in names such as cam3 or _c03, else 1 for
+visible, 2 for infrared pictures.
+--data takes the test pictures of a data set.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from hicmd_tf.data.sources import SOURCES, Record, read
+from hicmd_tf.data.sources.folder import anything
+from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.notation import MODALITIES
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, describes the pictures, writes the file."""
+    options = _parser().parse_args(arguments)
+    if (options.images is None) == (options.data is None):
+        raise UserError("give either --images or --data with --source: which pictures are to be described")
+    if options.data and not options.source:
+        raise UserError(f"--data {options.data} needs --source, the folder of the data set")
+    from hicmd_tf.data.pictures import check
+    from hicmd_tf.data.sources.reading import read_pictures
+    from hicmd_tf.retrieval.embed import descriptors
+    from hicmd_tf.retrieval.stored import write_descriptors
+    from hicmd_tf.training.hicmd import HiCMD
+    from hicmd_tf.training.restore import restored_networks
+    from hicmd_tf.training.run_folder import RunFolder
+
+    folder, records = _records(options)
+    samples = read_pictures(folder, records)
+    check(samples)
+    config, networks, step = restored_networks(RunFolder(options.run))
+    data = config.data
+    described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
+    write_descriptors(options.out, described, samples)
+    print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")
+
+
+def _records(options: argparse.Namespace) -> tuple[Path, list[Record]]:
+    if options.images is not None:
+        return options.images, anything(options.images, options.modality)
+    return Path(options.source), read(options.data, Path(options.source), options.trial).splits["test"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m hicmd_tf.extract",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--out", required=True, metavar="FILE", type=Path, help=".npz file to write")
+    add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
+    add("--modality", choices=MODALITIES, help="of all pictures in --images")
+    add("--data", choices=list(SOURCES), help="data set whose test pictures are described")
+    add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
+    add("--trial", type=int, default=1, metavar="N", help="split of that data set (default: 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)

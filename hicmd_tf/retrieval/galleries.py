@@ -1,0 +1,168 @@
+"""Who is looked up among whom: queries and galleries of each data set's published protocol (imports no TensorFlow)."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+from hicmd_tf.retrieval.protocols import ProtocolName
+
+Array = np.ndarray[Any, Any]
+Permutations = dict[tuple[int, int], Array]
+
+TRIALS = 10
+Mode = Literal["all", "indoor"]
+Scheme = Literal["official", "python"]
+GALLERY_CAMERAS: dict[Mode, tuple[int, ...]] = {"all": (1, 2, 4, 5), "indoor": (1, 2)}
+SHOTS = (1, 10)
+PERMUTATIONS = "rand_perm_cam.mat"
+
+
+class Direction(NamedTuple):
+    """Which modality asks, and which is looked through."""
+
+    query: Modality
+    gallery: Modality
+
+    def __str__(self) -> str:
+        return f"{self.query}_to_{self.gallery}"
+
+
+DIRECTIONS = Direction(VISIBLE, INFRARED), Direction(INFRARED, VISIBLE)
+
+
+class Search(NamedTuple):
+    """One table row's queries and galleries. setting: what to call it. queries: rows (Q,) of the samples.
+
+    galleries: rows (G,) of the samples, one for each trial; figures are means over them.
+    """
+
+    setting: str
+    direction: Direction
+    protocol: ProtocolName
+    queries: Array
+    galleries: list[Array]
+
+
+def searches(name: str, samples: Samples, permutations: Permutations | None = None) -> Iterator[Search]:
+    """Every search that the data set's published tables have; `samples` are its test pictures, sorted by name.
+
+    permutations: SYSU-MM01's rand_perm_cam.mat, without which the official galleries are left out.
+    """
+    if name == "sysu_mm01":
+        yield from _sysu(samples, permutations)
+        return
+    for direction in DIRECTIONS:
+        queries, everyone = (np.flatnonzero(samples.infrared == (m == INFRARED)) for m in direction)
+        if name == "llcm":
+            galleries = [llcm_gallery(samples, direction.gallery, trial) for trial in range(TRIALS)]
+            yield Search("one picture a camera", direction, "llcm", queries, galleries)
+        else:
+            rules: ProtocolName = "market1501" if name == "folder" else "regdb"
+            yield Search("all pictures", direction, rules, queries, [everyone])
+
+
+def published(data: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
+    """As `searches`, for a configuration's data set, with the permutations given or those that its folder has.
+
+    Held-out identities are of the training set, which has no permutations.
+    """
+    official = data.name == "sysu_mm01" and not data.held_out
+    file = permutations or find_permutations(Path(data.source)) if official else None
+    return list(searches(data.name, samples, read_permutations(file) if file else None))
+
+
+def _sysu(samples: Samples, permutations: Permutations | None) -> Iterator[Search]:
+    direction = Direction(INFRARED, VISIBLE)
+    queries = np.flatnonzero(samples.infrared)
+    schemes: list[Scheme] = ["official", "python"] if permutations else ["python"]
+    for mode, cameras in GALLERY_CAMERAS.items():
+        for scheme in schemes:
+            for shots in SHOTS if scheme == "official" else (1,):
+                galleries = [
+                    official_gallery(samples, permutations or {}, cameras, shots, trial)
+                    if scheme == "official"
+                    else python_gallery(samples, cameras, trial)
+                    for trial in range(TRIALS)
+                ]
+                setting = f"{mode}-search, {'single-shot' if shots == 1 else f'{shots}-shot'}, {scheme} galleries"
+                yield Search(setting, direction, "sysu", queries, galleries)
+
+
+def official_gallery(
+    samples: Samples, permutations: Permutations, cameras: tuple[int, ...], shots: int, trial: int
+) -> Array:
+    """SYSU-MM01's own choice: camera by camera, identity by identity, the first entries of a row of the permutations.
+
+    trial: 0 to 9. Raises UserError when the permutations are of other pictures.
+    """
+    rows = []
+    for camera in cameras:
+        for identity in np.unique(samples.identities):
+            own = np.flatnonzero((samples.cameras == camera) & (samples.identities == identity))
+            if not len(own):
+                continue
+            chosen = permutations.get((camera, int(identity)), np.empty((0, 0), np.int64))
+            if chosen.shape[:1] != (TRIALS,) or chosen.shape[1] != len(own):
+                raise UserError(
+                    f"{PERMUTATIONS} knows {chosen.shape[-1]} pictures of identity {identity} by camera {camera}, the "
+                    f"data set has {len(own)}: take the whole data set, and the file that belongs to it"
+                )
+            rows.append(own[chosen[trial, :shots] - 1])
+    return np.concatenate(rows)
+
+
+def python_gallery(samples: Samples, cameras: tuple[int, ...], trial: int) -> Array:
+    """SYSU-MM01 as most Python code chooses: random.seed(trial), then for every identity and camera random.choice."""
+    return _one_each(samples, np.isin(samples.cameras, cameras), trial)
+
+
+def llcm_gallery(samples: Samples, modality: Modality, trial: int) -> Array:
+    """LLCM's choice: random.seed(trial), then for every identity and camera of a modality random.choice."""
+    return _one_each(samples, samples.infrared == (modality == INFRARED), trial)
+
+
+def _one_each(samples: Samples, among: Array, trial: int) -> Array:
+    """One row for each identity and camera, in this order; files are sorted by name, as samples are."""
+    draws = random.Random(trial)
+    keys = list(zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True))
+    of: dict[tuple[int, int], list[int]] = {}
+    for row in np.flatnonzero(among).tolist():
+        of.setdefault(keys[row], []).append(row)
+    return np.array([draws.choice(of[key]) for key in sorted(of)], np.int64)
+
+
+def read_permutations(file: Path) -> Permutations:
+    """rand_perm_cam.mat: for (camera, identity) ten permutations (10, n) of 1 .. n.
+
+    Raises UserError for a file that is missing or something else.
+    """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        cells = loadmat(str(file), variable_names=["rand_perm_cam"])["rand_perm_cam"]
+        return {
+            (camera, identity): cell.astype(np.int64)
+            for camera, of_camera in enumerate(cells.ravel(), 1)
+            for identity, cell in enumerate(of_camera.ravel(), 1)
+            if cell.size
+        }
+    except (OSError, ValueError, KeyError, AttributeError, NotImplementedError, MatReadError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{file} can't be read as SYSU-MM01's permutations ({reason}): take {PERMUTATIONS} from "
+            "github.com/wuancong/SYSU-MM01"
+        ) from error
+
+
+def find_permutations(source: Path) -> Path | None:
+    """Where a SYSU-MM01 folder has them, if it does."""
+    places = (source / "exp" / PERMUTATIONS, source / "data_split" / PERMUTATIONS, source / PERMUTATIONS)
+    return next((place for place in places if place.is_file()), None)

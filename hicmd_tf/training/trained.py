@@ -1,0 +1,37 @@
+"""Whom a run was trained on, so that it is not tested on them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hicmd_tf.config import Config
+from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
+
+
+class Trained(NamedTuple):
+    """people: of which data set the numbers are; drawn people of another seed are others. identities: ascending."""
+
+    people: str
+    identities: list[int]
+
+    @classmethod
+    def of(cls, config: Config, samples: Samples) -> "Trained":
+        """The people in some pictures of a configuration's data set."""
+        data = config.data
+        people = f"{data.name}, seed {data.synthetic.seed}" if data.name == DRAWN else data.name
+        return cls(people, sorted(set(samples.identities.tolist())))
+
+
+def refuse_trained(file: Path, tested: Trained) -> None:
+    """Raises UserError when a run's file names people that are to be tested; nothing is known without the file."""
+    if not file.is_file():
+        return
+    trained = Trained(**read_json(file))
+    both = sorted(set(trained.identities) & set(tested.identities)) if trained.people == tested.people else []
+    if both:
+        raise UserError(
+            f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is {both[0]}: evaluate "
+            f"on the trial that the run was trained with, or give --allow-trained for figures that flatter"
+        )

@@ -1,0 +1,211 @@
+"""Queries and galleries of the published protocols, against their words."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval.evaluation import as_csv, as_markdown, as_text, evaluate, main_figures, over_trials
+from hicmd_tf.retrieval.galleries import TRIALS, find_permutations, read_permutations, searches
+
+VISIBLE_CAMERAS = (1, 2, 4, 5)
+SHARED = Path(__file__).parents[3] / "shared" / "protocols" / "SYSU-MM01"
+
+
+def sysu(people: tuple[int, ...] = (6, 10, 17), pictures: int = 12, absent: tuple[int, int] = (2, 10)) -> Samples:
+    """Everyone before every camera, but one identity missing in one; sorted by name, as data sets are."""
+    rows = [
+        (f"cam{camera}/{identity:04d}/{number:04d}.jpg", identity, camera)
+        for camera in range(1, 7)
+        for identity in people
+        for number in range(1, pictures + 1)
+        if (camera, identity) != absent
+    ]
+    names, identities, cameras = zip(*sorted(rows), strict=True)
+    cameras = np.array(cameras)
+    return Samples([b""] * len(names), names, np.array(identities), np.isin(cameras, (3, 6)), cameras)
+
+
+def permutations(samples: Samples) -> dict[tuple[int, int], np.ndarray]:
+    rng = np.random.default_rng(0)
+    counts: dict[tuple[int, int], int] = {}
+    for key in zip(samples.cameras.tolist(), samples.identities.tolist(), strict=True):
+        counts[key] = counts.get(key, 0) + 1
+    return {key: np.stack([rng.permutation(n) + 1 for _ in range(TRIALS)]) for key, n in counts.items()}
+
+
+def test_sysus_galleries_are_the_official_ones_in_their_order() -> None:
+    samples = sysu()
+    chosen = permutations(samples)
+    found = {search.setting: search for search in searches("sysu_mm01", samples, chosen)}
+    assert list(found) == [
+        "all-search, single-shot, official galleries",
+        "all-search, 10-shot, official galleries",
+        "all-search, single-shot, python galleries",
+        "indoor-search, single-shot, official galleries",
+        "indoor-search, 10-shot, official galleries",
+        "indoor-search, single-shot, python galleries",
+    ]
+    for search in found.values():
+        assert len(search.galleries) == TRIALS and search.protocol == "sysu"
+        assert set(samples.cameras[search.queries]) == {3, 6} and len(search.queries) == 72
+    for shots, setting in ((1, "single-shot"), (10, "10-shot")):
+        for mode, cameras in (("all", VISIBLE_CAMERAS), ("indoor", (1, 2))):
+            for trial in range(TRIALS):
+                expected = [
+                    f"cam{camera}/{identity:04d}/{chosen[camera, identity][trial, shot]:04d}.jpg"
+                    for camera in cameras
+                    for identity in (6, 10, 17)
+                    if (camera, identity) in chosen
+                    for shot in range(shots)
+                ]
+                rows = found[f"{mode}-search, {setting}, official galleries"].galleries[trial]
+                assert [samples.names[row] for row in rows] == expected
+
+
+def test_the_python_scheme_draws_as_its_toolkits_do() -> None:
+    samples = sysu()
+    files = {}
+    for name in samples.names:
+        files.setdefault(tuple(name.split("/")[:2]), []).append(name)
+    *_, indoor = searches("sysu_mm01", samples)
+    assert indoor.setting == "indoor-search, single-shot, python galleries"
+    for trial in range(TRIALS):
+        random.seed(trial)
+        expected = [
+            random.choice(sorted(files[f"cam{camera}", identity]))
+            for identity in ("0006", "0010", "0017")
+            for camera in (1, 2)
+            if (f"cam{camera}", identity) in files
+        ]
+        assert [samples.names[row] for row in indoor.galleries[trial]] == expected
+
+
+def test_without_permutations_there_are_no_official_galleries_and_no_made_up_ones() -> None:
+    assert all("python" in search.setting for search in searches("sysu_mm01", sysu()))
+
+
+def test_permutations_of_other_pictures_are_refused() -> None:
+    chosen = permutations(sysu(pictures=11))
+    with pytest.raises(
+        UserError, match=r"rand_perm_cam\.mat knows 11 pictures of identity 6 by camera 1, the data set has 12"
+    ):
+        list(searches("sysu_mm01", sysu(), chosen))
+
+
+def test_llcm_samples_the_gallery_never_the_queries() -> None:
+    rows = sorted(
+        (f"{m}/{i:04d}/{i:04d}_c{c:02d}_{k}.jpg", i, c, m == "nir")
+        for m in ("vis", "nir")
+        for i in (1, 2)
+        for c in (1, 3)
+        for k in range(4)
+    )
+    names, identities, cameras, infrared = (np.array(x) for x in zip(*rows, strict=True))
+    samples = Samples([b""] * len(rows), names.tolist(), identities, infrared, cameras)
+    for search in searches("llcm", samples):
+        assert len(search.queries) == 16 and search.protocol == "llcm"
+        assert set(samples.infrared[search.queries]) == {search.direction.query == "infrared"}
+        for gallery in search.galleries:
+            keys = list(zip(samples.identities[gallery], samples.cameras[gallery], strict=True))
+            assert keys == [(1, 1), (1, 3), (2, 1), (2, 3)]
+            assert set(samples.infrared[gallery]) == {search.direction.gallery == "infrared"}
+
+
+def test_regdb_and_folders_ask_everything_of_everything_in_both_directions() -> None:
+    samples = sysu()
+    for name, protocol in (("regdb", "regdb"), ("folder", "market1501"), ("synthetic_vi", "regdb")):
+        there, back = searches(name, samples)
+        assert (str(there.direction), str(back.direction)) == ("visible_to_infrared", "infrared_to_visible")
+        assert there.protocol == back.protocol == protocol
+        np.testing.assert_array_equal(there.queries, back.galleries[0])
+
+
+def test_tables_have_means_and_deviations_over_galleries() -> None:
+    samples = sysu()
+    rng = np.random.default_rng(1)
+    centres = {identity: rng.normal(size=8) for identity in (6, 10, 17)}
+    descriptors = np.stack([centres[i] + rng.normal(size=8) for i in samples.identities])
+    found = list(searches("sysu_mm01", samples, permutations(samples)))
+    rows = evaluate(descriptors, samples, found, rerank=True)
+    assert [row.reranked for row in rows] == [False, True] * len(found)
+    first = rows[0]
+    assert first.trials == TRIALS and first.queries == 72 and first.deviation["rank1"] > 0
+    assert first.unanswered == 0
+    indoor = rows[6]
+    assert indoor.setting.startswith("indoor") and indoor.unanswered == 0
+    assert main_figures(rows) == {"infrared_to_visible": first.mean}
+    assert f"{100 * first.mean['mAP']:.2f} ± {100 * first.deviation['mAP']:.2f}" in as_text(rows)
+    assert as_markdown(rows).count("\n") == len(rows) + 2
+    assert (
+        as_csv(rows)
+        .splitlines()[1]
+        .startswith(f'infrared_to_visible,"{first.setting}",False,10,72,0,{first.mean["rank1"]}')
+    )
+
+
+def test_several_splits_are_averaged_over_their_models() -> None:
+    samples = sysu()
+    search = list(searches("regdb", samples))
+    rng = np.random.default_rng(2)
+    tables = [evaluate(rng.normal(size=(len(samples), 4)), samples, search) for _ in range(3)]
+    mean = over_trials(tables)[0]
+    values = [table[0].mean["mAP"] for table in tables]
+    assert mean.trials == 3 and mean.mean["mAP"] == pytest.approx(np.mean(values))
+    assert mean.deviation["mAP"] == pytest.approx(np.std(values))
+
+
+def test_permutation_files_are_read_or_refused(tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    chosen = permutations(sysu())
+    cells = np.empty((6, 1), object)
+    for camera in range(6):
+        cells[camera, 0] = np.empty((17, 1), object)
+        for identity in range(17):
+            cells[camera, 0][identity, 0] = chosen.get((camera + 1, identity + 1), np.empty((0, 0)))
+    (tmp_path / "exp").mkdir()
+    assert find_permutations(tmp_path) is None
+    savemat(tmp_path / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": cells})
+    again = read_permutations(find_permutations(tmp_path))
+    assert again.keys() == chosen.keys()
+    for key, rows in chosen.items():
+        np.testing.assert_array_equal(again[key], rows)
+    for name, content in (("text.mat", b"no matlab"), ("empty.mat", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match="can't be read as SYSU-MM01's permutations"):
+            read_permutations(tmp_path / name)
+    with pytest.raises(UserError, match="can't be read"):
+        read_permutations(tmp_path / "nowhere.mat")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data set's real lists are not here")
+def test_real_permutations_give_galleries_of_301_and_112() -> None:
+    from hicmd_tf.data.sources.records import numbers
+
+    chosen = read_permutations(SHARED / "official_mat" / "rand_perm_cam.mat")
+    people = numbers(SHARED / "exp" / "test_id.txt")
+    rows = sorted(
+        (f"cam{camera}/{identity:04d}/{number + 1:04d}.jpg", identity, camera)
+        for (camera, identity), of in chosen.items()
+        if identity in people
+        for number in range(of.shape[1])
+    )
+    names, identities, cameras = zip(*rows, strict=True)
+    samples = Samples([b""] * len(rows), names, np.array(identities), np.isin(cameras, (3, 6)), np.array(cameras))
+    sizes = {
+        search.setting: {len(gallery) for gallery in search.galleries}
+        for search in searches("sysu_mm01", samples, chosen)
+    }
+    assert sizes["all-search, single-shot, official galleries"] == {301}
+    assert sizes["all-search, 10-shot, official galleries"] == {3010}
+    assert sizes["all-search, single-shot, python galleries"] == {301}
+    assert sizes["indoor-search, single-shot, official galleries"] == {112}
+    assert sizes["indoor-search, 10-shot, official galleries"] == {1120}
+    descriptors = np.random.default_rng(0).normal(size=(len(rows), 4))
+    all_search, _, _, indoor, *_ = evaluate(descriptors, samples, searches("sysu_mm01", samples, chosen))
+    assert all_search.queries == 3803 and all_search.unanswered == 0
+    assert indoor.queries * indoor.trials - indoor.unanswered == 2208 * TRIALS
