@@ -109,6 +109,11 @@ MISTAKES = {
         cut("Visible/1/male_back_v_00000_1.bmp"),
         "can't be decoded: copy it again; RegDB is to be",
     ),
+    "no pictures": (
+        "regdb",
+        rewritten("idx/test_visible_1.txt", lambda s: "\n"),
+        "no visible picture in its test split",
+    ),
     "binary list": (
         "regdb",
         lambda f: put(f / "idx/train_visible_1.txt", b"\xff\xfe"),

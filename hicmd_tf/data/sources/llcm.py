@@ -7,8 +7,7 @@ its identity and camera: 0891_c06_s183650_f2130_nir.jpg.
 import re
 from pathlib import Path
 
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, listed
-from hicmd_tf.errors import UserError
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
@@ -23,20 +22,12 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
     del trial
     lists = {(split, m): f"idx/{split}_{FOLDERS[m]}.txt" for split in ("train", "test") for m in MODALITIES}
     existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
-    splits: dict[str, list[Record]] = {"train": [], "test": []}
-    for (split, modality), file in lists.items():
-        splits[split] += _records(folder / file, modality)
-    return checked(folder, splits)
+    expected = {m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()}
+    return checked(folder, from_lists(folder, lists, _record, expected))
 
 
-def _records(file: Path, modality: Modality) -> list[Record]:
-    records = []
-    for number, name in listed(file):
-        found = NAME.fullmatch(name)
-        if not found or found["folder"] != FOLDERS[modality]:
-            raise UserError(
-                f"{file}, line {number}: {name} is no {modality} picture: expected "
-                f"{FOLDERS[modality]}/ID/ID_cCAMERA_..., such as {FOLDERS[modality]}/0891/0891_c06_s1_f1.jpg"
-            )
-        records.append(Record(name, int(found["identity"]), modality, int(found["camera"])))
-    return records
+def _record(name: str, modality: Modality) -> Record | None:
+    found = NAME.fullmatch(name)
+    if not found or found["folder"] != FOLDERS[modality]:
+        return None
+    return Record(name, int(found["identity"]), modality, int(found["camera"]))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -110,16 +110,39 @@ def numbers(file: Path) -> list[int]:
     return [int(word) for _, word in words]
 
 
-def listed(file: Path) -> Iterator[tuple[int, str]]:
-    """Line numbers and names of a list with a name and a label a line. Names that leave the folder are refused."""
-    for number, line in lines(file):
-        words = line.rsplit(maxsplit=1)
-        path = PurePosixPath(words[0].replace("\\", "/"))
-        if len(words) != 2 or not words[1].isdigit():
-            raise UserError(f"{file}, line {number}: {line[:60]!r}: expected a picture's path and its label")
-        if path.is_absolute() or ".." in path.parts:
-            raise UserError(f"{file}, line {number}: {line[:60]!r} leads out of the data set's folder")
-        yield number, str(path)
+def from_lists(
+    folder: Path,
+    lists: Mapping[tuple[str, Modality], str],
+    record: Callable[[str, Modality], Record | None],
+    expected: Mapping[Modality, str],
+) -> dict[str, list[Record]]:
+    """Records by split of lists that have a picture's path and its label a line.
+
+    lists: files by split and modality. record: what a path says, None when it isn't `expected`. Raises UserError naming
+    file and line of what can't be read, or would leave the folder.
+    """
+    splits: dict[str, list[Record]] = {split: [] for split, _ in lists}
+    for (split, modality), name in lists.items():
+        file = folder / name
+        for number, line in lines(file):
+            path = _path(file, number, line)
+            found = record(path, modality)
+            if found is None:
+                raise UserError(
+                    f"{file}, line {number}: {path} is no {modality} picture: expected {expected[modality]}"
+                )
+            splits[split].append(found)
+    return splits
+
+
+def _path(file: Path, number: int, line: str) -> str:
+    words = line.rsplit(maxsplit=1)
+    path = PurePosixPath(words[0].replace("\\", "/"))
+    if len(words) != 2 or not words[1].isdigit():
+        raise UserError(f"{file}, line {number}: {line[:60]!r}: expected a picture's path and its label")
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{file}, line {number}: {line[:60]!r} leads out of the data set's folder")
+    return str(path)
 
 
 def pictures(folder: Path) -> Iterable[Path]:

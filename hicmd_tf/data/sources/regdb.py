@@ -6,8 +6,7 @@ line. Labels begin at 0 in both halves, so an identity is the number of its fold
 
 from pathlib import Path
 
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, listed
-from hicmd_tf.errors import UserError
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "Visible", INFRARED: "Thermal"}
@@ -20,19 +19,12 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
         (split, m): f"idx/{split}_{FOLDERS[m].lower()}_{trial}.txt" for split in ("train", "test") for m in MODALITIES
     }
     existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
-    splits: dict[str, list[Record]] = {"train": [], "test": []}
-    for (split, modality), file in lists.items():
-        splits[split] += _records(folder / file, modality)
-    return checked(folder, splits)
+    expected = {m: f"{part}/NUMBER/FILE" for m, part in FOLDERS.items()}
+    return checked(folder, from_lists(folder, lists, _record, expected))
 
 
-def _records(file: Path, modality: Modality) -> list[Record]:
-    records = []
-    for number, name in listed(file):
-        parts = name.split("/")
-        if len(parts) != 3 or parts[0] != FOLDERS[modality] or not parts[1].isdigit():
-            raise UserError(
-                f"{file}, line {number}: {name} is no {modality} picture: expected {FOLDERS[modality]}/NUMBER/FILE"
-            )
-        records.append(Record(name, int(parts[1]), modality, CAMERAS[modality]))
-    return records
+def _record(name: str, modality: Modality) -> Record | None:
+    parts = name.split("/")
+    if len(parts) != 3 or parts[0] != FOLDERS[modality] or not parts[1].isdigit():
+        return None
+    return Record(name, int(parts[1]), modality, CAMERAS[modality])
