@@ -18,7 +18,9 @@ from hicmd_tf.convert.read import Released, fill
 from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.losses.prior import mean_square
 from hicmd_tf.losses.reconstruction import l1
+from hicmd_tf.networks import layers, resnet
 from hicmd_tf.networks.build import Networks, build_networks
+from hicmd_tf.networks.layers import convolve
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
@@ -63,6 +65,20 @@ def precision(floatx: str) -> Iterator[None]:
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
+
+
+@contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Convolutions are summed in float64 and rounded once: float32 without the order that a machine sums in."""
+
+    def exact(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
+        return tf.cast(convolve(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride, dilation), x.dtype)
+
+    layers.convolve = resnet.convolve = exact
+    try:
+        yield
+    finally:
+        layers.convolve = resnet.convolve = convolve
 
 
 def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:
