@@ -40,7 +40,7 @@ class DataConfig:
     """The pictures."""
 
     name: Literal["synthetic_vi", "regdb", "sysu_mm01", "llcm", "folder"]
-    """Which pictures: synthetic_vi are people that the program draws, folder is people's own; see README, Data sets."""
+    """Which pictures: synthetic_vi draws people, folder has people's own, laid out as the README says."""
     source: str
     """Folder that holds the data set as its authors hand it out; empty for synthetic_vi, which is drawn."""
     directory: str
