@@ -1,15 +1,16 @@
 """How much rounding moves the released networks, printed: python tests/golden/rounding.py [inference | steps]
 
-Needs ../shared/golden. A minute; `steps` ten minutes and 8 GiB.
+Needs ../shared/golden. A minute; `steps` fifteen minutes and 8 GiB.
 
 inference: each output's distance from the same in float64, computed in float32, in float32 with convolutions that are
 rounded once, and in float64 from float32's codes or from input that is moved by less than float32's last bit.
 steps: losses of three iterations, and statistics of batch norm behind the last, against float64's.
 """
 
-import gc
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,13 @@ def moved(values: Any) -> Any:
     return values * (1 + HALF_BIT * RANDOM.uniform(-1, 1, values.shape))
 
 
+def moved_least(values: Any) -> Any:
+    """Every number up or down to the next there is."""
+    return np.nextafter(values, np.where(RANDOM.random(values.shape) < 0.5, np.inf, -np.inf))
+
+
 def move(variables: list[Any], change: Callable[[Any], Any] = moved) -> None:
-    """The same for weights."""
+    """Every weight, changed."""
     for variable in variables:
         variable.assign(change(variable.numpy()))
 
@@ -99,30 +105,42 @@ def _from_codes(networks: Any, golden: Arrays, single: Arrays) -> Arrays:
 
 def show_steps(reference: Reference) -> None:
     """A line for each iteration in float32, and in float64 with moved weights."""
-    names = {name.split("/", 1)[1] for name in reference.arrays("train") if name.startswith("step3_bn/")}
-
-    def iterations(floatx: str, change: Callable[[Any], Any] | None = None) -> list[dict[str, Any]]:
-        gc.collect()
-        with precision(floatx):
-            config = released_config(*SIZE)
-            model = model_with(networks_with(config, CLASSES, reference.weights()), config)
-            if change is not None:
-                move(model.trainable_variables, change)
-            given = batch(reference.pictures, IDENTITIES)
-            return steps(model, given, {Place(*name.split("/", 2)) for name in names})
-
-    golden = iterations("float64")
+    golden = _alone(reference, "float64")
+    statistics = {str(place) for place in _statistics(reference)}
     for name, results in (
-        ("float32", iterations("float32")),
-        ("float64, weights moved by float32's last bit", iterations("float64", moved)),
-        ("float64, weights moved by float64's last bit", iterations("float64", lambda w: np.nextafter(w, np.inf))),
+        ("float32", _alone(reference, "float32")),
+        ("float64, weights moved by float32's last bit", _alone(reference, "float64", moved)),
+        ("float64, weights moved by float64's last bit", _alone(reference, "float64", moved_least)),
     ):
         for number, (ours, theirs) in enumerate(zip(results, golden, strict=True), start=1):
             errors = {key: worst(ours[key], theirs[key]) for key in theirs}
-            losses, statistics = (max((errors[k], k) for k in errors if (k in names) == kind) for kind in (False, True))
-            print(
-                f"{name}, step {number}: {losses[1]} {losses[0]:.1e}, {statistics[1]} {statistics[0]:.1e}", flush=True
+            of_losses, of_statistics = (
+                max((error, key) for key, error in errors.items() if (key in statistics) == kind)
+                for kind in (False, True)
             )
+            print(f"{name}, step {number}: {of_losses[1]} {of_losses[0]:.1e}, ", end="")
+            print(f"{of_statistics[1]} {of_statistics[0]:.1e}", flush=True)
+
+
+def _alone(reference: Reference, floatx: str, change: Callable[[Any], Any] | None = None) -> list[dict[str, Any]]:
+    """`_iterations` in a process of its own, which gives all its memory back."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_iterations, reference.folder.parent, floatx, change).result()
+
+
+def _iterations(shared: Path, floatx: str, change: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
+    reference = Reference(shared)
+    with precision(floatx):
+        config = released_config(*SIZE)
+        model = model_with(networks_with(config, CLASSES, reference.weights()), config)
+        if change is not None:
+            move(model.trainable_variables, change)
+        return steps(model, batch(reference.pictures, IDENTITIES), _statistics(reference))
+
+
+def _statistics(reference: Reference) -> set[Place]:
+    names = {name.split("/", 1)[1] for name in reference.arrays("train") if name.startswith("step3_bn/")}
+    return {Place(*name.split("/", 2)) for name in names}
 
 
 def main(mode: str = "inference") -> None:
