@@ -55,11 +55,10 @@ def _parser() -> argparse.ArgumentParser:
 def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.files import write_json
     from hicmd_tf.retrieval.evaluation import Row
-    from hicmd_tf.retrieval.report import table
     from hicmd_tf.training.checkpoints import Checkpoints
     from hicmd_tf.training.experiment import prepare
     from hicmd_tf.training.restore import newest_checkpoint, saved_classes
-    from hicmd_tf.training.run import evaluate, figures
+    from hicmd_tf.training.run import evaluate, shown
     from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
@@ -68,7 +67,7 @@ def _repeat(options: argparse.Namespace) -> None:
     Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
     metrics = evaluate(config, folder, experiment)
     write_json(folder.metrics, metrics)
-    print(table(figures(metrics)))
+    print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     _write([Row(**row) for row in metrics["settings"]], options.out or options.run, config.data.name)
 
@@ -76,6 +75,7 @@ def _repeat(options: argparse.Namespace) -> None:
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
     from hicmd_tf.data.datasets import load
     from hicmd_tf.data.pictures import check
+    from hicmd_tf.retrieval.evaluation import as_text
     from hicmd_tf.training.experiment import evaluated, set_up_tensorflow
     from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.restore import restored_networks
@@ -92,7 +92,7 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
     check(samples)
     model = HiCMD(restored_networks(folder).networks, config)
     rows = rows_of(model, samples, config, options.rerank, options.permutations)
-    _print(rows)
+    print(as_text(rows))
     _write(rows, options.out or options.run, config.data.name)
 
 
@@ -106,7 +106,7 @@ def _elsewhere(config: Config, options: argparse.Namespace) -> Config:
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
-    from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.evaluation import as_text, evaluate
     from hicmd_tf.retrieval.galleries import read_permutations, searches
     from hicmd_tf.retrieval.stored import read_descriptors
 
@@ -115,20 +115,8 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
     descriptors, samples = read_descriptors(options.descriptors)
     permutations = read_permutations(options.permutations) if options.permutations else None
     rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
-    _print(rows)
-    _write(rows, options.out or options.descriptors.parent, options.data)
-
-
-def _print(rows: Any) -> None:
-    from hicmd_tf.retrieval.evaluation import as_text
-
     print(as_text(rows))
-    for row in rows:
-        if row.unanswered:
-            print(
-                f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their "
-                "identity that they may see, and count nowhere"
-            )
+    _write(rows, options.out or options.descriptors.parent, options.data)
 
 
 def _write(rows: Any, folder: Path, name: str) -> None:

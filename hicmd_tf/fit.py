@@ -19,8 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.trials is not None:
         _train_all(list(sys.argv[1:] if arguments is None else arguments), options)
         return
-    from hicmd_tf.retrieval.report import table  # TensorFlow's import takes seconds: --help and mistakes come first
-    from hicmd_tf.training.run import Interrupted, figures, train
+    from hicmd_tf.training.run import Interrupted, shown, train  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.training.run_folder import RunFolder
 
     try:
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Interrupted as interrupted:
         print(f"{interrupted}; go on with the same command and --resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    print(table(figures(metrics)))
+    print(shown(metrics))
     print(
         f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
     )

@@ -92,7 +92,7 @@ def over_trials(tables: Sequence[Sequence[Row]]) -> list[Row]:
     return [
         rows[0]._replace(
             trials=len(rows),
-            queries=sum(row.queries for row in rows),
+            queries=sum(row.queries for row in rows) // len(rows),
             unanswered=sum(row.unanswered for row in rows),
             **dict(zip(("mean", "deviation"), spread([row.mean for row in rows]), strict=True)),
         )
@@ -109,8 +109,14 @@ def main_figures(rows: Iterable[Row]) -> dict[str, Figures]:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """A plain-text table in per cent, with deviations where there are several trials."""
-    return "\n".join("  ".join(line) for line in _aligned(rows))
+    """A plain-text table in per cent, with deviations where there are several trials, and what counts nowhere."""
+    notes = [
+        f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
+        "they may see, and count nowhere"
+        for row in rows
+        if row.unanswered
+    ]
+    return "\n".join([*("  ".join(line) for line in _aligned(rows)), *notes])
 
 
 def as_markdown(rows: Sequence[Row]) -> str:

@@ -11,9 +11,10 @@ from hicmd_tf.files import read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, main_figures
+from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
+from hicmd_tf.retrieval.report import table
 from hicmd_tf.training.callbacks import (
     Interruption,
     LossTable,
@@ -114,7 +115,14 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
     }
 
 
+def shown(metrics: Metrics) -> str:
+    """What is printed: the main figures beside what they are compared with; of pictures that aren't drawn every
+    published setting by its name."""
+    rows = [Row(**row) for row in metrics["settings"]]
+    return "\n\n".join([table(figures(metrics)), *([] if "chance" in metrics else [as_text(rows)])])
+
+
 def figures(metrics: Metrics) -> dict[str, Metrics]:
-    """The rows of the printed table."""
+    """The rows of the main table."""
     ours = {key: value for key, value in metrics.items() if "_to_" in key}
     return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}
