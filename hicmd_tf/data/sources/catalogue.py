@@ -82,5 +82,8 @@ def read(name: str, where: Path, trial: int = 1) -> Listing:
         raise UserError(f"there is no data set {name}{nearest(name, SOURCES)}: give one of {', '.join(SOURCES)}")
     source = SOURCES[name]
     if not 1 <= trial <= source.trials:
-        raise UserError(f"trial is {trial}: {name} has trials 1 to {source.trials}; choose one of them")
+        choices = (
+            f"trials 1 to {source.trials}; choose one of them" if source.trials > 1 else "one split; leave it at 1"
+        )
+        raise UserError(f"trial is {trial}: {name} has {choices}")
     return source.reader(where, trial, source.advice)

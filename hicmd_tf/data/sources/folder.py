@@ -40,6 +40,10 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
     for split in SPLITS:
         if not splits[split]:
             raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {advice}")
+        seen = {record.identity for record in splits[split]}
+        for name in people[split]:
+            if identities[name] not in seen:
+                raise UserError(f"{folder / split / name} has no pictures below visible or infrared: {advice}")
     return checked(folder, splits)
 
 

@@ -1,15 +1,17 @@
 """LLCM (Zhang and Wang, CVPR 2023): 1,064 people before nine visible and eight near-infrared cameras, at low light.
 
 DIR/vis/ID/*.jpg, DIR/nir/ID/*.jpg, DIR/idx/{train,test}_{vis,nir}.txt with a path and a label a line. A file's name has
-its identity and camera: 0891_c06_s183650_f2130_nir.jpg.
+its identity and camera: 0891_c06_s183650_f2130_nir.jpg. DIR/idx/test_id.txt, where it is, has the test's identities.
 """
 
 import re
 from pathlib import Path
 
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists, numbers
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
+TESTED = "idx/test_id.txt"
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
 NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d+)/(?P=identity)_c(?P<camera>\d+)_[^/]+")
 
@@ -23,7 +25,19 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
     lists = {(split, m): f"idx/{split}_{FOLDERS[m]}.txt" for split in ("train", "test") for m in MODALITIES}
     existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
     expected = {m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()}
-    return checked(folder, from_lists(folder, lists, _record, expected))
+    splits = from_lists(folder, lists, _record, expected)
+    if (folder / TESTED).exists():
+        _refuse_others(folder, {record.identity for record in splits["test"]})
+    return checked(folder, splits)
+
+
+def _refuse_others(folder: Path, listed: set[int]) -> None:
+    differing = sorted(listed ^ set(numbers(folder / TESTED)))
+    if differing:
+        raise UserError(
+            f"{folder}: identity {differing[0]} is in only one of {TESTED} and the test lists ({len(differing)} such "
+            "identities): take the original lists"
+        )
 
 
 def _record(name: str, modality: Modality) -> Record | None:

@@ -119,30 +119,49 @@ def from_lists(
     """Records by split of lists that have a picture's path and its label a line.
 
     lists: files by split and modality. record: what a path says, None when it isn't `expected`. Raises UserError naming
-    file and line of what can't be read, or would leave the folder.
+    file and line of what can't be read, would leave the folder, or has another person's label.
     """
     splits: dict[str, list[Record]] = {split: [] for split, _ in lists}
+    labels = {split: _Labels() for split in splits}
     for (split, modality), name in lists.items():
         file = folder / name
         for number, line in lines(file):
-            path = _path(file, number, line)
+            path, label = _words(file, number, line)
             found = record(path, modality)
             if found is None:
                 raise UserError(
                     f"{file}, line {number}: {path} is no {modality} picture: expected {expected[modality]}"
                 )
+            if not labels[split].agrees(found.identity, label):
+                raise UserError(
+                    f"{file}, line {number}: {path} has label {label}, expected one label for each identity of the "
+                    f"{split} split: take the original lists"
+                )
             splits[split].append(found)
     return splits
 
 
-def _path(file: Path, number: int, line: str) -> str:
+class _Labels:
+    """Which label each identity has, and the other way around."""
+
+    def __init__(self) -> None:
+        self.of_identity: dict[int, int] = {}
+        self.of_label: dict[int, int] = {}
+
+    def agrees(self, identity: int, label: int) -> bool:
+        """Whether what was seen so far allows this pair, too."""
+        first = self.of_identity.setdefault(identity, label), self.of_label.setdefault(label, identity)
+        return first == (label, identity)
+
+
+def _words(file: Path, number: int, line: str) -> tuple[str, int]:
     words = line.rsplit(maxsplit=1)
     path = PurePosixPath(words[0].replace("\\", "/"))
-    if len(words) != 2 or not words[1].isdigit():
+    if len(words) != 2 or not re.fullmatch(r"\d{1,9}", words[1], re.ASCII):
         raise UserError(f"{file}, line {number}: {line[:60]!r}: expected a picture's path and its label")
     if path.is_absolute() or ".." in path.parts:
         raise UserError(f"{file}, line {number}: {line[:60]!r} leads out of the data set's folder")
-    return str(path)
+    return str(path), int(words[1])
 
 
 def pictures(folder: Path) -> Iterable[Path]:

@@ -1,15 +1,17 @@
 """RegDB (Nguyen et al., 2017): 412 people, 10 visible and 10 far-infrared pictures each, ten fixed splits in halves.
 
 DIR/Visible/ID/*.bmp, DIR/Thermal/ID/*.bmp, DIR/idx/{train,test}_{visible,thermal}_{1..10}.txt with a path and a label a
-line. Labels begin at 0 in both halves, so an identity is the number of its folder.
+line. Labels begin at 0 in both halves, so an identity is the number of its folder, which ends its files' names too.
 """
 
+import re
 from pathlib import Path
 
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "Visible", INFRARED: "Thermal"}
+NAME = re.compile(r"(?P<folder>Visible|Thermal)/(?P<identity>\d{1,9})/[^/]+?(?:_(?P<ending>\d{1,9}))?\.\w+", re.ASCII)
 CAMERAS: dict[Modality, int] = {VISIBLE: 1, INFRARED: 2}
 
 
@@ -19,12 +21,15 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
         (split, m): f"idx/{split}_{FOLDERS[m].lower()}_{trial}.txt" for split in ("train", "test") for m in MODALITIES
     }
     existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
-    expected = {m: f"{part}/NUMBER/FILE" for m, part in FOLDERS.items()}
+    expected = {m: f"{part}/NUMBER/.._NUMBER.bmp, such as {part}/285/x_285.bmp" for m, part in FOLDERS.items()}
     return checked(folder, from_lists(folder, lists, _record, expected))
 
 
 def _record(name: str, modality: Modality) -> Record | None:
-    parts = name.split("/")
-    if len(parts) != 3 or parts[0] != FOLDERS[modality] or not parts[1].isdigit():
+    found = NAME.fullmatch(name)
+    if not found or found["folder"] != FOLDERS[modality]:
         return None
-    return Record(name, int(parts[1]), modality, CAMERAS[modality])
+    identity = int(found["identity"])
+    if int(found["ending"] or identity) != identity:
+        return None
+    return Record(name, identity, modality, CAMERAS[modality])

@@ -6,6 +6,7 @@ DIR/cam1/0001/0001.jpg .. DIR/cam6, DIR/exp/{train,val,test}_id.txt with identit
 from pathlib import Path
 
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers, pictures
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 VISIBLE_CAMERAS, INFRARED_CAMERAS = (1, 2, 4, 5), (3, 6)
@@ -20,12 +21,27 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
     """
     del trial
     cameras, lists = [f"cam{camera}" for camera in CAMERAS], [f"exp/{split}_id.txt" for split in SPLITS]
-    existing(folder, *cameras, *lists, advice=advice)
+    existing(folder, *cameras, advice=advice)
+    for file in lists:
+        matlab = Path(file).with_suffix(".mat").as_posix()
+        instead = f"the text file with the same numbers as {matlab}, " if (folder / matlab).exists() else ""
+        existing(folder, file, advice=f"{instead}{advice}")
+    people = {split: numbers(folder / file) for split, file in zip(SPLITS, lists, strict=True)}
     splits = {
-        split: [record for identity in numbers(folder / file) for record in _records(folder, identity)]
-        for split, file in zip(SPLITS, lists, strict=True)
+        split: [record for identity in people[split] for record in _records(folder, identity)] for split in SPLITS
     }
-    return checked(folder, splits)
+    listing = checked(folder, splits)
+    for split, file in zip(SPLITS, lists, strict=True):
+        _refuse_unseen(folder, file, set(people[split]) - {record.identity for record in splits[split]})
+    return listing
+
+
+def _refuse_unseen(folder: Path, file: str, unseen: set[int]) -> None:
+    if unseen:
+        raise UserError(
+            f"{folder}: identity {min(unseen)} of {file} has no picture by any camera ({len(unseen)} such identities): "
+            "copy the whole data set there"
+        )
 
 
 def _records(folder: Path, identity: int) -> list[Record]:
