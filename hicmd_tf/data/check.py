@@ -1,17 +1,19 @@
 """`python -m hicmd_tf.data.check NAME DIR`: whether a data set is whole, before anything is trained on it."""
 
 import argparse
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
 from hicmd_tf.data.sources import SOURCES, Listing, Record, read
 from hicmd_tf.data.sources.catalogue import Counts
+from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.galleries import Permutations, find_permutations, read_permutations
 
 HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>10}  known"
 
@@ -34,18 +36,36 @@ def _rows(listing: Listing, known: Counts) -> Iterator[str]:
 
 
 def undecodable(folder: Path, records: Sequence[Record]) -> list[str]:
-    """Names of pictures that can't be decoded to the end."""
-    bar = tqdm(records, "decoding", unit="picture", leave=False)
-    return [record.name for record in bar if not _decodes((folder / record.name).read_bytes())]
+    """Names of pictures that training could not decode. Raises UserError for one that can't be read."""
+    from hicmd_tf.data.pictures import CHECKED_AT_ONCE, decodable  # TensorFlow's import takes seconds
+
+    bad: list[str] = []
+    with tqdm(total=len(records), desc="decoding", unit="picture", leave=False) as bar:
+        for start in range(0, len(records), CHECKED_AT_ONCE):
+            names = [record.name for record in records[start : start + CHECKED_AT_ONCE]]
+            whole = decodable([_content(folder / name) for name in names])
+            bad += [name for name, good in zip(names, whole, strict=True) if not good]
+            bar.update(len(names))
+    return bad
 
 
-def _decodes(encoded: bytes) -> bool:
+def _content(file: Path) -> bytes:
     try:
-        with Image.open(BytesIO(encoded), formats=("PNG", "JPEG", "BMP")) as picture:
-            picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return True
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} can't be read ({error.strerror}): mend its permissions or copy it again") from error
+
+
+def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
+    """In words, which cameras have more or fewer pictures of a person than SYSU-MM01's rand_perm_cam.mat orders."""
+    found = Counter((record.camera, record.identity) for record in listing.records)
+    people = sorted({record.identity for record in listing.records})
+    ordered = {key: rows.shape[1] for key, rows in permutations.items()}
+    return [
+        f"cam{key[0]}/{key[1]:04d} holds {found[key]}, expected {ordered.get(key, 0)} pictures"
+        for key in itertools.product(CAMERAS, people)
+        if found[key] != ordered.get(key, 0)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,11 +82,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for trial, listing in listings.items():
         print(f"{options.name}, trial {trial}" if source.trials > 1 else options.name)
         print(table(listing, source.counts), flush=True)
+    if options.name == "sysu_mm01":
+        _compare_with_permutations(options.folder, listings[1])
     bad = undecodable(options.folder, sorted(pictures.values()))
     if bad:
-        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise UserError(f"{options.folder}: {bad[0]}{more} can't be decoded: copy it again; {source.obtained}")
+        raise UserError(f"{options.folder}: {bad[0]}{_more(bad)} can't be decoded: copy it again; {source.obtained}")
     print(f"all {len(pictures):,} pictures can be decoded")
+
+
+def _compare_with_permutations(folder: Path, listing: Listing) -> None:
+    """Where the folder has rand_perm_cam.mat, which tells how many pictures every camera took of everyone."""
+    file = find_permutations(folder)
+    wrong = miscounted(listing, read_permutations(file)) if file else []
+    if wrong:
+        raise UserError(f"{folder}: {wrong[0]} by {file}{_more(wrong)}: copy the whole data set there")
+
+
+def _more(found: Sequence[str]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def denormalise(pictures: Array) -> Array:
 
 def check(samples: Samples) -> None:
     """Decodes every picture once. Raises UserError naming the first that can't be decoded, and how many there are."""
-    bad = [samples.names[row] for row, whole in enumerate(_decodable(samples)) if not whole]
+    whole = [w for start in range(0, len(samples), CHECKED_AT_ONCE) for w in decodable(_chunk(samples, start))]
+    bad = [name for name, good in zip(samples.names, whole, strict=True) if not good]
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise UserError(
@@ -57,16 +58,13 @@ def check(samples: Samples) -> None:
         )
 
 
-def _decodable(samples: Samples) -> list[bool]:
-    """For each picture whether it decodes; only chunks that fail are looked at one by one."""
-    results: list[bool] = []
-    for start in range(0, len(samples), CHECKED_AT_ONCE):
-        chunk = list(samples.encoded[start : start + CHECKED_AT_ONCE])
-        if _all_decode(chunk):
-            results += [True] * len(chunk)
-        else:
-            results += [_all_decode([encoded]) for encoded in chunk]
-    return results
+def _chunk(samples: Samples, start: int) -> list[bytes]:
+    return list(samples.encoded[start : start + CHECKED_AT_ONCE])
+
+
+def decodable(encoded: list[bytes]) -> list[bool]:
+    """For each of about `CHECKED_AT_ONCE` pictures whether it decodes; looks at each alone only when one does not."""
+    return [True] * len(encoded) if _all_decode(encoded) else [_all_decode([one]) for one in encoded]
 
 
 @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])

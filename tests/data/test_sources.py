@@ -1,11 +1,15 @@
 """Reading what people have: which pictures, whose, by which camera; and one line for whatever is wrong."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import drawn_trees as trees
+import numpy as np
 import pytest
+import scipy.io
 
 from hicmd_tf.data import check
 from hicmd_tf.data.sources import SOURCES, Record, read
@@ -79,8 +83,43 @@ def nobody(folder: Path) -> None:
     (folder / "test").mkdir()
 
 
-def cut(name: str) -> Callable[[Path], None]:
-    return lambda folder: put(folder / name, (folder / name).read_bytes()[:150])
+def cut(name: str, end: int = 150) -> Callable[[Path], None]:
+    return lambda folder: put(folder / name, (folder / name).read_bytes()[:end])
+
+
+def another_persons_file(folder: Path) -> None:
+    (folder / FIRST.split()[0]).rename(folder / "Visible/1/male_back_v_00000_9.bmp")
+    rewritten("idx/train_visible_1.txt", lambda s: s.replace("v_00000_1.bmp", "v_00000_9.bmp"))(folder)
+
+
+def unseen(folder: Path) -> None:
+    for camera in range(1, 7):
+        shutil.rmtree(folder / f"cam{camera}/0001")
+
+
+def only_matlab(folder: Path) -> None:
+    (folder / "exp/val_id.txt").rename(folder / "exp/val_id.mat")
+
+
+def permuted(folder: Path, pictures: int = 2) -> None:
+    """rand_perm_cam.mat as the real one is: six cells of a cell a person, 0 x 0 where there is nothing."""
+    cells = np.empty((6, 1), object)
+    for camera in range(6):
+        cells[camera, 0] = np.empty((8, 1), object)
+        for person in range(8):
+            cells[camera, 0][person, 0] = np.tile(np.arange(1, pictures + 1), (10, 1))
+    scipy.io.savemat(folder / "exp/rand_perm_cam.mat", {"rand_perm_cam": cells})
+
+
+def elsewhere(folder: Path) -> None:
+    (folder / "test/11/visible").rename(folder / "test/11/rgb")
+    (folder / "test/11/infrared").rename(folder / "test/11/ir")
+
+
+def miscounted(folder: Path) -> None:
+    permuted(folder)
+    (folder / "cam3/0006/0002.jpg").unlink()
+    shutil.rmtree(folder / "cam5/0001")
 
 
 FIRST = "Visible/1/male_back_v_00000_1.bmp 0\n"
@@ -109,6 +148,17 @@ MISTAKES = {
         cut("Visible/1/male_back_v_00000_1.bmp"),
         "can't be decoded: copy it again; RegDB is to be",
     ),
+    "another label": (
+        "regdb",
+        rewritten("idx/train_visible_1.txt", lambda s: s.replace(FIRST, FIRST.replace(" 0", " 1"))),
+        r"line 2: Visible/1/male_back_v_00001_1.bmp has label 0, expected one label for each identity of the train",
+    ),
+    "label of another": (
+        "llcm",
+        rewritten("idx/test_nir.txt", lambda s: s.replace(" 2\n", " 1\n")),
+        "test_nir.txt, line 3: nir/0004/.* has label 1, expected one label",
+    ),
+    "another person's file": ("regdb", another_persons_file, "line 1: .*00000_9.bmp is no visible picture"),
     "no pictures": (
         "regdb",
         rewritten("idx/test_visible_1.txt", lambda s: "\n"),
@@ -131,12 +181,35 @@ MISTAKES = {
         rewritten("exp/test_id.txt", lambda s: "900\n"),
         "no visible picture in its test split",
     ),
+    "no pictures of one": (
+        "sysu_mm01",
+        rewritten("exp/test_id.txt", lambda s: "900," + s),
+        r"identity 900 of exp/test_id.txt has no picture by any camera \(1 such",
+    ),
+    "no one to train on": ("sysu_mm01", unseen, "identity 1 of exp/train_id.txt has no picture"),
+    "only MATLAB's list": (
+        "sysu_mm01",
+        only_matlab,
+        "has no exp/val_id.txt: the text file with the same numbers as exp/val_id.mat, expected cam1/",
+    ),
+    "other counts": (
+        "sysu_mm01",
+        miscounted,
+        "cam3/0006 holds 1, expected 2 pictures by .*rand_perm_cam.mat and 1 more",
+    ),
     "no camera": ("sysu_mm01", without("cam3"), "has no cam3: expected cam1/ to cam6/"),
     "odd name": (
         "llcm",
         rewritten("idx/test_nir.txt", lambda s: "nir/0002/x.jpg 0\n" + s),
         "such as nir/0891/0891_c06",
     ),
+    "other people tested": (
+        "llcm",
+        lambda f: put(f / "idx/test_id.txt", b"0002,0004,0008"),
+        r"identity 6 is in only one of idx/test_id.txt and the test lists \(2 such",
+    ),
+    "no end": ("folder", cut("train/3/visible/cam1_1.png", -3), "train/3/visible/cam1_1.png can't be decoded"),
+    "other modalities": ("folder", elsewhere, "test/11 has no pictures below visible or infrared"),
     "one modality": ("folder", without("train/3/infrared"), "training identity 3 has no infrared picture"),
     "no split": ("folder", without("test"), "has no test: expected train/ID/visible"),
     "no people": ("folder", nobody, "test has no pictures"),
@@ -151,6 +224,22 @@ def test_every_mistake_is_named(mistake: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said) as raised:
         check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
     assert "\n" not in str(raised.value)
+
+
+def test_what_agrees_is_accepted(tmp_path: Path, capsys) -> None:
+    permuted(trees.sysu_mm01(tmp_path / "sysu"))
+    check.main(["sysu_mm01", str(tmp_path / "sysu")])
+    put(trees.llcm(tmp_path / "llcm") / "idx/test_id.txt", b"0002,0006,0004")
+    check.main(["llcm", str(tmp_path / "llcm")])
+    assert capsys.readouterr().out.count("can be decoded") == 2
+
+
+def test_the_command_ends_with_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hicmd_tf.data.check", "sysu_mm01", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"error: {tmp_path} has no cam1: expected cam1/ to cam6/ and exp/")
+    assert "github.com/wuancong/SYSU-MM01" in done.stderr
 
 
 def test_other_names_trials_and_folders_are_refused(tmp_path: Path) -> None:
@@ -187,7 +276,7 @@ def test_llcms_real_lists_have_the_known_counts(tmp_path: Path) -> None:
 
 
 @needs_protocols
-def test_sysus_real_lists_and_permutations_have_the_known_test_counts() -> None:
+def test_sysus_real_lists_and_permutations_have_the_known_counts() -> None:
     from hicmd_tf.data.sources.records import numbers
     from hicmd_tf.retrieval.galleries import read_permutations
 
@@ -195,6 +284,7 @@ def test_sysus_real_lists_and_permutations_have_the_known_test_counts() -> None:
     known = SOURCES["sysu_mm01"].counts
     assert {split: len(people) for split, people in lists.items()} == {s: known[s, "visible"][0] for s in lists}
     permutations = read_permutations(PROTOCOLS / "SYSU-MM01/official_mat/rand_perm_cam.mat")
-    pictures = {c: sum(len(permutations.get((c, i), [[]])[0]) for i in lists["test"]) for c in range(1, 7)}
-    assert sum(pictures[c] for c in (1, 2, 4, 5)) == known["test", "visible"][1]
-    assert sum(pictures[c] for c in (3, 6)) == known["test", "infrared"][1]
+    for split, people in lists.items():
+        pictures = {c: sum(len(permutations.get((c, i), [[]])[0]) for i in people) for c in range(1, 7)}
+        assert sum(pictures[c] for c in (1, 2, 4, 5)) == known[split, "visible"][1]
+        assert sum(pictures[c] for c in (3, 6)) == known[split, "infrared"][1]
