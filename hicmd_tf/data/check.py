@@ -10,12 +10,13 @@ from tqdm import tqdm
 
 from hicmd_tf.data.sources import SOURCES, Listing, Record, read
 from hicmd_tf.data.sources.catalogue import Counts
+from hicmd_tf.data.sources.reading import content
 from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.galleries import Permutations, find_permutations, read_permutations
 
-HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>10}  known"
+HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"
 
 
 def table(listing: Listing, known: Counts) -> str:
@@ -32,7 +33,7 @@ def _rows(listing: Listing, known: Counts) -> Iterator[str]:
             said = known.get((split, modality))
             verdict = "-" if said is None else "the same" if said == counts else f"{said[0]} and {said[1]}"
             numbers = ",".join(map(str, cameras)) if len(cameras) <= 9 else str(len(cameras))
-            yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{numbers:>10}  {verdict}"
+            yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{numbers:>20}  {verdict}"
 
 
 def undecodable(folder: Path, records: Sequence[Record]) -> list[str]:
@@ -43,17 +44,10 @@ def undecodable(folder: Path, records: Sequence[Record]) -> list[str]:
     with tqdm(total=len(records), desc="decoding", unit="picture", leave=False) as bar:
         for start in range(0, len(records), CHECKED_AT_ONCE):
             names = [record.name for record in records[start : start + CHECKED_AT_ONCE]]
-            whole = decodable([_content(folder / name) for name in names])
+            whole = decodable([content(folder / name) for name in names])
             bad += [name for name, good in zip(names, whole, strict=True) if not good]
             bar.update(len(names))
     return bad
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file} can't be read ({error.strerror}): mend its permissions or copy it again") from error
 
 
 def miscounted(listing: Listing, permutations: Permutations) -> list[str]:

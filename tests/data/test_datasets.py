@@ -45,6 +45,22 @@ def test_a_changed_folder_is_prepared_anew(at, tmp_path: Path) -> None:
     assert len(load(data).test) == len(before.test) + 1
 
 
+def test_a_picture_that_cannot_be_read_is_named_and_not_the_folder_of_prepared_data(at, monkeypatch) -> None:
+    data = at("regdb")
+    read = Path.read_bytes
+
+    def failing(file: Path) -> bytes:
+        if file.name == "male_back_v_00001_3.bmp":
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", failing)
+        with pytest.raises(UserError, match=r"Visible/3/male_back_v_00001_3.bmp can't be read \(Permission denied\)"):
+            load(data)
+    assert len(load(data).test) == 12
+
+
 def test_held_out_people_come_out_of_the_training_ones_the_same_every_time(at) -> None:
     data = at("sysu_mm01", held_out=1)
     splits = load(data)

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from hicmd_tf.data.sources.catalogue import SOURCES, read
+from hicmd_tf.data.sources.reading import content
 from hicmd_tf.data.sources.records import Listing, Record
 from hicmd_tf.notation import MODALITIES
 
@@ -57,7 +58,7 @@ class ListedPictures(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
     def _generate_examples(self, folder: Path, records: list[Record]) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, record in enumerate(tqdm(records, f"reading {self.name}", unit="picture", leave=False)):
-            yield number, {"image": str(folder / record.name), **record._asdict()}
+            yield number, {"image": content(folder / record.name), **record._asdict()}
 
 
 class RegDb(ListedPictures):

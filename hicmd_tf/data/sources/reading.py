@@ -12,17 +12,19 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED
 
 
+def content(file: Path) -> bytes:
+    """A picture as it lies there. Raises UserError when it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} can't be read ({error.strerror}): copy it again, and let it be read") from error
+
+
 def read_pictures(folder: Path, records: Sequence[Record]) -> Samples:
     """The pictures of records below a folder, sorted by name. Raises UserError for one that can't be read."""
     records = sorted(records)
-    try:
-        encoded = [
-            (folder / record.name).read_bytes() for record in tqdm(records, "reading", unit="picture", leave=False)
-        ]
-    except OSError as error:
-        raise UserError(f"{error.filename} can't be read ({error.strerror}): copy it again") from error
     return Samples(
-        encoded,
+        [content(folder / record.name) for record in tqdm(records, "reading", unit="picture", leave=False)],
         [record.name for record in records],
         np.array([record.identity for record in records], np.int64),
         np.array([record.modality == INFRARED for record in records], bool),
