@@ -253,15 +253,18 @@ def test_other_names_trials_and_folders_are_refused(tmp_path: Path) -> None:
 
 @needs_protocols
 @pytest.mark.parametrize("trial", [1, 10])
-def test_regdbs_real_lists_have_the_known_counts(trial: int, tmp_path: Path) -> None:
+def test_regdbs_real_lists_have_the_known_counts(trial: int, tmp_path: Path, capsys) -> None:
     shutil.copytree(PROTOCOLS / "RegDB" / "idx", tmp_path / "idx")
     names = [
         line.split()[0] for file in (tmp_path / "idx").glob(f"*_{trial}.txt") for line in file.read_text().splitlines()
     ]
+    trees.picture(tmp_path / "one.bmp", size=(8, 4))
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert check.table(read("regdb", tmp_path, trial), SOURCES["regdb"].counts).count("the same") == 4
+        (tmp_path / name).hardlink_to(tmp_path / "one.bmp")
+    check.main(["regdb", str(tmp_path), "--trial", str(trial)])
+    said = capsys.readouterr().out
+    assert said.count("the same") == 4 and said.endswith("all 8,240 pictures can be decoded\n")
 
 
 @needs_protocols
