@@ -4,7 +4,9 @@
 PYTHON ?= $(shell python3.11 -c "import sys; print(sys.executable)" 2>/dev/null || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
 
 # tensorflow-addons: an environment of its own, for Python 3.11 and no other.
 ADDONS_PYTHON ?= $(shell python3.11 -c "import sys; print(sys.executable)" 2>/dev/null || echo python3.11)
@@ -18,14 +20,15 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 fit: $(INSTALLED)
 	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
 
-test: $(INSTALLED)
+# Half the tests' time is graphs being traced, on one core each: two processes share the files.
+test: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -x -q
+	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile
 
 # The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
-test-golden: $(INSTALLED)
+test-golden: $(TOOLS)
 	$(BIN)/python -m pytest -x -q -m "slow or not slow" tests/golden
 
 # Ours against tensorflow-addons, which can't be imported beside our Keras: each computes in its own environment.
@@ -34,9 +37,9 @@ test-addons: $(INSTALLED) $(ADDONS_INSTALLED)
 	HICMD_TF_VALUES=$(CURDIR)/$(ADDONS)/ours.npz $(ADDONS)/bin/python -m pytest -q -c /dev/null --rootdir tests/addons \
 		--noconftest -p no:cacheprovider -W ignore tests/addons/check_against_addons.py
 
-env: $(INSTALLED)
+env: $(TOOLS)
 
-format: $(INSTALLED)
+format: $(TOOLS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -49,8 +52,13 @@ $(INSTALLED): requirements.lock setup.py
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 		{ echo "error: $(PYTHON) is not Python 3.11 or newer: install one and name it, make PYTHON=/path/to/python" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --constraint requirements.lock setuptools
+	$(PIP) --constraint requirements.lock --no-build-isolation -e .
+	touch $@
+
+# The rest of the lock: what tests and checks need beside the package itself.
+$(TOOLS): $(INSTALLED)
+	$(PIP) --requirement requirements.lock
 	touch $@
 
 $(ADDONS_INSTALLED): tests/addons/requirements.lock

@@ -2,30 +2,36 @@
 
   python -m hicmd_tf.evaluate --run RUN                             the run's own evaluation, into its metrics.json
   python -m hicmd_tf.evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
+  python -m hicmd_tf.evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   python -m hicmd_tf.evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd_tf.extract has them
 
 The table is also written as evaluation.json, .csv and .md, into --out or the run folder.
 """
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hicmd_tf.config import Config
-from hicmd_tf.config.validation import DRAWN, validate
+from hicmd_tf.config import Config, with_data
+from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command
+
+if TYPE_CHECKING:
+    from hicmd_tf.data.samples import Samples
+    from hicmd_tf.training.trained import Trained
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, evaluates, prints the figures and writes them."""
     options = _parser().parse_args(arguments)
-    if (options.run is None) == (options.descriptors is None):
-        raise UserError("give either --run or --descriptors: what is to be evaluated")
+    if sum(given is not None for given in (options.run, options.model, options.descriptors)) != 1:
+        raise UserError("give one of --run, --model and --descriptors: what is to be evaluated")
     if options.descriptors is not None:
         _evaluate_descriptors(options)
+    elif options.model is not None:
+        _evaluate_exported(options)
     elif options.data or options.trial is not None or options.rerank or options.source:
         _evaluate_elsewhere(options)
     else:
@@ -41,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--model", metavar="DIR", type=Path, help="what export.saved_model or export.onnx made")
     add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
     add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
@@ -48,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--permutations", metavar="FILE", type=Path, help="SYSU-MM01's rand_perm_cam.mat, when --source has none")
     add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking behind each")
     add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
-    add("--out", metavar="DIR", type=Path, help="where the table goes; by default the run folder, or beside FILE")
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="where the table goes; by default the run folder, beside FILE, or the working directory for --model",
+    )
     return parser
 
 
@@ -73,36 +85,57 @@ def _repeat(options: argparse.Namespace) -> None:
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
-    from hicmd_tf.data.datasets import load
-    from hicmd_tf.data.pictures import check
-    from hicmd_tf.retrieval.evaluation import as_text
-    from hicmd_tf.training.experiment import evaluated, set_up_tensorflow
+    from hicmd_tf.retrieval.embed import descriptors
+    from hicmd_tf.training.experiment import set_up_tensorflow
     from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.restore import restored_networks
-    from hicmd_tf.training.run import rows_of
     from hicmd_tf.training.run_folder import RunFolder
-    from hicmd_tf.training.trained import Trained, refuse_trained
+    from hicmd_tf.training.trained import read_trained
 
     folder = RunFolder(options.run)
-    config = _elsewhere(folder.open(), options)
+    config = with_data(folder.open(), options.data, options.source, options.trial)
     set_up_tensorflow(config)
+    samples = _untrained(config, read_trained(folder.identities), options)
+    model, data = HiCMD(restored_networks(folder).networks, config), config.data
+    _judge(descriptors(model, samples, data.height, data.width, config.training.embed_batch), samples, config, options)
+
+
+def _evaluate_exported(options: argparse.Namespace) -> None:
+    from export.artefacts import descriptors, open_artefacts
+    from export.metadata import trained_on
+
+    artefacts = open_artefacts(options.model)
+    config = with_data(artefacts[0].config, options.data, options.source, options.trial)
+    samples = _untrained(config, trained_on(artefacts[0].metadata), options)
+    for artefact in artefacts:
+        print(artefact.name)
+        out = (options.out or Path()) / artefact.name.replace(", ", "_").replace(" ", "_")
+        _judge(descriptors(artefact, samples), samples, config, options, out)
+
+
+def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
+    """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.pictures import check
+    from hicmd_tf.training.experiment import evaluated
+    from hicmd_tf.training.trained import Trained, refuse_trained
+
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:
-        refuse_trained(folder.identities, Trained.of(config, samples))
+        refuse_trained(trained, Trained.of(config, samples))
     check(samples)
-    model = HiCMD(restored_networks(folder).networks, config)
-    rows = rows_of(model, samples, config, options.rerank, options.permutations)
+    return samples
+
+
+def _judge(
+    descriptors: Any, samples: "Samples", config: Config, options: argparse.Namespace, out: Path | None = None
+) -> None:
+    from hicmd_tf.retrieval.evaluation import as_text, evaluate
+    from hicmd_tf.retrieval.galleries import published
+
+    rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, options.out or options.run, config.data.name)
-
-
-def _elsewhere(config: Config, options: argparse.Namespace) -> Config:
-    """The run's configuration with the data that options ask for."""
-    given = {"name": options.data, "source": options.source, "trial": options.trial}
-    data = dataclasses.replace(config.data, **{key: value for key, value in given.items() if value is not None})
-    config = dataclasses.replace(config, data=data)
-    validate(config)
-    return config
+    _write(rows, out or options.out or options.run, config.data.name)
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:

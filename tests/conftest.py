@@ -43,6 +43,8 @@ def smoke_config(smoke_directory: Path) -> Config:
 @pytest.fixture(scope="session")
 def smoke_run(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of the smoke configuration with a checkpoint of initial weights, which no test may change."""
+    import keras
+
     from hicmd_tf.networks.build import build_networks
     from hicmd_tf.training.checkpoints import Checkpoints
     from hicmd_tf.training.hicmd import HiCMD
@@ -52,6 +54,7 @@ def smoke_run(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     config = load(TESTS / "fixtures" / "smoke.yaml", {"data.directory": str(smoke_directory)})
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "smoke")
     folder.begin(config, resume=False)
+    keras.utils.set_random_seed(0)  # the same weights, whichever test asks first
     model = HiCMD(build_networks(config.networks, classes=6), config)
     model.compile(make_optimisers(config.optimisers))
     Checkpoints(model, folder.checkpoints).save()

@@ -43,6 +43,32 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
     file = find(path)
     settings = read_chain(file)
     settings |= {key: Setting(value, COMMAND_LINE) for key, value in (overrides or {}).items()}
+    return _checked(settings, file)
+
+
+def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
+    """The checked configuration that `to_dict` made a tree of. source: the file it was stored in, for errors."""
+    leaves = _flattened(tree)
+    return _checked({key: Setting(value, shown(source)) for key, value in leaves}, source)
+
+
+def with_data(config: Config, name: str | None, source: str | None, trial: int | None) -> Config:
+    """The configuration with another data set, folder of it or split; None leaves what is there. Raises UserError."""
+    given = {"data.name": name, "data.source": source, "data.trial": trial}
+    settings = {key: Setting(value, COMMAND_LINE) for key, value in _flattened(to_dict(config))}
+    settings |= {key: Setting(value, COMMAND_LINE) for key, value in given.items() if value is not None}
+    return _checked(settings, Path(COMMAND_LINE))
+
+
+def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _checked(settings: Mapping[str, Setting], file: Path) -> Config:
     for key, setting in settings.items():
         _refuse_unknown(key, setting.source)
     _refuse_missing(settings, file)

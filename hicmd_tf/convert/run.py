@@ -1,8 +1,5 @@
 """Whole conversions: a checkpoint folder to a run folder, and back."""
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +7,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.convert.read import Released, fill, read_checkpoint
 from hicmd_tf.convert.write import write_checkpoint
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import write_json
+from hicmd_tf.files import making_folder, write_json
 from hicmd_tf.networks.build import build_networks
 from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.hicmd import HiCMD
@@ -48,23 +45,12 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
 
 def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversion) -> None:
     released, dropped = conversion
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise UserError(
-            f"{target}: can't be written ({error.strerror}); give a folder that you may write to"
-        ) from error
-    try:
+    with making_folder(target) as partial:
         folder = RunFolder(partial)
         folder.begin(config, resume=False)
         origin = {"iteration": released.iteration, "classes": released.classes, "files": released.digests()}
         write_json(partial / "conversion.json", {**origin, "dropped": dropped})
         Checkpoints(model, folder.checkpoints, config.training.keep_checkpoints).save()
-        partial.chmod(0o755)
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def to_torch(run: Path, target: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.data.orientation import upright
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 
@@ -23,11 +24,16 @@ def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     Another size is resized bicubically with antialiasing, as the release does with PIL; TensorFlow's and PIL's results
     differ by rounding only, two grey levels at most.
     """
-    picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    picture = decode_any(encoded)
     shape = tf.shape(picture)
     fits = tf.logical_and(shape[0] == height, shape[1] == width)
     picture = tf.cond(fits, lambda: picture, lambda: resize(picture, height, width))
     return tf.ensure_shape(picture, (height, width, 3))
+
+
+def decode_any(encoded: tf.Tensor) -> tf.Tensor:
+    """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (H, W, 3) in its own size, upright; alpha is left out."""
+    return upright(tf.io.decode_image(encoded, channels=3, expand_animations=False), encoded)
 
 
 def resize(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -70,7 +76,7 @@ def decodable(encoded: list[bytes]) -> list[bool]:
 @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
 def _pixels(encoded: tf.Tensor) -> tf.Tensor:
     def count(one: tf.Tensor) -> tf.Tensor:
-        return tf.size(tf.io.decode_image(one, channels=3, expand_animations=False))
+        return tf.size(decode_any(one))
 
     return tf.map_fn(count, encoded, fn_output_signature=tf.int32)
 

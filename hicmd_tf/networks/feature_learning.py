@@ -128,9 +128,13 @@ class IdentityHead(keras.layers.Layer):
         for layer in (self.norm, self.dropout, self.triplet, self.classify):
             layer.build(behind)
 
-    def call(self, combined: Tensor, training: bool = False) -> Identification:
+    def features(self, combined: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
+        """`Identification`'s fc and batch_norm, which need no classifier."""
         fc = self.embed(combined)
-        batch_norm = self.norm(fc, training=training)
+        return fc, self.norm(fc, training=training)
+
+    def call(self, combined: Tensor, training: bool = False) -> Identification:
+        fc, batch_norm = self.features(combined, training)
         dropped = self.dropout(batch_norm, training=training)
         return Identification(fc, batch_norm, self.triplet(dropped), self.classify(dropped))
 
@@ -172,8 +176,9 @@ class FeatureLearning(keras.Model):
         return self.head(self.combination(self.embedding(prototype, training=training), style), training=training)
 
     def describe(self, prototype: Tensor, style: Tensor) -> Tensor:
-        """The descriptor of length 1 (B, E), in inference mode."""
-        return l2_normalise(getattr(self((prototype, style), training=False), self.descriptor))
+        """The descriptor of length 1 (B, E), in inference mode, without the classifier."""
+        fc, batch_norm = self.head.features(self.combination(self.embedding(prototype), style))
+        return l2_normalise({"fc": fc, "batch_norm": batch_norm}[self.descriptor])
 
     def get_config(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).get_config() for name in ("embedding", "combination", "head")}

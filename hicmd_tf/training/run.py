@@ -1,6 +1,5 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
-from pathlib import Path
 from typing import Any
 
 from hicmd_tf.config import Config
@@ -85,16 +84,11 @@ def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpo
     save_png(grid.draw(), folder.pictures / "final.png")
 
 
-def rows_of(
-    model: HiCMD, samples: Samples, config: Config, rerank: bool = False, permutations: Path | None = None
-) -> list[Row]:
-    """The model's figures in every setting that the data set's published tables have.
-
-    permutations: SYSU-MM01's rand_perm_cam.mat, when the data set's folder has none.
-    """
+def rows_of(model: HiCMD, samples: Samples, config: Config) -> list[Row]:
+    """The model's figures in every setting that the data set's published tables have."""
     height, width = config.data.height, config.data.width
     described = descriptors(model, samples, height, width, config.training.embed_batch)
-    return judge(described, samples, published(config.data, samples, permutations), rerank)
+    return judge(described, samples, published(config.data, samples))
 
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:

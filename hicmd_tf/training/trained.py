@@ -24,12 +24,16 @@ class Trained(NamedTuple):
         return cls(people, sorted(set(samples.identities.tolist())))
 
 
-def refuse_trained(file: Path, tested: Trained) -> None:
-    """Raises UserError when a run's file names people that are to be tested; nothing is known without the file."""
-    if not file.is_file():
+def read_trained(file: Path) -> Trained | None:
+    """Whom a run's file names; nothing is known where a run has none."""
+    return Trained(**read_json(file)) if file.is_file() else None
+
+
+def refuse_trained(trained: Trained | None, tested: Trained) -> None:
+    """Raises UserError when people that are to be tested are known to have been trained on."""
+    if trained is None or trained.people != tested.people:
         return
-    trained = Trained(**read_json(file))
-    both = sorted(set(trained.identities) & set(tested.identities)) if trained.people == tested.people else []
+    both = sorted(set(trained.identities) & set(tested.identities))
     if both:
         raise UserError(
             f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is {both[0]}: evaluate "

@@ -1,0 +1,139 @@
+"""Exported models, opened again as a user without our networks would: each describes encoded pictures."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from export.branch import OUTPUT
+from export.metadata import FILE, Metadata, read_metadata
+from hicmd_tf.config import Config
+from hicmd_tf.data.pictures import decode_any, normalise, resize
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, MODALITIES, Modality
+
+Array = np.ndarray[Any, Any]
+
+BATCH = 16
+PRECISIONS = {"fp32": "", "int8": "_int8"}
+
+
+class Artefact(Protocol):
+    """name: what tables call it. metadata, config: what it says of itself."""
+
+    name: str
+    metadata: Metadata
+    config: Config
+
+    def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
+        """A few encoded pictures -> descriptors (B, E)."""
+
+
+class SavedModel:
+    """A SavedModel, loaded with `tf.saved_model.load` alone, asked through its signatures for encoded pictures."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = "SavedModel"
+        self.metadata, self.config = read_metadata(folder / "assets.extra" / FILE)
+        try:
+            self._model = tf.saved_model.load(str(folder))
+        except (tf.errors.OpError, OSError, ValueError) as error:
+            raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
+                error
+            )
+
+    def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
+        run = self._model.signatures[f"{modality}_bytes"]
+        return run(picture_bytes=tf.constant(list(encoded), tf.string))[OUTPUT].numpy()
+
+
+class OnnxModel:
+    """The ONNX files of one precision and kind of input, run by onnxruntime.
+
+    threads: for one picture's work; 0: as many as cores.
+    """
+
+    def __init__(self, folder: Path, precision: str, floats: bool = False, threads: int = 0) -> None:
+        self.name = f"ONNX {precision}{', floats' if floats else ''}"
+        self.metadata, self.config = read_metadata(folder / FILE)
+        self._floats = floats
+        names = {m: onnx_file(m, precision, floats) for m in MODALITIES}
+        self._sessions = {modality: session(folder / name, threads) for modality, name in names.items()}
+
+    def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
+        pictures = [decode_any(one).numpy() for one in encoded]
+        if self._floats:
+            data = self.config.data
+            pictures = [normalise(resize(picture, data.height, data.width)).numpy() for picture in pictures]
+        found = np.empty((len(pictures), self.metadata["descriptor"]["length"]), np.float32)
+        for rows in _of_one_size(pictures):
+            found[rows] = self.run(np.stack([pictures[row] for row in rows]), modality)
+        return found
+
+    def run(self, pictures: Array, modality: Modality) -> Array:
+        """Pictures (B, H, W, 3) of one size -> descriptors (B, E)."""
+        session = self._sessions[modality]
+        return session.run([OUTPUT], {session.get_inputs()[0].name: pictures})[0]
+
+
+def session(file: Path, threads: int = 0) -> Any:
+    """An onnxruntime session on the CPU. Raises UserError when the file is missing or damaged."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors; the others are notes to its authors
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(f"{file} can't be loaded as ONNX ({reason}): export it again") from error
+
+
+def onnx_file(modality: Modality, precision: str, floats: bool = False) -> str:
+    """The name of one file: visible.onnx, infrared_int8.onnx, visible_floats.onnx .."""
+    return f"{modality}{'_floats' if floats else ''}{PRECISIONS[precision]}.onnx"
+
+
+def open_artefacts(path: Path) -> list[Artefact]:
+    """All that a folder holds: a SavedModel (or the newest of its numbered versions), or ONNX files.
+
+    Raises UserError when it holds neither, or something damaged.
+    """
+    if (path / "saved_model.pb").is_file():
+        return [SavedModel(path)]
+    versions = [int(child.name) for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
+    if versions:
+        return [SavedModel(path / str(max(versions)))]
+    kinds = [(precision, floats) for floats in (False, True) for precision in PRECISIONS]
+    found = [kind for kind in kinds if (path / onnx_file("visible", *kind)).is_file()]
+    if not found:
+        raise UserError(f"{path} is no exported model: expected what export.saved_model or export.onnx made")
+    return [OnnxModel(path, *kind) for kind in found]
+
+
+def descriptors(artefact: Artefact, samples: Samples) -> Array:
+    """Descriptors (N, E) of pictures of either modality, in their order."""
+    found = np.empty((len(samples), artefact.metadata["descriptor"]["length"]), np.float32)
+    with tqdm(total=len(samples), desc=f"describing, {artefact.name}", unit="picture", leave=False) as bar:
+        for modality in MODALITIES:
+            rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
+            for chosen in _chunks(rows):
+                found[chosen] = artefact.describe([samples.encoded[row] for row in chosen.tolist()], modality)
+                bar.update(len(chosen))
+    return found
+
+
+def _chunks(rows: Array) -> Iterable[Array]:
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+
+
+def _of_one_size(pictures: Sequence[Array]) -> Iterator[list[int]]:
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for row, picture in enumerate(pictures):
+        by_size.setdefault(picture.shape, []).append(row)
+    yield from by_size.values()

@@ -1,0 +1,117 @@
+"""The descriptor branch as a TensorFlow module: what leaves the laboratory, and nothing that only training needs.
+
+Encoders of either modality, H, alpha and the head up to the descriptor of length 1, with decoding, resizing and
+normalising in front, as in training.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from hicmd_tf.data.pictures import decode, normalise, resize
+from hicmd_tf.networks.build import Networks
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+
+OUTPUT = "descriptors"
+ONE_EACH = f"modality must name {VISIBLE} or {INFRARED} once for each picture"
+
+Signature = Any  # tf.function, from pictures to {OUTPUT: descriptors}
+
+
+class DescriptorBranch(tf.Module):
+    """Descriptors (B, E) of pictures, as graphs by name.
+
+    height, width: what pictures of any other size are resized to. length: E. Rows that can't be described (none at all,
+    an undecodable picture, an unknown modality) raise InvalidArgumentError when a graph runs.
+    """
+
+    def __init__(self, networks: Networks, height: int, width: int) -> None:
+        super().__init__(name="hicmd")
+        self.height, self.width = height, width
+        self.encoders = {modality: networks.generator.encoders(modality) for modality in MODALITIES}
+        features, layout = networks.features, networks.layout
+        self.length = int(features.head.sizes["embedding"])
+        # What the graphs use of HFL is saved with them; the classifier, which would tell of whom, is not.
+        self.parts = [features.embedding, features.combination, features.head.embed, features.head.norm]
+
+        def describer(modality: Modality) -> Callable[[Tensor], Tensor]:
+            def describe(x: Tensor) -> Tensor:
+                prototype, attributes = self.encoders[modality](x, training=False)
+                return features.describe(prototype, layout.style_of(attributes))
+
+            return tf.function(describe, input_signature=[self._normalised()])  # traced once, whoever calls it
+
+        self._describers = {modality: describer(modality) for modality in MODALITIES}
+
+    def describe(self, modality: Modality, x: Tensor) -> Tensor:
+        """Normalised pictures (B, height, width, 3) of one modality -> descriptors (B, E)."""
+        return self._describers[modality](x)
+
+    def digest(self) -> str:
+        """SHA-256 of all weights."""
+        found = hashlib.sha256()
+        for part in (*self.encoders.values(), *self.parts):
+            for weight in part.get_weights():
+                found.update(weight.tobytes())
+        return found.hexdigest()
+
+    def signatures(self) -> dict[str, Signature]:
+        """The graphs to be served: of one modality's pictures, of mixed batches, and twins that take encoded files."""
+        pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, "pictures")
+        encoded = tf.TensorSpec((None,), tf.string, "picture_bytes")
+        modality = tf.TensorSpec((None,), tf.string, "modality")
+        found: dict[str, Signature] = {}
+        for name in MODALITIES:
+            found[name] = self._alone(name, self.sized, pictures)
+            found[f"{name}_bytes"] = self._alone(name, self.decoded, encoded)
+        found["serving_default"] = self._mixed(self.sized, pictures, modality)
+        found["serving_default_bytes"] = self._mixed(self.decoded, encoded, modality)
+        return found
+
+    def floats(self, modality: Modality) -> Signature:
+        """The graph from normalised pictures float32 (B, height, width, 3) on, which ONNX files are made of."""
+        return self._alone(modality, lambda x: x, self._normalised())
+
+    def sized(self, pictures: Tensor) -> Tensor:
+        """uint8 pictures (B, h, w, 3) of any one size -> normalised ones (B, height, width, 3)."""
+        shape = tf.shape(pictures)
+        tf.debugging.assert_positive(shape, "pictures are empty: give at least one, of at least one pixel")
+        fits = tf.logical_and(shape[1] == self.height, shape[2] == self.width)
+        sized = tf.cond(fits, lambda: pictures, lambda: resize(pictures, self.height, self.width))
+        return normalise(tf.ensure_shape(sized, (None, self.height, self.width, 3)))
+
+    def decoded(self, picture_bytes: Tensor) -> Tensor:
+        """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
+        tf.debugging.assert_positive(tf.size(picture_bytes), "picture_bytes are empty: give at least one picture")
+        pictures = tf.map_fn(
+            lambda one: decode(one, self.height, self.width), picture_bytes, fn_output_signature=tf.uint8
+        )
+        return normalise(pictures)
+
+    def _normalised(self) -> tf.TensorSpec:
+        return tf.TensorSpec((None, self.height, self.width, 3), tf.float32, "normalised")
+
+    def _alone(self, modality: Modality, prepare: Callable[[Tensor], Tensor], spec: tf.TensorSpec) -> Signature:
+        def run(pictures: Tensor) -> dict[str, Tensor]:
+            return {OUTPUT: self.describe(modality, prepare(pictures))}
+
+        return tf.function(run, input_signature=[spec])
+
+    def _mixed(self, prepare: Callable[[Tensor], Tensor], spec: tf.TensorSpec, modality: tf.TensorSpec) -> Signature:
+        def run(pictures: Tensor, modality: Tensor) -> dict[str, Tensor]:
+            x = prepare(pictures)
+            rows = [tf.where(tf.equal(modality, name))[:, 0] for name in MODALITIES]
+            counts = tf.stack([tf.shape(x)[0], tf.shape(modality)[0]])
+            tf.debugging.assert_equal(counts, sum(map(tf.size, rows)), ONE_EACH)
+            parts = [self._some(name, tf.gather(x, r)) for name, r in zip(MODALITIES, rows, strict=True)]
+            return {OUTPUT: tf.dynamic_stitch([tf.cast(r, tf.int32) for r in rows], parts)}
+
+        return tf.function(run, input_signature=[spec, modality])
+
+    def _some(self, modality: Modality, x: Tensor) -> Tensor:
+        """Descriptors of pictures, of which there may be none."""
+        return tf.cond(
+            tf.shape(x)[0] > 0, lambda: self.describe(modality, x), lambda: tf.zeros((0, self.length), x.dtype)
+        )

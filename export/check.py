@@ -1,0 +1,164 @@
+"""`python -m export.check`: whether exported models describe as the run does that they were made of.
+
+  python -m export.check --run RUN DIR [DIR ..]
+
+The same encoded pictures go through Keras, as in training and evaluation, and through each artefact, which decodes,
+resizes and normalises for itself. Beyond the tolerances it fails:
+
+  fp32    cosine distance 1e-5, rank-1 and mAP half a point lower
+  int8    cosine distance 0.05, rank-1 and mAP one point lower
+
+(or two queries' worth, where fewer than 200 make that more than a point).
+
+Every export runs this before its result appears.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hicmd_tf.errors import UserError, run_command
+
+if TYPE_CHECKING:
+    from export.artefacts import Artefact
+    from export.source import Source
+
+Figures = dict[str, dict[str, float]]
+
+SHOWN = ("rank1", "mAP")
+TWO = 2  # queries that may be answered otherwise, however few there are
+
+
+class Tolerance(NamedTuple):
+    """Largest cosine distance of one picture, largest loss of rank-1 and mAP in either direction, fractions."""
+
+    distance: float
+    loss: float
+
+
+EXACT = Tolerance(1e-5, 0.005)
+QUANTISED = Tolerance(0.05, 0.01)
+
+
+class Row(NamedTuple):
+    """One artefact against Keras on so many pictures, of which `queries` are asked in either direction.
+
+    difference: largest of any entry of a descriptor. distance: largest cosine distance, 1 - cos. figures: fractions by
+    direction and name.
+    """
+
+    name: str
+    pictures: int
+    queries: int
+    difference: float
+    distance: float
+    figures: Figures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, compares, prints the table."""
+    options = _parser().parse_args(arguments)
+    from export.source import open_run
+
+    print(shown(check(open_run(options.run), options.artefacts, options)))
+
+
+def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace) -> list[Row]:
+    """Keras' row, then one an artefact. Raises UserError when one is beyond its tolerance, or of other weights."""
+    from export.artefacts import descriptors, open_artefacts
+    from export.source import tested
+    from hicmd_tf.config import with_data
+    from hicmd_tf.data.pictures import check as check_pictures
+    from hicmd_tf.retrieval.embed import descriptors as described
+
+    artefacts = [artefact for folder in folders for artefact in open_artefacts(folder)]
+    for artefact in artefacts:
+        _same_weights(source, artefact)
+    config = with_data(source.config, options.data, options.source, options.trial)
+    samples = tested(config, options.identities)
+    check_pictures(samples)
+    own = described(source.branch, samples, source.branch.height, source.branch.width, config.training.embed_batch)
+    queries, figures = _judged(own, samples, config)
+    keras = Row("Keras", len(samples), queries, 0.0, 0.0, figures)
+    rows = [keras]
+    for artefact in artefacts:
+        theirs = descriptors(artefact, samples)
+        rows.append(
+            Row(artefact.name, len(samples), queries, *compared(own, theirs), _judged(theirs, samples, config)[1])
+        )
+    for row in rows[1:]:
+        _refuse_beyond(row, keras, QUANTISED if "int8" in row.name else EXACT, rows)
+    return rows
+
+
+def compared(own: Any, theirs: Any) -> tuple[float, float]:
+    """Largest difference of an entry and largest cosine distance of a row, of descriptors (N, E)."""
+    import numpy as np
+
+    a, b = np.asarray(own, np.float64), np.asarray(theirs, np.float64)
+    cosines = (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    return float(np.abs(a - b).max()), float((1 - cosines).max())
+
+
+def _judged(descriptors: Any, samples: Any, config: Any) -> tuple[int, Figures]:
+    """The fewest queries of a direction, and the figures."""
+    from hicmd_tf.retrieval.evaluation import evaluate, main_figures
+    from hicmd_tf.retrieval.galleries import published
+
+    rows = evaluate(descriptors, samples, published(config.data, samples))
+    return min(row.queries for row in rows), main_figures(rows)
+
+
+def _same_weights(source: "Source", artefact: "Artefact") -> None:
+    if artefact.metadata["weights_sha256"] != source.branch.digest():
+        raise UserError(
+            f"{artefact.name} was exported after {artefact.metadata['steps']} steps with other weights than the run "
+            f"has now, after {source.step}: export it again"
+        )
+
+
+def _refuse_beyond(row: Row, keras: Row, tolerance: Tolerance, rows: list[Row]) -> None:
+    lost = max(keras.figures[way][name] - row.figures[way][name] for way in keras.figures for name in SHOWN)
+    loss = max(tolerance.loss, TWO / row.queries)
+    if not (row.distance <= tolerance.distance and lost <= loss):  # a NaN is beyond every tolerance
+        print(shown(rows))
+        raise UserError(
+            f"{row.name} differs from Keras by a cosine distance of {row.distance:.2g} (tolerance "
+            f"{tolerance.distance:g}) and loses {100 * lost:.2f} points (tolerance {100 * loss:.2g})"
+        )
+
+
+def shown(rows: Sequence[Row]) -> str:
+    """The comparison as a table, figures in per cent."""
+    from hicmd_tf.retrieval.report import DIRECTIONS
+
+    ways = list(rows[0].figures)
+    head = ["", "pictures", "largest difference", "cosine distance"]
+    head += [f"{DIRECTIONS[way]} {name}" for way in ways for name in ("R-1", "mAP")]
+    lines = [head]
+    for row in rows:
+        cells = [row.name, str(row.pictures), f"{row.difference:.1e}", f"{row.distance:.1e}"]
+        lines.append(cells + [f"{100 * row.figures[way][name]:.2f}" for way in ways for name in SHOWN])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.ljust, *[str.rjust] * (len(head) - 1)]
+    return "\n".join("  ".join(f(c, n) for f, c, n in zip(sides, line, widths, strict=True)) for line in lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from export.options import add_check
+
+    parser = argparse.ArgumentParser(
+        "python -m export.check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that was exported")
+    parser.add_argument("artefacts", nargs="+", metavar="DIR", type=Path, help="exported SavedModel, ONNX files")
+    add_check(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)

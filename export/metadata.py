@@ -1,0 +1,69 @@
+"""What an artefact says of itself, so that it can be used and judged without this code."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from export.source import Source
+from hicmd_tf import __version__
+from hicmd_tf.config import Config, from_dict, to_dict
+from hicmd_tf.data.pictures import DEVIATION, MEAN
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
+from hicmd_tf.training.trained import Trained
+
+Metadata = dict[str, Any]
+
+FILE = "metadata.json"
+FORMAT = 1
+UNSTATED = "not stated; what the training pictures allow holds for the weights too"
+PLACES = {"source": "", "directory": "data"}  # of this machine, and nobody else's business
+
+
+def metadata(source: Source, licence: str) -> Metadata:
+    """The metadata of a run's artefacts. licence: of the weights, in the words of who trained them."""
+    config, trained = source.config, source.trained
+    configuration = to_dict(config)
+    configuration["data"] |= PLACES
+    return {
+        "format": FORMAT,
+        "made_by": f"hicmd_tf {__version__}",
+        "steps": source.step,
+        "weights_sha256": source.branch.digest(),
+        "licence_of_weights": licence or UNSTATED,
+        "descriptor": {
+            "length": source.branch.length,
+            "norm": 1.0,
+            "compare": "dot product; the higher, the likelier one person",
+        },
+        "preprocessing": {
+            "pictures": "uint8 (batch, any height, any width, 3), RGB",
+            "height": config.data.height,
+            "width": config.data.width,
+            "resize": "bicubic, a = -0.5, antialiased, half-pixel centres, rounded to grey levels; inside the artefact",
+            "mean": [round(float(value), 6) for value in MEAN],
+            "deviation": [round(float(value), 6) for value in DEVIATION],
+        },
+        "trained_on": trained._asdict() if trained else None,
+        "split_sha256": fingerprint(trained) if trained else None,
+        "configuration": configuration,
+    }
+
+
+def fingerprint(trained: Trained) -> str:
+    """SHA-256 of the training identities, equal for equal splits of one data set."""
+    return hashlib.sha256(json.dumps(trained._asdict(), sort_keys=True).encode()).hexdigest()
+
+
+def read_metadata(file: Path) -> tuple[Metadata, Config]:
+    """Metadata and the configuration in it. Raises UserError when the file is missing, damaged or of a later format."""
+    found = read_json(file)
+    if not isinstance(found, dict) or found.get("format") != FORMAT or "configuration" not in found:
+        raise UserError(f"{file} is not the metadata of an artefact in format {FORMAT}: export the run again")
+    return found, from_dict(found["configuration"], file)
+
+
+def trained_on(found: Metadata) -> Trained | None:
+    """Whom an artefact was trained on, where that is known."""
+    return Trained(**found["trained_on"]) if found["trained_on"] else None

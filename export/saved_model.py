@@ -1,0 +1,113 @@
+"""`python -m export.saved_model`: the descriptor branch of a run as a SavedModel that TF Serving takes as it is.
+
+  python -m export.saved_model --run RUN --out DIR
+
+Makes DIR/1, or the next number: TF Serving goes over to it by itself. Signatures: visible, infrared (pictures),
+serving_default (pictures and modality), each with a twin _bytes that takes encoded JPEG or PNG files. The result is
+compared with the run before it appears (see export.check).
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hicmd_tf.errors import UserError, run_command
+
+NAME = "hicmd"  # what requests call it, unless the server is told otherwise
+WARM_UP_ROWS = (1, 8)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, exports, compares, puts in place."""
+    options = _parser().parse_args(arguments)
+    from export.check import check, shown
+    from export.source import open_run
+    from hicmd_tf.files import making_folder
+
+    source = open_run(options.run)
+    target = options.out / str(_next_version(options.out))
+    with making_folder(target) as partial:
+        save(source, partial, options.licence)
+        rows = check(source, [partial], options)
+    print(shown(rows))
+    print(f"{target}: {', '.join(source.branch.signatures())}")
+
+
+def save(source: Any, folder: Path, licence: str = "") -> None:
+    """Writes a `source.Source` into an empty folder: graphs, weights, metadata, and requests to warm up with."""
+    import tensorflow as tf
+
+    from export.metadata import FILE, metadata
+    from hicmd_tf.files import write_json
+
+    graphs = {name: graph.get_concrete_function() for name, graph in source.branch.signatures().items()}
+    try:
+        tf.saved_model.save(source.branch, str(folder), signatures=graphs)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{folder}: the model can't be written ({' '.join(str(error).split())[:200]})") from error
+    extra = folder / "assets.extra"
+    write_json(extra / FILE, metadata(source, licence))
+    _write_warm_up(extra / "tf_serving_warmup_requests", source.config.data.height, source.config.data.width)
+
+
+def _write_warm_up(file: Path, height: int, width: int) -> None:
+    """Requests that TF Serving answers to itself before it opens, so that the first user need not wait."""
+    import tensorflow as tf
+
+    from hicmd_tf.notation import MODALITIES
+
+    grey = tf.fill((height, width, 3), tf.constant(128, tf.uint8))
+    with tf.io.TFRecordWriter(os.fspath(file)) as writer:
+        for rows in WARM_UP_ROWS:
+            inputs = {"": tf.stack([grey] * rows), "_bytes": tf.stack([tf.io.encode_png(grey)] * rows)}
+            for suffix, pictures in inputs.items():
+                named = {"picture_bytes" if suffix else "pictures": pictures}
+                for modality in MODALITIES:
+                    writer.write(_warm_up(f"{modality}{suffix}", named))
+                mixed = tf.constant([MODALITIES[row % 2] for row in range(rows)])
+                writer.write(_warm_up(f"serving_default{suffix}", {**named, "modality": mixed}))
+
+
+def _warm_up(signature: str, inputs: dict[str, Any]) -> bytes:
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = NAME
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    return bytes(log.SerializeToString())
+
+
+def _next_version(out: Path) -> int:
+    """One more than the highest version in a folder. Raises UserError when it holds anything but versions."""
+    if not out.exists():
+        return 1
+    names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else [out.name]
+    strange = [name for name in names if not name.isdecimal()]
+    if strange or not out.is_dir():
+        raise UserError(f"{out} holds {strange[0]}, expected numbered versions of a SavedModel: name another folder")
+    return max(map(int, names), default=0) + 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    from export.options import add_check, add_run
+
+    parser = argparse.ArgumentParser(
+        "python -m export.saved_model",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_run(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of numbered versions")
+    add_check(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)
