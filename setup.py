@@ -25,7 +25,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     # configs/ stands at the top of a checkout, where one looks for it; an installed package carries it inside.
-    packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*"]), "hicmd_tf.configs"],
+    packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*", "export", "export.*"]), "hicmd_tf.configs"],
     package_dir={"hicmd_tf.configs": "configs"},
     package_data={"hicmd_tf.configs": ["*.yaml"]},
     install_requires=[
@@ -54,6 +54,13 @@ setup(
             "types-PyYAML",
             "types-tqdm",
         ],
+        "export": [
+            "onnx>=1.18,<2",
+            "onnxruntime>=1.20,<2",
+            "tf2onnx>=1.17,<2",
+            "tensorflow-serving-api>=2.19,<3",  # writes requests to warm up with
+        ],
+        "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
         "torch": ["torch>=2.6"],  # only to read .pth weights
     },
 )

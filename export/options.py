@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hicmd_tf.data.sources import SOURCES
 
-IDENTITIES = 20
+IDENTITIES = 40
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

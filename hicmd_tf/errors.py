@@ -5,6 +5,14 @@ import sys
 from collections.abc import Callable
 
 EXIT_CODE = 2
+EXTRAS = {  # what brings packages that not everyone needs
+    "onnx": "export",
+    "onnxruntime": "export",
+    "tf2onnx": "export",
+    "tensorflow_serving": "export",
+    "starlette": "serve",
+    "uvicorn": "serve",
+}
 
 
 class UserError(Exception):
@@ -12,10 +20,20 @@ class UserError(Exception):
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Runs a command-line entry point; a UserError becomes one line on standard error and exit code 2."""
+    """Runs a command-line entry point; a UserError, or an extra that is not installed, becomes one line on standard
+    error and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own chatter; what fails still raises
     try:
         main()
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(EXIT_CODE)
+        _refuse(str(error))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _refuse(f"the package {error.name} is not installed: pip install 'hicmd-tf[{extra}]' brings it")
+
+
+def _refuse(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(EXIT_CODE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import read_json, replacing, write_json
+from hicmd_tf.files import making_folder, read_json, replacing, write_json
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -57,3 +57,31 @@ def test_other_errors_stay_visible() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_command(main)
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), making_folder(tmp_path / "out") as partial:
+        (partial / "half").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with making_folder(tmp_path / "out") as partial:
+        (partial / "whole").write_text("whole")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]
+    with pytest.raises(UserError, match="exists already"), making_folder(tmp_path / "out"):
+        pass
+    with pytest.raises(UserError, match="can't be written"), making_folder(tmp_path / "out" / "whole" / "in"):
+        pass
+
+
+def test_an_extra_that_is_missing_is_named_and_other_mistakes_are_not_hidden(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def needs(package: str) -> None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    with pytest.raises(SystemExit, match="2"):
+        run_command(lambda: needs("tensorflow_serving.apis"))
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(ModuleNotFoundError):
+        run_command(lambda: needs("hicmd_tf.misspelt"))
