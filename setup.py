@@ -60,6 +60,8 @@ setup(
             "tf2onnx>=1.17,<2",
             "tensorflow-serving-api>=2.19,<3",  # writes requests to warm up with
         ],
+        "search": ["faiss-cpu>=1.9,<2"],
+        "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4"],
         "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
         "torch": ["torch>=2.6"],  # only to read .pth weights
     },

@@ -4,7 +4,6 @@ Encoders of either modality, H, alpha and the head up to the descriptor of lengt
 normalising in front, as in training.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,8 @@ Signature = Any  # tf.function, from pictures to {OUTPUT: descriptors}
 class DescriptorBranch(tf.Module):
     """Descriptors (B, E) of pictures, as graphs by name.
 
-    height, width: what pictures of any other size are resized to. length: E. Rows that can't be described (none at all,
+    height, width: what pictures of any other size are resized to. length: E. digest: SHA-256 of the
+    weights. Rows that can't be described (none at all,
     an undecodable picture, an unknown modality) raise InvalidArgumentError when a graph runs.
     """
 
@@ -32,6 +32,7 @@ class DescriptorBranch(tf.Module):
         self.height, self.width = height, width
         self.encoders = {modality: networks.generator.encoders(modality) for modality in MODALITIES}
         features, layout = networks.features, networks.layout
+        self.digest = networks.digest()
         self.length = int(features.head.sizes["embedding"])
         # What the graphs use of HFL is saved with them; the classifier, which would tell of whom, is not.
         self.parts = [features.embedding, features.combination, features.head.embed, features.head.norm]
@@ -48,14 +49,6 @@ class DescriptorBranch(tf.Module):
     def describe(self, modality: Modality, x: Tensor) -> Tensor:
         """Normalised pictures (B, height, width, 3) of one modality -> descriptors (B, E)."""
         return self._describers[modality](x)
-
-    def digest(self) -> str:
-        """SHA-256 of all weights."""
-        found = hashlib.sha256()
-        for part in (*self.encoders.values(), *self.parts):
-            for weight in part.get_weights():
-                found.update(weight.tobytes())
-        return found.hexdigest()
 
     def signatures(self) -> dict[str, Signature]:
         """The graphs to be served: of one modality's pictures, of mixed batches, and twins that take encoded files."""

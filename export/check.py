@@ -111,7 +111,7 @@ def _judged(descriptors: Any, samples: Any, config: Any) -> tuple[int, Figures]:
 
 
 def _same_weights(source: "Source", artefact: "Artefact") -> None:
-    if artefact.metadata["weights_sha256"] != source.branch.digest():
+    if artefact.metadata["weights_sha256"] != source.branch.digest:
         raise UserError(
             f"{artefact.name} was exported after {artefact.metadata['steps']} steps with other weights than the run "
             f"has now, after {source.step}: export it again"

@@ -30,7 +30,7 @@ def metadata(source: Source, licence: str) -> Metadata:
         "format": FORMAT,
         "made_by": f"hicmd_tf {__version__}",
         "steps": source.step,
-        "weights_sha256": source.branch.digest(),
+        "weights_sha256": source.branch.digest,
         "licence_of_weights": licence or UNSTATED,
         "descriptor": {
             "length": source.branch.length,

@@ -10,6 +10,8 @@ EXTRAS = {  # what brings packages that not everyone needs
     "onnxruntime": "export",
     "tf2onnx": "export",
     "tensorflow_serving": "export",
+    "faiss": "search",
+    "pymilvus": "milvus",
     "starlette": "serve",
     "uvicorn": "serve",
 }

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config, networks, step = restored_networks(RunFolder(options.run))
     data = config.data
     described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
-    write_descriptors(options.out, described, samples)
+    write_descriptors(options.out, described, samples, networks.digest())
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")
 
 

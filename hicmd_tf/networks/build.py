@@ -1,5 +1,6 @@
 """All networks of a configuration, built and with their initial weights."""
 
+import hashlib
 from typing import NamedTuple
 
 from hicmd_tf.attributes import AttributeLayout
@@ -23,6 +24,17 @@ class Networks(NamedTuple):
     discriminators: dict[Modality, Discriminator]
     features: FeatureLearning
     layout: AttributeLayout
+
+    def digest(self) -> str:
+        """SHA-256 of the weights that descriptors depend on: which descriptors can be compared."""
+        head = self.features.head
+        parts = [self.generator.encoders(modality) for modality in MODALITIES]
+        parts += [self.features.embedding, self.features.combination, head.embed, head.norm]
+        found = hashlib.sha256(self.features.descriptor.encode())
+        for part in parts:
+            for weight in part.get_weights():
+                found.update(weight.tobytes())
+        return found.hexdigest()
 
 
 def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:

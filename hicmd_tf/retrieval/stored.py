@@ -16,8 +16,11 @@ Array = np.ndarray[Any, Any]
 KEYS = ("descriptors", "identities", "cameras", "modality", "names")
 
 
-def write_descriptors(file: Path, descriptors: Array, samples: Samples) -> None:
-    """descriptors (N, E) float, identities and cameras (N,) int64, modality and names (N,) text."""
+def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: str = "") -> None:
+    """descriptors (N, E) float, identities and cameras (N,) int64, modality and names (N,) text.
+
+    model: SHA-256 of the weights that described, for those who keep descriptors of several.
+    """
     with replacing(file) as target:
         np.savez(
             target,
@@ -26,6 +29,7 @@ def write_descriptors(file: Path, descriptors: Array, samples: Samples) -> None:
             cameras=samples.cameras,
             modality=np.where(samples.infrared, *MODALITIES[::-1]),
             names=np.array(samples.names),
+            model=np.array(model),
         )
 
 
@@ -53,3 +57,9 @@ def read_descriptors(file: Path) -> tuple[Array, Samples]:
     samples = Samples([b""] * rows, names, arrays["identities"], arrays["modality"] == INFRARED, arrays["cameras"])
     order = np.array(sorted(range(rows), key=names.__getitem__), np.int64)
     return arrays["descriptors"][order], samples.select(order)
+
+
+def model_of(file: Path) -> str:
+    """Which weights made a file's descriptors, empty where it does not say; `read_descriptors` has found it whole."""
+    with np.load(file, allow_pickle=False) as stored:
+        return str(stored["model"]) if "model" in stored.files else ""

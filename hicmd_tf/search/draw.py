@@ -1,0 +1,57 @@
+"""A query and what was found for it, as a picture: right framed green, wrong red, unknown grey."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageOps
+
+from hicmd_tf.search.entries import Entry, Hit
+from hicmd_tf.visualize.grid import save_png
+
+WIDTH, HEIGHT, FRAME, TEXT, GAP = 96, 192, 4, 28, 8
+RIGHT, WRONG, NEITHER = (40, 150, 60), (200, 50, 40), (150, 150, 150)
+LARGEST = 50_000_000  # pixels that are decoded for a drawing
+
+
+def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]]) -> None:
+    """One row a query: the query, then its ranked list, with similarity and camera beneath."""
+    columns = 1 + max((len(hits) for hits in found), default=0)
+    cell_width, cell_height = WIDTH + 2 * FRAME + GAP, HEIGHT + 2 * FRAME + TEXT + GAP
+    sheet = Image.new("RGB", (columns * cell_width + 2 * GAP, len(queries) * cell_height + GAP), "white")
+    for row, (query, hits) in enumerate(zip(queries, found, strict=True)):
+        top = GAP + row * cell_height
+        _cell(sheet, GAP, top, query.path, NEITHER, "query", query.modality)
+        for rank, hit in enumerate(hits, 1):
+            left = 2 * GAP + rank * cell_width
+            lines = f"{rank}: {hit.similarity:.3f}", f"{hit.entry.modality[:3]} cam {hit.entry.camera}"
+            _cell(sheet, left, top, hit.entry.path, _frame(query, hit.entry), *lines)
+    save_png(sheet, file)
+
+
+def _frame(query: Entry, found: Entry) -> tuple[int, int, int]:
+    if -1 in (query.identity, found.identity):
+        return NEITHER
+    return RIGHT if query.identity == found.identity else WRONG
+
+
+def _cell(
+    sheet: Image.Image, left: int, top: int, path: str, frame: tuple[int, int, int], first: str, second: str
+) -> None:
+    canvas = ImageDraw.Draw(sheet)
+    canvas.rectangle((left, top, left + WIDTH + 2 * FRAME - 1, top + HEIGHT + 2 * FRAME - 1), frame)
+    sheet.paste(_picture(path), (left + FRAME, top + FRAME))
+    for line, text in enumerate((first, second)):
+        canvas.text((left, top + HEIGHT + 2 * FRAME + 12 * line), text, "black")
+
+
+def _picture(path: str) -> Image.Image:
+    """A picture in the cell's size; a grey cell where it is gone, or no picture any more."""
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > LARGEST:
+                raise ValueError("too large to be drawn")
+            return ImageOps.exif_transpose(opened).convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        missing = Image.new("RGB", (WIDTH, HEIGHT), (225, 225, 225))
+        ImageDraw.Draw(missing).text((WIDTH // 2 - 22, HEIGHT // 2 - 6), "missing", "black")
+        return missing
