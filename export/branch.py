@@ -14,6 +14,7 @@ from hicmd_tf.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 
 OUTPUT = "descriptors"
+DECODED_AT_ONCE = 4  # files; large photographs take memory
 ONE_EACH = f"modality must name {VISIBLE} or {INFRARED} once for each picture"
 
 Signature = Any  # tf.function, from pictures to {OUTPUT: descriptors}
@@ -79,7 +80,10 @@ class DescriptorBranch(tf.Module):
         """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
         tf.debugging.assert_positive(tf.size(picture_bytes), "picture_bytes are empty: give at least one picture")
         pictures = tf.map_fn(
-            lambda one: decode(one, self.height, self.width), picture_bytes, fn_output_signature=tf.uint8
+            lambda one: decode(one, self.height, self.width),
+            picture_bytes,
+            parallel_iterations=DECODED_AT_ONCE,
+            fn_output_signature=tf.uint8,
         )
         return normalise(pictures)
 

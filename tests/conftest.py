@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -8,6 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hicmd_tf.config import Config, load
+
+# pymilvus configures logging anew, at which absl's handler closes the stream that it writes to. If that is the one by
+# which a test's output is captured, nothing goes on: so pymilvus comes before absl, which TensorFlow imports.
+with contextlib.suppress(ImportError):
+    import pymilvus  # noqa: F401
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
