@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
 EXIT_CODE = 2
@@ -25,6 +26,7 @@ def run_command(main: Callable[[], None]) -> None:
     """Runs a command-line entry point; a UserError, or an extra that is not installed, becomes one line on standard
     error and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own chatter; what fails still raises
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         main()
     except UserError as error:

@@ -5,7 +5,6 @@ nothing; every chunk has a checksum.
 """
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import zlib
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import alone
 from hicmd_tf.search.entries import Entry, Hit, Info, Selection, checked, same_model
 from hicmd_tf.search.exact import nearest
 from hicmd_tf.search.inverted import InvertedFile
@@ -183,20 +183,9 @@ class Gallery:
         else:
             connection.execute("DELETE FROM chunk WHERE id = ?", (chunk,))
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
         """Alone among processes that change this gallery. Raises UserError when another one does."""
-        try:
-            lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise UserError(f"{self.folder} can't be changed ({error.strerror}): name a gallery's folder") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise UserError(f"{self.folder} is being changed by another process: wait until that ends") from error
-        finally:
-            os.close(lock)
+        return alone(self.folder / LOCK, f"{self.folder} is being changed by another process: wait until that ends")
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

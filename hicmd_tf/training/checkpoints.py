@@ -6,11 +6,12 @@ import tensorflow as tf
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.training.hicmd import HiCMD
-from hicmd_tf.training.restore import damaged, saved_classes
+from hicmd_tf.training.restore import damaged, newest_whole, saved_classes, write_sums
 
 
 class Checkpoints:
-    """The newest `keep` checkpoints of a model in a folder, which TensorFlow writes and then renames."""
+    """The newest `keep` checkpoints of a model in a folder, which TensorFlow writes and then renames; with
+    checksums."""
 
     def __init__(self, model: HiCMD, folder: Path, keep: int = 2) -> None:
         self.model = model
@@ -27,6 +28,7 @@ class Checkpoints:
             feature_optimiser=model.feature_optimiser,
             randomness=randomness,
         )
+        self._newest: str | None = None  # that holds what the model holds, or held
         self.manager = tf.train.CheckpointManager(self.checkpoint, str(folder), max_to_keep=keep)
 
     @property
@@ -36,11 +38,11 @@ class Checkpoints:
 
     def save(self) -> None:
         """Writes a checkpoint unless this step's is there already. Raises UserError when the disk refuses."""
-        newest = self.manager.latest_checkpoint
-        if newest is not None and newest.endswith(f"-{self.step}"):
+        if self._newest is not None and self._newest.endswith(f"-{self.step}"):
             return
         try:
-            self.manager.save(checkpoint_number=self.step)
+            self._newest = str(self.manager.save(checkpoint_number=self.step))
+            write_sums(self._newest)
         except (tf.errors.OpError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(
@@ -48,9 +50,9 @@ class Checkpoints:
             ) from error
 
     def restore(self) -> bool:
-        """Restores the newest checkpoint, if there is one; says whether. Raises UserError when it is damaged or knows
-        another number of identities."""
-        newest = self.manager.latest_checkpoint
+        """Restores the newest whole checkpoint, if there is one; says whether. Raises UserError when all are damaged,
+        or it knows another number of identities."""
+        self._newest = newest = newest_whole(self.folder)
         if newest is None:
             return False
         there, here = saved_classes(newest), self.model.features.head.sizes["classes"]

@@ -1,5 +1,8 @@
 """Networks of a run folder, whatever its data: sizes from its configuration, classes and weights from a checkpoint."""
 
+import hashlib
+import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +11,12 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from hicmd_tf.config import Config
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_text
 from hicmd_tf.networks.build import Networks, build_networks
 from hicmd_tf.notation import INFRARED, VISIBLE
 from hicmd_tf.training.run_folder import RunFolder
 
+INDEX = re.compile(r"ckpt-(\d+)\.index")
 CLASSIFIER = ("features", "head", "classify", "bias")  # as `Checkpoints` names what it saves
 
 
@@ -42,13 +47,67 @@ def restored_networks(folder: RunFolder) -> Restored:
 
 
 def newest_checkpoint(folder: RunFolder) -> str:
-    """Name of a run's newest checkpoint. Raises UserError when it has none."""
-    newest = tf.train.latest_checkpoint(str(folder.checkpoints))
+    """Name of a run's newest whole checkpoint. Raises UserError when it has none."""
+    newest = newest_whole(folder.checkpoints)
     if newest is None:
         raise UserError(
             f"{folder.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {folder.path}"
         )
-    return str(newest)
+    return newest
+
+
+def newest_whole(checkpoints: Path) -> str | None:
+    """The newest checkpoint in a folder whose files are as they were written; warns of newer ones that are not.
+
+    None where there is no checkpoint. Raises UserError when all are damaged.
+    """
+    steps = [int(found[1]) for file in checkpoints.glob("ckpt-*") if (found := INDEX.fullmatch(file.name))]
+    for step in sorted(steps, reverse=True):
+        name = str(checkpoints / f"ckpt-{step}")
+        flaw = flaw_of(name)
+        if flaw is None:
+            return name
+        if step == min(steps):
+            raise UserError(
+                f"{name}: the checkpoint is damaged ({flaw}), and no other is whole: copy the folder from where it is"
+            )
+        warnings.warn(f"{name}: the checkpoint is damaged ({flaw}); the one before is taken", stacklevel=2)
+    return None
+
+
+def write_sums(checkpoint: str) -> None:
+    """Writes the checksums of a checkpoint's files beside them, as sha256sum -c reads them; drops those of deleted
+    checkpoints."""
+    files = _files(checkpoint)
+    write_text(Path(f"{checkpoint}.sha256"), "".join(f"{_sum(file)}  {file.name}\n" for file in files))
+    for sums in Path(checkpoint).parent.glob("ckpt-*.sha256"):
+        if not sums.with_suffix(".index").exists():
+            sums.unlink()
+
+
+def flaw_of(checkpoint: str) -> str | None:
+    """What is wrong with a checkpoint's files, by their checksums; None where nothing is, or they were not written."""
+    sums = Path(f"{checkpoint}.sha256")
+    if not sums.is_file():
+        return None
+    present = {file.name for file in _files(checkpoint)}
+    for line in sums.read_text(errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if name not in present:
+            return f"{name} is missing"
+        if _sum(sums.with_name(name)) != digest:
+            return f"{name} is not what was written"
+    return None
+
+
+def _files(checkpoint: str) -> list[Path]:
+    path = Path(checkpoint)
+    return sorted([*path.parent.glob(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")])
+
+
+def _sum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def saved_classes(checkpoint: str) -> int:
@@ -68,6 +127,6 @@ def damaged(checkpoint: str, error: Exception) -> UserError:
     """What to say of a checkpoint that can't be read into the networks of its configuration."""
     reason = " ".join(str(error).split())[:200]
     return UserError(
-        f"{checkpoint}: the checkpoint is damaged or of other networks ({reason}); take its name out of "
-        f"{Path(checkpoint).with_name('checkpoint')} to use the one before"
+        f"{checkpoint}: the checkpoint is damaged or of other networks ({reason}); delete "
+        f"its files to use the one before"
     )

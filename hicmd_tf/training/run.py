@@ -6,7 +6,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.batches import batches
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.files import read_json, write_json
+from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
@@ -44,8 +44,17 @@ class Interrupted(Exception):  # noqa: N818 (no error)
 def train(config: Config, folder: RunFolder, resume: bool = False) -> Metrics:
     """Trains, or goes on training, and evaluates; returns what metrics.json says.
 
-    Raises UserError for what the user can mend, Interrupted when asked to stop.
+    Raises UserError for what the user can mend, another process that trains in the folder among it, Interrupted when
+    asked to stop.
     """
+    folder.check(config, resume)
+    with alone(
+        folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
+    ):
+        return _train_alone(config, folder, resume)
+
+
+def _train_alone(config: Config, folder: RunFolder, resume: bool) -> Metrics:
     folder.begin(config, resume)
     experiment = prepare(config)
     write_json(folder.identities, Trained.of(config, experiment.data.train)._asdict())

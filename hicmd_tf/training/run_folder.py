@@ -18,7 +18,7 @@ class RunFolder:
 
     config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, tensorboard/: logs.
     pictures/: picture grids. checkpoints/. identities.json: who is trained on. untrained.json: the evaluation before
-    the first step. metrics.json: the last one.
+    the first step. metrics.json: the last one. lock: held by the process that trains.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,9 +32,16 @@ class RunFolder:
         self.identities = path / "identities.json"
         self.untrained = path / "untrained.json"
         self.metrics = path / "metrics.json"
+        self.lock = path / "lock"
 
     def begin(self, config: Config, resume: bool) -> None:
-        """Starts a new folder, or joins an old one when told to.
+        """Starts a new folder, or joins an old one when told to. Raises UserError as `check` does."""
+        self.check(config, resume)
+        write_text(self.config, dump(config))
+        write_json(self.environment, _environment(config))
+
+    def check(self, config: Config, resume: bool) -> None:
+        """Whether a run may begin, or go on, here; changes nothing.
 
         Raises UserError when the folder holds a run and `resume` is not given, or one with another configuration. A
         resumed run may differ in training.steps only, which makes it longer.
@@ -45,10 +52,8 @@ class RunFolder:
                     f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
                 )
             self._check_same(config)
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - {self.lock}):
             raise UserError(f"{self.path} exists and is not a run folder: name another one with --run")
-        write_text(self.config, dump(config))
-        write_json(self.environment, _environment(config))
 
     def open(self) -> Config:
         """The configuration of an existing run. Raises UserError when there is none."""

@@ -109,7 +109,7 @@ def test_mistakes_are_named(smoke_run: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "mode.npz", descriptors=np.eye(3), modality=np.array(["thermal"] * 3), **stored)
     np.savez(tmp_path / "rows.npz", descriptors=np.eye(2), modality=np.array(["visible"] * 3), **stored)
     for program, options, said in (
-        (evaluate, [], "give either --run or --descriptors"),
+        (evaluate, [], "give one of --run, --model and --descriptors"),
         (evaluate, [*run, "--data", "llcm"], "data.source"),
         (evaluate, [*run, "--data", "regdb", "--source", str(tmp_path / "nowhere")], "is no folder: expected Visible/"),
         (evaluate, ["--descriptors", str(tmp_path / "text.npz")], "--descriptors needs --data"),

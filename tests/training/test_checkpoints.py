@@ -1,0 +1,136 @@
+"""A damaged checkpoint is noticed, and the one before it taken; two processes never train in one folder."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hicmd_tf.config import Config, load
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import alone
+from hicmd_tf.networks.build import build_networks
+from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.optimisers import make_optimisers
+from hicmd_tf.training.restore import flaw_of, newest_whole, restored_networks
+from hicmd_tf.training.run import train
+from hicmd_tf.training.run_folder import RunFolder
+
+
+@pytest.fixture
+def run(smoke_run: Path, tmp_path: Path) -> Path:
+    """A run folder to be damaged."""
+    shutil.copytree(smoke_run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def flip(file: Path) -> None:
+    """Changes one bit in the middle."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def data_of(checkpoint: Path) -> Path:
+    (file,) = checkpoint.parent.glob(f"{checkpoint.name}.data-*")
+    return file
+
+
+def later(run: Path, step: int) -> Path:
+    """A further checkpoint, equal to the first."""
+    first = run / "checkpoints" / "ckpt-0"
+    copy = first.with_name(f"ckpt-{step}")
+    for file in first.parent.glob("ckpt-0.*"):
+        shutil.copy(file, copy.with_name(file.name.replace("ckpt-0", copy.name)))
+    sums = Path(f"{copy}.sha256")
+    sums.write_text(sums.read_text().replace("ckpt-0", copy.name))
+    return copy
+
+
+def test_checksums_are_those_that_sha256sum_reads(run: Path) -> None:
+    folder = run / "checkpoints"
+    assert flaw_of(str(folder / "ckpt-0")) is None
+    subprocess.run(["sha256sum", "--check", "--quiet", "ckpt-0.sha256"], cwd=folder, check=True)
+
+
+def test_one_bit_a_missing_file_and_no_checksums(run: Path) -> None:
+    checkpoint = run / "checkpoints" / "ckpt-0"
+    flip(data_of(checkpoint))
+    assert "is not what was written" in str(flaw_of(str(checkpoint)))
+    data_of(checkpoint).unlink()
+    assert "is missing" in str(flaw_of(str(checkpoint)))
+    Path(f"{checkpoint}.sha256").unlink()
+    assert flaw_of(str(checkpoint)) is None  # of a release that wrote none
+
+
+def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
+    middle, newest = later(run, 9), later(run, 10)
+    assert newest_whole(run / "checkpoints") == str(newest)
+    flip(data_of(newest))
+    with pytest.warns(UserWarning, match=r"ckpt-10: .*damaged"):
+        assert newest_whole(run / "checkpoints") == str(middle)
+    with pytest.warns(UserWarning, match="ckpt-10"):
+        assert restored_networks(RunFolder(run)).step == 9
+    for checkpoint in (middle, run / "checkpoints" / "ckpt-0"):
+        flip(data_of(checkpoint))
+    with pytest.raises(UserError, match="no other is whole"), pytest.warns(UserWarning, match="ckpt-9"):
+        newest_whole(run / "checkpoints")
+
+
+def test_a_damaged_checkpoint_is_written_again_when_its_step_comes(run: Path, smoke_config: Config) -> None:
+    config = load(run / "config.yaml")
+    model = HiCMD(build_networks(config.networks, classes=6), config)
+    model.compile(make_optimisers(config.optimisers))
+    checkpoints = Checkpoints(model, run / "checkpoints", keep=2)
+    newest = later(run, 3)
+    flip(data_of(newest))
+    with pytest.warns(UserWarning, match="ckpt-3"):
+        assert checkpoints.restore()
+    assert checkpoints.step == 0
+    model.optimizer.iterations.assign(3)
+    checkpoints.save()
+    assert flaw_of(str(newest)) is None
+    for step in (4, 5):
+        model.optimizer.iterations.assign(step)
+        checkpoints.save()
+    sums = {file.stem for file in (run / "checkpoints").glob("*.sha256")}
+    assert sums == {file.stem for file in (run / "checkpoints").glob("*.index")} >= {"ckpt-4", "ckpt-5"}
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from hicmd_tf.files import alone
+with alone(Path(sys.argv[1]), "busy"):
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended_however(smoke_config: Config, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder.lock)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="in use by another process"):
+        train(smoke_config, folder)
+    assert [file.name for file in folder.path.iterdir()] == ["lock"]
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with alone(folder.lock, "busy"):
+        folder.begin(smoke_config, resume=False)
+
+
+def test_a_folder_that_is_refused_is_left_as_it_was(smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a run folder"):
+        train(smoke_config, RunFolder(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
