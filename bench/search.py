@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-SPREAD = 1.0  # of pictures round their person, in units of the people's own spread
 PICTURES = 20  # of one person
 PROBES = (1, 4, 16, 64, 256)
 BATCHES = (1, 64)
@@ -26,6 +25,13 @@ def main() -> None:
     add("--rows", type=int, default=1_000_000, metavar="N", help="of the gallery (default: %(default)s)")
     add("--dimension", type=int, default=256, metavar="N", help="of descriptors (default: %(default)s)")
     add("--queries", type=int, default=256, metavar="N", help="asked (default: %(default)s)")
+    add(
+        "--spread",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="of pictures round their person, in units of the people's own (default: %(default)s)",
+    )
     add("--seed", type=int, default=777, metavar="N", help="of what is drawn (default: %(default)s)")
     add("--threads", type=int, default=2, metavar="N", help="for faiss (default: %(default)s)")
     options = parser.parse_args()
@@ -45,7 +51,9 @@ def drawn(options: argparse.Namespace) -> tuple[Any, Any]:
     people = random.standard_normal((max(options.rows // PICTURES, 1), options.dimension), np.float32)
 
     def pictures(whom: Any) -> Any:
-        found = people[whom] + np.float32(SPREAD) * random.standard_normal((len(whom), options.dimension), np.float32)
+        found = people[whom] + np.float32(options.spread) * random.standard_normal(
+            (len(whom), options.dimension), np.float32
+        )
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     return pictures(np.arange(options.rows) % len(people)), pictures(random.integers(0, len(people), options.queries))
@@ -62,7 +70,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rows, queries = drawn(options)
     begin = time.perf_counter()
     index = flat(rows)
-    figures: dict[str, Any] = {"rows": len(rows), "dimension": rows.shape[1], "threads": options.threads}
+    figures: dict[str, Any] = {"rows": len(rows), "dimension": rows.shape[1], "spread": options.spread}
+    figures["threads"] = options.threads
     figures["exact"] = {"build_s": time.perf_counter() - begin}
     exact = nearest(rows, queries, K, index)
     for batch in BATCHES:
@@ -103,7 +112,8 @@ def _recall(exact: Any, found: Any, depth: int) -> float:
 def _table(figures: dict[str, Any]) -> str:
     exact, ivf = figures["exact"], figures["ivf"]
     lines = [
-        f"{figures['rows']} x {figures['dimension']}, {figures['threads']} threads, peak {figures['peak_gib']:.1f} GiB",
+        f"{figures['rows']} x {figures['dimension']}, spread {figures['spread']:g}, {figures['threads']} threads, "
+        f"peak {figures['peak_gib']:.1f} GiB",
         "                 build s  recall@1  recall@10  queries/s alone  queries/s by 64",
         f"exact (Flat)    {exact['build_s']:8.1f}    1.0000     1.0000"
         f"{exact['queries_per_s_1']:17.1f}{exact['queries_per_s_64']:17.1f}",
