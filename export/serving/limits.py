@@ -9,7 +9,9 @@ import numpy as np
 
 from export.serving.failures import Failure, Kind
 
-PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8")  # how files begin that a graph can decode
+# How files begin that a graph can decode, and whose size can be read; and those whose size can't, by Pillow.
+PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8", b"RIFF")
+UNSIZED = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ class Limits:
                     self._check_picture(name, row, content)
 
     def _check_picture(self, name: str, row: int, content: bytes) -> None:
-        if not content.startswith(PICTURES):
+        if not content.startswith(PICTURES + UNSIZED):
             return  # another kind of text, or a file that the graph will refuse
-        width, height = _size(content)
+        size = None if content.startswith(UNSIZED) else _size(content)
+        if size is None:
+            raise Failure(
+                Kind.INVALID, f"{name}[{row}] does not tell its size, expected a whole JPEG, PNG, BMP, GIF or WebP file"
+            )
+        width, height = size
         if width * height > self.pixels:
             raise Failure(
                 Kind.INVALID,
@@ -43,8 +50,8 @@ class Limits:
             )
 
 
-def _size(content: bytes) -> tuple[int, int]:
-    """Width and height by the file's head; 0 x 0 where it has none, which the graph will refuse."""
+def _size(content: bytes) -> tuple[int, int] | None:
+    """Width and height by the file's head; None where it tells none."""
     from PIL import Image
 
     try:
@@ -54,4 +61,4 @@ def _size(content: bytes) -> tuple[int, int]:
     except Image.DecompressionBombError:
         return 1 << 20, 1 << 20
     except (OSError, ValueError, SyntaxError):
-        return 0, 0
+        return None

@@ -23,7 +23,7 @@ def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]]) -
         _cell(sheet, GAP, top, query.path, NEITHER, "query", query.modality)
         for rank, hit in enumerate(hits, 1):
             left = 2 * GAP + rank * cell_width
-            lines = f"{rank}: {hit.similarity:.3f}", f"{hit.entry.modality[:3]} cam {hit.entry.camera}"
+            lines = f"{rank}: {hit.similarity:.3f}", f"{hit.entry.modality}, cam {hit.entry.camera}"
             _cell(sheet, left, top, hit.entry.path, _frame(query, hit.entry), *lines)
     save_png(sheet, file)
 

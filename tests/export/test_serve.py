@@ -188,6 +188,7 @@ def test_status_metadata_health_and_versions(server: Running) -> None:
 
 
 LARGE = encoded(Image.new("L", (2000, 1500)), "PNG")
+WEBP = encoded(Image.new("RGB", (2000, 1500)), "WEBP")
 GOOD = [[[1, 2, 3]]]
 
 
@@ -196,6 +197,13 @@ GOOD = [[[1, 2, 3]]]
     [
         ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:500])]}, 400, "JPEG"),
         ({"signature_name": "visible_bytes", "instances": [b64(b"just text")]}, 400, "Unknown image file format"),
+        ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:20])]}, 400, "does not tell its size"),
+        (
+            {"signature_name": "visible_bytes", "instances": [b64(b"\xff\x0a" + bytes(99))]},
+            400,
+            "does not tell its size",
+        ),
+        ({"signature_name": "visible_bytes", "instances": [b64(WEBP)]}, 400, "2000 x 1500 pixels"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": "*"}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": 3}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [3]}, 400, "neither text nor"),
