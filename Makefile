@@ -20,12 +20,12 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 fit: $(INSTALLED)
 	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
 
-# Half the tests' time is graphs being traced, on one core each: two processes share the files.
+# Half the tests' time is graphs being traced, on one core each: two processes share the files, whole runs early.
 test: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
 test-golden: $(TOOLS)
