@@ -9,7 +9,7 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, replacing, write_text
-from hicmd_tf.search.exact import Found, flat, nearest, ranked
+from hicmd_tf.search.exact import Found, nearest, ranked
 
 Array = np.ndarray[Any, Any]
 
@@ -99,9 +99,11 @@ class InvertedFile:
 
 def recall(index: Any, rows: Array, probes: int) -> Recall:
     """Of an index of rows (N, D), asked for some of its own rows, each beside its own picture."""
+    import faiss
+
     queries = rows[np.sort(np.random.default_rng(SEED).choice(len(rows), min(SAMPLED, len(rows)), replace=False))]
     depth = min(DEPTH + 1, len(rows))
-    _, expected = flat(rows).search(queries, depth)
+    _, expected = faiss.knn(queries, rows, depth, faiss.METRIC_INNER_PRODUCT)
     index.nprobe = min(probes, index.nlist)
     _, found = index.search(queries, depth)
     hits = [set(a[1:]) & set(b) for a, b in zip(expected.tolist(), found.tolist(), strict=True)]
