@@ -40,6 +40,8 @@ class Checkpoints:
         """Writes a checkpoint unless this step's is there already. Raises UserError when the disk refuses."""
         if self._newest is not None and self._newest.endswith(f"-{self.step}"):
             return
+        # Checksums of an older attempt at this step would call the new files damaged until they are written.
+        Path(f"{self.folder}/ckpt-{self.step}.sha256").unlink(missing_ok=True)
         try:
             self._newest = str(self.manager.save(checkpoint_number=self.step))
             write_sums(self._newest)

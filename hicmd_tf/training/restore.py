@@ -59,20 +59,34 @@ def newest_checkpoint(folder: RunFolder) -> str:
 def newest_whole(checkpoints: Path) -> str | None:
     """The newest checkpoint in a folder whose files are as they were written; warns of newer ones that are not.
 
-    None where there is no checkpoint. Raises UserError when all are damaged.
+    None where there is none, for one that a kill cut short counts as none. Raises UserError when all are damaged.
     """
     steps = [int(found[1]) for file in checkpoints.glob("ckpt-*") if (found := INDEX.fullmatch(file.name))]
+    damage = None
     for step in sorted(steps, reverse=True):
         name = str(checkpoints / f"ckpt-{step}")
+        if not _finished(name):
+            warnings.warn(f"{name}: a kill cut the checkpoint short while it was written; left out", stacklevel=2)
+            continue
         flaw = flaw_of(name)
         if flaw is None:
             return name
-        if step == min(steps):
-            raise UserError(
-                f"{name}: the checkpoint is damaged ({flaw}), and no other is whole: copy the folder from where it is"
-            )
-        warnings.warn(f"{name}: the checkpoint is damaged ({flaw}); the one before is taken", stacklevel=2)
+        damage = f"{name}: the checkpoint is damaged ({flaw})"
+        warnings.warn(f"{damage}; an older one is taken if there is one", stacklevel=2)
+    if damage is not None:
+        raise UserError(f"{damage}, and no other is whole: copy the folder from where it is")
     return None
+
+
+def _finished(checkpoint: str) -> bool:
+    """Whether a checkpoint was written to its end: its checksums come last, and before them its index."""
+    if Path(f"{checkpoint}.sha256").is_file():
+        return True
+    try:
+        tf.train.load_checkpoint(checkpoint)
+    except (tf.errors.OpError, RuntimeError, ValueError):
+        return False
+    return True
 
 
 def write_sums(checkpoint: str) -> None:

@@ -40,6 +40,13 @@ def data_of(checkpoint: Path) -> Path:
     return file
 
 
+def cut_short(checkpoint: Path, length: int) -> None:
+    """Leaves what a kill can: the first bytes of the index, and no checksums, which are written last."""
+    index = Path(f"{checkpoint}.index")
+    index.write_bytes(index.read_bytes()[:length])
+    Path(f"{checkpoint}.sha256").unlink()
+
+
 def later(run: Path, step: int) -> Path:
     """A further checkpoint, equal to the first."""
     first = run / "checkpoints" / "ckpt-0"
@@ -81,6 +88,19 @@ def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
         newest_whole(run / "checkpoints")
 
 
+@pytest.mark.parametrize("length", [0, 30])
+def test_a_checkpoint_that_a_kill_cut_short_counts_as_none(length: int, run: Path) -> None:
+    newest, first = later(run, 9), run / "checkpoints" / "ckpt-0"
+    cut_short(newest, length)
+    with pytest.warns(UserWarning, match="ckpt-9: .*cut"):
+        assert newest_whole(run / "checkpoints") == str(first)
+    cut_short(first, length)
+    with pytest.warns(UserWarning, match="ckpt-0: .*cut"):
+        assert newest_whole(run / "checkpoints") is None
+    with pytest.raises(UserError, match="no checkpoint yet"), pytest.warns(UserWarning, match="ckpt-9: .*cut"):
+        restored_networks(RunFolder(run))
+
+
 def test_a_damaged_checkpoint_is_written_again_when_its_step_comes(run: Path, smoke_config: Config) -> None:
     config = load(run / "config.yaml")
     model = HiCMD(build_networks(config.networks, classes=6), config)
@@ -88,12 +108,13 @@ def test_a_damaged_checkpoint_is_written_again_when_its_step_comes(run: Path, sm
     checkpoints = Checkpoints(model, run / "checkpoints", keep=2)
     newest = later(run, 3)
     flip(data_of(newest))
+    stale = Path(f"{newest}.sha256").read_text()
     with pytest.warns(UserWarning, match="ckpt-3"):
         assert checkpoints.restore()
     assert checkpoints.step == 0
     model.optimizer.iterations.assign(3)
     checkpoints.save()
-    assert flaw_of(str(newest)) is None
+    assert flaw_of(str(newest)) is None and Path(f"{newest}.sha256").read_text() != stale
     for step in (4, 5):
         model.optimizer.iterations.assign(step)
         checkpoints.save()
