@@ -13,6 +13,8 @@ EXTRAS = {  # what brings packages that not everyone needs
     "tensorflow_serving": "export",
     "faiss": "search",
     "pymilvus": "milvus",
+    "keras_tuner": "tuning",
+    "sklearn": "tuning",
     "starlette": "serve",
     "uvicorn": "serve",
 }

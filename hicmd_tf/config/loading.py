@@ -55,9 +55,16 @@ def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
 def with_data(config: Config, name: str | None, source: str | None, trial: int | None) -> Config:
     """The configuration with another data set, folder of it or split; None leaves what is there. Raises UserError."""
     given = {"data.name": name, "data.source": source, "data.trial": trial}
-    settings = {key: Setting(value, COMMAND_LINE) for key, value in _flattened(to_dict(config))}
-    settings |= {key: Setting(value, COMMAND_LINE) for key, value in given.items() if value is not None}
-    return _checked(settings, Path(COMMAND_LINE))
+    return with_values(config, {key: value for key, value in given.items() if value is not None})
+
+
+def with_values(config: Config, values: Mapping[str, Any], source: str = COMMAND_LINE) -> Config:
+    """The checked configuration with other values by dotted name. source: where they come from, for errors.
+
+    Raises UserError as `load` does.
+    """
+    settings = dict(_flattened(to_dict(config))) | dict(values)
+    return _checked({key: Setting(value, source) for key, value in settings.items()}, Path(source))
 
 
 def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,9 @@ Anchors = Tensor | Sequence[int] | Sequence[bool] | None
 NORM_EPSILON = 1e-8
 
 
-def cosine_batch_hard(features: Tensor, labels: Tensor, anchors: Anchors, margin: float, regulariser: float) -> Tensor:
+def cosine_batch_hard(
+    features: Tensor, labels: Tensor, anchors: Anchors, margin: float | Tensor, regulariser: float
+) -> Tensor:
     """The released form: with n and p the cosines of an anchor to its hardest negative and positive,
 
     mean relu(n - p + margin) + regulariser * (mean (1 + n)^2 + mean (p - 1)^2), means over the anchors.
@@ -32,11 +34,11 @@ def cosine_batch_hard(features: Tensor, labels: Tensor, anchors: Anchors, margin
     p = ops.sum(unit * ops.take(unit, positive, axis=0), axis=-1)  # (R,)
     n = ops.sum(unit * ops.take(unit, negative, axis=0), axis=-1)
     pull = ops.square(1.0 + n) + ops.square(p - 1.0)
-    return _mean(ops.relu(n - p + margin) + regulariser * pull, labels, anchors)
+    return _mean(ops.relu(n - p + _like(margin, n)) + regulariser * pull, labels, anchors)
 
 
 def euclidean_batch_hard(
-    features: Tensor, labels: Tensor, margin: float, anchors: Anchors = None, soft: bool = False
+    features: Tensor, labels: Tensor, margin: float | Tensor, anchors: Anchors = None, soft: bool = False
 ) -> Tensor:
     """The paper's form (Eq. 9): mean over the anchors of [d(f^a, f^p) - d(f^a, f^n) + margin]_+.
 
@@ -49,7 +51,9 @@ def euclidean_batch_hard(
     difference = _distance(features, ops.take(features, positive, axis=0)) - _distance(
         features, ops.take(features, negative, axis=0)
     )
-    return _mean(ops.softplus(difference) if soft else ops.relu(difference + margin), labels, anchors)
+    return _mean(
+        ops.softplus(difference) if soft else ops.relu(difference + _like(margin, difference)), labels, anchors
+    )
 
 
 def pairwise_cosines(unit: Tensor) -> Tensor:
@@ -68,6 +72,11 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 
 def _normalise(features: Tensor) -> Tensor:
     return features / (_root(ops.sum(ops.square(features), axis=-1, keepdims=True)) + NORM_EPSILON)
+
+
+def _like(number: float | Tensor, x: Tensor) -> Tensor:
+    """A scalar in the type of x."""
+    return ops.convert_to_tensor(number, x.dtype)
 
 
 def _root(x: Tensor) -> Tensor:

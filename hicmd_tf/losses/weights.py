@@ -26,11 +26,16 @@ def feature_total(terms: dict[str, Tensor], weights: LossConfig) -> Tensor:
 
 def discriminator_total(adversarial: Tensor, penalty: Tensor, weights: LossConfig) -> Tensor:
     """What the discriminators minimise: adversarial loss (Eq. 7) and R1 penalty, both under lambda_adv (released)."""
-    return ops.multiply(weights.adversarial, adversarial + ops.multiply(weights.gradient_penalty, penalty))
+    return _weighted(weights.adversarial, adversarial + _weighted(weights.gradient_penalty, penalty))
 
 
 def _total(terms: dict[str, Tensor], names: Sequence[str], weights: LossConfig) -> Tensor:
     missing, unknown = sorted(set(names) - set(terms)), sorted(set(terms) - set(names))
     if missing or unknown:
         raise ValueError(f"loss terms must be {', '.join(names)}; missing: {missing}, unknown: {unknown}")
-    return sum(ops.multiply(getattr(weights, name), terms[name]) for name in names)
+    return sum(_weighted(getattr(weights, name), terms[name]) for name in names)
+
+
+def _weighted(weight: float | Tensor, term: Tensor) -> Tensor:
+    """The product in the term's type, whatever the weight's."""
+    return ops.convert_to_tensor(weight, term.dtype) * term

@@ -37,16 +37,53 @@ class EachStep(keras.callbacks.Callback):
         """Called behind each iteration."""
 
 
+class NotFiniteError(UserError):
+    """A loss is no longer a number."""
+
+
 class StopAtNonFinite(EachStep):
     """Ends a run whose losses are no longer numbers, before it overwrites what was good."""
 
     def on_step(self, step: int, logs: Logs) -> None:
         for name, value in logs.items():
             if not math.isfinite(value):
-                raise UserError(
+                raise NotFiniteError(
                     f"{name} became {value} at step {step}: lower the learning rates (optimisers.*_rate) and start "
                     f"again; the checkpoints before this step are untouched"
                 )
+
+
+class GrowingTable:
+    """A CSV file with a row a step, and the same numbers in TensorBoard.
+
+    A run that goes on behind step `start` makes the rows after it again: they are dropped, and a line that a kill cut
+    short.
+    """
+
+    def __init__(self, start: int, path: Path, tensorboard: Path, prefix: str = "") -> None:
+        self.path = path
+        self.prefix = prefix
+        self.writer = tf.summary.create_file_writer(str(tensorboard))
+        if path.exists():
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
+            kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= start]
+            write_text(path, "".join(kept))
+
+    def append(self, step: int, values: Logs) -> None:
+        """Writes one row."""
+        fresh = not self.path.exists() or not self.path.stat().st_size
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            if fresh:
+                rows.writerow(["step", *values])
+            rows.writerow([step, *(f"{value:.7g}" for value in values.values())])
+        with self.writer.as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{self.prefix}{name}", value)
+
+    def flush(self) -> None:
+        """Brings what TensorBoard shows up to date."""
+        self.writer.flush()
 
 
 class LossTable(EachStep):
@@ -59,25 +96,16 @@ class LossTable(EachStep):
     def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
         super().__init__(start)
         self.every = every
-        self.path = path
+        self.table = GrowingTable(start, path, tensorboard)
         self.sums: Logs = {}
         self.count = 0
-        self.writer = tf.summary.create_file_writer(str(tensorboard))
-        if path.exists():
-            self._forget_after(start)
-
-    def _forget_after(self, start: int) -> None:
-        """Drops rows of iterations that the resumed run makes again, and a line that a kill cut short."""
-        lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
-        kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= start]
-        write_text(self.path, "".join(kept))
 
     def on_step(self, step: int, logs: Logs) -> None:
         for name, value in {**logs, **self._rates()}.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.count += 1
         if step % self.every == 0:
-            self._write(step, {name: total / self.count for name, total in self.sums.items()})
+            self.table.append(step, {name: total / self.count for name, total in self.sums.items()})
             self.sums, self.count = {}, 0
 
     def _rates(self) -> Logs:
@@ -88,19 +116,8 @@ class LossTable(EachStep):
         }
         return {f"{name}_rate": float(optimiser.learning_rate) for name, optimiser in optimisers.items()}
 
-    def _write(self, step: int, means: Logs) -> None:
-        fresh = not self.path.exists() or not self.path.stat().st_size
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            if fresh:
-                rows.writerow(["step", *means])
-            rows.writerow([step, *(f"{value:.7g}" for value in means.values())])
-        with self.writer.as_default(step):
-            for name, value in means.items():
-                tf.summary.scalar(name, value)
-
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self.writer.flush()
+        self.table.flush()
 
 
 class PictureGrid(EachStep):

@@ -23,6 +23,21 @@ class Experiment(NamedTuple):
     model: HiCMD
 
 
+class InitialState:
+    """What a new model and its optimisers hold, to begin another run with the same graphs: its initial weights, random
+    states and empty moments."""
+
+    def __init__(self, model: HiCMD) -> None:
+        optimisers = model.optimizer, model.discriminator_optimiser, model.feature_optimiser
+        variables = [*model.variables, *(variable for optimiser in optimisers for variable in optimiser.variables)]
+        self._values = [(variable, variable.numpy()) for variable in variables]
+
+    def restore(self) -> None:
+        """Puts it back."""
+        for variable, value in self._values:
+            variable.assign(value)
+
+
 def prepare(config: Config, classes: int | None = None) -> Experiment:
     """Sets threads and seeds, loads the data and builds the model. Raises UserError as its parts do.
 

@@ -27,6 +27,7 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality, Te
 from hicmd_tf.training.alternate_sampling import Parts, Rows, feature_groups, stack
 from hicmd_tf.training.erasing import erase
 from hicmd_tf.training.optimisers import Optimisers
+from hicmd_tf.training.runtime import RuntimeLosses
 
 Pictures = dict[Modality, Tensor]
 Terms = dict[str, Tensor]
@@ -56,6 +57,7 @@ class HiCMD(keras.Model):
         self.features = networks.features
         self.layout = networks.layout
         self.settings = config
+        self.weights_of_losses = RuntimeLosses(config.losses)
         self.built = True
 
     def compile(self, optimisers: Optimisers) -> None:  # type: ignore[override]
@@ -66,6 +68,15 @@ class HiCMD(keras.Model):
         optimisers.generator.build(self.generator.trainable_variables)
         optimisers.discriminator.build(self.discriminator_variables)
         optimisers.features.build(self.features.trainable_variables)
+
+    def adopt(self, config: Config) -> None:
+        """Takes loss weights, margin and learning rates of another configuration, without tracing the iteration anew.
+
+        Raises ValueError when its losses differ otherwise.
+        """
+        self.weights_of_losses.assign(config.losses)
+        Optimisers(self.optimizer, self.discriminator_optimiser, self.feature_optimiser).adopt(config.optimisers)
+        self.settings = config
 
     @property
     def discriminator_variables(self) -> list[keras.Variable]:
@@ -90,7 +101,7 @@ class HiCMD(keras.Model):
             with generation_tape.stop_recording():
                 discriminator_terms = self._update_discriminators(x, decoded)
             generation_terms = self.generation_terms(x, codes, decoded)
-            generation = generation_total(generation_terms, self.settings.losses)
+            generation = generation_total(generation_terms, self.weights_of_losses())
         generator_variables = self.generator.trainable_variables
         generation_gradients = generation_tape.gradient(generation, generator_variables)
         del generation_tape
@@ -98,7 +109,7 @@ class HiCMD(keras.Model):
         with feature_tape:
             rows, head = self.identify(batch, self._after(generation_gradients, decoded.cross))
             feature_terms = self.feature_terms(rows, head)
-            features = feature_total(feature_terms, self.settings.losses)
+            features = feature_total(feature_terms, self.weights_of_losses())
         feature_variables = self.features.trainable_variables
         gradients = feature_tape.gradient(features, [*generator_variables, *feature_variables])
         identity_gradients = gradients[: len(generator_variables)]
@@ -206,7 +217,7 @@ class HiCMD(keras.Model):
     def _update_discriminators(self, x: Pictures, decoded: Decoded) -> Terms:
         with tf.GradientTape() as tape:
             terms = self.discriminator_terms(x, decoded)
-            total = discriminator_total(terms["discriminator"], terms["gradient_penalty"], self.settings.losses)
+            total = discriminator_total(terms["discriminator"], terms["gradient_penalty"], self.weights_of_losses())
         variables = self.discriminator_variables
         self.discriminator_optimiser.apply(tape.gradient(total, variables), variables)
         return {**terms, "discriminator_total": total}
@@ -300,7 +311,7 @@ class HiCMD(keras.Model):
         return {"cross_entropy": cross_entropy(head.logits, rows.labels), "triplet": self._triplet_term(rows, head)}
 
     def _triplet_term(self, rows: Rows, head: Identification) -> Tensor:
-        losses = self.settings.losses
+        losses = self.weights_of_losses()
         if losses.triplet_form == "euclidean":
             return euclidean_batch_hard(getattr(head, self.features.descriptor), rows.labels, losses.margin)
         return sum(

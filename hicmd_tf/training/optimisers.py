@@ -13,8 +13,11 @@ from keras import ops
 
 from hicmd_tf.config.schema import OptimiserConfig
 from hicmd_tf.notation import Tensor
+from hicmd_tf.training.runtime import Number
 
 Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
+
+ALPHA = "alpha"
 
 serialisable = keras.saving.register_keras_serializable("hicmd_tf")
 
@@ -23,20 +26,21 @@ serialisable = keras.saving.register_keras_serializable("hicmd_tf")
 class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """rate * factor ** floor(step / drop_every): iterations 0 to drop_every - 1 run at the base rate.
 
-    Called with an integer step, returns a float64 scalar. Raises ValueError if drop_every is not positive.
+    Called with an integer step, returns a float64 scalar. The rate may change (`Number.assign`). Raises ValueError if
+    drop_every is not positive.
     """
 
     def __init__(self, rate: float, drop_every: int, factor: float) -> None:
         if drop_every < 1:
             raise ValueError(f"StepDrop needs a positive drop_every, received {drop_every}")
-        self.rate, self.drop_every, self.factor = rate, drop_every, factor
+        self.rate, self.drop_every, self.factor = Number(rate), drop_every, factor
 
     def __call__(self, step: Tensor) -> Tensor:
         drops = ops.floor_divide(ops.cast(step, "int64"), self.drop_every)
-        return self.rate * ops.power(_double(self.factor), ops.cast(drops, "float64"))
+        return self.rate() * ops.power(_double(self.factor), ops.cast(drops, "float64"))
 
     def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "drop_every": self.drop_every, "factor": self.factor}
+        return {"rate": float(self.rate), "drop_every": self.drop_every, "factor": self.factor}
 
 
 class AdamScales(NamedTuple):
@@ -64,6 +68,7 @@ class CoupledAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
+        self.schedule = learning_rate
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.coupled_weight_decay = weight_decay
 
@@ -100,6 +105,31 @@ class CoupledAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
 
 
+class RateFactors:
+    """Factors of the learning rate for variables whose path ends in a key; they may change."""
+
+    def __init__(self, factors: dict[str, float]) -> None:
+        self._numbers = {key: Number(factor) for key, factor in factors.items()}
+
+    def check(self, paths: Sequence[str]) -> None:
+        """Raises ValueError if a key fits no variable."""
+        for key in self._numbers:
+            if not any(path.endswith(key) for path in paths):
+                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(paths)}")
+
+    def of(self, path: str) -> float | Tensor:
+        """The factor of one variable."""
+        return next((number() for key, number in self._numbers.items() if path.endswith(key)), 1.0)
+
+    def assign(self, key: str, factor: float) -> None:
+        """Takes another factor."""
+        self._numbers[key].assign(factor)
+
+    def values(self) -> dict[str, float]:
+        """The factors by key."""
+        return {key: float(number) for key, number in self._numbers.items()}
+
+
 @serialisable
 class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
     """SGD with momentum and coupled L2, as torch.optim.SGD. With g the gradient + weight_decay * w:
@@ -120,33 +150,32 @@ class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
+        self.schedule = learning_rate
         self.momentum, self.nesterov = momentum, nesterov
         self.coupled_weight_decay = weight_decay
-        self.rate_factors = dict(rate_factors or {})
+        self.rate_factors = RateFactors(rate_factors or {})
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the momentum buffer of every variable, in its type."""
         if self.built:
             return
         paths = [getattr(variable, "path", variable.name) for variable in variables]
-        for key in self.rate_factors:
-            if not any(path.endswith(key) for path in paths):
-                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(paths)}")
+        self.rate_factors.check(paths)
         super().build(variables)
         self.buffers = self.add_optimizer_variables(variables, "momentum")
-        self.factors = [_factor(path, self.rate_factors) for path in paths]
+        self.paths = paths
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """One variable's update."""
         index = self._get_variable_index(variable)
         buffer = self.buffers[index]
-        rate = ops.cast(ops.cast(learning_rate, "float64") * self.factors[index], variable.dtype)
+        rate = ops.cast(ops.cast(learning_rate, "float64") * self.rate_factors.of(self.paths[index]), variable.dtype)
         g = _with_decay(gradient, variable, self.coupled_weight_decay)
         self.assign(buffer, self.momentum * buffer + g)
         self.assign_sub(variable, rate * (g + self.momentum * buffer if self.nesterov else buffer))
 
     def get_config(self) -> dict[str, Any]:
-        own = {"momentum": self.momentum, "nesterov": self.nesterov, "rate_factors": dict(self.rate_factors)}
+        own = {"momentum": self.momentum, "nesterov": self.nesterov, "rate_factors": self.rate_factors.values()}
         return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
 
 
@@ -156,6 +185,13 @@ class Optimisers(NamedTuple):
     generator: CoupledAdam
     discriminator: CoupledAdam
     features: MomentumSGD
+
+    def adopt(self, config: OptimiserConfig) -> None:
+        """Takes the learning rates of another configuration; steps and moments stay."""
+        self.generator.schedule.rate.assign(config.generator_rate)
+        self.discriminator.schedule.rate.assign(config.discriminator_rate)
+        self.features.schedule.rate.assign(config.feature_rate)
+        self.features.rate_factors.assign(ALPHA, config.alpha_rate / config.feature_rate)
 
 
 def make_optimisers(config: OptimiserConfig) -> Optimisers:
@@ -170,7 +206,7 @@ def make_optimisers(config: OptimiserConfig) -> Optimisers:
         config.momentum,
         config.nesterov,
         config.weight_decay,
-        rate_factors={"alpha": config.alpha_rate / config.feature_rate},
+        rate_factors={ALPHA: config.alpha_rate / config.feature_rate},
         name="features",
     )
     return Optimisers(
@@ -187,7 +223,3 @@ def _with_decay(gradient: Tensor, variable: Any, weight_decay: float) -> Tensor:
 def _double(number: float) -> Tensor:
     """A float64 scalar; `ops.cast` would round the number to float32 first."""
     return ops.convert_to_tensor(number, "float64")
-
-
-def _factor(path: str, factors: dict[str, float]) -> float:
-    return next((factor for key, factor in factors.items() if path.endswith(key)), 1.0)

@@ -1,6 +1,9 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
@@ -13,8 +16,10 @@ from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
+from hicmd_tf.retrieval.objective import both_directions, mean_map
 from hicmd_tf.retrieval.report import table
 from hicmd_tf.training.callbacks import (
+    EachStep,
     Interruption,
     LossTable,
     PictureGrid,
@@ -30,7 +35,9 @@ from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
 from hicmd_tf.visualize.reconstructions import Reconstructions
 
+Array = np.ndarray[Any, Any]
 Metrics = dict[str, Any]
+Watch = Callable[[int], Sequence[EachStep]]
 
 
 class Interrupted(Exception):  # noqa: N818 (no error)
@@ -41,34 +48,48 @@ class Interrupted(Exception):  # noqa: N818 (no error)
         self.step = step
 
 
-def train(config: Config, folder: RunFolder, resume: bool = False) -> Metrics:
+def no_further_callbacks(start: int) -> Sequence[EachStep]:
+    """Nobody else watches."""
+    return ()
+
+
+def train(
+    config: Config,
+    folder: RunFolder,
+    resume: bool = False,
+    experiment: Experiment | None = None,
+    watch: Watch = no_further_callbacks,
+) -> Metrics:
     """Trains, or goes on training, and evaluates; returns what metrics.json says.
 
-    Raises UserError for what the user can mend, another process that trains in the folder among it, Interrupted when
-    asked to stop.
+    experiment: prepared for this configuration, with initial weights; None prepares it. watch: further callbacks of a
+    training that begins at a step. Raises UserError for what the user can mend, another process that trains in the
+    folder among it, Interrupted when asked to stop.
     """
     folder.check(config, resume)
     with alone(
         folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     ):
-        return _train_alone(config, folder, resume)
+        folder.begin(config, resume)
+        return _train_alone(config, folder, experiment or prepare(config), watch)
 
 
-def _train_alone(config: Config, folder: RunFolder, resume: bool) -> Metrics:
-    folder.begin(config, resume)
-    experiment = prepare(config)
+def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watch: Watch) -> Metrics:
     write_json(folder.identities, Trained.of(config, experiment.data.train)._asdict())
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
     if not checkpoints.restore():
         samples = evaluated(config, experiment.data)
-        write_json(folder.untrained, main_figures(rows_of(experiment.model, samples, config)))
-    _train_on(config, folder, experiment, checkpoints)
+        described = describe(experiment.model, samples, config)
+        write_json(folder.untrained, main_figures(_rows(described, samples, config)))
+    _train_on(config, folder, experiment, checkpoints, watch)
     metrics = evaluate(config, folder, experiment)
     write_json(folder.metrics, metrics)
     return metrics
 
 
-def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpoints: Checkpoints) -> None:
+def _train_on(
+    config: Config, folder: RunFolder, experiment: Experiment, checkpoints: Checkpoints, watch: Watch
+) -> None:
     start, training = checkpoints.step, config.training
     if start >= training.steps:
         return
@@ -82,6 +103,7 @@ def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpo
             StopAtNonFinite(start),
             LossTable(start, training.log_every, folder.losses, folder.tensorboard),
             PictureGrid(start, training.picture_every, folder.pictures, grid.draw),
+            *watch(start),
             SaveCheckpoints(start, training.checkpoint_every, checkpoints),
             ProgressBar(start, training.steps),
             interruption,
@@ -93,24 +115,30 @@ def _train_on(config: Config, folder: RunFolder, experiment: Experiment, checkpo
     save_png(grid.draw(), folder.pictures / "final.png")
 
 
-def rows_of(model: HiCMD, samples: Samples, config: Config) -> list[Row]:
-    """The model's figures in every setting that the data set's published tables have."""
-    height, width = config.data.height, config.data.width
-    described = descriptors(model, samples, height, width, config.training.embed_batch)
+def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
+    """Descriptors (N, E) of the samples in the configuration's size."""
+    return descriptors(model, samples, config.data.height, config.data.width, config.training.embed_batch)
+
+
+def _rows(described: Array, samples: Samples, config: Config) -> list[Row]:
+    """Figures in every setting that the data set's published tables have."""
     return judge(described, samples, published(config.data, samples))
 
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
-    """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, and
-    of drawn people those of what needs no learning."""
+    """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, of
+    held-out identities the objective that settings are chosen by, and of drawn people what needs no learning."""
     samples = evaluated(config, experiment.data)
-    rows = rows_of(experiment.model, samples, config)
+    described = describe(experiment.model, samples, config)
+    rows = _rows(described, samples, config)
+    held_out = config.data.held_out > 0
     return {
         **main_figures(rows),
         "settings": [row._asdict() for row in rows],
+        **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
         **({"untrained": read_json(folder.untrained)} if folder.untrained.exists() else {}),
         **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
-        "split": "held_out" if config.data.held_out else "test",
+        "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities.tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
         "steps": int(experiment.model.optimizer.iterations),

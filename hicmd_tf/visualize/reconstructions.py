@@ -23,12 +23,12 @@ class Reconstructions:
 
     def __init__(self, model: HiCMD, samples: Samples, height: int, width: int, count: int = 6) -> None:
         identities = np.unique(samples.identities)[:count]
+        self.model = model
         self.pairs = {m: _first_pictures(samples.of(m), identities, height, width) for m in MODALITIES}
-        self.make = tf.function(model_pictures(model))
 
     def draw(self) -> Image.Image:
         """The grid with the model's present weights."""
-        made = self.make(self.pairs[VISIBLE], self.pairs[INFRARED])
+        made = _make(self.model, self.pairs[VISIBLE], self.pairs[INFRARED])
         columns = []
         for m in MODALITIES:
             pictures = [self.pairs[m], *(kind[m] for kind in made)]
@@ -39,16 +39,13 @@ class Reconstructions:
         return picture_grid(columns)
 
 
-def model_pictures(model: HiCMD) -> Any:
-    """A function from visible and infrared pictures (P, H, W, 3) to same, cross, cycle and illumination-only ones."""
-
-    def make(visible: Tensor, infrared: Tensor) -> list[dict[Modality, Tensor]]:
-        codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}
-        decoded = model.decode_swaps(codes)
-        recoded = {m: model.encode(m, decoded.cross[m], training=False) for m in MODALITIES}
-        return [decoded.same, decoded.cross, model.decode_cycle(codes, recoded), decoded.illumination]
-
-    return make
+@tf.function(reduce_retracing=True)  # traced once a model, however often it is drawn
+def _make(model: HiCMD, visible: Tensor, infrared: Tensor) -> list[dict[Modality, Tensor]]:
+    """Same, cross, cycle and illumination-only pictures of pairs (P, H, W, 3)."""
+    codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}
+    decoded = model.decode_swaps(codes)
+    recoded = {m: model.encode(m, decoded.cross[m], training=False) for m in MODALITIES}
+    return [decoded.same, decoded.cross, model.decode_cycle(codes, recoded), decoded.illumination]
 
 
 def _first_pictures(samples: Samples, identities: Array, height: int, width: int) -> Tensor:

@@ -1,0 +1,49 @@
+"""Numbers that may change between two runs of one traced iteration: a search over them then traces only once."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from hicmd_tf.config.schema import LossConfig
+from hicmd_tf.notation import Tensor
+
+LOSSES = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "margin")
+"""Settings of `LossConfig` that are such numbers: weights of Eq. 10 and the margin of Eq. 9."""
+
+
+class Number:
+    """A float64 scalar that a graph reads each time it runs. Not part of a model's state, so no checkpoint has it."""
+
+    def __init__(self, value: float) -> None:
+        self.variable = keras.Variable(value, dtype="float64", trainable=False)
+
+    def assign(self, value: float) -> None:
+        """Takes another value, from the next run of the graph on."""
+        self.variable.assign(value)
+
+    def __call__(self) -> Tensor:
+        return ops.convert_to_tensor(self.variable)
+
+    def __float__(self) -> float:
+        return float(self.variable)
+
+
+class RuntimeLosses:
+    """A `LossConfig` whose `LOSSES` may change."""
+
+    def __init__(self, losses: LossConfig) -> None:
+        self._fixed = losses
+        self._numbers = {name: Number(getattr(losses, name)) for name in LOSSES}
+
+    def __call__(self) -> LossConfig:
+        """The settings with tensors in the place of `LOSSES`; to be called inside the graph."""
+        return dataclasses.replace(self._fixed, **{name: number() for name, number in self._numbers.items()})
+
+    def assign(self, losses: LossConfig) -> None:
+        """Takes the values of other settings. Raises ValueError when they differ in more than `LOSSES`."""
+        values = {name: getattr(losses, name) for name in LOSSES}
+        if dataclasses.replace(self._fixed, **values) != losses:
+            raise ValueError(f"only {', '.join(LOSSES)} may change while a graph lives: {self._fixed}, {losses}")
+        for name, number in self._numbers.items():
+            number.assign(values[name])
