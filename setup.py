@@ -25,7 +25,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     # configs/ stands at the top of a checkout, where one looks for it; an installed package carries it inside.
-    packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*", "export", "export.*"]), "hicmd_tf.configs"],
+    packages=[
+        *find_packages(include=["hicmd_tf", "hicmd_tf.*", "export", "export.*", "tuning", "tuning.*"]),
+        "hicmd_tf.configs",
+    ],
     package_dir={"hicmd_tf.configs": "configs"},
     package_data={"hicmd_tf.configs": ["*.yaml"]},
     install_requires=[
@@ -62,6 +65,11 @@ setup(
         ],
         "search": ["faiss-cpu>=1.9,<2"],
         "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4"],
+        "tuning": [
+            "keras-tuner>=1.4.8,<1.5",  # its state is written and mended by our oracles
+            "scikit-learn>=1.5,<2",
+            "grpcio>=1.60",  # chief and workers
+        ],
         "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
         "torch": ["torch>=2.6"],  # only to read .pth weights
     },

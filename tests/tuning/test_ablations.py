@@ -1,0 +1,83 @@
+"""The ablations of Fig. 4 and Table 2: what each takes away, and a small grid from the command line."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.config import load, with_values
+from hicmd_tf.errors import UserError
+from tuning import ablations
+from tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
+
+SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+
+
+def test_every_ablation_is_a_configuration_of_its_own() -> None:
+    config = load("tiny")
+    made = [configuration(config, {VARIANT: name, SEED: 5}) for name in ABLATIONS]
+    assert len({str(one) for one in made}) == len(ABLATIONS)
+    assert all(one.seed == 5 for one in made)
+    assert made[0] == with_values(config, {"seed": 5})
+
+
+def metrics(rank1: float) -> dict[str, dict[str, float]]:
+    return {
+        "visible_to_infrared": {"rank1": rank1, "mAP": rank1 / 2},
+        "infrared_to_visible": {"rank1": rank1 + 0.1, "mAP": rank1 / 4},
+    }
+
+
+def test_the_table_has_means_and_deviations_over_seeds() -> None:
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
+    found["full"] = [metrics(0.2), metrics(0.22), metrics(0.27)]
+    found["original"] = [metrics(0.1)]
+    rows = {line.split(" | ")[1] + line.split(" | ")[3]: line for line in table(found).splitlines()[2:]}
+    assert len(table(found).splitlines()) == 2 + len(ABLATIONS)
+    mean, deviation = np.mean([20, 22, 27]), np.std([20, 22, 27], ddof=1)
+    assert f"| 3 | {mean:.1f} ± {deviation:.1f} |" in table(found)
+    assert "| 1 | 10.0 | 5.0 | 20.0 | 2.5 |" in table(found)
+    assert any(line.endswith("| 0 | - | - | - | - |") for line in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--seeds", "1,1"], "--seeds is '1,1': expected different whole numbers"),
+        (["--seeds", "one"], "--seeds is 'one'"),
+        (["--seeds", "1", "--workers", "0"], "--workers is 0"),
+        (
+            ["--seeds", "1", "--data.synthetic.identities", "20", "--data.held_out", "2"],
+            "the table is of the test identities",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=named):
+        ablations.main(["--config", str(SMOKE), "--out", str(tmp_path / "out"), *more])
+
+
+def test_a_grid_of_two_ablations(
+    smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    chosen = {name: ABLATIONS[name] for name in ("without_same", "original_a")}
+    monkeypatch.setattr(ablations, "ABLATIONS", chosen)
+    out = tmp_path / "out"
+    arguments = ["--config", str(SMOKE), "--data.directory", str(smoke_directory), "--seeds", "3", "--out", str(out)]
+    ablations.main(arguments)
+    printed = capsys.readouterr().out
+    assert (out / "ablations.md").read_text() in printed and printed.count("| 1 |") == 2
+    for trial, name in enumerate(chosen):
+        config = load(out / "runs" / f"trial_{trial}" / "config.yaml")
+        assert config == configuration(load(SMOKE, {"data.directory": str(smoke_directory)}), {VARIANT: name, SEED: 3})
+    with (out / "runs" / "trial_1" / "losses.csv").open() as file:
+        assert {row["alpha"] for row in csv.DictReader(file)} == {"0"}  # the style attribute alone, to the end
+    grid = Image.open(out / "runs" / "trial_0" / "pictures" / "final.png")
+    assert Image.open(out / "fig4.png").size == (grid.width, grid.height + ablations.TITLE_HEIGHT)
+
+    before = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/metrics.json")}
+    ablations.main([*arguments, "--resume"])
+    assert {file: file.stat().st_mtime_ns for file in before} == before

@@ -1,0 +1,89 @@
+"""What a search reports of its trials."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.config import Config, load
+from tuning.report import Outcome, as_csv, as_markdown, as_text, importance, ranked, write_report
+from tuning.space import Space, configured, space_of
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load("tiny")
+
+
+@pytest.fixture(scope="module")
+def space(config: Config) -> Space:
+    return space_of(config)
+
+
+def outcomes(config: Config, space: Space, trials: int) -> list[Outcome]:
+    """Trials whose objective falls with the rate of HFL and depends on nothing else; the last one failed."""
+    rng = np.random.default_rng(7)
+    found = []
+    for n in range(trials):
+        shares = (
+            rng.random(len(space))
+            if n
+            else np.log([s.first / s.low for s in space.values()]) / np.log([s.high / s.low for s in space.values()])
+        )
+        values = {k: s.low * (s.high / s.low) ** x for (k, s), x in zip(space.items(), shares, strict=True)}
+        trained = configured(config, values)
+        exact = {key: getattr(getattr(trained, key.split(".")[0]), key.split(".")[1]) for key in space}
+        failed = n == trials - 1
+        objective = None if failed else float(0.3 - 0.1 * np.log10(exact["optimisers.feature_rate"] / 0.03))
+        found.append(Outcome(f"{n:02d}", objective, trained, exact, "cross became nan at step 3" if failed else ""))
+    return found
+
+
+def test_the_best_comes_first_and_failures_last(config: Config, space: Space) -> None:
+    found = ranked(outcomes(config, space, 5))
+    assert [one.objective for one in found[:-1]] == sorted((one.objective for one in found[:-1]), reverse=True)
+    assert found[-1].objective is None
+    table = list(csv.DictReader(io.StringIO(as_csv(found, space))))
+    assert [row["rank"] for row in table] == ["1", "2", "3", "4", ""]
+    assert table[-1]["reason"] == "cross became nan at step 3"
+    assert float(table[0]["losses.cross"]) == pytest.approx(found[0].values["losses.cross"], rel=1e-5)
+    assert as_markdown(found, space).count("\n") == 7
+    assert "failed" in as_markdown(found, space).splitlines()[-1]
+    assert "the configuration itself" in as_text(found)
+
+
+def test_the_setting_that_matters_is_found_and_few_trials_say_nothing(config: Config, space: Space) -> None:
+    done = [one for one in outcomes(config, space, 31) if one.objective is not None]
+    found = importance(done, space, 1)
+    assert found[0].setting == "optimisers.feature_rate"
+    assert found[0].correlation < -0.9 and found[0].predicted > 0.3
+    assert found[0].permutation > 5 * found[1].permutation
+    assert importance(done[:4], space, 1) == []
+    flat = importance([one._replace(objective=0.2) for one in done], space, 1)
+    assert all(np.isfinite(one.correlation) and one.permutation == pytest.approx(0) for one in flat)
+
+
+def test_the_report_is_files_and_best_is_a_whole_configuration(config: Config, space: Space, tmp_path: Path) -> None:
+    found = outcomes(config, space, 9)
+    text = write_report(tmp_path, found, space, 1)
+    best = ranked(found)[0]
+    assert load(tmp_path / "best.yaml") == best.config
+    assert f"best: trial {best.name}" in text and "importance by 8 trials" in text
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "best.yaml",
+        "importance.csv",
+        "trials.csv",
+        "trials.md",
+        "trials.png",
+    }
+    assert np.asarray(Image.open(tmp_path / "trials.png").convert("L")).std() > 5  # something is drawn
+
+
+def test_a_search_in_which_all_failed_says_why(config: Config, space: Space, tmp_path: Path) -> None:
+    failed = outcomes(config, space, 1)
+    assert "cross became nan" in write_report(tmp_path, failed, space, 1)
+    assert not (tmp_path / "best.yaml").exists()
+    assert "none was begun" in write_report(tmp_path, [], space, 1)

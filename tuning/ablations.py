@@ -1,0 +1,183 @@
+"""`python -m tuning.ablations`: the ablations of the paper's Fig. 4 and Table 2 as a grid, each with several seeds.
+
+Every run is evaluated on the test identities behind a fixed number of steps; nothing is chosen by them.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from hicmd_tf.config import Config, with_values
+from hicmd_tf.config.command_line import parse
+from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.files import read_json, write_text
+from hicmd_tf.retrieval.report import DIRECTIONS
+from hicmd_tf.visualize.grid import save_png
+from tuning.processes import role
+from tuning.study import Settings, Study
+
+VARIANT, SEED = "variant", "seed"  # the grid's settings
+TITLE_HEIGHT = 18  # pixels
+
+
+class Ablation(NamedTuple):
+    """One row of the tables. sampling, losses, features: in the words of Table 2; A the style attribute, P the
+    prototype. removed: the loss of ID-PIG that Fig. 4 takes out. settings: what differs from the configuration."""
+
+    sampling: str
+    losses: str
+    features: str
+    removed: str
+    settings: dict[str, Any]
+
+
+ORIGINAL = {"sampling.groups": "original"}
+"""Real images only, instead of alternate sampling."""
+STYLE_ONLY = {"networks.feature_learning.alpha": 0.0, "optimisers.alpha_rate": 0.0}
+"""alpha stays 0: d_comb is the style attribute, the prototype's part is zeros."""
+PROTOTYPE_ONLY = {"networks.feature_learning.alpha": 1.0, "optimisers.alpha_rate": 0.0}
+"""alpha stays 1: d_comb is the prototype, the style's part is zeros."""
+
+ABLATIONS = {
+    "full": Ablation("alternate", "CE + triplet", "A + P", "", {}),
+    "without_same": Ablation("alternate", "CE + triplet", "A + P", "same", {"losses.same": 0.0}),
+    "without_cross": Ablation("alternate", "CE + triplet", "A + P", "cross", {"losses.cross": 0.0}),
+    "without_adversarial": Ablation("alternate", "CE + triplet", "A + P", "adversarial", {"losses.adversarial": 0.0}),
+    "original": Ablation("original", "CE + triplet", "A + P", "", ORIGINAL),
+    "original_p": Ablation("original", "CE + triplet", "P", "", {**ORIGINAL, **PROTOTYPE_ONLY}),
+    "original_a": Ablation("original", "CE + triplet", "A", "", {**ORIGINAL, **STYLE_ONLY}),
+    "original_ce": Ablation("original", "CE", "A + P", "", {**ORIGINAL, "losses.triplet": 0.0}),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, runs the grid, writes and prints the table."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    config, options = parse("tuning.ablations", __doc__ or "", typed, _options, {"steps": "training.steps"})
+    if options.workers < 1:
+        raise UserError(f"--workers is {options.workers}: expected 1 or more")
+    if config.data.held_out:
+        raise UserError(f"data.held_out is {config.data.held_out}: the table is of the test identities; leave it at 0")
+    seeds = _seeds(options.seeds)
+    for ablation in ABLATIONS.values():
+        with_values(config, ablation.settings)
+    if role() != "worker":
+        _prepare_data(config)
+    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: seeds})
+    study = Study(options.out, settings, len(ABLATIONS) * len(seeds))
+
+    def model() -> Any:
+        from tuning.tuner import GridModel
+
+        return GridModel(config, settings.space, configuration)
+
+    trials = study.run(model, [sys.executable, "-m", "tuning.ablations", *typed], options.workers, options.resume)
+    if role() != "worker":
+        print(_reported(study, trials))
+
+
+def configuration(config: Config, values: dict[str, Any]) -> Config:
+    """What one cell of the grid trains."""
+    return with_values(config, {**ABLATIONS[values[VARIANT]].settings, SEED: int(values[SEED])})
+
+
+def _options(parser: Any) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make; everything goes there")
+    parser.add_argument(
+        "--seeds", default="777,1,2", metavar="N,..", help="of initial weights and batches, one run each"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes side by side on this machine")
+    parser.add_argument("--resume", action="store_true", help="go on with the grid in DIR; begin it when there is none")
+
+
+def _seeds(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise UserError(f"--seeds is {text!r}: expected different whole numbers, such as 777,1,2")
+    return [int(part) for part in parts]
+
+
+def _prepare_data(config: Config) -> None:
+    """Draws, or copies, the pictures before several processes want them."""
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.training.experiment import set_up_tensorflow
+
+    set_up_tensorflow(config)
+    load(config.data)
+
+
+def _reported(study: Study, trials: dict[str, Any]) -> str:
+    """Writes ablations.md, and fig4.png with the pictures of the first seed; returns the table and what failed."""
+    from tuning.oracles import reason
+
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
+    failures = []
+    for name, trial in sorted(trials.items(), key=lambda item: int(item[0])):
+        values = trial.hyperparameters.values
+        if trial.score is None:
+            failures.append(f"{values[VARIANT]}, seed {values[SEED]}: {reason(trial, study.runs)}")
+            continue
+        found[values[VARIANT]].append(read_json(study.runs / f"trial_{name}" / "metrics.json"))
+    text = table(found)
+    write_text(study.out / "ablations.md", text)
+    first = study.settings.space[SEED][0]
+    pictures = {
+        trial.hyperparameters.values[VARIANT]: study.runs / f"trial_{name}" / "pictures" / "final.png"
+        for name, trial in trials.items()
+        if trial.hyperparameters.values[SEED] == first and trial.score is not None
+    }
+    generating = {
+        name: pictures[name]
+        for name, ablation in ABLATIONS.items()
+        if name in pictures and (name == "full" or ablation.removed)
+    }
+    if generating:
+        save_png(side_by_side(generating), study.out / "fig4.png")
+    return "\n".join([text, *failures])
+
+
+def table(found: dict[str, list[dict[str, Any]]]) -> str:
+    """Table 2 in Markdown, with the rows of Fig. 4: mean and standard deviation over seeds (ddof 1), in per cent.
+
+    found: metrics.json of each seed by ablation.
+    """
+    head = ["sampling", "loss", "feature", "removed from ID-PIG", "seeds"]
+    head += [f"{words} {figure}" for words in DIRECTIONS.values() for figure in ("R-1", "mAP")]
+    lines = [head, ["---"] * len(head)]
+    for name, ablation in ABLATIONS.items():
+        cells = [ablation.sampling, ablation.losses, ablation.features, ablation.removed or "-", str(len(found[name]))]
+        for direction in DIRECTIONS:
+            for figure in ("rank1", "mAP"):
+                cells.append(_spread([100 * metrics[direction][figure] for metrics in found[name]]))
+        lines.append(cells)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "-"
+    deviation = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{deviation}"
+
+
+def side_by_side(pictures: dict[str, Path]) -> Image.Image:
+    """The grids of several ablations, two in a row, each with its name above."""
+    grids = {name: Image.open(path).convert("RGB") for name, path in pictures.items()}
+    columns = min(2, len(grids))
+    width = max(grid.width for grid in grids.values())
+    height = max(grid.height for grid in grids.values()) + TITLE_HEIGHT
+    sheet = Image.new("RGB", (columns * width, -(-len(grids) // columns) * height), "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, (name, grid) in enumerate(grids.items()):
+        row, column = divmod(place, columns)
+        pen.text((column * width + 4, row * height + 3), name.replace("_", " "), fill="black")
+        sheet.paste(grid, (column * width, row * height + TITLE_HEIGHT))
+    return sheet
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,132 @@
+"""A study on disk: its folder, its trials, who runs them, and how it goes on behind a kill."""
+
+import contextlib
+import io
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hicmd_tf.config import Config, to_dict
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import alone, read_json, write_json
+from tuning.processes import INTERRUPTED, Workers, as_chief, end_with_parent, role
+
+
+class Settings(NamedTuple):
+    """What makes a study the same one: its kind (random, bayesian, hyperband, grid), the configuration of its trials,
+    how many intervals a trial has, and the ranges or choices of each setting."""
+
+    kind: str
+    config: Config
+    intervals: int
+    space: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """As study.json has it."""
+        space = {name: list(values) for name, values in self.space.items()}
+        return {**self._asdict(), "config": to_dict(self.config), "space": space}
+
+
+class Study:
+    """A folder with study.json, search/ (Keras Tuner's state), runs/trial_N (run folders), workers/ (their logs)."""
+
+    def __init__(self, out: Path, settings: Settings, max_trials: int) -> None:
+        self.out, self.settings, self.max_trials = out, settings, max_trials
+        self.runs = out / "runs"
+
+    def run(self, model: Any, command: Sequence[str], workers: int, resume: bool) -> dict[str, Any]:
+        """Runs what is left of the trials, in this process or in `workers` of them that run `command`.
+
+        model: makes the `tuning.tuner.Model`, which takes TensorFlow's time. Returns the trials by name; none in a
+        worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
+        """
+        here = role()
+        if here == "worker":
+            end_with_parent()
+            self._search(model())
+            return {}
+        if here == "chief" and workers > 1:
+            raise UserError(
+                "--workers is for one machine: start each worker with its own environment, as the docs show"
+            )
+        self._check(resume)
+        busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
+        with alone(self.out / "lock", busy):
+            write_json(self.out / "study.json", self.settings.as_json())
+            if here == "chief" or workers == 1:
+                return dict(self._search(model()).oracle.trials)
+            return self._with_workers(model(), command, workers)
+
+    def _check(self, resume: bool) -> None:
+        """Raises UserError when the folder holds something else, or a study and --resume is not given."""
+        stored = self.out / "study.json"
+        if not stored.exists():
+            if self.out.exists() and (not self.out.is_dir() or {file.name for file in self.out.iterdir()} - {"lock"}):
+                raise UserError(f"{self.out} exists and holds no search: name another folder with --out")
+            return
+        if not resume:
+            raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
+        begun, now = _flat(read_json(stored)), _flat(self.settings.as_json())
+        for key in {**begun, **now}:
+            if begun.get(key) != now.get(key):
+                raise UserError(
+                    f"{key.removeprefix('config.')} is {now.get(key)}, but the search in {self.out} was begun with "
+                    f"{begun.get(key)}: go on with its own settings or name another folder with --out"
+                )
+
+    def _tuner(self, model: Any) -> Any:
+        from tuning.oracles import oracle
+        from tuning.tuner import Tuner
+
+        kind, config, intervals, _ = self.settings
+        chosen = oracle(kind, model.space, self.max_trials, intervals, config.seed, self.runs)
+        with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
+            return Tuner(chosen, model, self.out, self.runs)
+
+    def _search(self, model: Any) -> Any:
+        """Keras Tuner's loop, until no trial is left."""
+        import grpc
+
+        from hicmd_tf.training.run import Interrupted
+
+        tuner = self._tuner(model)
+        try:
+            tuner.search()
+        except grpc.RpcError as error:
+            raise UserError(
+                "the chief does not answer any more: look at its terminal, start it with --resume, then the workers"
+            ) from error
+        except (Interrupted, KeyboardInterrupt):
+            self._interrupted()
+        return tuner
+
+    def _with_workers(self, model: Any, command: Sequence[str], count: int) -> dict[str, Any]:
+        with as_chief() as environment:
+            tuner = self._tuner(model)
+            server = threading.Thread(target=tuner.search, daemon=True)
+            server.start()
+            workers = Workers(command, count, environment, self.out / "workers")
+            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                workers.wait(lambda: not tuner.oracle.ongoing_trials and not tuner.oracle.tuner_ids, server.is_alive)
+            except KeyboardInterrupt:
+                workers.stop()
+                self._interrupted()
+            finally:
+                workers.stop()
+                signal.signal(signal.SIGTERM, before)
+            return dict(tuner.oracle.trials)
+
+    def _interrupted(self) -> None:
+        print("stopped; go on with the same command and --resume", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return leaves
