@@ -65,6 +65,8 @@ def newest_whole(checkpoints: Path) -> str | None:
     damage = None
     for step in sorted(steps, reverse=True):
         name = str(checkpoints / f"ckpt-{step}")
+        if damage is not None:
+            warnings.warn(f"{damage}; an older one is tried", stacklevel=2)
         if not _finished(name):
             warnings.warn(f"{name}: a kill cut the checkpoint short while it was written; left out", stacklevel=2)
             continue
@@ -72,7 +74,6 @@ def newest_whole(checkpoints: Path) -> str | None:
         if flaw is None:
             return name
         damage = f"{name}: the checkpoint is damaged ({flaw})"
-        warnings.warn(f"{damage}; an older one is taken if there is one", stacklevel=2)
     if damage is not None:
         raise UserError(f"{damage}, and no other is whole: copy the folder from where it is")
     return None
