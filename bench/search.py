@@ -113,7 +113,7 @@ def _table(figures: dict[str, Any]) -> str:
         f"{figures['rows']} x {figures['dimension']}, spread {figures['spread']:g}, {figures['threads']} threads, "
         f"peak {figures['peak_gib']:.1f} GiB",
         "                 build s  recall@1  recall@10  queries/s alone  queries/s by 64",
-        f"exact                  0    1.0000     1.0000"
+        "exact                  -    1.0000     1.0000"
         f"{exact['queries_per_s_1']:17.1f}{exact['queries_per_s_64']:17.1f}",
     ]
     for probes, f in ivf["probes"].items():

@@ -24,7 +24,7 @@ LARGEST_SEED = 2**32 - 1
 Values = dict[str, Any]
 
 
-class Study(kt.Oracle):  # type: ignore[misc]
+class StudyOracle(kt.Oracle):  # type: ignore[misc]
     """What all our oracles have in common; one of Keras Tuner's comes behind it in a class's bases.
 
     Its files are written whole. A trial's score is its last figure, not its best one, for a run of the same length
@@ -96,11 +96,11 @@ class Study(kt.Oracle):  # type: ignore[misc]
         )
 
 
-class RandomStudy(Study, kt.oracles.RandomSearchOracle):  # type: ignore[misc]
+class RandomOracle(StudyOracle, kt.oracles.RandomSearchOracle):  # type: ignore[misc]
     """Independent trials."""
 
 
-class BayesianStudy(Study, kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+class BayesianOracle(StudyOracle, kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
     """A Gaussian process chooses where it expects much, or knows little."""
 
     def populate_space(self, trial_id: str) -> Values:
@@ -114,11 +114,11 @@ class BayesianStudy(Study, kt.oracles.BayesianOptimizationOracle):  # type: igno
         return response
 
 
-class HyperbandStudy(Study, kt.oracles.HyperbandOracle):  # type: ignore[misc]
+class HyperbandOracle(StudyOracle, kt.oracles.HyperbandOracle):  # type: ignore[misc]
     """Many short trials, of which the best go on. Its epochs are our intervals."""
 
 
-class GridStudy(Study):
+class GridOracle(StudyOracle):
     """Every combination of choices, in order. (Keras Tuner's own grid forgets behind a kill what is still to do.)"""
 
     def populate_space(self, trial_id: str) -> Values:
@@ -130,7 +130,7 @@ class GridStudy(Study):
         return {"status": TrialStatus.STOPPED, "values": None}
 
 
-def oracle(kind: str, space: kt.HyperParameters, max_trials: int, intervals: int, seed: int, runs: Path) -> Study:
+def oracle(kind: str, space: kt.HyperParameters, max_trials: int, intervals: int, seed: int, runs: Path) -> StudyOracle:
     """The oracle of a search by name: random, bayesian, hyperband or grid. intervals: in a full-length trial."""
     common = {
         "objective": kt.Objective(OBJECTIVE, "max"),
@@ -139,15 +139,15 @@ def oracle(kind: str, space: kt.HyperParameters, max_trials: int, intervals: int
         "seed": seed % LARGEST_SEED + 1,  # 0 would be no seed
         "max_consecutive_failed_trials": max_trials + 1,  # a trial that fails does so alone
     }
-    made: Study
+    made: StudyOracle
     if kind == "random":
-        made = RandomStudy(max_trials=max_trials, **common)
+        made = RandomOracle(max_trials=max_trials, **common)
     elif kind == "bayesian":
-        made = BayesianStudy(max_trials=max_trials, num_initial_points=max(3, max_trials // 3), **common)
+        made = BayesianOracle(max_trials=max_trials, num_initial_points=max(3, max_trials // 3), **common)
     elif kind == "hyperband":
-        made = HyperbandStudy(max_epochs=intervals, factor=FACTOR, hyperband_iterations=None, **common)
+        made = HyperbandOracle(max_epochs=intervals, factor=FACTOR, hyperband_iterations=None, **common)
     else:
-        made = GridStudy(max_trials=max_trials, **common)
+        made = GridOracle(max_trials=max_trials, **common)
     made.prepare(max_trials, runs)
     return made
 
@@ -173,5 +173,4 @@ def _write(path: Path, state: Values) -> None:
         write_text(path, json.dumps(state))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.stderr.flush()
         os._exit(EXIT_CODE)

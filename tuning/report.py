@@ -17,7 +17,6 @@ Array = np.ndarray[Any, Any]
 SHOWN = 10  # trials on the terminal
 TREES = 300
 FEWEST = 6  # trials from which importance is estimated
-COMPLETED = "COMPLETED"
 
 
 class Outcome(NamedTuple):

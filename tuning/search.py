@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.config import Config, with_values
+from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import write_text
@@ -106,7 +106,7 @@ def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
     outcomes = []
     for name, trial in trials.items():
         config = model.configuration(trial.hyperparameters.values)
-        values = {key: getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) for key in SEARCHED}
+        values = {key: value_of(config, key) for key in SEARCHED}
         why = "" if trial.score is not None else reason(trial, study.runs)
         outcomes.append(Outcome(name, trial.score, config, values, why))
     return write_report(study.out, outcomes, space, study.settings.config.seed)

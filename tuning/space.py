@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hicmd_tf.config import Config, to_dict, with_values
+from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.config.loading import nearest
 from hicmd_tf.config.yaml_settings import Setting, read_settings
 from hicmd_tf.errors import UserError
@@ -64,7 +64,7 @@ def space_of(config: Config, file: Path | None = None) -> Space:
     A value of 0, which no log-uniform range has, stays. Raises UserError for a file that can't be read, a setting that
     is not searched, a range that is none or leaves out the configuration's value, and when nothing is left to search.
     """
-    values = {key: _value(config, key) for key in SEARCHED}
+    values = {key: value_of(config, key) for key in SEARCHED}
     space = {
         key: Range(value * SEARCHED[key].below, value * SEARCHED[key].above, value) for key, value in values.items()
     }
@@ -89,7 +89,7 @@ def configured(config: Config, values: Mapping[str, Any]) -> Config:
     Raises UserError when they can't be.
     """
     return with_values(
-        config, {key: _exact(float(values[key]), _value(config, key)) for key in SEARCHED if key in values}
+        config, {key: _exact(float(values[key]), value_of(config, key)) for key in SEARCHED if key in values}
     )
 
 
@@ -120,8 +120,3 @@ def _range(key: str, setting: Setting, own: float) -> Range:
             f"{ends}; widen the range or give --{key} a value inside"
         )
     return Range(low, high, own)
-
-
-def _value(config: Config, key: str) -> float:
-    section, name = key.split(".")
-    return float(to_dict(config)[section][name])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hicmd_tf.config import Config, to_dict
+from hicmd_tf.config import Config, flattened, to_dict
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, read_json, write_json
 from tuning.processes import INTERRUPTED, Workers, as_chief, end_with_parent, role
@@ -69,7 +69,7 @@ class Study:
             return
         if not resume:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
-        begun, now = _flat(read_json(stored)), _flat(self.settings.as_json())
+        begun, now = dict(flattened(read_json(stored))), dict(flattened(self.settings.as_json()))
         for key in {**begun, **now}:
             if begun.get(key) != now.get(key):
                 raise UserError(
@@ -123,10 +123,3 @@ class Study:
     def _interrupted(self) -> None:
         print("stopped; go on with the same command and --resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        leaves.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
-    return leaves

@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,11 @@ class HeldOut(EachStep):
         self.table.flush()
         self.report(objective, step)
 
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.table.close()
 
-class Model(kt.HyperModel):  # type: ignore[misc]
+
+class Model(kt.HyperModel, ABC):  # type: ignore[misc]
     """A hypermodel whose trials are run folders."""
 
     experiment: Experiment
@@ -195,5 +198,7 @@ def _show_values(trial: Trial, folder: RunFolder) -> None:
     """Tells TensorBoard's table of hyperparameters."""
     values = trial.hyperparameters.values
     names: Sequence[str] = [hp.name for hp in trial.hyperparameters.space]
-    with tf.summary.create_file_writer(str(folder.tensorboard)).as_default():
+    writer = tf.summary.create_file_writer(str(folder.tensorboard))
+    with writer.as_default():
         hparams.hparams({name: values[name] for name in names}, trial_id=trial.trial_id)
+    writer.close()

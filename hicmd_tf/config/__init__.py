@@ -1,7 +1,18 @@
 """Configurations: YAML files with one source of defaults, checked as a whole before use (imports no TensorFlow)."""
 
-from hicmd_tf.config.loading import dump, from_dict, load, to_dict, with_data, with_values
+from hicmd_tf.config.loading import dump, flattened, from_dict, load, to_dict, with_data, with_values
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.validation import validate
+from hicmd_tf.config.validation import validate, value_of
 
-__all__ = ["Config", "dump", "from_dict", "load", "to_dict", "validate", "with_data", "with_values"]
+__all__ = [
+    "Config",
+    "dump",
+    "flattened",
+    "from_dict",
+    "load",
+    "to_dict",
+    "validate",
+    "value_of",
+    "with_data",
+    "with_values",
+]

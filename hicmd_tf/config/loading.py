@@ -48,7 +48,7 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
 
 def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
     """The checked configuration that `to_dict` made a tree of. source: the file it was stored in, for errors."""
-    leaves = _flattened(tree)
+    leaves = flattened(tree)
     return _checked({key: Setting(value, shown(source)) for key, value in leaves}, source)
 
 
@@ -63,14 +63,15 @@ def with_values(config: Config, values: Mapping[str, Any], source: str = COMMAND
 
     Raises UserError as `load` does.
     """
-    settings = dict(_flattened(to_dict(config))) | dict(values)
+    settings = dict(flattened(to_dict(config))) | dict(values)
     return _checked({key: Setting(value, source) for key, value in settings.items()}, Path(source))
 
 
-def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in a nested mapping."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flattened(value, f"{prefix}{name}.")
+            yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -207,7 +207,8 @@ def problems(config: Config) -> Iterator[Problem]:
             yield from check(config)
 
 
-def _value(config: Config, key: str) -> Any:
+def value_of(config: Config, key: str) -> Any:
+    """A setting by its dotted name."""
     value: Any = config
     for name in key.split("."):
         value = getattr(value, name)
@@ -217,14 +218,14 @@ def _value(config: Config, key: str) -> Any:
 def _ranges(config: Config) -> Iterator[Problem]:
     for rule in RANGES:
         for key in rule.keys:
-            value = _value(config, key)
+            value = value_of(config, key)
             if not rule.accepts(value):
                 yield Problem(key, value, f"expected {rule.expected}; choose such a value")
 
 
 def _lists(config: Config) -> Iterator[Problem]:
     for key, length in LENGTHS.items():
-        values = _value(config, key)
+        values = value_of(config, key)
         if len(values) != length or min(values) < 1:
             yield Problem(
                 key,
@@ -331,6 +332,6 @@ def _pretrained(config: Config) -> Iterator[Problem]:
     if source == "none":
         return
     for key, expected in RESNET_50.items():
-        if _value(config, key) != expected:
+        if value_of(config, key) != expected:
             advice = f"networks.resnet_weights {source} needs {expected} here; set so, or that to none"
-            yield Problem(key, _value(config, key), advice)
+            yield Problem(key, value_of(config, key), advice)

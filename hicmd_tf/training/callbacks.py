@@ -85,6 +85,10 @@ class GrowingTable:
         """Brings what TensorBoard shows up to date."""
         self.writer.flush()
 
+    def close(self) -> None:
+        """Gives back TensorBoard's file; no row comes any more."""
+        self.writer.close()
+
 
 class LossTable(EachStep):
     """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before.
@@ -117,7 +121,7 @@ class LossTable(EachStep):
         return {f"{name}_rate": float(optimiser.learning_rate) for name, optimiser in optimisers.items()}
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self.table.flush()
+        self.table.close()
 
 
 class PictureGrid(EachStep):

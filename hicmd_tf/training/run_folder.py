@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hicmd_tf import __version__
-from hicmd_tf.config import Config, dump, load, to_dict
+from hicmd_tf.config import Config, dump, flattened, load, to_dict
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json, write_text
 
@@ -65,7 +65,7 @@ class RunFolder:
 
     def _check_same(self, config: Config) -> None:
         begun = self.open()
-        before, now = _flat(to_dict(begun)), _flat(to_dict(config))
+        before, now = dict(flattened(to_dict(begun))), dict(flattened(to_dict(config)))
         for key, value in now.items():
             if key != "training.steps" and before[key] != value:
                 raise UserError(
@@ -77,16 +77,6 @@ class RunFolder:
                 f"training.steps is {config.training.steps}, but {self.path} was begun with "
                 f"{begun.training.steps}: a resumed run can only become longer"
             )
-
-
-def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
-    leaves: dict[str, object] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            leaves.update(_flat(value, f"{prefix}{key}."))
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
 
 
 def _environment(config: Config) -> dict[str, object]:

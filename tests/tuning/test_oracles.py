@@ -9,7 +9,7 @@ import pytest
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 import tuning.oracles
-from tuning.oracles import OBJECTIVE, Study, failure_note, oracle
+from tuning.oracles import OBJECTIVE, StudyOracle, failure_note, oracle
 
 TRIALS = 6
 KINDS = ("random", "bayesian", "hyperband", "grid")
@@ -29,7 +29,7 @@ def space(kind: str) -> kt.HyperParameters:
     return found
 
 
-def opened(kind: str, out: Path, max_trials: int = TRIALS) -> Study:
+def opened(kind: str, out: Path, max_trials: int = TRIALS) -> StudyOracle:
     """The oracle as a new process has it."""
     made = oracle(kind, space(kind), max_trials, INTERVALS, 777, out / "runs")
     made._set_project_dir(str(out), "search")
@@ -46,7 +46,7 @@ def worth(trial: Trial) -> float:
     return 1 / (1 + sum(numbers))
 
 
-def go_on(study: Study, log: list[str]) -> None:
+def go_on(study: StudyOracle, log: list[str]) -> None:
     """One worker's loop to the end; `log` gets the name of each trial that ended, in order."""
     while True:
         trial = study.create_trial(WORKER)
