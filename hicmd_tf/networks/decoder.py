@@ -51,7 +51,11 @@ class Decoder(keras.Model):
         self.shifts = tracked(self, [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks])
         self.residuals = tracked(self, [ResidualBlock(channels, "adaptive", name=f"residual_{k}") for k in blocks])
         self.upsampled = tracked(
-            self, [ConvolutionBlock(width, 5, norm="layer", name=f"upsampled_{i}") for i, width in enumerate(widths)]
+            self,
+            [
+                ConvolutionBlock(width, 5, upsample=True, norm="layer", name=f"upsampled_{i}")
+                for i, width in enumerate(widths)
+            ],
         )
         self.refine = tracked(self, [ConvolutionBlock(widths[-1], 3, name=f"refine_{i}") for i in range(2)])
         self.colour = ConvolutionBlock(3, 1, activation=False, name="colour")
@@ -75,7 +79,7 @@ class Decoder(keras.Model):
         for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):
             x = residual(x, scales(chunk), shifts(chunk))
         for block in self.upsampled:  # (B, 2h, 2w, 128), (B, 4h, 4w, 64)
-            x = block(ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2))
+            x = block(x)
         for block in self.refine:
             x = block(x)
         return self.colour(x)  # (B, 4h, 4w, 3)

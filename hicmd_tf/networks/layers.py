@@ -8,10 +8,12 @@ from typing import Any, Literal, TypeVar
 import keras
 from keras import ops
 
+from hicmd_tf.networks import kernels
+from hicmd_tf.networks.normalisation import adaptive_instance_norm, instance_norm, layer_norm
+from hicmd_tf.networks.upsampling import SIZE, upsampled_convolution
 from hicmd_tf.notation import Tensor
 
 LEAKY_SLOPE = 0.3
-EPSILON = 1e-5
 
 Norm = Literal["none", "instance", "adaptive", "layer"]
 Shape = tuple[int | None, ...]
@@ -38,9 +40,7 @@ def kaiming(mode: Literal["fan_in", "fan_out"] = "fan_in") -> keras.initializers
 
 def leaky_relu(x: Tensor) -> Tensor:
     """max(x, 0.3 x)."""
-    if keras.backend.standardize_dtype(x.dtype) == "float64":
-        return ops.maximum(x, LEAKY_SLOPE * x)  # TensorFlow's own kernel rounds the slope to float32
-    return ops.leaky_relu(x, LEAKY_SLOPE)
+    return kernels.leaky_relu(x, LEAKY_SLOPE) if kernels.are_for(x) else ops.maximum(x, LEAKY_SLOPE * x)
 
 
 def reflect_pad(x: Tensor, pad: int) -> Tensor:
@@ -48,42 +48,17 @@ def reflect_pad(x: Tensor, pad: int) -> Tensor:
     return ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect") if pad else x
 
 
-def standardise(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Zero mean and unit (biased) variance over `axes`, computed in at least float32."""
-    wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
-    mean, variance = ops.moments(wide, axes, keepdims=True)
-    return ops.cast((wide - mean) * ops.rsqrt(variance + EPSILON), x.dtype)
-
-
-def instance_norm(x: Tensor) -> Tensor:
-    """Each channel of each image (B, H, W, C) standardised over its pixels, in training and test alike."""
-    return standardise(x, (1, 2))
-
-
-def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """AdaIN: instance norm of x (B, H, W, C), then scale and shift (B, C) of the image's own."""
-    return instance_norm(x) * scale[:, None, None, :] + shift[:, None, None, :]
-
-
 @serialisable
 class ImageLayerNorm(keras.layers.Layer):
-    """Each image (B, H, W, C) less its mean over its standard deviation (N - 1, epsilon added to it, as released); then
-    a learned scale, drawn from U(0, 1), and shift a channel."""
+    """`layer_norm` with a learned scale, drawn from U(0, 1), and shift a channel."""
 
     def build(self, input_shape: Shape) -> None:
-        channels = (input_shape[-1],)
-        self.gamma = self.add_weight(
-            name="gamma", shape=channels, initializer=keras.initializers.RandomUniform(0.0, 1.0)
-        )
-        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
+        self.gamma = self.add_weight(name="gamma", initializer=keras.initializers.RandomUniform(0.0, 1.0), **full)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **full)
 
     def call(self, x: Tensor) -> Tensor:
-        wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
-        _, height, width, channels = ops.shape(x)
-        count = ops.cast(height * width * channels, wide.dtype)
-        mean, variance = ops.moments(wide, (1, 2, 3), keepdims=True)
-        deviation = ops.sqrt(variance * count / (count - 1))
-        return ops.cast((wide - mean) / (deviation + EPSILON), x.dtype) * self.gamma + self.beta
+        return layer_norm(x, self.gamma, self.beta)
 
 
 def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Tensor:
@@ -110,6 +85,7 @@ class Convolution(keras.layers.Layer):
     """Reflection padding that keeps the size (halves it at stride 2), a convolution, a bias.
 
     filters: output channels. kernel_size: odd. stride, dilation: one of them is 1.
+    upsample: whether the input is first doubled by nearest neighbours; for a kernel_size of 5, else ValueError.
     deviation: standard deviation of normal initial weights; None for Kaiming.
     """
 
@@ -119,14 +95,21 @@ class Convolution(keras.layers.Layer):
         kernel_size: int,
         stride: int = 1,
         dilation: int = 1,
+        upsample: bool = False,
         deviation: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if upsample and (kernel_size, stride, dilation) != (SIZE, 1, 1):
+            raise ValueError(
+                f"upsample goes with kernel_size {SIZE} and no stride or dilation, received kernel_size {kernel_size}, "
+                f"stride {stride}, dilation {dilation}"
+            )
         self.filters = filters
         self.kernel_size = kernel_size
         self.stride = stride
         self.dilation = dilation
+        self.upsample = upsample
         self.deviation = deviation
 
     def build(self, input_shape: Shape) -> None:
@@ -136,12 +119,18 @@ class Convolution(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:
+        if self.upsample:
+            return upsampled_convolution(x, ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias))
         padded = reflect_pad(x, self.dilation * (self.kernel_size // 2))
         return convolve(padded, self.kernel, self.stride, self.dilation) + self.bias
 
     def get_config(self) -> dict[str, Any]:
-        sizes = {name: getattr(self, name) for name in ("filters", "kernel_size", "stride", "dilation", "deviation")}
-        return {**super().get_config(), **sizes}
+        return {**super().get_config(), **self.sizes()}
+
+    def sizes(self) -> dict[str, Any]:
+        """The arguments it was made with."""
+        names = ("filters", "kernel_size", "stride", "dilation", "upsample", "deviation")
+        return {name: getattr(self, name) for name in names}
 
 
 @serialisable
@@ -157,13 +146,14 @@ class ConvolutionBlock(keras.layers.Layer):
         kernel_size: int,
         stride: int = 1,
         dilation: int = 1,
+        upsample: bool = False,
         norm: Norm = "none",
         activation: bool = True,
         deviation: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.convolution = Convolution(filters, kernel_size, stride, dilation, deviation, name="convolution")
+        self.convolution = Convolution(filters, kernel_size, stride, dilation, upsample, deviation, name="convolution")
         self.norm = norm
         self.layer_norm = ImageLayerNorm(name="layer_norm") if norm == "layer" else None
         self.activation = activation
@@ -184,10 +174,7 @@ class ConvolutionBlock(keras.layers.Layer):
         return leaky_relu(x) if self.activation else x
 
     def get_config(self) -> dict[str, Any]:
-        sizes = {
-            name: getattr(self.convolution, name)
-            for name in ("filters", "kernel_size", "stride", "dilation", "deviation")
-        }
+        sizes = self.convolution.sizes()
         return {**super().get_config(), **sizes, "norm": self.norm, "activation": self.activation}
 
 

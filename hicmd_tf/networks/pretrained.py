@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.networks.layers import EPSILON
+from hicmd_tf.networks.normalisation import EPSILON
 from hicmd_tf.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hicmd_tf.networks import batch_norm
+from hicmd_tf.networks import kernels
 from hicmd_tf.networks.batch_norm import GroupedBatchNorm
 
 Array = np.ndarray[Any, Any]
@@ -108,9 +108,9 @@ def test_two_updates_equal_two_calls(groups: list[int] | None) -> None:
 def test_fused_kernel_equals_plain_arithmetic(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     fused, plain = make(), make()
     x, weights = draw(6, *shape), draw(6, *shape, seed=1)
-    assert batch_norm._has_fused_kernel(tf.constant(x))
+    assert kernels.are_for(tf.constant(x))
     y, gradients = outputs_and_gradients(fused, x, [2, 4], weights)
-    monkeypatch.setattr(batch_norm, "_has_fused_kernel", lambda x: False)
+    monkeypatch.setattr(kernels, "are_for", lambda x: False)
     expected, expected_gradients = outputs_and_gradients(plain, x, [2, 4], weights)
     np.testing.assert_allclose(y, expected, atol=1e-4)
     for got, wanted in zip(gradients, expected_gradients, strict=True):
@@ -145,7 +145,7 @@ def test_running_statistics_get_no_gradient() -> None:
 def test_bfloat16_inputs_keep_statistics_in_float32(
     bfloat16_policy: None, monkeypatch: pytest.MonkeyPatch, fused: bool, shape: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(batch_norm, "_has_fused_kernel", lambda x: fused)
+    monkeypatch.setattr(kernels, "are_for", lambda x: fused)
     layer = make()
     layer.moving_mean.assign(np.full(5, 1.2345678, "float32"))
     x = tf.cast(draw(16, *shape), "bfloat16")

@@ -228,8 +228,9 @@ def test_every_layer_is_rebuilt_from_its_config(tiny: Networks) -> None:
 @pytest.mark.parametrize(
     "layer",
     [
-        ConvolutionBlock(4, 5, 2, 1, "layer", False, 0.3),
-        ConvolutionBlock(4, 3, 1, 2, "instance"),
+        ConvolutionBlock(4, 5, 2, norm="layer", activation=False, deviation=0.3),
+        ConvolutionBlock(4, 5, upsample=True),
+        ConvolutionBlock(4, 3, dilation=2, norm="instance"),
         ResidualBlock(4, "adaptive", 0.3),
         ConvolutionNorm(4, 3, 2, False),
         Bottleneck(3, 2, True, True),

@@ -114,24 +114,6 @@ def test_pictures_are_four_times_the_prototype(height: int, width: int, batch: i
     assert tuple(shared()(codes).shape) == (batch, 4 * height, 4 * width, 3)
 
 
-def test_upsampling_repeats_the_nearest_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoder = tiny()
-    seen: list[Array] = []
-    block = layers.ConvolutionBlock.call
-
-    def recorded(self: Any, x: Any, *args: Any) -> Any:
-        seen.append(np.asarray(x))
-        return block(self, x, *args)
-
-    monkeypatch.setattr(layers.ConvolutionBlock, "call", recorded)
-    decoder((draw(1, 3, 2, CHANNELS), draw(1, LENGTH)))
-    first, second = seen[-5], seen[-4]  # in front of the two upsampled, two refining and the colour convolution
-    for upsampled in (first, second):
-        corner = upsampled[:, ::2, ::2]
-        np.testing.assert_array_equal(upsampled, np.kron(corner, np.ones((1, 2, 2, 1))))
-    assert second.shape[1:3] == (12, 8)
-
-
 def test_output_is_linear_in_the_last_convolution(float64: None) -> None:
     """No squashing behind it: pictures live in normalised colours."""
     decoder, codes = tiny(), (draw(1, 3, 2, CHANNELS), draw(1, LENGTH))

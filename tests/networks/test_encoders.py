@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hicmd_tf.networks.attribute_encoder import AttributeEncoder
-from hicmd_tf.networks.layers import instance_norm, leaky_relu
+from hicmd_tf.networks.layers import leaky_relu
+from hicmd_tf.networks.normalisation import instance_norm
 from hicmd_tf.networks.prototype_encoder import AtrousPyramid, PrototypeEncoder
 from hicmd_tf.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
 

@@ -12,19 +12,16 @@ from hypothesis import strategies as st
 from keras import ops
 
 from hicmd_tf.networks.layers import (
-    EPSILON,
     LEAKY_SLOPE,
     Convolution,
     ConvolutionBlock,
     ImageLayerNorm,
     ResidualBlock,
-    adaptive_instance_norm,
     convolve,
-    instance_norm,
     leaky_relu,
     reflect_pad,
-    standardise,
 )
+from hicmd_tf.networks.normalisation import adaptive_instance_norm, instance_norm
 
 Array = np.ndarray[Any, Any]
 
@@ -76,34 +73,6 @@ def test_reflect_pad_mirrors_without_repeating_the_border() -> None:
     np.testing.assert_array_equal(reflect_pad(tf.constant(x), 2), expected)
     row = np.arange(4.0).reshape(1, 1, 4, 1).repeat(4, axis=1)
     np.testing.assert_array_equal(reflect_pad(tf.constant(row), 2)[0, 0, :, 0], [2, 1, 0, 1, 2, 3, 2, 1])
-
-
-def test_instance_norm_uses_each_image_and_channel_alone() -> None:
-    x = 3 + 2 * draw(2, 4, 5, 3)
-    expected = np.empty_like(x)
-    for image in range(2):
-        for channel in range(3):
-            pixels = x[image, :, :, channel]
-            expected[image, :, :, channel] = (pixels - pixels.mean()) / np.sqrt(pixels.var() + 1e-5)
-    np.testing.assert_allclose(instance_norm(tf.constant(x)), expected, atol=1e-12)
-
-
-def test_adaptive_instance_norm_scales_directly() -> None:
-    """The scale multiplies as it is, not as 1 + scale."""
-    x, scale, shift = draw(2, 4, 5, 3), draw(2, 3, seed=1), draw(2, 3, seed=2)
-    got = adaptive_instance_norm(*map(tf.constant, (x, scale, shift)))
-    expected = np.asarray(instance_norm(tf.constant(x))) * scale[:, None, None] + shift[:, None, None]
-    np.testing.assert_allclose(got, expected, atol=1e-12)
-
-
-def test_standardise_computes_half_precision_in_float32() -> None:
-    """Sums of many bfloat16 values would lose the mean."""
-    x = tf.cast(100 + draw(1, 64, 32, 1), "bfloat16")
-    got = standardise(x, (1, 2))
-    assert got.dtype == "bfloat16"
-    wide = np.asarray(tf.cast(x, "float64"))
-    expected = (wide - wide.mean()) / np.sqrt(wide.var() + EPSILON)
-    np.testing.assert_allclose(tf.cast(got, "float64"), expected, rtol=1e-2, atol=1e-2)
 
 
 def test_image_layer_norm_divides_by_the_unbiased_deviation_plus_epsilon(float64: None) -> None:
