@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.networks.layers import Shape, serialisable, tracked
+from hicmd_tf.networks.normalisation import accurate
 from hicmd_tf.networks.resnet import Stage, Stem
 from hicmd_tf.notation import Tensor
 
@@ -56,7 +57,7 @@ class AttributeEncoder(keras.Model):
 
     def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
         """groups, updates: see `GroupedBatchNorm`."""
-        return ops.mean(self.feature_map(x, training, groups, updates), axis=(1, 2))
+        return ops.mean(accurate(self.feature_map(x, training, groups, updates)), axis=(1, 2))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes}

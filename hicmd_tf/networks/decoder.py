@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.networks.layers import ConvolutionBlock, ResidualBlock, Shape, kaiming, leaky_relu, serialisable, tracked
+from hicmd_tf.networks.normalisation import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
 
@@ -14,10 +15,14 @@ class Perceptron(keras.layers.Layer):
     """Three dense layers, LeakyReLU between them. chunk (B, D) -> (B, units)."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": full_precision(), **kwargs})
         self.units = units
         self.dense = tracked(
-            self, [keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}") for i in range(3)]
+            self,
+            [
+                keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}", dtype=self.dtype_policy)
+                for i in range(3)
+            ],
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -44,7 +49,7 @@ class Decoder(keras.Model):
     """
 
     def __init__(self, channels: int, residual_blocks: int, widths: list[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"autocast": False, **kwargs})  # attributes keep their precision
         self.sizes: dict[str, Any] = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
         blocks = range(residual_blocks)
         self.scales = tracked(self, [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks])
@@ -74,7 +79,8 @@ class Decoder(keras.Model):
             channels = block.convolution.filters
 
     def call(self, codes: tuple[Tensor, Tensor]) -> Tensor:
-        x, attributes = codes  # (B, h, w, 256), (B, 2048)
+        prototype, attributes = codes  # (B, h, w, 256), (B, 2048)
+        x = ops.cast(prototype, self.compute_dtype)
         chunks = ops.split(attributes, len(self.residuals), axis=1)  # 4 of (B, 512)
         for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):
             x = residual(x, scales(chunk), shifts(chunk))
@@ -82,7 +88,7 @@ class Decoder(keras.Model):
             x = block(x)
         for block in self.refine:
             x = block(x)
-        return self.colour(x)  # (B, 4h, 4w, 3)
+        return accurate(self.colour(x))  # (B, 4h, 4w, 3)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes}

@@ -8,6 +8,7 @@ from keras import ops
 
 from hicmd_tf.networks.batch_norm import GroupedBatchNorm
 from hicmd_tf.networks.layers import Shape, kaiming, serialisable, tracked
+from hicmd_tf.networks.normalisation import accurate, full_precision
 from hicmd_tf.networks.resnet import Stage
 from hicmd_tf.notation import Tensor
 
@@ -50,7 +51,7 @@ class PrototypeEmbedding(keras.Model):
         x = prototype
         for stage in self.stages:  # (B, h/2, w/2, 512), (B, h/4, w/4, 1024)
             x = stage(x, training=training, groups=groups)
-        return ops.mean(x, axis=(1, 2))
+        return ops.mean(accurate(x), axis=(1, 2))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes}
@@ -64,7 +65,7 @@ class Combination(keras.layers.Layer):
     """
 
     def __init__(self, alpha: float, normalise_parts: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": full_precision(), **kwargs})
         self.initial_alpha = alpha
         self.normalise_parts = normalise_parts
 
@@ -108,19 +109,23 @@ class IdentityHead(keras.layers.Layer):
     """d_comb (R, D) -> `Identification`. Dropout stands between BatchNorm and the last two layers."""
 
     def __init__(self, classes: int, embedding: int, triplet_embedding: int, dropout: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": full_precision(), **kwargs})
         self.sizes: dict[str, Any] = {
             "classes": classes,
             "embedding": embedding,
             "triplet_embedding": triplet_embedding,
             "dropout": dropout,
         }
-        self.embed = keras.layers.Dense(embedding, kernel_initializer=kaiming("fan_out"), name="embed")
-        self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
-        self.triplet = keras.layers.Dense(triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet")
+        self.embed = keras.layers.Dense(
+            embedding, kernel_initializer=kaiming("fan_out"), name="embed", dtype=self.dtype_policy
+        )
+        self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+        self.triplet = keras.layers.Dense(
+            triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet", dtype=self.dtype_policy
+        )
         small = keras.initializers.RandomNormal(0.0, 0.001)
-        self.classify = keras.layers.Dense(classes, kernel_initializer=small, name="classify")
+        self.classify = keras.layers.Dense(classes, kernel_initializer=small, name="classify", dtype=self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
         self.embed.build(input_shape)

@@ -15,6 +15,11 @@ from hicmd_tf.notation import Tensor
 EPSILON = 1e-5
 
 
+def full_precision() -> str:
+    """The type that layers outside the big maps compute in: that of the variables, float32 under a mixed policy."""
+    return str(keras.config.dtype_policy().variable_dtype)
+
+
 def accurate(x: Tensor) -> Tensor:
     """x in at least float32."""
     return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
