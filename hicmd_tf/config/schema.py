@@ -282,6 +282,9 @@ class TrainingConfig:
     """How many of the newest checkpoints stay."""
     embed_batch: int
     """Images embedded at a time in an evaluation."""
+    precision: Literal["float32", "mixed_bfloat16"]
+    """What the large maps are computed in. Weights, losses, statistics of norms, the identity head and the optimisers
+    are float32 in either, and so is every evaluation."""
     deterministic: bool
     """Whether TensorFlow uses only kernels that give the same bits every time."""
     intra_op_threads: int

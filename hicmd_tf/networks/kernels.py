@@ -34,3 +34,31 @@ def leaky_relu(x: Tensor, slope: float) -> Tensor:
         return y, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=y, alpha=slope)
 
     return activation(x)
+
+
+def reflected_convolution(x: Tensor, kernel: Tensor, pad: int, stride: int) -> Tensor:
+    """Valid convolution of (B, H, W, C), padded by reflection, by a kernel (k, k, C, F).
+
+    Its gradient pads the map a second time: what is kept in between is the map, which others keep as well, and not a
+    padded copy.
+    """
+    import tensorflow as tf
+
+    paddings = ((0, 0), (pad, pad), (pad, pad), (0, 0))
+    how = {"strides": (1, stride, stride, 1), "padding": "VALID"}
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def convolution(x: Tensor, kernel: Tensor) -> tuple[Tensor, object]:
+        def gradients(upstream: Tensor) -> tuple[Tensor, Tensor]:
+            with tf.control_dependencies([upstream]):  # else the graph would find the first padding, and keep that
+                padded = tf.pad(x, paddings, "REFLECT")
+            of_padded = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x) + 2 * tf.constant((0, pad, pad, 0)), filter=kernel, out_backprop=upstream, **how
+            )
+            of_x = tf.raw_ops.MirrorPadGrad(input=of_padded, paddings=paddings, mode="REFLECT")
+            sizes = tf.shape(kernel)
+            return of_x, tf.raw_ops.Conv2DBackpropFilter(input=padded, filter_sizes=sizes, out_backprop=upstream, **how)
+
+        return tf.raw_ops.Conv2D(input=tf.pad(x, paddings, "REFLECT"), filter=kernel, **how), gradients
+
+    return convolution(x, tf.convert_to_tensor(kernel))  # a variable would not be an argument

@@ -68,6 +68,14 @@ def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Tensor:
     return ops.conv(x, kernel, strides=stride, padding="valid", data_format="channels_last", dilation_rate=dilation)
 
 
+def reflected_convolution(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Tensor:
+    """Convolution of (B, H, W, C), padded by reflection so that stride 1 keeps the size, by a kernel (k, k, C, F)."""
+    pad = dilation * (kernel.shape[0] // 2)
+    if pad and dilation == 1 and kernels.are_for(x):
+        return kernels.reflected_convolution(x, ops.convert_to_tensor(kernel), pad, stride)
+    return convolve(reflect_pad(x, pad), kernel, stride, dilation)
+
+
 def _dilated_by_shifts(x: Tensor, kernel: Tensor, dilation: int) -> Tensor:
     """A dilated convolution as a sum of shifted 1 x 1 ones: in float64 TensorFlow has no gradient for it on CPU."""
     size = kernel.shape[0]
@@ -121,8 +129,7 @@ class Convolution(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         if self.upsample:
             return upsampled_convolution(x, ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias))
-        padded = reflect_pad(x, self.dilation * (self.kernel_size // 2))
-        return convolve(padded, self.kernel, self.stride, self.dilation) + self.bias
+        return reflected_convolution(x, self.kernel, self.stride, self.dilation) + self.bias
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes()}

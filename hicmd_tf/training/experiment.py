@@ -10,7 +10,7 @@ from hicmd_tf.data.batches import BatchPlanner
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.pictures import check
 from hicmd_tf.data.samples import DataSplits, Samples
-from hicmd_tf.networks.build import build_networks
+from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
 
@@ -50,10 +50,23 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
     check(evaluated(config, data))
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
     keras.utils.set_random_seed(config.seed)
-    networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
+    with computing_in(config.training.precision):
+        networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
     model = HiCMD(networks, config)
     model.compile(make_optimisers(config.optimisers))
     return Experiment(data, planner, model)
+
+
+def in_full_precision(model: HiCMD) -> HiCMD:
+    """The model, or if it computes in mixed precision a copy that does not, to describe pictures with: a run's figures
+    then are those of what is loaded, exported and evaluated later."""
+    config = model.settings
+    if config.training.precision == FULL_PRECISION:
+        return model
+    networks = build_networks(config.networks, model.features.head.sizes["classes"], restored=True)
+    networks.generator.set_weights(model.generator.get_weights())
+    networks.features.set_weights(model.features.get_weights())
+    return HiCMD(networks, config)
 
 
 def evaluated(config: Config, data: DataSplits) -> Samples:

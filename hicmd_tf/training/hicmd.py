@@ -16,6 +16,7 @@ from keras import ops
 from hicmd_tf.config.schema import Config
 from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.losses.cross_entropy import cross_entropy
+from hicmd_tf.losses.precision import accurate
 from hicmd_tf.losses.prior import kl
 from hicmd_tf.losses.reconstruction import l1
 from hicmd_tf.losses.triplet import cosine_batch_hard, euclidean_batch_hard
@@ -99,15 +100,16 @@ class HiCMD(keras.Model):
                 codes = {m: self.encode(m, x[m], updates=2) for m in MODALITIES}  # stands for the release's two passes
                 decoded = self.decode_swaps(codes)
             with generation_tape.stop_recording():
-                discriminator_terms = self._update_discriminators(x, decoded)
-            generation_terms = self.generation_terms(x, codes, decoded)
+                discriminator_terms, discriminator_gradients = self._update_discriminators(x, decoded)
+            judged = Decoded(*(_after(discriminator_gradients, pictures) for pictures in decoded))
+            generation_terms = self.generation_terms(x, codes, judged)
             generation = generation_total(generation_terms, self.weights_of_losses())
         generator_variables = self.generator.trainable_variables
         generation_gradients = generation_tape.gradient(generation, generator_variables)
         del generation_tape
 
         with feature_tape:
-            rows, head = self.identify(batch, self._after(generation_gradients, decoded.cross))
+            rows, head = self.identify(batch, _after(generation_gradients, decoded.cross))
             feature_terms = self.feature_terms(rows, head)
             features = feature_total(feature_terms, self.weights_of_losses())
         feature_variables = self.features.trainable_variables
@@ -130,11 +132,6 @@ class HiCMD(keras.Model):
     def _reached_by_identity(self, feature_tape: tf.GradientTape) -> AbstractContextManager[Any]:
         """Records generation for the identity losses too, when they are to reach the decoder (row 9)."""
         return nullcontext() if self.settings.sampling.detach_generated else feature_tape
-
-    def _after(self, gradients: list[Tensor], pictures: Pictures) -> Pictures:
-        """The pictures, available once the gradients are: the first graph's memory is free before HFL begins."""
-        with tf.control_dependencies([g for g in gradients if g is not None]):
-            return {m: tf.identity(pictures[m]) for m in MODALITIES}
 
     # ----------------------------------------------------------------------------------------------------- ID-PIG
 
@@ -204,42 +201,54 @@ class HiCMD(keras.Model):
 
     def _adversarial_term(self, decoded: Decoded) -> Tensor:
         form = self.settings.losses.adversarial_form
-        return sum(generator_loss(maps, form) for m in MODALITIES for maps in self._fake_scores(m, decoded))
+        return sum(
+            generator_loss(maps, form)
+            for m in MODALITIES
+            for maps in self._fake_scores(m, (decoded.cross[m], decoded.illumination[m]))
+        )
 
     # ---------------------------------------------------------------------------------------------- discriminators
 
-    def _fake_scores(self, m: Modality, decoded: Decoded) -> list[list[Tensor]]:
-        """D_m's score maps, one list a fake: the cross and the illumination-only picture."""
-        maps = self.discriminator(m)(ops.concatenate([decoded.cross[m], decoded.illumination[m]]))
-        halves = [ops.split(scale, 2) for scale in maps]
-        return [[half[fake] for half in halves] for fake in range(2)]
+    def _fake_scores(self, m: Modality, generated: Sequence[Tensor]) -> list[list[Tensor]]:
+        """D_m's score maps, one list for each kind of generated pictures (P, H, W, 3)."""
+        maps = self.discriminator(m)(ops.concatenate(generated))
+        parts = [ops.split(scale, len(generated)) for scale in maps]
+        return [[of[kind] for of in parts] for kind in range(len(generated))]
 
-    def _update_discriminators(self, x: Pictures, decoded: Decoded) -> Terms:
-        with tf.GradientTape() as tape:
-            terms = self.discriminator_terms(x, decoded)
-            total = discriminator_total(terms["discriminator"], terms["gradient_penalty"], self.weights_of_losses())
-        variables = self.discriminator_variables
-        self.discriminator_optimiser.apply(tape.gradient(total, variables), variables)
-        return {**terms, "discriminator_total": total}
+    def _update_discriminators(self, x: Pictures, decoded: Decoded) -> tuple[Terms, list[Tensor]]:
+        """One step of both discriminators: its terms, and the gradients of all their variables.
 
-    def discriminator_terms(self, x: Pictures, decoded: Decoded) -> Terms:
-        """The discriminators' side of Eq. 7, the R1 penalty, and the mean score of real and generated pictures.
-
-        The release adds one loss a fake, real and penalty terms in each: the penalty here counts as often.
+        A gradient tape each, one after the other, so that only one of them takes up memory.
         """
-        adversarial, penalty, real_score, fake_score = 0.0, 0.0, [], []
+        seen = {m: [x[m], decoded.cross[m], decoded.illumination[m]] for m in MODALITIES}
+        terms: list[Terms] = []
+        gradients: list[Tensor] = []
         for m in MODALITIES:
-            real, input_gradients = self._real_scores(m, x[m])
-            fakes = self._fake_scores(m, decoded)
-            adversarial += discriminator_loss(real, fakes, self.settings.losses.adversarial_form)
-            penalty += len(fakes) * gradient_penalty(input_gradients)
-            real_score += [ops.mean(scale) for scale in real]
-            fake_score += [ops.mean(scale) for maps in fakes for scale in maps]
+            with tf.GradientTape() as tape:
+                terms.append(self.discriminator_terms(m, *_held_back(gradients, seen[m])))
+            gradients += tape.gradient(terms[-1]["discriminator_total"], self.discriminator(m).trainable_variables)
+        self.discriminator_optimiser.apply(gradients, self.discriminator_variables)
+        both = {name: sum(of[name] for of in terms) for name in terms[0]}
+        for name in ("real_score", "fake_score"):
+            both[name] /= len(MODALITIES)
+        return both, gradients
+
+    def discriminator_terms(self, m: Modality, real: Tensor, *generated: Tensor) -> Terms:
+        """D_m's side of Eq. 7, the R1 penalty, their weighted sum, and the mean score of real and generated pictures.
+
+        real, generated: pictures (P, H, W, 3). The release adds one loss a kind of generated pictures, real and penalty
+        terms in each: the penalty here counts as often.
+        """
+        scores, input_gradients = self._real_scores(m, real)
+        fakes = self._fake_scores(m, generated)
+        adversarial = discriminator_loss(scores, fakes, self.settings.losses.adversarial_form)
+        penalty = len(fakes) * gradient_penalty(input_gradients)
         return {
             "discriminator": adversarial,
-            "gradient_penalty": ops.convert_to_tensor(penalty),
-            "real_score": sum(real_score) / len(real_score),
-            "fake_score": sum(fake_score) / len(fake_score),
+            "gradient_penalty": penalty,
+            "real_score": _mean_score(scores),
+            "fake_score": _mean_score([scale for maps in fakes for scale in maps]),
+            "discriminator_total": discriminator_total(adversarial, penalty, self.weights_of_losses()),
         }
 
     def _real_scores(self, m: Modality, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -332,6 +341,21 @@ def _release_order(keys: dict[tuple[str, Modality], Tensor]) -> list[tuple[str, 
     order = [(kind, m) for kind in ("real", "generated", "negatives") for m in MODALITIES]
     order[2:4] = reversed(order[2:4])
     return [key for key in order if key in keys]
+
+
+def _held_back(results: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors, available only once the results are: what led to those has left the memory before more is made."""
+    with tf.control_dependencies([result for result in results if result is not None]):
+        return [tf.identity(tensor) for tensor in tensors]
+
+
+def _after(results: Sequence[Tensor | None], pictures: Pictures) -> Pictures:
+    """`_held_back` of pictures by modality."""
+    return dict(zip(pictures, _held_back(results, list(pictures.values())), strict=True))
+
+
+def _mean_score(maps: Sequence[Tensor]) -> Tensor:
+    return sum(ops.mean(accurate(scores)) for scores in maps) / len(maps)
 
 
 def _sum(first: list[Tensor | None], second: list[Tensor | None]) -> list[Tensor | None]:

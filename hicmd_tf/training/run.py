@@ -28,7 +28,7 @@ from hicmd_tf.training.callbacks import (
     StopAtNonFinite,
 )
 from hicmd_tf.training.checkpoints import Checkpoints
-from hicmd_tf.training.experiment import Experiment, evaluated, prepare
+from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.training.trained import Trained
@@ -116,8 +116,10 @@ def _train_on(
 
 
 def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
-    """Descriptors (N, E) of the samples in the configuration's size."""
-    return descriptors(model, samples, config.data.height, config.data.width, config.training.embed_batch)
+    """Descriptors (N, E) of the samples in the configuration's size, computed in full precision."""
+    return descriptors(
+        in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
+    )
 
 
 def _rows(described: Array, samples: Samples, config: Config) -> list[Row]:

@@ -20,7 +20,7 @@ from hicmd_tf.losses.prior import mean_square
 from hicmd_tf.losses.reconstruction import l1
 from hicmd_tf.networks import layers, resnet
 from hicmd_tf.networks.build import Networks, build_networks
-from hicmd_tf.networks.layers import convolve
+from hicmd_tf.networks.layers import convolve, reflect_pad, reflected_convolution
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
@@ -74,11 +74,14 @@ def exact_convolutions() -> Iterator[None]:
     def exact(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
         return tf.cast(convolve(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride, dilation), x.dtype)
 
-    layers.convolve = resnet.convolve = exact
+    def exact_reflected(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
+        return exact(reflect_pad(x, dilation * (kernel.shape[0] // 2)), kernel, stride, dilation)
+
+    resnet.convolve, layers.reflected_convolution = exact, exact_reflected
     try:
         yield
     finally:
-        layers.convolve = resnet.convolve = convolve
+        resnet.convolve, layers.reflected_convolution = convolve, reflected_convolution
 
 
 def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:
@@ -238,7 +241,8 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         parts[f"loss_gen_s_{letter}_kl"] = mean_square(model.layout.excluded_of(codes.attributes))
         real, input_gradients = model._real_scores(m, given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
-        for suffix, fake in zip(("", "3"), model._fake_scores(m, decoded), strict=True):
+        fakes = model._fake_scores(m, (decoded.cross[m], decoded.illumination[m]))
+        for suffix, fake in zip(("", "3"), fakes, strict=True):
             parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
             parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty
     return {name: float(value) for name, value in parts.items()}

@@ -20,6 +20,7 @@ from hicmd_tf.networks.layers import (
     convolve,
     leaky_relu,
     reflect_pad,
+    reflected_convolution,
 )
 from hicmd_tf.networks.normalisation import adaptive_instance_norm, instance_norm
 
@@ -167,3 +168,30 @@ def test_residual_block_gives_its_first_convolution_the_first_half_of_the_scales
     inner = leaky_relu(adaptive_instance_norm(block.first.convolution(x), scales[:, :4], shifts[:, :4]))
     expected = x + adaptive_instance_norm(block.second.convolution(inner), scales[:, 4:], shifts[:, 4:])
     np.testing.assert_allclose(block(x, scales, shifts), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1), (1, 1)])
+@pytest.mark.parametrize("as_graph", [False, True])
+def test_the_reflected_convolution_of_float32_has_the_derivatives_of_float64(
+    size: int, stride: int, as_graph: bool
+) -> None:
+    """Up to those that the gradient penalty takes: of the squared gradient with respect to the input."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(2, 8, 6, 3)), rng.normal(size=(size, size, 3, 4))
+
+    def derivatives(dtype: str) -> tuple[tf.Tensor, ...]:
+        at = tf.constant(x, dtype), tf.constant(kernel, dtype)
+        with tf.GradientTape() as outer:
+            outer.watch(at)
+            with tf.GradientTape() as inner:
+                inner.watch(at)
+                y = reflected_convolution(*at, stride, 1)
+                total = tf.reduce_sum(y**3)
+            first = inner.gradient(total, at)
+            penalty = tf.reduce_sum(first[0] ** 2)
+        return (y, *first, *outer.gradient(penalty, at))
+
+    run = tf.function(derivatives) if as_graph else derivatives
+    for got, expected in zip(run("float32"), derivatives("float64"), strict=True):
+        scale = float(tf.reduce_max(tf.abs(expected)))
+        np.testing.assert_allclose(got / scale, tf.cast(expected / scale, "float32"), atol=2e-6)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from one_iteration import CLASSES, gradients_of_a_step, make_batch
 
 from hicmd_tf.config import Config
 from hicmd_tf.losses.reconstruction import l1
@@ -15,50 +16,12 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, other
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
 
-CLASSES = 7
-
 
 def make_model(config: Config) -> HiCMD:
     keras.utils.set_random_seed(3)
     model = HiCMD(build_networks(config.networks, CLASSES), config)
     model.compile(make_optimisers(config.optimisers))
     return model
-
-
-def make_batch(config: Config, seed: int = 5) -> dict:
-    rng = np.random.default_rng(seed)
-    pairs, negatives = config.batch.pairs, config.batch.negatives
-    counts = {
-        **{m: pairs for m in MODALITIES},
-        **{f"generated_{m}": pairs for m in MODALITIES},
-        **{f"{m}_negatives": negatives for m in MODALITIES},
-    }
-    shape = (config.data.height, config.data.width, 3)
-    batch = {
-        name: rng.normal(size=(count, *shape)).astype("float32")
-        for name, count in counts.items()
-        if not name.startswith("generated")
-    }
-    batch["identities"] = np.arange(pairs, dtype="int32")
-    for position, m in enumerate(MODALITIES):
-        batch[f"{m}_negative_identities"] = pairs + position * negatives + np.arange(negatives, dtype="int32")
-    batch["erasing"] = {name: np.zeros((count, 4), "int32") for name, count in counts.items()}
-    return tf.nest.map_structure(tf.constant, batch)
-
-
-def gradients_of_a_step(model: HiCMD, batch: dict) -> dict[int, np.ndarray | None]:
-    """What each variable's optimiser would be given, by the variable's id; nothing is updated."""
-    caught: dict[int, np.ndarray | None] = {}
-
-    def catch(gradients, variables):
-        caught.update(
-            {id(v): None if g is None else ops.convert_to_numpy(g) for g, v in zip(gradients, variables, strict=True)}
-        )
-
-    for optimiser in (model.optimizer, model.discriminator_optimiser, model.feature_optimiser):
-        optimiser.apply = catch
-    model.train_step(batch)
-    return caught
 
 
 def some(gradients: dict, variables: list) -> bool:
