@@ -1,0 +1,245 @@
+"""`python -m bench.train_step`: what one training iteration costs, in float32 and in mixed_bfloat16.
+
+The full-size networks with weights of chance, pictures of noise and the released batch, optimisers included; each
+precision in a process of its own. Every round measures a 4096^3 float32 matrix product (the yardstick: its time divides
+the iteration's, which makes machines comparable) and an iteration. Parts are their shares of the operations' time, by
+TensorFlow's profiler, of one more iteration. For a fair figure run nothing else.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+SEED = 777
+CLASSES = 206
+YARDSTICK = 4096
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+PEER = {
+    "yardsticks": 43,
+    "tflop": 4.03,
+    "peak_gib": 8.3,
+}  # the authors' PyTorch code, quoted: it can't be run from here
+GOALS = {"float32": (27, 22), "bfloat16": (18, 13)}  # yardsticks, at most and aimed at
+INPUT_BATCHES = 40
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Measures, prints two tables, and writes the figures as JSON when asked."""
+    parser = argparse.ArgumentParser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of measurements (default: %(default)s)")
+    parser.add_argument("--only", choices=PRECISIONS, help="measure one precision instead of both")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    chosen = [options.only] if options.only else list(PRECISIONS)
+    figures = collected(
+        {name: alone(iteration, options.config, PRECISIONS[name], options.rounds) for name in chosen},
+        alone(input_pipeline, options.config),
+    )
+    print(as_text(figures))
+    if options.json:
+        from hicmd_tf.files import write_json
+
+        write_json(options.json, figures)
+
+
+def alone(work: Callable[..., Figures], *arguments: Any) -> Figures:
+    """What work returns, computed in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def iteration(name: str, precision: str, rounds: int) -> Figures:
+    """Seconds, peak memory and arithmetic of an iteration, and each part's share."""
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    from bench.graphs import flops_by_part, seconds_by_part
+
+    step, pictures = _training_step(name, precision)
+    a = tf.random.normal((YARDSTICK, YARDSTICK), seed=SEED)
+    product = tf.function(lambda: tf.reduce_sum(a @ a))
+    walls, cpus, yardsticks = [], [], []
+    with tqdm(total=2 + rounds, desc=precision, unit="iteration", leave=False) as bar:
+        for i in range(2 + rounds):
+            product().numpy()
+            yardstick, _ = _seconds(lambda: product().numpy())
+            wall, cpu = _seconds(step)
+            if i > 1:  # the first traces, the second still fills the caches
+                walls.append(wall)
+                cpus.append(cpu)
+                yardsticks.append(yardstick)
+            bar.update()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    flops = flops_by_part(step.graph())
+    shares = seconds_by_part(step)
+    wall, total = statistics.median(walls), sum(shares.values())
+    return {
+        "yardstick_s": statistics.median(yardsticks),
+        "wall_s": wall,
+        "wall_min_s": min(walls),
+        "wall_max_s": max(walls),
+        "cpu_s": statistics.median(cpus),
+        "yardsticks": statistics.median(w / y for w, y in zip(walls, yardsticks, strict=True)),
+        "peak_gib": peak,
+        "tflop": sum(flops.values()) / 1e12,
+        "pictures_per_s": pictures / wall,
+        "parts": {
+            part: {"tflop": flops[part] / 1e12, "wall_s": wall * shares[part] / total} for part in {**flops, **shares}
+        },
+    }
+
+
+class _Step:
+    """One iteration on always the same batch."""
+
+    def __init__(self, model: Any, batch: Any) -> None:
+        import tensorflow as tf
+
+        self._function, self._batch = tf.function(model.train_step), batch
+
+    def __call__(self) -> None:
+        for value in self._function(self._batch).values():
+            value.numpy()
+
+    def graph(self) -> Any:
+        """What was traced."""
+        return self._function.get_concrete_function(self._batch).graph
+
+
+def _training_step(name: str, precision: str) -> tuple[_Step, int]:
+    """An iteration of a configuration's networks, and how many pictures it sees."""
+    import keras
+
+    from hicmd_tf.config import load
+    from hicmd_tf.networks.build import build_networks, computing_in
+    from hicmd_tf.training.experiment import set_up_tensorflow
+    from hicmd_tf.training.hicmd import HiCMD
+    from hicmd_tf.training.optimisers import make_optimisers
+
+    config = load(name, {"networks.resnet_weights": "none", "training.precision": precision})
+    set_up_tensorflow(config)
+    keras.utils.set_random_seed(SEED)
+    with computing_in(precision):
+        networks = build_networks(config.networks, CLASSES)
+    model = HiCMD(networks, config)
+    model.compile(make_optimisers(config.optimisers))
+    return _Step(model, _batch(config)), 2 * (config.batch.pairs + config.batch.negatives)
+
+
+def _batch(config: Any) -> Any:
+    import tensorflow as tf
+
+    from hicmd_tf.data.batches import BatchPlanner, batches
+
+    planner = BatchPlanner(_noise(config), config.batch, config.data.height, config.data.width, SEED)
+    batch = next(iter(batches(planner, _noise(config), 0, 1)))
+    return tf.nest.map_structure(tf.constant, batch)
+
+
+def _noise(config: Any) -> Any:
+    """Two noisy pictures of as many people as a batch has, in either modality, as PNG files."""
+    import numpy as np
+    import tensorflow as tf
+
+    from hicmd_tf.data.samples import Samples
+
+    people = config.batch.pairs + 2 * config.batch.negatives
+    random = np.random.default_rng(SEED)
+    coarse = random.integers(0, 256, (4 * people, 16, 8, 3)).astype("float32")
+    fine = tf.image.resize(coarse, (config.data.height, config.data.width), "bicubic")
+    pictures = tf.cast(tf.clip_by_value(fine + random.normal(0, 4, fine.shape), 0, 255), tf.uint8)
+    rows = np.arange(len(coarse))
+    return Samples(
+        encoded=[tf.io.encode_png(picture).numpy() for picture in pictures],
+        names=[f"{row:04d}" for row in rows],
+        identities=rows // 4,
+        infrared=rows % 2 == 1,
+        cameras=rows % 2,
+        factors={},
+    )
+
+
+def _seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    begin = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - begin[0], time.process_time() - begin[1]
+
+
+def input_pipeline(name: str) -> Figures:
+    """Seconds that a batch of the pipeline takes by itself, of pictures kept in memory and of encoded ones."""
+    from hicmd_tf.config import load
+    from hicmd_tf.data import batches as module
+
+    config = load(name)
+    samples = _noise(config)
+    planner = module.BatchPlanner(samples, config.batch, config.data.height, config.data.width, SEED)
+    found = {}
+    for kind, limit in (("from_memory_s", module.MEMORY_LIMIT), ("decoded_s", 0)):
+        module.MEMORY_LIMIT = limit
+        iterator = iter(module.batches(planner, samples, 0, 2 * INPUT_BATCHES))
+        for _ in range(INPUT_BATCHES):
+            next(iterator)
+        begin = time.perf_counter()
+        for _ in range(INPUT_BATCHES):
+            next(iterator)
+        found[kind] = (time.perf_counter() - begin) / INPUT_BATCHES
+    return found
+
+
+def collected(by_precision: dict[str, Figures], of_input: Figures) -> Figures:
+    """Everything as the JSON file has it; parts by name, with seconds in each precision."""
+    parts: dict[str, Figures] = {}
+    for name, of in by_precision.items():
+        for part, figures in of.pop("parts").items():
+            parts.setdefault(part, {"tflop": figures["tflop"]})[f"{name}_s"] = figures["wall_s"]
+    order = sorted(parts, key=lambda part: -parts[part]["tflop"])
+    return {
+        "yardstick_s": min(of["yardstick_s"] for of in by_precision.values()),
+        **by_precision,
+        "parts": {**{part: parts[part] for part in order}, "input": of_input},
+    }
+
+
+def as_text(figures: Figures) -> str:
+    """Both tables."""
+    chosen = [name for name in PRECISIONS if name in figures]
+    lines = [
+        f"yardstick {figures['yardstick_s']:.3f} s",
+        f"{'':11}wall s (min - max){'CPU s':>10}{'yardsticks':>12}{'limit/aim':>11}{'peak GiB':>10}{'TFLOP':>7}"
+        f"{'pictures/s':>12}{'of its rate':>13}",
+    ]
+    for name in chosen:
+        of, (limit, aim) = figures[name], GOALS[name]
+        rate = of["tflop"] / of["wall_s"] / (2 * YARDSTICK**3 / 1e12 / of["yardstick_s"])
+        lines.append(
+            f"  {name:<9}{of['wall_s']:>6.2f} ({of['wall_min_s']:.2f} - {of['wall_max_s']:.2f})"
+            f"{of['cpu_s']:>10.2f}{of['yardsticks']:>12.1f}{f'{limit}/{aim}':>11}{of['peak_gib']:>10.2f}"
+            f"{of['tflop']:>7.2f}{of['pictures_per_s']:>12.2f}{rate:>13.0%}"
+        )
+    peer = f"{PEER['yardsticks']:>13}{PEER['peak_gib']:>21.2f}{PEER['tflop']:>7.2f}"
+    lines.append(f"  {'PyTorch, the authors (quoted)':<36}{peer}")
+    lines.append(f"{'part':<22}{'TFLOP':>8}{''.join(f'{name:>12} s' for name in chosen)}")
+    for part, of in figures["parts"].items():
+        if part != "input":
+            seconds = "".join(f"{of.get(f'{name}_s', 0.0):>14.2f}" for name in chosen)
+            lines.append(f"  {part:<20}{of['tflop']:>8.3f}{seconds}")
+    of = figures["parts"]["input"]
+    memory, decoded = (f"{1000 * of[kind]:.1f} ms" for kind in ("from_memory_s", "decoded_s"))
+    lines.append(f"  input, beside the iteration: {memory} a batch from memory, {decoded} decoded")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

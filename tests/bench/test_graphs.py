@@ -1,0 +1,71 @@
+"""Counting the arithmetic of a graph, against numbers worked out by hand."""
+
+import pytest
+import tensorflow as tf
+
+from bench.graphs import REST, flops_by_part, part_of, seconds_by_part
+
+
+def graph_of(function, *arguments):
+    return tf.function(function).get_concrete_function(*arguments).graph
+
+
+def test_a_convolution_counts_products_and_sums_of_every_output_pixel_and_each_of_its_gradients_as_much() -> None:
+    x, kernel = tf.ones((2, 10, 8, 3)), tf.ones((3, 3, 3, 5))
+
+    def with_gradients():
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            total = tf.reduce_sum(tf.nn.conv2d(x, kernel, 2, "VALID") ** 2)
+        return tape.gradient(total, (x, kernel))
+
+    once = 2 * (2 * 4 * 3 * 5) * (3 * 3 * 3)
+    assert flops_by_part(graph_of(lambda: tf.nn.conv2d(x, kernel, 2, "VALID"))) == {REST: once}
+    assert flops_by_part(graph_of(with_gradients)) == {REST: 3 * once}
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_matrix_product_counts_products_and_sums(transposed: bool) -> None:
+    a, b = tf.ones((7, 4) if transposed else (4, 7)), tf.ones((7, 5))
+
+    assert flops_by_part(graph_of(lambda: tf.matmul(a, b, transpose_a=transposed))) == {REST: 2 * 4 * 7 * 5}
+
+
+def test_what_no_result_needs_is_not_counted() -> None:
+    a = tf.ones((4, 4))
+
+    def wasteful():
+        tf.matmul(a, a)
+        with tf.name_scope("decoder"):
+            return tf.matmul(a, a)
+
+    assert flops_by_part(graph_of(wasteful)) == {"decoder": 2 * 4**3}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("gradient_tape/decoder_3/upsampled_1/convolution/Conv2DBackpropFilter", "decoder"),
+        ("gradient_tape/gradient_tape/discriminator_infrared_1/scale_0/score/Conv2D", "discriminators"),
+        ("visible_5/attribute_encoder_1/stage_2/block_0/spatial/convolution", "attribute encoders"),
+        ("infrared_3/prototype_encoder/pyramid/fuse/convolution", "prototype encoders"),
+        ("generator/sub_17", "optimisers"),
+        ("AddN_4", REST),
+    ],
+)
+def test_an_operation_belongs_to_the_network_that_it_is_named_after(name: str, part: str) -> None:
+    assert part_of(name) == part
+
+
+def test_time_is_found_where_it_is_spent() -> None:
+    a = tf.random.normal((500, 500))
+
+    @tf.function
+    def work():
+        with tf.name_scope("decoder"):
+            return tf.reduce_sum(a @ a @ a)
+
+    work()
+    found = seconds_by_part(lambda: work().numpy())
+
+    assert found["decoder"] > 0 and "discriminators" not in found
