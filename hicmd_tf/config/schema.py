@@ -285,6 +285,8 @@ class TrainingConfig:
     precision: Literal["float32", "mixed_bfloat16"]
     """What the large maps are computed in. Weights, losses, statistics of norms, the identity head and the optimisers
     are float32 in either, and so is every evaluation."""
+    memory: Literal["normal", "low"]
+    """Whether gradients keep what encoders and decoder computed (normal), or compute it again, a few pictures at a time."""
     deterministic: bool
     """Whether TensorFlow uses only kernels that give the same bits every time."""
     intra_op_threads: int

@@ -40,7 +40,7 @@ class GroupedBatchNorm(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
         """x (B, ..., C). groups: sizes that add up to B; None: one group. updates: how often the running statistics
-        take each group in, for a forward pass that stands for several equal ones."""
+        take each group in, for a forward pass that stands for several equal ones, or, 0, repeats one."""
         if not training:
             return self._normalise(x, self.moving_mean, self.moving_variance)
         ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)] if groups else []
@@ -56,6 +56,8 @@ class GroupedBatchNorm(keras.layers.Layer):
 
     def _move(self, means: list[Tensor], variances: list[Tensor], updates: int) -> None:
         """running <- 0.9 running + 0.1 batch, for each group in turn, `updates` times each, in closed form."""
+        if not updates:
+            return
         keep = (1 - MOMENTUM) ** updates
         for running, batches in ((self.moving_mean, means), (self.moving_variance, variances)):
             value = keep ** len(batches) * running

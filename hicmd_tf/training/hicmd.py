@@ -7,6 +7,7 @@ compared with it.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -27,6 +28,7 @@ from hicmd_tf.networks.feature_learning import Identification
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality, Tensor, other
 from hicmd_tf.training.alternate_sampling import Parts, Rows, feature_groups, stack
 from hicmd_tf.training.erasing import erase
+from hicmd_tf.training.frugal import InTurns, held_back
 from hicmd_tf.training.optimisers import Optimisers
 from hicmd_tf.training.runtime import RuntimeLosses
 
@@ -59,6 +61,7 @@ class HiCMD(keras.Model):
         self.layout = networks.layout
         self.settings = config
         self.weights_of_losses = RuntimeLosses(config.losses)
+        self.turns: dict[Any, InTurns] = {}  # by network, where memory is to be saved
         self.built = True
 
     def compile(self, optimisers: Optimisers) -> None:  # type: ignore[override]
@@ -144,10 +147,30 @@ class HiCMD(keras.Model):
         updates: int = 1,
     ) -> Codes:
         """Codes of pictures (B, H, W, 3) by their modality's encoders. groups, updates: see `GroupedBatchNorm`."""
+        if training and self.settings.training.memory == "low":
+            return self._encode_in_turns(modality, x, groups or [x.shape[0]], updates)
         return self.generator.encoders(modality)(x, training=training, groups=groups, updates=updates)
 
+    def _encode_in_turns(self, modality: Modality, x: Tensor, groups: Sequence[int], updates: int) -> Codes:
+        """The same, group by group."""
+        turns = self.turns.get((modality, updates))
+        if turns is None:
+            encoders = self.generator.encoders(modality)
+            turns = self.turns[modality, updates] = InTurns(
+                partial(encoders, training=True, updates=updates),
+                encoders.trainable_variables,
+                again=partial(encoders, training=True, updates=0),
+            )
+        ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)]
+        found = turns([(part,) for part in ops.split(x, ends)] if ends else [(x,)])
+        return Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
+
     def decode_all(self, codes: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """G of several (prototype, attributes) as one batch: nothing in G mixes images."""
+        """G of several (prototype, attributes) as one batch, or in turns: nothing in G mixes images."""
+        if self.settings.training.memory == "low":
+            decoder = self.generator.decoder
+            turns = self.turns.setdefault("decoder", InTurns(lambda *code: decoder(code), decoder.trainable_variables))
+            return turns(codes)
         prototypes = ops.concatenate([prototype for prototype, _ in codes])
         attributes = ops.concatenate([attribute for _, attribute in codes])
         return ops.split(self.generator.decoder((prototypes, attributes)), len(codes))
@@ -225,7 +248,7 @@ class HiCMD(keras.Model):
         gradients: list[Tensor] = []
         for m in MODALITIES:
             with tf.GradientTape() as tape:
-                terms.append(self.discriminator_terms(m, *_held_back(gradients, seen[m])))
+                terms.append(self.discriminator_terms(m, *held_back(gradients, seen[m])))
             gradients += tape.gradient(terms[-1]["discriminator_total"], self.discriminator(m).trainable_variables)
         self.discriminator_optimiser.apply(gradients, self.discriminator_variables)
         both = {name: sum(of[name] for of in terms) for name in terms[0]}
@@ -343,15 +366,9 @@ def _release_order(keys: dict[tuple[str, Modality], Tensor]) -> list[tuple[str, 
     return [key for key in order if key in keys]
 
 
-def _held_back(results: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors, available only once the results are: what led to those has left the memory before more is made."""
-    with tf.control_dependencies([result for result in results if result is not None]):
-        return [tf.identity(tensor) for tensor in tensors]
-
-
 def _after(results: Sequence[Tensor | None], pictures: Pictures) -> Pictures:
-    """`_held_back` of pictures by modality."""
-    return dict(zip(pictures, _held_back(results, list(pictures.values())), strict=True))
+    """`held_back` of pictures by modality."""
+    return dict(zip(pictures, held_back(results, list(pictures.values())), strict=True))
 
 
 def _mean_score(maps: Sequence[Tensor]) -> Tensor:
