@@ -77,6 +77,9 @@ class BatchConfig:
     erasing: float
     """Probability of random erasing, drawn for each HFL input, real or generated, 0 to 1 (row 9). Released 0.5,
     paper 0."""
+    norm_groups: int
+    """Into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the number
+    of devices, and a divisor of pairs and negatives. Released 1."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,8 @@ class TrainingConfig:
     """Threads inside one TensorFlow operation; 0: all cores."""
     inter_op_threads: int
     """TensorFlow operations side by side; 0: as many as cores."""
+    devices: int
+    """GPUs of this machine, and of each further one that TF_CONFIG names, that share out every batch; 0: all."""
 
 
 @dataclass(frozen=True)
