@@ -159,4 +159,8 @@ class Workers:
         return self.of_one(self._sum(self.spread((values, *[zeros] * (self.replicas - 1)))))
 
     def _sum_over_replicas(self, values: Any) -> Any:
-        return self.strategy.run(lambda own: tf.distribute.get_replica_context().all_reduce("SUM", own), (values,))
+        def total(own: list[tf.Tensor]) -> list[tf.Tensor]:
+            # An operation's result is on the replica's device; what a function is given is on none, as yet.
+            return tf.distribute.get_replica_context().all_reduce("SUM", [tf.identity(value) for value in own])
+
+        return self.strategy.run(total, args=(values,))

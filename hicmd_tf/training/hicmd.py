@@ -91,6 +91,11 @@ class HiCMD(keras.Model):
         self.settings = config
 
     @property
+    def step(self) -> int:
+        """Iterations that the model has been trained for."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
     def state(self) -> list[keras.Variable]:
         """Everything that an iteration changes: weights, running statistics, random states, optimisers."""
         optimisers = self.optimizer, self.discriminator_optimiser, self.feature_optimiser

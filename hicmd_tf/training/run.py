@@ -86,8 +86,8 @@ def assist(config: Config) -> None:
     if start < config.training.steps:
         watching = [StopAtNonFinite(start), Interruption(start)]
         iterate(experiment, workers, start, config.training.steps, watching)
-        if _steps(experiment) < config.training.steps:
-            raise Interrupted(_steps(experiment))
+        if experiment.model.step < config.training.steps:
+            raise Interrupted(experiment.model.step)
     _wait_for_all(workers)
 
 
@@ -95,11 +95,7 @@ def _join(experiment: Experiment, workers: Workers) -> int:
     """Begins where the chief does; says at which step."""
     with reporting_lost_workers(workers.place.workers):
         workers.take_chiefs(experiment.model.state)
-    return _steps(experiment)
-
-
-def _steps(experiment: Experiment) -> int:
-    return int(experiment.model.optimizer.iterations)
+    return experiment.model.step
 
 
 def _wait_for_all(workers: Workers) -> None:
@@ -177,7 +173,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities.tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
-        "steps": _steps(experiment),
+        "steps": experiment.model.step,
         "seed": config.seed,
     }
 
