@@ -26,13 +26,13 @@ PASS_STREAM, STEP_STREAM = 0, 1  # keep the random streams of passes and of step
 class Share(NamedTuple):
     """The pictures of one of several workers, or devices, that share out a batch: equal spans of every kind."""
 
-    index: int
+    number: int
     of: int
 
     def span(self, rows: int) -> slice:
         """Its part of so many rows. Their number must divide."""
         own = rows // self.of
-        return slice(self.index * own, (self.index + 1) * own)
+        return slice(self.number * own, (self.number + 1) * own)
 
 
 WHOLE = Share(0, 1)
@@ -184,7 +184,7 @@ def divided(batch: dict[str, Any], among: int) -> tuple[dict[str, Any], ...]:
 
         return {**batch, **own({name: batch[name] for name in REAL}), "erasing": own(batch["erasing"])}
 
-    return tuple(part(Share(index, among)) for index in range(among))
+    return tuple(part(Share(number, among)) for number in range(among))
 
 
 def _cut(tensor: tf.Tensor, names: Iterable[str], counts: dict[str, int]) -> dict[str, tf.Tensor]:

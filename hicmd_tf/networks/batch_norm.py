@@ -83,7 +83,8 @@ class GroupedBatchNorm(keras.layers.Layer):
         normalise = kernels.batch_norm if kernels.are_for(x) else _plain
         outputs = [normalise(part, self.gamma, self.beta, EPSILON) for part in (ops.split(x, ends) if ends else [x])]
         statistics = [[mean for _, mean, _ in outputs], [variance for _, _, variance in outputs]]
-        self._move(*groups.of_all_devices(statistics) if isinstance(groups, KindGroups) else statistics, updates)
+        means, variances = groups.of_all_devices(statistics) if isinstance(groups, KindGroups) else statistics
+        self._move(means, variances, updates)
         parts = [y for y, _, _ in outputs]
         return ops.concatenate(parts) if len(parts) > 1 else parts[0]
 

@@ -24,15 +24,15 @@ LOST = (
 
 
 class Cluster(NamedTuple):
-    """The processes of one run, a process a machine. The chief, of index 0, alone writes the run folder."""
+    """The processes of one run, a process a machine. The chief, of number 0, alone writes the run folder."""
 
-    index: int
+    number: int
     workers: int
 
     @property
     def is_chief(self) -> bool:
         """Whether this process is the chief."""
-        return self.index == 0
+        return self.number == 0
 
 
 ALONE = Cluster(0, 1)
@@ -110,10 +110,9 @@ def reporting_lost_workers(workers: int) -> Iterator[None]:
     except LOST as error:
         if workers == 1:
             raise
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"another of the {workers} workers ended or can't be reached any more ({reason}): start all of them again "
-            f"with the same command and --resume, which goes on from the newest checkpoint"
+            f"another of the {workers} workers ended, or can't be reached any more ({type(error).__name__}): start all "
+            f"of them again with the same command and --resume, which goes on from the newest checkpoint"
         ) from error
 
 
@@ -130,7 +129,7 @@ class Workers:
         """A value for each replica of this process, as `strategy.run` takes it."""
         if self.strategy.num_replicas_in_sync == 1:
             return shares[0]
-        first = self.place.index * self.replicas
+        first = self.place.number * self.replicas
         return self.strategy.experimental_distribute_values_from_function(
             lambda context: shares[context.replica_id_in_sync_group - first]
         )

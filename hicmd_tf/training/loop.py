@@ -18,18 +18,20 @@ def iterate(
     when another worker is gone.
     """
     model, place = experiment.model, workers.place
-    share = Share(place.index, place.workers)
+    share = Share(place.number, place.workers)
     watching = keras.callbacks.CallbackList(list(callbacks), model=model)
     model.stop_training = False
     watching.on_train_begin()
     shares = batches(experiment.planner, experiment.data.train, start, stop, share)
-    for number, parts in enumerate(shares.map(lambda batch: divided(batch, workers.replicas))):
-        watching.on_train_batch_begin(number)
-        with reporting_lost_workers(place.workers):
-            losses = workers.of_one(model.train_replicas(workers.spread(parts)))
-            logs = {name: float(losses[name]) for name in sorted(losses)}
-        watching.on_train_batch_end(number, logs)
-        with reporting_lost_workers(place.workers):
-            if workers.anyone(model.stop_training):
-                break
-    watching.on_train_end()
+    try:
+        for number, parts in enumerate(shares.map(lambda batch: divided(batch, workers.replicas))):
+            watching.on_train_batch_begin(number)
+            with reporting_lost_workers(place.workers):
+                losses = workers.of_one(model.train_replicas(workers.spread(parts)))
+                logs = {name: float(losses[name]) for name in sorted(losses)}
+            watching.on_train_batch_end(number, logs)
+            with reporting_lost_workers(place.workers):
+                if workers.anyone(model.stop_training):
+                    break
+    finally:
+        watching.on_train_end()

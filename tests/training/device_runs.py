@@ -3,7 +3,8 @@ that divides by gradients which are nothing but rounding.
 
 device_runs.py compare CONFIG SETTINGS OUT: the first iterations on one device, and on two logical ones, which must be
 there before TensorFlow starts. SETTINGS: JSON. Writes JSON: one, two: losses of each step; running: the largest
-difference of batch norm's running statistics behind them, relative to a variable's largest.
+difference of batch norm's running statistics behind them, relative to the
+variable's largest (or 1e-6).
 device_runs.py fit ..: hicmd_tf.fit.
 """
 
@@ -61,7 +62,7 @@ def compare(config: Path, settings: dict[str, Any], out: Path) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     (one, of_one), (two, of_two) = (run(config, settings, devices) for devices in (1, 2))
-    running = [float(np.abs(a - b).max() / np.abs(a).max()) for a, b in zip(of_one, of_two, strict=True)]
+    running = [float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-6)) for a, b in zip(of_one, of_two, strict=True)]
     out.write_text(json.dumps({"one": one, "two": two, "running": max(running)}))
 
 
