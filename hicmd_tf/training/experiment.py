@@ -38,13 +38,15 @@ class InitialState:
 
 
 def prepare(config: Config, classes: int | None = None) -> Experiment:
-    """Sets threads and seeds, loads the data and builds the model on its devices. Raises UserError as its parts do.
+    """Sets threads and seeds, loads the data and builds the model, to be trained on the devices that the configuration
+    names, otherwise on one. Raises UserError as its parts do.
 
     classes: training identities of a checkpoint whose weights the model is to take, which an evaluation on any data can
     do; None: those of the data, and initial weights.
     """
     set_up_tensorflow(config)
-    strategy = make_strategy(config)  # of several workers only before TensorFlow's first operation
+    # A strategy of several workers can only be made before TensorFlow's first operation.
+    strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
     data = load(config.data)
     check(data.train)
     check(evaluated(config, data))
