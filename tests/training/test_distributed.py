@@ -22,7 +22,7 @@ from hicmd_tf.errors import UserError
 TESTS = Path(__file__).parents[1]
 RUNS = Path(__file__).with_name("device_runs.py")
 SMOKE = TESTS / "fixtures" / "smoke.yaml"
-DEADLINE = 400  # seconds, only so that a hang ends
+DEADLINE = 900  # seconds, only so that a hang ends
 SETTINGS = {
     "data.synthetic.identities": 20,
     "batch.pairs": 4,
