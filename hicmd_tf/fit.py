@@ -19,10 +19,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.trials is not None:
         _train_all(list(sys.argv[1:] if arguments is None else arguments), options)
         return
-    from hicmd_tf.training.run import Interrupted, shown, train  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.training.devices import cluster  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.training.run import Interrupted, assist, shown, train
     from hicmd_tf.training.run_folder import RunFolder
 
     try:
+        if not cluster().is_chief:
+            assist(config)
+            return
         metrics = train(config, RunFolder(Path(options.run)), resume=options.resume)
     except Interrupted as interrupted:
         print(f"{interrupted}; go on with the same command and --resume", file=sys.stderr)

@@ -77,6 +77,9 @@ class BatchConfig:
     erasing: float
     """Probability of random erasing, drawn for each HFL input, real or generated, 0 to 1 (row 9). Released 0.5,
     paper 0."""
+    norm_groups: int
+    """Into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the number
+    of devices, and a divisor of pairs and negatives. Released 1."""
 
 
 @dataclass(frozen=True)
@@ -286,13 +289,15 @@ class TrainingConfig:
     """What the large maps are computed in. Weights, losses, statistics of norms, the identity head and the optimisers
     are float32 in either, and so is every evaluation."""
     memory: Literal["normal", "low"]
-    """Whether gradients keep what encoders and decoder computed (normal), or compute it again, a few pictures at a time."""
+    """Whether gradients keep what encoders, decoder and discriminators computed (normal), or compute it again (low)."""
     deterministic: bool
     """Whether TensorFlow uses only kernels that give the same bits every time."""
     intra_op_threads: int
     """Threads inside one TensorFlow operation; 0: all cores."""
     inter_op_threads: int
     """TensorFlow operations side by side; 0: as many as cores."""
+    devices: int
+    """GPUs of this machine, and of each further one that TF_CONFIG names, that share out every batch; 0: all."""
 
 
 @dataclass(frozen=True)

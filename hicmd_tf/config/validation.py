@@ -122,6 +122,7 @@ RANGES = (
             "optimisers.weight_decay",
             "training.intra_op_threads",
             "training.inter_op_threads",
+            "training.devices",
         ),
     ),
     Rule(
@@ -131,6 +132,7 @@ RANGES = (
             "data.test_identities",
             "data.synthetic.images_per_modality",
             "batch.pairs",
+            "batch.norm_groups",
             "networks.prototype_encoder.aspp_width",
             "networks.attribute_encoder.stem_width",
             "networks.decoder.residual_blocks",
@@ -199,6 +201,7 @@ def problems(config: Config) -> Iterator[Problem]:
         for check in (
             _source,
             _identities,
+            _norm_groups,
             _dilations,
             _discriminator_maps,
             _attribute_code,
@@ -264,6 +267,20 @@ def _identities(config: Config) -> Iterator[Problem]:
             f"(pairs + twice the negatives), there are {training}; lower either, or raise data.synthetic.identities"
         )
         yield Problem("batch.pairs", config.batch.pairs, advice)
+
+
+def _norm_groups(config: Config) -> Iterator[Problem]:
+    """Batch norm's groups are equal, and none straddles two devices."""
+    batch, devices = config.batch, config.training.devices
+    for name in ("pairs", "negatives"):
+        count = getattr(batch, name)
+        if count % batch.norm_groups:
+            advice = f"batch.{name} is {count} and must divide into so many equal groups; change either"
+            yield Problem("batch.norm_groups", batch.norm_groups, advice)
+            return
+    if devices and batch.norm_groups % devices:
+        advice = f"training.devices is {devices} and groups can't straddle devices; take a multiple of it"
+        yield Problem("batch.norm_groups", batch.norm_groups, advice)
 
 
 def _dilations(config: Config) -> Iterator[Problem]:

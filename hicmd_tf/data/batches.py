@@ -4,7 +4,7 @@ A batch is a pure function of seed and step, so that a resumed run goes on with 
 `BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels with tf.data.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,21 @@ Array = np.ndarray[Any, Any]
 
 MEMORY_LIMIT = 2**30  # bytes of decoded pictures kept in memory; larger data sets are decoded batch by batch
 PASS_STREAM, STEP_STREAM = 0, 1  # keep the random streams of passes and of steps apart
+
+
+class Share(NamedTuple):
+    """The pictures of one of several workers, or devices, that share out a batch: equal spans of every kind."""
+
+    number: int
+    of: int
+
+    def span(self, rows: int) -> slice:
+        """Its part of so many rows. Their number must divide."""
+        own = rows // self.of
+        return slice(self.number * own, (self.number + 1) * own)
+
+
+WHOLE = Share(0, 1)
 
 REAL = ("visible", "infrared", "visible_negatives", "infrared_negatives")
 GENERATED = ("generated_visible", "generated_infrared")
@@ -116,25 +131,29 @@ def _modality(name: str) -> Modality:
     return VISIBLE if name.startswith("visible") else INFRARED
 
 
-def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int) -> tf.data.Dataset:
+def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> tf.data.Dataset:
     """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
 
-    Each is a dictionary with P pairs and N negatives a modality (N may be 0):
+    Each is a dictionary with P pairs and N negatives a modality (N may be 0), or the share of their pictures and boxes;
+    class indices are always those of the whole batch:
     `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
     `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
     boxes (P or N, 4) by name of pictures, real or generated; `step` ().
     """
     fetch = _fetcher(samples, planner.height, planner.width)
-    counts = {
+    whole = {
         name: planner.config.negatives if "negatives" in name else planner.config.pairs for name in REAL + GENERATED
     }
+    counts = {name: count // share.of for name, count in whole.items()}
 
     def choose(step: tf.Tensor) -> list[Array]:
         plan = planner.plan(int(step))
-        rows = np.concatenate([plan.rows[name] for name in REAL])
-        flips = np.concatenate([plan.flips[name] for name in REAL])
+
+        def own(choices: dict[str, Array], names: Sequence[str]) -> Array:
+            return np.concatenate([choices[name][share.span(whole[name])] for name in names])
+
         labels = np.concatenate([plan.labels[name] for name in REAL])
-        return [rows, flips, labels, np.concatenate([plan.erasing[name] for name in REAL + GENERATED])]
+        return [own(plan.rows, REAL), own(plan.flips, REAL), labels, own(plan.erasing, REAL + GENERATED)]
 
     def assemble(step: tf.Tensor) -> dict[str, Any]:
         rows, flips, labels, boxes = tf.numpy_function(choose, [step], [tf.int64, tf.bool, tf.int32, tf.int32])
@@ -142,7 +161,7 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int) -> t
         pictures = fetch(tf.ensure_shape(rows, (total,)))
         pictures = tf.where(tf.reshape(flips, (total, 1, 1, 1)), pictures[:, :, ::-1], pictures)
         parts = _cut(normalise(pictures), REAL, counts)
-        of = _cut(tf.ensure_shape(labels, (total,)), REAL, counts)
+        of = _cut(tf.ensure_shape(labels, (sum(whole[name] for name in REAL),)), REAL, whole)
         return {
             **parts,
             "identities": of["visible"],
@@ -154,6 +173,18 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int) -> t
     steps = tf.data.Dataset.range(start, stop)
     # One at a time: the plan is Python, and its pictures are decoded in parallel inside.
     return steps.map(assemble, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def divided(batch: dict[str, Any], among: int) -> tuple[dict[str, Any], ...]:
+    """A batch, or a worker's share of one, as the shares of its devices."""
+
+    def part(share: Share) -> dict[str, Any]:
+        def own(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {name: tensor[share.span(tensor.shape[0])] for name, tensor in tensors.items()}
+
+        return {**batch, **own({name: batch[name] for name in REAL}), "erasing": own(batch["erasing"])}
+
+    return tuple(part(Share(number, among)) for number in range(among))
 
 
 def _cut(tensor: tf.Tensor, names: Iterable[str], counts: dict[str, int]) -> dict[str, tf.Tensor]:

@@ -1,11 +1,11 @@
 """E^a, the attribute encoder of one modality: a = E^a(x), clothes style, pose and illumination (Sec. 3.1)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from hicmd_tf.networks.batch_norm import Groups
 from hicmd_tf.networks.layers import Shape, serialisable, tracked
 from hicmd_tf.networks.normalisation import accurate
 from hicmd_tf.networks.resnet import Stage, Stem
@@ -46,16 +46,14 @@ class AttributeEncoder(keras.Model):
             stage.build((None, None, None, channels))
             channels = stage.channels
 
-    def feature_map(
-        self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1
-    ) -> Tensor:
+    def feature_map(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         """The last map, (B, H/32, W/32, 4 widths[-1])."""
         x = self.stem(x, training=training, groups=groups, updates=updates)  # (B, H/4, W/4, 64)
         for stage in self.stages:  # 256, 512, 1024, 2048 channels
             x = stage(x, training=training, groups=groups, updates=updates)
         return x
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         """groups, updates: see `GroupedBatchNorm`."""
         return ops.mean(accurate(self.feature_map(x, training, groups, updates)), axis=(1, 2))
 

@@ -1,17 +1,48 @@
 """Batch normalisation that keeps groups of a batch apart, so that several calls can be one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from hicmd_tf import replicas
 from hicmd_tf.networks import kernels
 from hicmd_tf.networks.layers import Shape, serialisable
 from hicmd_tf.networks.normalisation import EPSILON
 from hicmd_tf.notation import Tensor
 
 MOMENTUM = 0.1  # share of the newest batch in the running statistics
+
+
+class KindGroups(NamedTuple):
+    """Groups of a batch that is spread over devices.
+
+    kinds: rows of each kind of pictures on this device. each: groups that each kind is divided into on this device.
+    """
+
+    kinds: tuple[int, ...]
+    each: int
+
+    def sizes(self) -> list[int]:
+        """Rows of this device's groups."""
+        return [rows // self.each for rows in self.kinds for _ in range(self.each)]
+
+    def of_all_devices(self, statistics: list[list[Tensor]]) -> list[list[Tensor]]:
+        """Lists with a tensor for each group of this device, as lists with one for each group of all devices: the first
+        kind's on the first device, on the second, .., then the next kind's."""
+        if replicas.count() == 1:
+            return statistics
+        places = [
+            (replica, kind * self.each + group)
+            for kind in range(len(self.kinds))
+            for replica in range(replicas.count())
+            for group in range(self.each)
+        ]
+        return [[one[place] for place in places] for one in replicas.gather([ops.stack(one) for one in statistics])]
+
+
+Groups = Sequence[int] | KindGroups | None
 
 
 @serialisable
@@ -21,6 +52,10 @@ class GroupedBatchNorm(keras.layers.Layer):
     The released code calls its ResNets once for each modality and kind of image, two images a call (method 2.6). Calls
     merged into one batch compute the same when `groups` gives their sizes: the running statistics then move group by
     group, with the unbiased variance.
+
+    On several devices, `KindGroups` for `groups`, no group straddles two, and the running statistics take in the groups
+    of all devices, in the order in which one device with all groups would: they are the same on every device, and equal
+    that one's. Other `groups` are taken for a batch that every device has, and computes, in whole.
 
     gamma_deviation: standard deviation of the initial scales round 1.
     """
@@ -38,15 +73,18 @@ class GroupedBatchNorm(keras.layers.Layer):
         self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **full)
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **full)
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         """x (B, ..., C). groups: sizes that add up to B; None: one group. updates: how often the running statistics
         take each group in, for a forward pass that stands for several equal ones, or, 0, repeats one."""
         if not training:
             return self._normalise(x, self.moving_mean, self.moving_variance)
-        ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)] if groups else []
+        sizes = groups.sizes() if isinstance(groups, KindGroups) else groups
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)] if sizes else []
         normalise = kernels.batch_norm if kernels.are_for(x) else _plain
         outputs = [normalise(part, self.gamma, self.beta, EPSILON) for part in (ops.split(x, ends) if ends else [x])]
-        self._move([mean for _, mean, _ in outputs], [variance for _, _, variance in outputs], updates)
+        statistics = [[mean for _, mean, _ in outputs], [variance for _, _, variance in outputs]]
+        means, variances = groups.of_all_devices(statistics) if isinstance(groups, KindGroups) else statistics
+        self._move(means, variances, updates)
         parts = [y for y, _, _ in outputs]
         return ops.concatenate(parts) if len(parts) > 1 else parts[0]
 

@@ -1,12 +1,11 @@
 """HFL, hierarchical feature learning: the embedding H, the weight alpha and the identity head (Sec. 3.3)."""
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import ops
 
-from hicmd_tf.networks.batch_norm import GroupedBatchNorm
+from hicmd_tf.networks.batch_norm import GroupedBatchNorm, Groups
 from hicmd_tf.networks.layers import Shape, kaiming, serialisable, tracked
 from hicmd_tf.networks.normalisation import accurate, full_precision
 from hicmd_tf.networks.resnet import Stage
@@ -47,7 +46,7 @@ class PrototypeEmbedding(keras.Model):
             stage.build((None, None, None, channels))
             channels = stage.channels
 
-    def call(self, prototype: Tensor, training: bool = False, groups: Sequence[int] | None = None) -> Tensor:
+    def call(self, prototype: Tensor, training: bool = False, groups: Groups = None) -> Tensor:
         x = prototype
         for stage in self.stages:  # (B, h/2, w/2, 512), (B, h/4, w/4, 1024)
             x = stage(x, training=training, groups=groups)

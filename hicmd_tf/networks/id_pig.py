@@ -1,11 +1,11 @@
 """ID-PIG, the ID-preserving person image generation network: the encoders of both modalities and their one decoder."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from hicmd_tf.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.networks.batch_norm import Groups
 from hicmd_tf.networks.decoder import Decoder
 from hicmd_tf.networks.layers import Shape, serialisable
 from hicmd_tf.networks.prototype_encoder import PrototypeEncoder
@@ -25,7 +25,7 @@ class Encoders(keras.Model):
         self.prototype.build(input_shape)
         self.attribute.build(input_shape)
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Codes:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Codes:
         """groups, updates: see `GroupedBatchNorm`; E^p has no batch norm."""
         return Codes(self.prototype(x), self.attribute(x, training=training, groups=groups, updates=updates))
 

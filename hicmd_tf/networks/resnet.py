@@ -1,12 +1,11 @@
 """ResNet with bottleneck blocks (He et al., 2016), in the layout of the weights that the release starts from."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from hicmd_tf.networks.batch_norm import GroupedBatchNorm
+from hicmd_tf.networks.batch_norm import GroupedBatchNorm, Groups
 from hicmd_tf.networks.layers import Shape, convolve, kaiming, serialisable, tracked
 from hicmd_tf.notation import Tensor
 
@@ -30,7 +29,7 @@ class ConvolutionNorm(keras.layers.Layer):
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=kaiming("fan_out"))
         self.norm.build((None, None, None, self.filters))
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         pad = self.kernel_size // 2
         if pad:  # explicit: 'same' would pad only below and to the right at stride 2
             x = ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
@@ -74,7 +73,7 @@ class Bottleneck(keras.layers.Layer):
         if self.shortcut is not None:
             self.shortcut.build(input_shape)
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         mode = {"training": training, "groups": groups, "updates": updates}
         inner = self.expand(self.spatial(self.reduce(x, **mode), **mode), **mode)
         return ops.relu(inner + (x if self.shortcut is None else self.shortcut(x, **mode)))
@@ -104,7 +103,7 @@ class Stage(keras.layers.Layer):
         for i, block in enumerate(self.blocks):
             block.build(input_shape if i == 0 else (None, None, None, self.channels))
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         for block in self.blocks:
             x = block(x, training=training, groups=groups, updates=updates)
         return x
@@ -125,7 +124,7 @@ class Stem(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         self.convolution.build(input_shape)
 
-    def call(self, x: Tensor, training: bool = False, groups: Sequence[int] | None = None, updates: int = 1) -> Tensor:
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         x = self.convolution(x, training=training, groups=groups, updates=updates)
         x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # zeros never win against ReLU's outputs
         return ops.max_pool(x, 3, 2, padding="valid", data_format="channels_last")

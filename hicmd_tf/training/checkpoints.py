@@ -34,7 +34,7 @@ class Checkpoints:
     @property
     def step(self) -> int:
         """Iterations that the model has been trained for."""
-        return int(self.model.optimizer.iterations)
+        return self.model.step
 
     def save(self) -> None:
         """Writes a checkpoint unless this step's is there already. Raises UserError when the disk refuses."""

@@ -11,6 +11,7 @@ from hicmd_tf.data.datasets import load
 from hicmd_tf.data.pictures import check
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
+from hicmd_tf.training.devices import make_strategy
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
 
@@ -28,9 +29,7 @@ class InitialState:
     states and empty moments."""
 
     def __init__(self, model: HiCMD) -> None:
-        optimisers = model.optimizer, model.discriminator_optimiser, model.feature_optimiser
-        variables = [*model.variables, *(variable for optimiser in optimisers for variable in optimiser.variables)]
-        self._values = [(variable, variable.numpy()) for variable in variables]
+        self._values = [(variable, variable.numpy()) for variable in model.state]
 
     def restore(self) -> None:
         """Puts it back."""
@@ -39,21 +38,25 @@ class InitialState:
 
 
 def prepare(config: Config, classes: int | None = None) -> Experiment:
-    """Sets threads and seeds, loads the data and builds the model. Raises UserError as its parts do.
+    """Sets threads and seeds, loads the data and builds the model, to be trained on the devices that the configuration
+    names, otherwise on one. Raises UserError as its parts do.
 
     classes: training identities of a checkpoint whose weights the model is to take, which an evaluation on any data can
     do; None: those of the data, and initial weights.
     """
     set_up_tensorflow(config)
+    # A strategy of several workers can only be made before TensorFlow's first operation.
+    strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
     data = load(config.data)
     check(data.train)
     check(evaluated(config, data))
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
     keras.utils.set_random_seed(config.seed)
-    with computing_in(config.training.precision):
-        networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
-    model = HiCMD(networks, config)
-    model.compile(make_optimisers(config.optimisers))
+    with strategy.scope():
+        with computing_in(config.training.precision):
+            networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
+        model = HiCMD(networks, config)
+        model.compile(make_optimisers(config.optimisers))
     return Experiment(data, planner, model)
 
 

@@ -68,8 +68,9 @@ class InTurns:
         """Gradients with respect to every job's tensors, and those with respect to the variables, added up."""
         of_inputs: list[Tensor] = []
         sums: list[Tensor] = []
+        found: list[Tensor] = []
         for turn, arrived in zip(turns, upstream, strict=True):
-            found, of_variables = self._backward(held_back(sums, turn), list(arrived))
+            found, of_variables = self._backward(held_back(found, turn), list(arrived))
             of_inputs += found
             sums = [total + new for total, new in zip(sums, of_variables, strict=True)] if sums else of_variables
         by_variable = {variable.ref(): total for variable, total in zip(self._variables, sums, strict=True)}

@@ -3,9 +3,13 @@
 Notation: m is a modality, o the other one; p prototypes, a attributes. Rows of both modalities' batches show the same
 identities. Pictures generated "in the look of m" take their ID-excluded attributes from the real picture of m and are
 compared with it.
+
+On several devices each replica has its share of a batch's pictures, and all of its labels. It computes generation,
+discriminators and the codes for HFL of its own pictures; d_comb is gathered, and head and identity losses are computed
+of all rows by every replica alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +18,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from hicmd_tf import replicas
 from hicmd_tf.config.schema import Config
 from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.losses.cross_entropy import cross_entropy
@@ -22,6 +27,7 @@ from hicmd_tf.losses.prior import kl
 from hicmd_tf.losses.reconstruction import l1
 from hicmd_tf.losses.triplet import cosine_batch_hard, euclidean_batch_hard
 from hicmd_tf.losses.weights import discriminator_total, feature_total, generation_total
+from hicmd_tf.networks.batch_norm import Groups, KindGroups
 from hicmd_tf.networks.build import Networks
 from hicmd_tf.networks.discriminator import Discriminator
 from hicmd_tf.networks.feature_learning import Identification
@@ -50,7 +56,8 @@ class Decoded(NamedTuple):
 
 
 class HiCMD(keras.Model):
-    """ID-PIG, the discriminators and HFL with their three optimisers. Trains through `fit` on `data.batches`."""
+    """ID-PIG, the discriminators and HFL with their three optimisers. Trains through `loop.iterate` on `data.batches`;
+    on one device also through Keras' `fit`."""
 
     def __init__(self, networks: Networks, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -61,7 +68,7 @@ class HiCMD(keras.Model):
         self.layout = networks.layout
         self.settings = config
         self.weights_of_losses = RuntimeLosses(config.losses)
-        self.turns: dict[Any, InTurns] = {}  # by network, where memory is to be saved
+        self.turns: dict[Hashable, InTurns] = {}  # by network, where memory is to be saved
         self.built = True
 
     def compile(self, optimisers: Optimisers) -> None:  # type: ignore[override]
@@ -72,6 +79,12 @@ class HiCMD(keras.Model):
         optimisers.generator.build(self.generator.trainable_variables)
         optimisers.discriminator.build(self.discriminator_variables)
         optimisers.features.build(self.features.trainable_variables)
+        # Made once, so that runs which follow one another with the same model share its trace.
+        self.train_replicas = tf.function(self._on_every_replica, autograph=False)
+
+    def _on_every_replica(self, batch: Any) -> Any:
+        """`train_step` on the device of each replica, on its share of the batch."""
+        return self.distribute_strategy.run(self.train_step, args=(batch,))
 
     def adopt(self, config: Config) -> None:
         """Takes loss weights, margin and learning rates of another configuration, without tracing the iteration anew.
@@ -81,6 +94,17 @@ class HiCMD(keras.Model):
         self.weights_of_losses.assign(config.losses)
         Optimisers(self.optimizer, self.discriminator_optimiser, self.feature_optimiser).adopt(config.optimisers)
         self.settings = config
+
+    @property
+    def step(self) -> int:
+        """Iterations that the model has been trained for."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
+    def state(self) -> list[keras.Variable]:
+        """Everything that an iteration changes: weights, running statistics, random states, optimisers."""
+        optimisers = self.optimizer, self.discriminator_optimiser, self.feature_optimiser
+        return [*self.variables, *(variable for optimiser in optimisers for variable in optimiser.variables)]
 
     @property
     def discriminator_variables(self) -> list[keras.Variable]:
@@ -100,7 +124,8 @@ class HiCMD(keras.Model):
 
         with generation_tape:
             with self._reached_by_identity(feature_tape):
-                codes = {m: self.encode(m, x[m], updates=2) for m in MODALITIES}  # stands for the release's two passes
+                # Stands for the release's two passes.
+                codes = {m: self.encode(m, x[m], groups=self._groups(x[m]), updates=2) for m in MODALITIES}
                 decoded = self.decode_swaps(codes)
             with generation_tape.stop_recording():
                 discriminator_terms, discriminator_gradients = self._update_discriminators(x, decoded)
@@ -108,7 +133,7 @@ class HiCMD(keras.Model):
             generation_terms = self.generation_terms(x, codes, judged)
             generation = generation_total(generation_terms, self.weights_of_losses())
         generator_variables = self.generator.trainable_variables
-        generation_gradients = generation_tape.gradient(generation, generator_variables)
+        generation_gradients = replicas.averaged(generation_tape.gradient(generation, generator_variables))
         del generation_tape
 
         with feature_tape:
@@ -120,17 +145,28 @@ class HiCMD(keras.Model):
         identity_gradients = gradients[: len(generator_variables)]
 
         self.optimizer.apply(_sum(generation_gradients, identity_gradients), generator_variables)
-        self.feature_optimiser.apply(gradients[len(generator_variables) :], feature_variables)
+        self.feature_optimiser.apply(self._once_for_all(gradients[len(generator_variables) :]), feature_variables)
         hits = ops.equal(ops.argmax(head.logits, axis=-1), ops.cast(rows.labels, "int32"))
         return {
-            **generation_terms,
+            **replicas.mean({**generation_terms, **discriminator_terms, "generation_total": generation}),
             **feature_terms,
-            **discriminator_terms,
-            "generation_total": generation,
             "feature_total": features,
             "accuracy": ops.mean(ops.cast(hits, "float32")),
             "alpha": ops.convert_to_tensor(self.features.combination.alpha),
         }
+
+    def _once_for_all(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Gradients of H, alpha and head: the head's, which every replica has of all rows, are to count once, not once
+        a replica. The others' are of the replica's own pictures, and their sum is that of all."""
+        head = {id(variable) for variable in self.features.head.trainable_variables}
+        return [
+            replicas.averaged([gradient])[0] if id(variable) in head else gradient
+            for gradient, variable in zip(gradients, self.features.trainable_variables, strict=True)
+        ]
+
+    def _groups(self, *pictures: Tensor) -> KindGroups:
+        """Batch norm's groups of a batch made of these kinds of pictures."""
+        return KindGroups(tuple(x.shape[0] for x in pictures), self.settings.batch.norm_groups // replicas.count())
 
     def _reached_by_identity(self, feature_tape: tf.GradientTape) -> AbstractContextManager[Any]:
         """Records generation for the identity losses too, when they are to reach the decoder (row 9)."""
@@ -143,34 +179,35 @@ class HiCMD(keras.Model):
         modality: Modality,
         x: Tensor,
         training: bool = True,
-        groups: Sequence[int] | None = None,
+        groups: Groups = None,
         updates: int = 1,
     ) -> Codes:
         """Codes of pictures (B, H, W, 3) by their modality's encoders. groups, updates: see `GroupedBatchNorm`."""
         if training and self.settings.training.memory == "low":
-            return self._encode_in_turns(modality, x, groups or [x.shape[0]], updates)
+            sizes = groups.sizes() if isinstance(groups, KindGroups) else groups or [x.shape[0]]
+            return self._encode_in_turns(modality, x, sizes, updates)
         return self.generator.encoders(modality)(x, training=training, groups=groups, updates=updates)
 
     def _encode_in_turns(self, modality: Modality, x: Tensor, groups: Sequence[int], updates: int) -> Codes:
         """The same, group by group."""
-        turns = self.turns.get((modality, updates))
-        if turns is None:
-            encoders = self.generator.encoders(modality)
-            turns = self.turns[modality, updates] = InTurns(
-                partial(encoders, training=True, updates=updates),
-                encoders.trainable_variables,
-                again=partial(encoders, training=True, updates=0),
-            )
+        encoders = self.generator.encoders(modality)
+        once, again = (partial(encoders.__call__, training=True, updates=times) for times in (updates, 0))
+        turns = self._turns((modality, updates), once, encoders.trainable_variables, again)
         ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)]
         found = turns([(part,) for part in ops.split(x, ends)] if ends else [(x,)])
         return Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def _turns(self, name: Hashable, *arguments: Any) -> InTurns:
+        """A network that runs in turns, made once for each name."""
+        if name not in self.turns:
+            self.turns[name] = InTurns(*arguments)
+        return self.turns[name]
 
     def decode_all(self, codes: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
         """G of several (prototype, attributes) as one batch, or in turns: nothing in G mixes images."""
         if self.settings.training.memory == "low":
             decoder = self.generator.decoder
-            turns = self.turns.setdefault("decoder", InTurns(lambda *code: decoder(code), decoder.trainable_variables))
-            return turns(codes)
+            return self._turns("decoder", lambda *code: decoder(code), decoder.trainable_variables)(codes)
         prototypes = ops.concatenate([prototype for prototype, _ in codes])
         attributes = ops.concatenate([attribute for _, attribute in codes])
         return ops.split(self.generator.decoder((prototypes, attributes)), len(codes))
@@ -192,7 +229,7 @@ class HiCMD(keras.Model):
 
     def generation_terms(self, x: Pictures, codes: dict[Modality, Codes], decoded: Decoded) -> Terms:
         """The unweighted terms of Eq. 1 to 7, each the sum over both modalities."""
-        recoded = {m: self.encode(m, decoded.cross[m]) for m in MODALITIES}
+        recoded = {m: self.encode(m, x, groups=self._groups(x)) for m, x in decoded.cross.items()}
         cycle = self.decode_cycle(codes, recoded)
         return {
             "same": sum(l1(decoded.same[m], x[m]) for m in MODALITIES),
@@ -232,9 +269,14 @@ class HiCMD(keras.Model):
 
     # ---------------------------------------------------------------------------------------------- discriminators
 
-    def _fake_scores(self, m: Modality, generated: Sequence[Tensor]) -> list[list[Tensor]]:
-        """D_m's score maps, one list for each kind of generated pictures (P, H, W, 3)."""
-        maps = self.discriminator(m)(ops.concatenate(generated))
+    def _fake_scores(self, m: Modality, generated: Sequence[Tensor], learning: bool = False) -> list[list[Tensor]]:
+        """D_m's score maps, one list for each kind of generated pictures (P, H, W, 3). learning: whether D_m is."""
+        discriminator = self.discriminator(m)
+        if self.settings.training.memory == "low":
+            learned = discriminator.trainable_variables if learning else []
+            turns = self._turns(("discriminator", m, learning), discriminator.__call__, learned)
+            return turns([(pictures,) for pictures in generated])
+        maps = discriminator(ops.concatenate(generated))
         parts = [ops.split(scale, len(generated)) for scale in maps]
         return [[of[kind] for of in parts] for kind in range(len(generated))]
 
@@ -250,7 +292,7 @@ class HiCMD(keras.Model):
             with tf.GradientTape() as tape:
                 terms.append(self.discriminator_terms(m, *held_back(gradients, seen[m])))
             gradients += tape.gradient(terms[-1]["discriminator_total"], self.discriminator(m).trainable_variables)
-        self.discriminator_optimiser.apply(gradients, self.discriminator_variables)
+        self.discriminator_optimiser.apply(replicas.averaged(gradients), self.discriminator_variables)
         both = {name: sum(of[name] for of in terms) for name in terms[0]}
         for name in ("real_score", "fake_score"):
             both[name] /= len(MODALITIES)
@@ -263,7 +305,7 @@ class HiCMD(keras.Model):
         terms in each: the penalty here counts as often.
         """
         scores, input_gradients = self._real_scores(m, real)
-        fakes = self._fake_scores(m, generated)
+        fakes = self._fake_scores(m, generated, learning=True)
         adversarial = discriminator_loss(scores, fakes, self.settings.losses.adversarial_form)
         penalty = len(fakes) * gradient_penalty(input_gradients)
         return {
@@ -285,8 +327,9 @@ class HiCMD(keras.Model):
     # --------------------------------------------------------------------------------------------------------- HFL
 
     def identify(self, batch: dict[str, Any], generated: Pictures) -> tuple[Rows, Identification]:
-        """HFL on erased real, generated and negative pictures: their rows, and what the head makes of them."""
-        parts = self._parts(self._feature_inputs(batch, generated))
+        """HFL on erased real, generated and negative pictures of all replicas: their rows, and what the head makes of
+        them."""
+        parts = _of_all_replicas(self._parts(self._feature_inputs(batch, generated)))
         negative_labels = {m: batch[f"{m}_negative_identities"] for m in MODALITIES}
         groups = feature_groups(
             self.settings.sampling.groups,
@@ -320,7 +363,8 @@ class HiCMD(keras.Model):
         styles: dict[tuple[str, Modality], Tensor] = {}
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
         for m in MODALITIES:
-            codes = self.encode(m, ops.concatenate([pictures[kind][m] for kind in kinds]), groups=sizes)
+            of_modality = [pictures[kind][m] for kind in kinds]
+            codes = self.encode(m, ops.concatenate(of_modality), groups=self._groups(*of_modality))
             style = self.features.combination.style_part(self.layout.style_of(codes.attributes))
             for kind, p, s in zip(kinds, ops.split(codes.prototype, ends), ops.split(style, ends), strict=True):
                 prototypes[kind, m], styles[kind, m] = p, s
@@ -330,11 +374,10 @@ class HiCMD(keras.Model):
     def _embed_prototypes(self, prototypes: dict[tuple[str, Modality], Tensor]) -> dict[tuple[str, Modality], Tensor]:
         """alpha p^d of every group, H's batch norm keeping the groups apart in the release's order."""
         order = _release_order(prototypes)
-        sizes = [prototypes[key].shape[0] for key in order]
+        ordered = [prototypes[key] for key in order]
+        sizes = [prototype.shape[0] for prototype in ordered]
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
-        embedded = self.features.embedding(
-            ops.concatenate([prototypes[key] for key in order]), training=True, groups=sizes
-        )
+        embedded = self.features.embedding(ops.concatenate(ordered), training=True, groups=self._groups(*ordered))
         weighted = self.features.combination.prototype_part(embedded)
         return dict(zip(order, ops.split(weighted, ends), strict=True))
 
@@ -357,6 +400,16 @@ class HiCMD(keras.Model):
         """Descriptors (B, E) of length 1 of pictures (B, H, W, 3), through the encoders of their own modality."""
         prototype, attributes = self.encode(modality, x, training=False)
         return self.features.describe(prototype, self.layout.style_of(attributes))
+
+
+def _of_all_replicas(parts: dict[str, dict[Modality, Parts]]) -> dict[str, dict[Modality, Parts]]:
+    """The parts of every picture of the batch, each kind's pictures in the batch's order."""
+    keys = [(kind, m) for kind, of_kind in parts.items() for m in of_kind]
+    gathered = replicas.gather_rows([part for kind, m in keys for part in parts[kind][m]])
+    whole: dict[str, dict[Modality, Parts]] = {kind: {} for kind in parts}
+    for position, (kind, m) in enumerate(keys):
+        whole[kind][m] = Parts(*gathered[2 * position : 2 * position + 2])
+    return whole
 
 
 def _release_order(keys: dict[tuple[str, Modality], Tensor]) -> list[tuple[str, Modality]]:

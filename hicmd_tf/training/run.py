@@ -7,7 +7,6 @@ import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
-from hicmd_tf.data.batches import batches
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
@@ -28,8 +27,10 @@ from hicmd_tf.training.callbacks import (
     StopAtNonFinite,
 )
 from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.devices import Workers, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
 from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
@@ -60,7 +61,7 @@ def train(
     experiment: Experiment | None = None,
     watch: Watch = no_further_callbacks,
 ) -> Metrics:
-    """Trains, or goes on training, and evaluates; returns what metrics.json says.
+    """Trains, or goes on training, and evaluates; returns what metrics.json says. Of several workers the chief's part.
 
     experiment: prepared for this configuration, with initial weights; None prepares it. watch: further callbacks of a
     training that begins at a step. Raises UserError for what the user can mend, another process that trains in the
@@ -74,6 +75,35 @@ def train(
         return _train_alone(config, folder, experiment or prepare(config), watch)
 
 
+def assist(config: Config) -> None:
+    """The part of a worker that is not the chief: it trains as `train` does, and neither reads nor writes a run folder.
+
+    Raises UserError for what the user can mend, Interrupted when any worker was asked to stop.
+    """
+    experiment = prepare(config)
+    workers = Workers(experiment.model.distribute_strategy)
+    start = _join(experiment, workers)
+    if start < config.training.steps:
+        watching = [StopAtNonFinite(start), Interruption(start)]
+        iterate(experiment, workers, start, config.training.steps, watching)
+        if experiment.model.step < config.training.steps:
+            raise Interrupted(experiment.model.step)
+    _wait_for_all(workers)
+
+
+def _join(experiment: Experiment, workers: Workers) -> int:
+    """Begins where the chief does; says at which step."""
+    with reporting_lost_workers(workers.place.workers):
+        workers.take_chiefs(experiment.model.state)
+    return experiment.model.step
+
+
+def _wait_for_all(workers: Workers) -> None:
+    """The chief, which evaluates, comes last: a worker that ended earlier would be taken for a lost one."""
+    with reporting_lost_workers(workers.place.workers):
+        workers.anyone(False)
+
+
 def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watch: Watch) -> Metrics:
     write_json(folder.identities, Trained.of(config, experiment.data.train)._asdict())
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
@@ -81,34 +111,36 @@ def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watc
         samples = evaluated(config, experiment.data)
         described = describe(experiment.model, samples, config)
         write_json(folder.untrained, main_figures(_rows(described, samples, config)))
-    _train_on(config, folder, experiment, checkpoints, watch)
+    workers = Workers(experiment.model.distribute_strategy)
+    start = _join(experiment, workers)
+    if start < config.training.steps:
+        _train_on(config, folder, experiment, workers, checkpoints, watch(start))
     metrics = evaluate(config, folder, experiment)
     write_json(folder.metrics, metrics)
+    _wait_for_all(workers)
     return metrics
 
 
 def _train_on(
-    config: Config, folder: RunFolder, experiment: Experiment, checkpoints: Checkpoints, watch: Watch
+    config: Config,
+    folder: RunFolder,
+    experiment: Experiment,
+    workers: Workers,
+    checkpoints: Checkpoints,
+    further: Sequence[EachStep],
 ) -> None:
     start, training = checkpoints.step, config.training
-    if start >= training.steps:
-        return
     grid = Reconstructions(experiment.model, evaluated(config, experiment.data), config.data.height, config.data.width)
-    interruption = Interruption(start)
-    experiment.model.fit(
-        batches(experiment.planner, experiment.data.train, start, training.steps),
-        verbose=0,
-        shuffle=False,  # the batches come shuffled
-        callbacks=[
-            StopAtNonFinite(start),
-            LossTable(start, training.log_every, folder.losses, folder.tensorboard),
-            PictureGrid(start, training.picture_every, folder.pictures, grid.draw),
-            *watch(start),
-            SaveCheckpoints(start, training.checkpoint_every, checkpoints),
-            ProgressBar(start, training.steps),
-            interruption,
-        ],
-    )
+    watching = [
+        StopAtNonFinite(start),
+        LossTable(start, training.log_every, folder.losses, folder.tensorboard),
+        PictureGrid(start, training.picture_every, folder.pictures, grid.draw),
+        *further,
+        SaveCheckpoints(start, training.checkpoint_every, checkpoints),
+        ProgressBar(start, training.steps),
+        Interruption(start),
+    ]
+    iterate(experiment, workers, start, training.steps, watching)
     checkpoints.save()
     if checkpoints.step < training.steps:
         raise Interrupted(checkpoints.step)
@@ -143,7 +175,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities.tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
-        "steps": int(experiment.model.optimizer.iterations),
+        "steps": experiment.model.step,
         "seed": config.seed,
     }
 

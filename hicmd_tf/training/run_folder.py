@@ -10,6 +10,10 @@ from hicmd_tf.config import Config, dump, flattened, load, to_dict
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json, write_text
 
+MAY_CHANGE = (
+    "training.steps",
+    "training.devices",
+)  # in a resumed run: no number of the iterations so far hangs on them
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 
@@ -44,7 +48,7 @@ class RunFolder:
         """Whether a run may begin, or go on, here; changes nothing.
 
         Raises UserError when the folder holds a run and `resume` is not given, or one with another configuration. A
-        resumed run may differ in training.steps only, which makes it longer.
+        resumed run may differ in training.steps, which makes it longer, and in its devices only.
         """
         if self.config.exists():
             if not resume:
@@ -67,7 +71,7 @@ class RunFolder:
         begun = self.open()
         before, now = dict(flattened(to_dict(begun))), dict(flattened(to_dict(config)))
         for key, value in now.items():
-            if key != "training.steps" and before[key] != value:
+            if key not in MAY_CHANGE and before[key] != value:
                 raise UserError(
                     f"{key} is {value}, but {self.path} was begun with {before[key]}: resume it with its own "
                     f"configuration or name another folder with --run"

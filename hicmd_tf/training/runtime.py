@@ -26,7 +26,7 @@ class Number:
         return ops.convert_to_tensor(self.variable)
 
     def __float__(self) -> float:
-        return float(self.variable)
+        return float(self.variable.numpy())
 
 
 class RuntimeLosses:

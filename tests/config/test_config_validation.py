@@ -77,6 +77,8 @@ def test_a_data_set_that_is_not_drawn_needs_a_folder_and_one_of_its_splits() -> 
         ("training.log_every", 0, 1),
         ("training.keep_checkpoints", 0, 1),
         ("training.intra_op_threads", -1, 0),
+        ("training.devices", -1, 0),
+        ("batch.norm_groups", 0, 1),
         ("networks.prototype_encoder.widths", [8, 16, 16], [8, 16, 16, 8]),
         ("networks.prototype_encoder.dilations", [0, 2, 3], [3, 2, 1]),
         ("networks.attribute_encoder.depths", [1, 1, 1, 0], [1, 1, 1, 2]),
@@ -96,6 +98,17 @@ def test_a_batch_needs_enough_training_identities() -> None:
     assert refused({**twelve, "data.held_out": 1}) == "batch.pairs"
     assert refused({**twelve, "data.held_out": 12}) == "data.held_out"
     assert refused({**twelve, "batch.negatives": 5}) == "batch.pairs"
+
+
+def test_norm_groups_are_equal_and_straddle_no_devices() -> None:
+    halves = {"batch.pairs": 4, "batch.negatives": 2, "batch.norm_groups": 2}
+    assert refused(halves) is None
+    assert refused({**halves, "batch.negatives": 0}) is None
+    assert refused({**halves, "batch.pairs": 3}) == "batch.norm_groups"
+    assert refused({**halves, "batch.negatives": 3}) == "batch.norm_groups"
+    assert refused({**halves, "training.devices": 2}) is None
+    assert refused({**halves, "batch.norm_groups": 1, "training.devices": 2}) == "batch.norm_groups"
+    assert refused({**halves, "batch.norm_groups": 1, "training.devices": 0}) is None  # known only where it runs
 
 
 @pytest.mark.parametrize("side", ["data.height", "data.width"])

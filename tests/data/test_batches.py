@@ -38,7 +38,7 @@ SAMPLES, PIXELS = drawn()
 
 
 def planner(pairs: int = 3, negatives: int = 2, seed: int = 5, flip: float = 0.5) -> BatchPlanner:
-    return BatchPlanner(SAMPLES, BatchConfig(pairs, negatives, flip, 0.5), HEIGHT, WIDTH, seed)
+    return BatchPlanner(SAMPLES, BatchConfig(pairs, negatives, flip, 0.5, 1), HEIGHT, WIDTH, seed)
 
 
 @settings(max_examples=40)
@@ -111,4 +111,4 @@ def test_too_few_identities_and_a_missing_modality_are_named() -> None:
         planner(pairs=4, negatives=3)
     lonely = SAMPLES.select(~((SAMPLES.identities == 120) & SAMPLES.infrared))
     with pytest.raises(UserError, match="identity 120 has no infrared picture"):
-        BatchPlanner(lonely, BatchConfig(2, 1, 0.5, 0.5), HEIGHT, WIDTH, 0)
+        BatchPlanner(lonely, BatchConfig(2, 1, 0.5, 0.5, 1), HEIGHT, WIDTH, 0)

@@ -1,0 +1,166 @@
+"""Where a run computes: one device, several of this machine, or those of several machines that TF_CONFIG names."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from hicmd_tf.config import Config
+from hicmd_tf.errors import UserError
+
+# What TensorFlow raises when a collective operation of several workers can't end.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+
+
+class Cluster(NamedTuple):
+    """The processes of one run, a process a machine. The chief, of number 0, alone writes the run folder."""
+
+    number: int
+    workers: int
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the chief."""
+        return self.number == 0
+
+
+ALONE = Cluster(0, 1)
+
+
+def cluster() -> Cluster:
+    """What TF_CONFIG says. Raises UserError when it isn't what TensorFlow expects."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return ALONE
+    try:
+        said = json.loads(text)
+        jobs = {job: len(said["cluster"].get(job, [])) for job in ("chief", "worker")}
+        job, index = said["task"]["type"], int(said["task"]["index"])
+        if index not in range(jobs[job]):
+            raise ValueError(f"{job} {index} is not in cluster")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"TF_CONFIG is {text[:200]}: expected the addresses of all workers and this one's place, "
+            f'{{"cluster": {{"worker": ["host:port", ..]}}, "task": {{"type": "worker", "index": 0}}}}; set it so, or '
+            f"unset it to train on this machine alone"
+        ) from error
+    return Cluster(index + (jobs["chief"] if job == "worker" else 0), sum(jobs.values()))
+
+
+def make_strategy(config: Config) -> tf.distribute.Strategy:
+    """TensorFlow's strategy for the configured devices; with several workers it waits until all are there.
+
+    Raises UserError when there are too few devices, batch norm's groups would straddle some, or several
+    are to do with little memory.
+    """
+    devices, workers = config.training.devices, cluster().workers
+    if workers > 1:
+        _check_groups(config, max(devices, 1) * workers)
+        _show_gpus(devices)
+        with reporting_lost_workers(workers):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    elif devices == 1:
+        strategy = tf.distribute.get_strategy()
+    else:
+        strategy = _of_this_machine(devices)
+    _check_groups(config, strategy.num_replicas_in_sync)
+    if config.training.memory == "low" and strategy.num_replicas_in_sync > 1:
+        raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
+    return strategy
+
+
+def _of_this_machine(devices: int) -> tf.distribute.Strategy:
+    found = [device.name for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
+    if len(found) < devices:
+        raise UserError(f"training.devices is {devices}: this machine has {len(found)}; choose so many or fewer")
+    used = found[: devices or None]
+    return tf.distribute.MirroredStrategy(used) if len(used) > 1 else tf.distribute.get_strategy()
+
+
+def _show_gpus(devices: int) -> None:
+    """Lets TensorFlow see so many GPUs (0: all): the strategy of several workers takes all that it sees."""
+    found = tf.config.list_physical_devices("GPU")
+    if (found and len(found) < devices) or (devices > 1 and not found):
+        raise UserError(f"training.devices is {devices}: this machine has {len(found) or 1}; choose so many or fewer")
+    if devices:
+        tf.config.set_visible_devices(found[:devices], "GPU")
+
+
+def _check_groups(config: Config, replicas: int) -> None:
+    if config.batch.norm_groups % replicas:
+        raise UserError(
+            f"batch.norm_groups is {config.batch.norm_groups}: {replicas} devices share every batch, and groups can't "
+            f"straddle them; take a multiple of {replicas}"
+        )
+
+
+@contextmanager
+def reporting_lost_workers(workers: int) -> Iterator[None]:
+    """Raises UserError in the place of TensorFlow's error when another of several workers is gone."""
+    try:
+        yield
+    except LOST as error:
+        if workers == 1:
+            raise
+        raise UserError(
+            f"another of the {workers} workers ended, or can't be reached any more ({type(error).__name__}): start all "
+            f"of them again with the same command and --resume, which goes on from the newest checkpoint"
+        ) from error
+
+
+class Workers:
+    """How the process of one worker drives its replicas, and agrees with the other workers, if there are any."""
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self.strategy = strategy
+        self.place = cluster()
+        self.replicas: int = strategy.num_replicas_in_sync // self.place.workers
+        self._sum = tf.function(self._sum_over_replicas, autograph=False)
+
+    def spread(self, shares: tuple[Any, ...]) -> Any:
+        """A value for each replica of this process, as `strategy.run` takes it."""
+        if self.strategy.num_replicas_in_sync == 1:
+            return shares[0]
+        first = self.place.number * self.replicas
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda context: shares[context.replica_id_in_sync_group - first]
+        )
+
+    def of_one(self, value: Any) -> Any:
+        """What `strategy.run` returned, of this process' first replica."""
+        return tf.nest.map_structure(lambda one: self.strategy.experimental_local_results(one)[0], value)
+
+    def anyone(self, wants: bool) -> bool:
+        """Whether any worker wants something. Every one of them must ask at the same time."""
+        return wants if self.place.workers == 1 else float(self._sum_over_workers([tf.constant(float(wants))])[0]) > 0
+
+    def take_chiefs(self, variables: Sequence[keras.Variable]) -> None:
+        """Gives the variables of every worker the chief's values. All of them must call it at the same time."""
+        if self.place.workers == 1:
+            return
+        # Steps and random states, whole numbers, are exact in float64 too.
+        own = [tf.cast(variable.numpy(), "float64") for variable in variables]
+        if not self.place.is_chief:
+            own = [tf.zeros_like(value) for value in own]
+        for variable, value in zip(variables, self._sum_over_workers(own), strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
+
+    def _sum_over_workers(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        zeros = [tf.zeros_like(value) for value in values]
+        return self.of_one(self._sum(self.spread((values, *[zeros] * (self.replicas - 1)))))
+
+    def _sum_over_replicas(self, values: Any) -> Any:
+        def total(own: list[tf.Tensor]) -> list[tf.Tensor]:
+            # An operation's result is on the replica's device; what a function is given is on none, as yet.
+            return tf.distribute.get_replica_context().all_reduce("SUM", [tf.identity(value) for value in own])
+
+        return self.strategy.run(total, args=(values,))
