@@ -38,12 +38,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of measurements (default: %(default)s)")
+    parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="training.memory")
     parser.add_argument("--only", choices=PRECISIONS, help="measure one precision instead of both")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = [options.only] if options.only else list(PRECISIONS)
     figures = collected(
-        {name: alone(iteration, options.config, PRECISIONS[name], options.rounds) for name in chosen},
+        {name: alone(iteration, options.config, PRECISIONS[name], options.memory, options.rounds) for name in chosen},
         alone(input_pipeline, options.config),
     )
     print(as_text(figures))
@@ -59,14 +60,14 @@ def alone(work: Callable[..., Figures], *arguments: Any) -> Figures:
         return pool.submit(work, *arguments).result()
 
 
-def iteration(name: str, precision: str, rounds: int) -> Figures:
+def iteration(name: str, precision: str, memory: str, rounds: int) -> Figures:
     """Seconds, peak memory and arithmetic of an iteration, and each part's share."""
     import tensorflow as tf
     from tqdm import tqdm
 
     from bench.graphs import flops_by_part, seconds_by_part
 
-    step, pictures = _training_step(name, precision)
+    step, pictures = _training_step(name, precision, memory)
     a = tf.random.normal((YARDSTICK, YARDSTICK), seed=SEED)
     product = tf.function(lambda: tf.reduce_sum(a @ a))
     walls, cpus, yardsticks = [], [], []
@@ -117,7 +118,7 @@ class _Step:
         return self._function.get_concrete_function(self._batch).graph
 
 
-def _training_step(name: str, precision: str) -> tuple[_Step, int]:
+def _training_step(name: str, precision: str, memory: str) -> tuple[_Step, int]:
     """An iteration of a configuration's networks, and how many pictures it sees."""
     import keras
 
@@ -127,7 +128,10 @@ def _training_step(name: str, precision: str) -> tuple[_Step, int]:
     from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.optimisers import make_optimisers
 
-    config = load(name, {"networks.resnet_weights": "none", "training.precision": precision})
+    config = load(
+        name,
+        {"networks.resnet_weights": "none", "training.precision": precision, "training.memory": memory},
+    )
     set_up_tensorflow(config)
     keras.utils.set_random_seed(SEED)
     with computing_in(precision):
@@ -185,7 +189,7 @@ def input_pipeline(name: str) -> Figures:
     config = load(name)
     samples = _noise(config)
     planner = module.BatchPlanner(samples, config.batch, config.data.height, config.data.width, SEED)
-    found = {}
+    found: Figures = {}
     for kind, limit in (("from_memory_s", module.MEMORY_LIMIT), ("decoded_s", 0)):
         module.MEMORY_LIMIT = limit
         iterator = iter(module.batches(planner, samples, 0, 2 * INPUT_BATCHES))

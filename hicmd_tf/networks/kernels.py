@@ -45,19 +45,23 @@ def reflected_convolution(x: Tensor, kernel: Tensor, pad: int, stride: int) -> T
     import tensorflow as tf
 
     paddings = ((0, 0), (pad, pad), (pad, pad), (0, 0))
+    scope = f"gradient_tape/{tf.get_current_name_scope()}/"  # a profile says whose gradient it is
     how = {"strides": (1, stride, stride, 1), "padding": "VALID"}
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def convolution(x: Tensor, kernel: Tensor) -> tuple[Tensor, object]:
         def gradients(upstream: Tensor) -> tuple[Tensor, Tensor]:
-            with tf.control_dependencies([upstream]):  # else the graph would find the first padding, and keep that
-                padded = tf.pad(x, paddings, "REFLECT")
-            of_padded = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x) + 2 * tf.constant((0, pad, pad, 0)), filter=kernel, out_backprop=upstream, **how
-            )
-            of_x = tf.raw_ops.MirrorPadGrad(input=of_padded, paddings=paddings, mode="REFLECT")
-            sizes = tf.shape(kernel)
-            return of_x, tf.raw_ops.Conv2DBackpropFilter(input=padded, filter_sizes=sizes, out_backprop=upstream, **how)
+            with tf.name_scope(scope):
+                with tf.control_dependencies([upstream]):  # else the graph would keep the first padding for this one
+                    padded = tf.pad(x, paddings, "REFLECT")
+                sizes = tf.shape(x) + 2 * tf.constant((0, pad, pad, 0))
+                of_padded = tf.raw_ops.Conv2DBackpropInput(
+                    input_sizes=sizes, filter=kernel, out_backprop=upstream, **how
+                )
+                of_x = tf.raw_ops.MirrorPadGrad(input=of_padded, paddings=paddings, mode="REFLECT")
+                return of_x, tf.raw_ops.Conv2DBackpropFilter(
+                    input=padded, filter_sizes=tf.shape(kernel), out_backprop=upstream, **how
+                )
 
         return tf.raw_ops.Conv2D(input=tf.pad(x, paddings, "REFLECT"), filter=kernel, **how), gradients
 
