@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,16 @@ def test_groups_that_straddle_workers_are_refused(smoke_config: Config, monkeypa
     monkeypatch.setenv("TF_CONFIG", json.dumps(task))
     with pytest.raises(UserError, match=r"batch\.norm_groups is 1: 2 devices .* take a multiple of 2"):
         make_strategy(smoke_config)
+
+
+def test_several_devices_with_little_memory_are_refused(smoke_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hicmd_tf.training import devices
+
+    monkeypatch.setattr(devices, "_of_this_machine", lambda number: SimpleNamespace(num_replicas_in_sync=number))
+    training = replace(smoke_config.training, devices=2, memory="low")
+    batch = replace(smoke_config.batch, norm_groups=2)
+    with pytest.raises(UserError, match=r"training\.memory is low"):
+        devices.make_strategy(replace(smoke_config, training=training, batch=batch))
 
 
 def test_shares_make_the_whole_batch(smoke_config: Config) -> None:
