@@ -78,15 +78,12 @@ class GroupedBatchNorm(keras.layers.Layer):
         take each group in, for a forward pass that stands for several equal ones, or, 0, repeats one."""
         if not training:
             return self._normalise(x, self.moving_mean, self.moving_variance)
-        sizes = groups.sizes() if isinstance(groups, KindGroups) else groups
-        ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)] if sizes else []
+        sizes = groups.sizes() if isinstance(groups, KindGroups) else groups or []
         normalise = kernels.batch_norm if kernels.are_for(x) else _plain
-        outputs = [normalise(part, self.gamma, self.beta, EPSILON) for part in (ops.split(x, ends) if ends else [x])]
-        statistics = [[mean for _, mean, _ in outputs], [variance for _, _, variance in outputs]]
+        y, *statistics = normalise(x, sizes, self.gamma, self.beta, EPSILON)
         means, variances = groups.of_all_devices(statistics) if isinstance(groups, KindGroups) else statistics
         self._move(means, variances, updates)
-        parts = [y for y, _, _ in outputs]
-        return ops.concatenate(parts) if len(parts) > 1 else parts[0]
+        return y
 
     def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         scale = self.gamma * ops.rsqrt(variance + EPSILON)
@@ -97,21 +94,25 @@ class GroupedBatchNorm(keras.layers.Layer):
         if not updates:
             return
         keep = (1 - MOMENTUM) ** updates
+        shares = [[(1 - keep) * keep**later] for later in reversed(range(len(means)))]
         for running, batches in ((self.moving_mean, means), (self.moving_variance, variances)):
-            value = keep ** len(batches) * running
-            for position, batch in enumerate(reversed(batches)):
-                value = value + (1 - keep) * keep**position * ops.stop_gradient(ops.cast(batch, running.dtype))
-            running.assign(value)
+            batch = ops.stop_gradient(ops.cast(ops.stack(batches), running.dtype))  # (G, C)
+            running.assign(keep ** len(batches) * running + ops.sum(shares * batch, 0))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "gamma_deviation": self.gamma_deviation}
 
 
-def _plain(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """`kernels.batch_norm` on any backend, in any precision."""
+def _plain(x: Tensor, sizes: Sequence[int], gamma: Tensor, beta: Tensor, epsilon: float) -> kernels.Normalised:
+    """`kernels.batch_norm` on any backend, in any precision, gamma and beta for all groups."""
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
     axes = tuple(range(len(x.shape) - 1))
-    count = ops.cast(ops.size(x) // x.shape[-1], gamma.dtype)
-    mean, variance = ops.moments(ops.cast(x, gamma.dtype), axes)
-    scale = gamma * ops.rsqrt(variance + epsilon)
-    y = x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype)
-    return y, mean, variance * count / ops.maximum(count - 1, 1)
+    found = kernels.Normalised([], [], [])
+    for part in ops.split(x, ends) if ends else [x]:
+        count = ops.cast(ops.size(part) // x.shape[-1], gamma.dtype)
+        mean, variance = ops.moments(ops.cast(part, gamma.dtype), axes)
+        scale = gamma * ops.rsqrt(variance + epsilon)
+        found.y.append(part * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype))
+        found.means.append(mean)
+        found.variances.append(variance * count / ops.maximum(count - 1, 1))
+    return found._replace(y=ops.concatenate(found.y))

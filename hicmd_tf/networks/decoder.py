@@ -41,6 +41,9 @@ class Perceptron(keras.layers.Layer):
 class Decoder(keras.Model):
     """(p (B, h, w, channels), a (B, D)) -> image (B, 4h, 4w, 3) in normalised colours, unbounded.
 
+    Where one prototype goes with several attribute codes, prototypes (B / n, h, w, channels) do: the first is that of
+    codes 0, B / n, ..; what doesn't depend on attributes is computed once.
+
     Chunk k of the attribute code steers residual block k: one perceptron makes the AdaIN scales of its two
     convolutions, another the shifts.
 
@@ -79,7 +82,7 @@ class Decoder(keras.Model):
             channels = block.convolution.filters
 
     def call(self, codes: tuple[Tensor, Tensor]) -> Tensor:
-        prototype, attributes = codes  # (B, h, w, 256), (B, 2048)
+        prototype, attributes = codes  # (B / n, h, w, 256), (B, 2048)
         x = ops.cast(prototype, self.compute_dtype)
         chunks = ops.split(attributes, len(self.residuals), axis=1)  # 4 of (B, 512)
         for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):

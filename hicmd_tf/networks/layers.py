@@ -48,6 +48,12 @@ def reflect_pad(x: Tensor, pad: int) -> Tensor:
     return ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect") if pad else x
 
 
+def as_many(x: Tensor, rows: Tensor) -> Tensor:
+    """x (B / n, ..) repeated as a whole to as many rows as the other (B, ..) has."""
+    have, wanted = x.shape[0], rows.shape[0]
+    return x if have == wanted else ops.tile(x, (wanted // have, *(1 for _ in x.shape[1:])))
+
+
 @serialisable
 class ImageLayerNorm(keras.layers.Layer):
     """`layer_norm` with a learned scale, drawn from U(0, 1), and shift a channel."""
@@ -144,7 +150,8 @@ class Convolution(keras.layers.Layer):
 class ConvolutionBlock(keras.layers.Layer):
     """Convolution, norm, LeakyReLU, in that order; norm and activation may be missing.
 
-    norm: none, instance, adaptive (takes scale and shift (B, filters) when called) or layer.
+    norm: none, instance, adaptive (takes scale and shift (B, filters) when called, and then x may have B / n rows, each
+    for n of them: see `as_many`) or layer.
     """
 
     def __init__(
@@ -175,7 +182,7 @@ class ConvolutionBlock(keras.layers.Layer):
         if self.norm == "instance":
             x = instance_norm(x)
         elif self.norm == "adaptive":
-            x = adaptive_instance_norm(x, scale, shift)
+            x = adaptive_instance_norm(as_many(x, scale), scale, shift)
         elif self.layer_norm is not None:
             x = self.layer_norm(x)
         return leaky_relu(x) if self.activation else x
@@ -209,7 +216,7 @@ class ResidualBlock(keras.layers.Layer):
             return x + self.second(self.first(x))
         half = self.filters
         inner = self.first(x, scales[:, :half], shifts[:, :half])
-        return x + self.second(inner, scales[:, half:], shifts[:, half:])
+        return as_many(x, inner) + self.second(inner, scales[:, half:], shifts[:, half:])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "norm": self.norm, "deviation": self.deviation}

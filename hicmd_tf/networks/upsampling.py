@@ -9,6 +9,7 @@ convolution with four times the filters.
 import numpy as np
 from keras import ops
 
+from hicmd_tf.networks import kernels
 from hicmd_tf.notation import Tensor
 
 SIZE = 5  # of the kernel
@@ -28,7 +29,10 @@ def upsampled_convolution(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 
     x (B, h, w, C), h and w at least 2 -> (B, 2h, 2w, F).
     """
-    padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    if kernels.are_for(x):
+        padded = kernels.mirrored(x, 1, outermost=True)
+    else:
+        padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
     phases = ops.conv(padded, phase_kernels(kernel), padding="valid", data_format="channels_last")
     y = ops.depth_to_space(phases + ops.tile(bias, 4), 2, data_format="channels_last")  # (B, 2h, 2w, F)
     return _with_reflected_border(y, x, kernel)

@@ -12,7 +12,7 @@ of all rows by every replica alike.
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import tensorflow as tf
@@ -40,6 +40,7 @@ from hicmd_tf.training.runtime import RuntimeLosses
 
 Pictures = dict[Modality, Tensor]
 Terms = dict[str, Tensor]
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Decoded(NamedTuple):
@@ -203,29 +204,35 @@ class HiCMD(keras.Model):
             self.turns[name] = InTurns(*arguments)
         return self.turns[name]
 
-    def decode_all(self, codes: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """G of several (prototype, attributes) as one batch, or in turns: nothing in G mixes images."""
+    def decode_all(
+        self, prototypes: dict[Modality, Tensor], jobs: dict[Name, tuple[Modality, Tensor]]
+    ) -> dict[Name, Tensor]:
+        """G of named jobs: the modality whose prototypes (P, h, w, C) to take, with attributes (P, D).
+
+        As one batch, or in turns: nothing in G mixes images. Both modalities' prototypes are taken equally often.
+        """
+        decoder = self.generator.decoder
         if self.settings.training.memory == "low":
-            decoder = self.generator.decoder
-            return self._turns("decoder", lambda *code: decoder(code), decoder.trainable_variables)(codes)
-        prototypes = ops.concatenate([prototype for prototype, _ in codes])
-        attributes = ops.concatenate([attribute for _, attribute in codes])
-        return ops.split(self.generator.decoder((prototypes, attributes)), len(codes))
+            turns = self._turns("decoder", lambda *code: decoder(code), decoder.trainable_variables)
+            pictures = turns([(prototypes[m], attributes) for m, attributes in jobs.values()])
+            return dict(zip(jobs, pictures, strict=True))
+        of_modality = ([name for name, (m, _) in jobs.items() if m == wanted] for wanted in MODALITIES)
+        order = [name for names in zip(*of_modality, strict=True) for name in names]
+        attributes = ops.concatenate([jobs[name][1] for name in order])
+        pictures = decoder((ops.concatenate([prototypes[m] for m in MODALITIES]), attributes))
+        return dict(zip(order, ops.split(pictures, len(order)), strict=True))
 
     def decode_swaps(self, codes: dict[Modality, Codes]) -> Decoded:
         """Cross, same and illumination-only pictures in the look of both modalities."""
-        jobs = []
+        jobs: dict[tuple[str, Modality], tuple[Modality, Tensor]] = {}
         for m in MODALITIES:
-            p, a = codes[m]
-            p_other, a_other = codes[other(m)]
-            swapped = self.layout.swap_style(style=a_other, excluded=a)
-            jobs += [
-                (p_other, swapped),
-                (p, a if self.settings.losses.same_style == "own" else swapped),
-                (p_other, self.layout.combine(style=a_other, pose=a_other, illumination=a)),
-            ]
-        pictures = self.decode_all(jobs)
-        return Decoded(*({VISIBLE: pictures[kind], INFRARED: pictures[3 + kind]} for kind in range(3)))
+            own, foreign = codes[m].attributes, codes[other(m)].attributes
+            swapped = self.layout.swap_style(style=foreign, excluded=own)
+            jobs["cross", m] = other(m), swapped
+            jobs["same", m] = m, own if self.settings.losses.same_style == "own" else swapped
+            jobs["illumination", m] = other(m), self.layout.combine(style=foreign, pose=foreign, illumination=own)
+        pictures = self.decode_all({m: codes[m].prototype for m in MODALITIES}, jobs)
+        return Decoded(*({m: pictures[kind, m] for m in MODALITIES} for kind in Decoded._fields))
 
     def generation_terms(self, x: Pictures, codes: dict[Modality, Codes], decoded: Decoded) -> Terms:
         """The unweighted terms of Eq. 1 to 7, each the sum over both modalities."""
@@ -244,13 +251,12 @@ class HiCMD(keras.Model):
 
     def decode_cycle(self, codes: dict[Modality, Codes], recoded: dict[Modality, Codes]) -> Pictures:
         """G(p^_m, ..), which should equal x_m (Eq. 3): p^_m is re-encoded from what p_m became in the other look."""
-        jobs = []
+        jobs = {}
         for m in MODALITIES:
             source = recoded if self.settings.losses.cycle_attributes == "reconstructed" else codes
             # In `recoded` the picture in the look of o carries the style of m; in `codes` the style is swapped.
-            attributes = self.layout.swap_style(style=source[other(m)].attributes, excluded=source[m].attributes)
-            jobs.append((recoded[other(m)].prototype, attributes))
-        return dict(zip(MODALITIES, self.decode_all(jobs), strict=True))
+            jobs[m] = m, self.layout.swap_style(style=source[other(m)].attributes, excluded=source[m].attributes)
+        return self.decode_all({m: recoded[other(m)].prototype for m in MODALITIES}, jobs)
 
     def _code_term(self, codes: dict[Modality, Codes], recoded: dict[Modality, Codes], m: Modality) -> Tensor:
         """Eq. 4 for the picture in the look of m: its excluded code is m's, its style the other's."""
