@@ -32,6 +32,8 @@ def flops_by_part(graph: Any) -> Counter[str]:
     """
     found: Counter[str] = Counter()
     for operation in _needed(graph):
+        if operation.type.endswith("PartitionedCall"):  # a function that is kept apart
+            found += flops_by_part(graph._get_function(operation.get_attr("f").name).graph)
         count = _COUNTS.get(operation.type)
         if count is not None:
             found[part_of(operation.name)] += count(operation)
@@ -89,6 +91,6 @@ def _read(file: Path) -> Counter[str]:
         for line in plane.lines:
             for event in line.events:
                 name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if re.fullmatch(r"_?[A-Z]\w+", kind) and not re.search(r"^Executor|^Eager|^Kernel|::", name):
+                if name and re.fullmatch(r"_?[A-Z]\w+", kind) and not re.search(r"^Executor|^Eager|^Kernel|:$", name):
                     found[part_of(name)] += event.duration_ps / 1e12
     return found

@@ -7,12 +7,14 @@ TensorFlow's profiler, of one more iteration. For a fair figure run nothing else
 """
 
 import argparse
+import json
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of measurements (default: %(default)s)")
     parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="training.memory")
     parser.add_argument("--only", choices=PRECISIONS, help="measure one precision instead of both")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="another run's figures, to compare the losses with"
+    )
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = [options.only] if options.only else list(PRECISIONS)
@@ -48,6 +53,8 @@ def main() -> None:
         alone(input_pipeline, options.config),
     )
     print(as_text(figures))
+    if options.compare:
+        print(losses_beside(figures, json.loads(options.compare.read_text("utf-8"))))
     if options.json:
         from hicmd_tf.files import write_json
 
@@ -62,20 +69,19 @@ def alone(work: Callable[..., Figures], *arguments: Any) -> Figures:
 
 def iteration(name: str, precision: str, memory: str, rounds: int) -> Figures:
     """Seconds, peak memory and arithmetic of an iteration, and each part's share."""
-    import tensorflow as tf
     from tqdm import tqdm
 
     from bench.graphs import flops_by_part, seconds_by_part
 
     step, pictures = _training_step(name, precision, memory)
-    a = tf.random.normal((YARDSTICK, YARDSTICK), seed=SEED)
-    product = tf.function(lambda: tf.reduce_sum(a @ a))
-    walls, cpus, yardsticks = [], [], []
-    with tqdm(total=2 + rounds, desc=precision, unit="iteration", leave=False) as bar:
+    walls, cpus, yardsticks, losses = [], [], [], []
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere,  # its memory is not the iteration's
+        tqdm(total=2 + rounds, desc=precision, unit="iteration", leave=False) as bar,
+    ):
         for i in range(2 + rounds):
-            product().numpy()
-            yardstick, _ = _seconds(lambda: product().numpy())
-            wall, cpu = _seconds(step)
+            yardstick = elsewhere.submit(yardstick_seconds).result()
+            wall, cpu = _seconds(lambda: losses.append(step()))
             if i > 1:  # the first traces, the second still fills the caches
                 walls.append(wall)
                 cpus.append(cpu)
@@ -95,10 +101,26 @@ def iteration(name: str, precision: str, memory: str, rounds: int) -> Figures:
         "peak_gib": peak,
         "tflop": sum(flops.values()) / 1e12,
         "pictures_per_s": pictures / wall,
+        "losses": losses[0],
         "parts": {
             part: {"tflop": flops[part] / 1e12, "wall_s": wall * shares[part] / total} for part in {**flops, **shares}
         },
     }
+
+
+@cache
+def _product() -> Callable[[], Any]:
+    import tensorflow as tf
+
+    a = tf.random.normal((YARDSTICK, YARDSTICK), seed=SEED)
+    return tf.function(lambda: tf.reduce_sum(a @ a))
+
+
+def yardstick_seconds() -> float:
+    """How long the matrix product takes, once warm."""
+    product = _product()
+    product().numpy()
+    return _seconds(lambda: product().numpy())[0]
 
 
 class _Step:
@@ -109,9 +131,9 @@ class _Step:
 
         self._function, self._batch = tf.function(model.train_step), batch
 
-    def __call__(self) -> None:
-        for value in self._function(self._batch).values():
-            value.numpy()
+    def __call__(self) -> dict[str, float]:
+        """The losses."""
+        return {name: float(value) for name, value in self._function(self._batch).items()}
 
     def graph(self) -> Any:
         """What was traced."""
@@ -214,6 +236,17 @@ def collected(by_precision: dict[str, Figures], of_input: Figures) -> Figures:
         **by_precision,
         "parts": {**{part: parts[part] for part in order}, "input": of_input},
     }
+
+
+def losses_beside(figures: Figures, others: Figures) -> str:
+    """The largest relative difference between the losses of both runs' first iterations."""
+    lines = []
+    for name in (name for name in PRECISIONS if name in figures and name in others):
+        mine, other = figures[name]["losses"], others[name]["losses"]
+        apart = {key: abs(mine[key] - other[key]) / max(abs(other[key]), 1e-12) for key in mine}
+        worst = max(apart, key=lambda key: apart[key])
+        lines.append(f"{name}: losses of the first iteration differ by {apart[worst]:.1e} at most ({worst})")
+    return "\n".join(lines) or "no precision in common: nothing to compare"
 
 
 def as_text(figures: Figures) -> str:

@@ -1,6 +1,7 @@
 """TensorFlow's own kernels where they are much faster than their `keras.ops` equals, which stand beside their uses."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 import keras
@@ -122,8 +123,18 @@ def _mirrored(x: Tensor, pad: int, outermost: bool = False) -> Tensor:
     if None in x.shape:
         return tf.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode)
     batch, height, width, channels = x.shape
-    pixels = np.pad(np.arange(height * width, dtype="int32").reshape(height, width), pad, mode)
+    pixels = _padded_pixels(height, width, pad, mode)
     return tf.gather(tf.reshape(x, (batch, height * width, channels)), pixels, axis=1)
+
+
+@cache
+def _padded_pixels(height: int, width: int, pad: int, mode: Literal["symmetric", "reflect"]) -> Tensor:
+    """Which pixel of a map, counted row by row, each of the padded map shows. One tensor for all graphs that use it."""
+    import tensorflow as tf
+
+    pixels = np.pad(np.arange(height * width, dtype="int32").reshape(height, width), pad, mode)
+    with tf.init_scope():
+        return tf.constant(pixels)
 
 
 def _gradients_scope() -> str:

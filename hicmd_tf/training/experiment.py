@@ -1,5 +1,8 @@
 """A configuration made real: the data and the model that every command works on."""
 
+import ctypes
+import os
+from contextlib import suppress
 from typing import NamedTuple
 
 import keras
@@ -14,6 +17,9 @@ from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
 from hicmd_tf.training.devices import make_strategy
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
+
+MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD = -8, -3  # M_.. of malloc.h
+LARGE = 2**17  # bytes from which memory is taken from the system piece by piece
 
 
 class Experiment(NamedTuple):
@@ -78,12 +84,24 @@ def evaluated(config: Config, data: DataSplits) -> Samples:
 
 
 def set_up_tensorflow(config: Config) -> None:
-    """Threads and determinism, which TensorFlow takes only before its first operation."""
+    """Threads, determinism and heap, which TensorFlow takes only before its first operation."""
     training = config.training
+    if training.memory == "low":
+        _give_memory_back()
     if tf.config.threading.get_intra_op_parallelism_threads() != training.intra_op_threads:
         _set_threads(training.intra_op_threads, training.inter_op_threads)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def _give_memory_back() -> None:
+    """A tensor's memory goes back to the system when it is free, and all threads take from one heap: by default oneDNN
+    and glibc keep what they once had in pieces that nothing else fits into. Other C libraries have no such settings."""
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(MALLOC_ARENA_MAX, 1)
+        libc.mallopt(MALLOC_MMAP_THRESHOLD, LARGE)
 
 
 def _set_threads(intra_op: int, inter_op: int) -> None:
