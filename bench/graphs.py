@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 # Operations carry the names of the networks they belong to, those of gradients too. The first that fits counts.
 PARTS = {
@@ -71,8 +71,15 @@ _COUNTS: dict[str, Callable[[Any], int]] = {
 }
 
 
-def seconds_by_part(work: Callable[[], Any]) -> Counter[str]:
-    """Time of all operations of one call by part, as TensorFlow's profiler sees it. They overlap: read the shares."""
+class Spent(NamedTuple):
+    """Seconds of operations by part of the method, and by their kind."""
+
+    parts: Counter[str]
+    kinds: Counter[str]
+
+
+def time_spent(work: Callable[[], Any]) -> Spent:
+    """Time of all operations of one call, as TensorFlow's profiler sees it. They overlap: read the shares."""
     import tensorflow as tf
 
     with TemporaryDirectory() as folder:
@@ -82,15 +89,17 @@ def seconds_by_part(work: Callable[[], Any]) -> Counter[str]:
         return _read(file)
 
 
-def _read(file: Path) -> Counter[str]:
+def _read(file: Path) -> Spent:
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace.FromString(file.read_bytes())
-    found: Counter[str] = Counter()
+    spent = Spent(Counter(), Counter())
     for plane in space.planes:
         for line in plane.lines:
             for event in line.events:
                 name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
                 if name and re.fullmatch(r"_?[A-Z]\w+", kind) and not re.search(r"^Executor|^Eager|^Kernel|:$", name):
-                    found[part_of(name)] += event.duration_ps / 1e12
-    return found
+                    seconds = event.duration_ps / 1e12
+                    spent.parts[part_of(name)] += seconds
+                    spent.kinds[re.sub("^_MklNative", "", kind)] += seconds
+    return spent

@@ -1,9 +1,10 @@
 """`python -m bench.train_step`: what one training iteration costs, in float32 and in mixed_bfloat16.
 
-The full-size networks with weights of chance, pictures of noise and the released batch, optimisers included; each
-precision in a process of its own. Every round measures a 4096^3 float32 matrix product (the yardstick: its time divides
-the iteration's, which makes machines comparable) and an iteration. Parts are their shares of the operations' time, by
-TensorFlow's profiler, of one more iteration. For a fair figure run nothing else.
+The full-size networks with weights of chance, pictures of noise and the released batch, optimisers included, the input
+pipeline running beside; each precision in a process of its own. Every round measures a 4096^3 float32 product
+(the yardstick: its time divides the iteration's, which makes machines comparable) and an iteration. Parts, and kinds of
+operations, are their shares of the operations' time, by TensorFlow's profiler, of one more iteration. For a fair figure
+run nothing else.
 """
 
 import argparse
@@ -30,6 +31,8 @@ PEER = {
 }  # the authors' PyTorch code, quoted: it can't be run from here
 GOALS = {"float32": (27, 22), "bfloat16": (18, 13)}  # yardsticks, at most and aimed at
 INPUT_BATCHES = 40
+KINDS = 10  # of operations that are named
+WARM_UP = 2  # the first iteration traces, the second still fills the caches
 
 Figures = dict[str, Any]
 
@@ -68,43 +71,62 @@ def alone(work: Callable[..., Figures], *arguments: Any) -> Figures:
 
 
 def iteration(name: str, precision: str, memory: str, rounds: int) -> Figures:
-    """Seconds, peak memory and arithmetic of an iteration, and each part's share."""
-    from tqdm import tqdm
-
-    from bench.graphs import flops_by_part, seconds_by_part
+    """What an iteration costs, and each part's share."""
+    from bench.graphs import flops_by_part, time_spent
 
     step, pictures = _training_step(name, precision, memory)
+    figures = _measured(step, rounds, precision)
+    flops, spent = flops_by_part(step.graph()), time_spent(step)
+    wall, total = figures["wall_s"], sum(spent.parts.values())
+    return {
+        **figures,
+        "tflop": sum(flops.values()) / 1e12,
+        "pictures_per_s": pictures / wall,
+        "parts": {
+            part: {"tflop": flops[part] / 1e12, "wall_s": wall * spent.parts[part] / total}
+            for part in {**flops, **spent.parts}
+        },
+        "kinds": {kind: wall * seconds / total for kind, seconds in spent.kinds.most_common(KINDS)},
+    }
+
+
+def cost(name: str, precision: str, memory: str, rounds: int, overrides: dict[str, Any], classes: int) -> Figures:
+    """What an iteration costs with other keys and another number of training identities."""
+    from bench.graphs import flops_by_part
+
+    step, pictures = _training_step(name, precision, memory, overrides, classes)
+    figures = _measured(step, rounds, precision)
+    flops = sum(flops_by_part(step.graph()).values())
+    return {**figures, "tflop": flops / 1e12, "pictures_per_s": pictures / figures["wall_s"]}
+
+
+def _measured(step: "_Step", rounds: int, label: str) -> Figures:
+    """Seconds, the wait for input among them, and peak memory of an iteration; the losses of the first."""
+    from tqdm import tqdm
+
     walls, cpus, yardsticks, losses = [], [], [], []
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere,  # its memory is not the iteration's
-        tqdm(total=2 + rounds, desc=precision, unit="iteration", leave=False) as bar,
+        tqdm(total=WARM_UP + rounds, desc=label, unit="iteration", leave=False) as bar,
     ):
-        for i in range(2 + rounds):
-            yardstick = elsewhere.submit(yardstick_seconds).result()
+        for _ in range(WARM_UP + rounds):
+            yardsticks.append(elsewhere.submit(yardstick_seconds).result())
             wall, cpu = _seconds(lambda: losses.append(step()))
-            if i > 1:  # the first traces, the second still fills the caches
-                walls.append(wall)
-                cpus.append(cpu)
-                yardsticks.append(yardstick)
+            walls.append(wall)
+            cpus.append(cpu)
             bar.update()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    flops = flops_by_part(step.graph())
-    shares = seconds_by_part(step)
-    wall, total = statistics.median(walls), sum(shares.values())
+    of_rounds = slice(WARM_UP, None)
+    walls, yardsticks = walls[of_rounds], yardsticks[of_rounds]
     return {
         "yardstick_s": statistics.median(yardsticks),
-        "wall_s": wall,
+        "wall_s": statistics.median(walls),
         "wall_min_s": min(walls),
         "wall_max_s": max(walls),
-        "cpu_s": statistics.median(cpus),
+        "waited_s": statistics.median(step.waits[of_rounds]),
+        "cpu_s": statistics.median(cpus[of_rounds]),
         "yardsticks": statistics.median(w / y for w, y in zip(walls, yardsticks, strict=True)),
-        "peak_gib": peak,
-        "tflop": sum(flops.values()) / 1e12,
-        "pictures_per_s": pictures / wall,
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "losses": losses[0],
-        "parts": {
-            part: {"tflop": flops[part] / 1e12, "wall_s": wall * shares[part] / total} for part in {**flops, **shares}
-        },
     }
 
 
@@ -124,53 +146,55 @@ def yardstick_seconds() -> float:
 
 
 class _Step:
-    """One iteration on always the same batch."""
+    """One iteration, on the next batch of the input pipeline, which runs beside."""
 
-    def __init__(self, model: Any, batch: Any) -> None:
+    def __init__(self, model: Any, batches: Any) -> None:
         import tensorflow as tf
 
-        self._function, self._batch = tf.function(model.train_step), batch
+        self._function, self._batches = tf.function(model.train_step), iter(batches)
+        self.waits: list[float] = []
 
     def __call__(self) -> dict[str, float]:
         """The losses."""
-        return {name: float(value) for name, value in self._function(self._batch).items()}
+        begin = time.perf_counter()
+        batch = next(self._batches)
+        self.waits.append(time.perf_counter() - begin)
+        return {name: float(value) for name, value in self._function(batch).items()}
 
     def graph(self) -> Any:
         """What was traced."""
-        return self._function.get_concrete_function(self._batch).graph
+        return self._function.get_concrete_function(next(self._batches)).graph
 
 
-def _training_step(name: str, precision: str, memory: str) -> tuple[_Step, int]:
+def _training_step(
+    name: str,
+    precision: str = "float32",
+    memory: str = "normal",
+    overrides: dict[str, Any] | None = None,
+    classes: int = CLASSES,
+) -> tuple[_Step, int]:
     """An iteration of a configuration's networks, and how many pictures it sees."""
     import keras
 
     from hicmd_tf.config import load
+    from hicmd_tf.data.batches import BatchPlanner, batches
     from hicmd_tf.networks.build import build_networks, computing_in
     from hicmd_tf.training.experiment import set_up_tensorflow
     from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.optimisers import make_optimisers
 
-    config = load(
-        name,
-        {"networks.resnet_weights": "none", "training.precision": precision, "training.memory": memory},
-    )
+    own = {"networks.resnet_weights": "none", "training.precision": precision, "training.memory": memory}
+    config = load(name, {**own, **(overrides or {})})
     set_up_tensorflow(config)
     keras.utils.set_random_seed(SEED)
     with computing_in(precision):
-        networks = build_networks(config.networks, CLASSES)
+        networks = build_networks(config.networks, classes)
     model = HiCMD(networks, config)
     model.compile(make_optimisers(config.optimisers))
-    return _Step(model, _batch(config)), 2 * (config.batch.pairs + config.batch.negatives)
-
-
-def _batch(config: Any) -> Any:
-    import tensorflow as tf
-
-    from hicmd_tf.data.batches import BatchPlanner, batches
-
-    planner = BatchPlanner(_noise(config), config.batch, config.data.height, config.data.width, SEED)
-    batch = next(iter(batches(planner, _noise(config), 0, 1)))
-    return tf.nest.map_structure(tf.constant, batch)
+    samples = _noise(config)
+    planner = BatchPlanner(samples, config.batch, config.data.height, config.data.width, SEED)
+    steps = batches(planner, samples, 0, 2 * INPUT_BATCHES)
+    return _Step(model, steps), 2 * (config.batch.pairs + config.batch.negatives)
 
 
 def _noise(config: Any) -> Any:
@@ -254,24 +278,28 @@ def as_text(figures: Figures) -> str:
     chosen = [name for name in PRECISIONS if name in figures]
     lines = [
         f"yardstick {figures['yardstick_s']:.3f} s",
-        f"{'':11}wall s (min - max){'CPU s':>10}{'yardsticks':>12}{'limit/aim':>11}{'peak GiB':>10}{'TFLOP':>7}"
-        f"{'pictures/s':>12}{'of its rate':>13}",
+        f"{'':11}wall s (min - max){'waiting':>9}{'CPU s':>10}{'yardsticks':>12}{'limit/aim':>11}"
+        f"{'peak GiB':>10}{'TFLOP':>7}{'pictures/s':>12}{'of its rate':>13}",
     ]
     for name in chosen:
         of, (limit, aim) = figures[name], GOALS[name]
         rate = of["tflop"] / of["wall_s"] / (2 * YARDSTICK**3 / 1e12 / of["yardstick_s"])
         lines.append(
             f"  {name:<9}{of['wall_s']:>6.2f} ({of['wall_min_s']:.2f} - {of['wall_max_s']:.2f})"
+            f"{1000 * of['waited_s']:>6.1f} ms"
             f"{of['cpu_s']:>10.2f}{of['yardsticks']:>12.1f}{f'{limit}/{aim}':>11}{of['peak_gib']:>10.2f}"
             f"{of['tflop']:>7.2f}{of['pictures_per_s']:>12.2f}{rate:>13.0%}"
         )
-    peer = f"{PEER['yardsticks']:>13}{PEER['peak_gib']:>21.2f}{PEER['tflop']:>7.2f}"
+    peer = f"{PEER['yardsticks']:>22}{PEER['peak_gib']:>21.2f}{PEER['tflop']:>7.2f}"
     lines.append(f"  {'PyTorch, the authors (quoted)':<36}{peer}")
     lines.append(f"{'part':<22}{'TFLOP':>8}{''.join(f'{name:>12} s' for name in chosen)}")
     for part, of in figures["parts"].items():
         if part != "input":
             seconds = "".join(f"{of.get(f'{name}_s', 0.0):>14.2f}" for name in chosen)
             lines.append(f"  {part:<20}{of['tflop']:>8.3f}{seconds}")
+    for name in chosen:
+        kinds = ", ".join(f"{kind} {seconds:.2f}" for kind, seconds in figures[name]["kinds"].items())
+        lines.append(f"  {name}, seconds by operation: {kinds}")
     of = figures["parts"]["input"]
     memory, decoded = (f"{1000 * of[kind]:.1f} ms" for kind in ("from_memory_s", "decoded_s"))
     lines.append(f"  input, beside the iteration: {memory} a batch from memory, {decoded} decoded")

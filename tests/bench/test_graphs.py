@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from bench.graphs import REST, flops_by_part, part_of, seconds_by_part
+from bench.graphs import REST, flops_by_part, part_of, time_spent
 
 
 def graph_of(function, *arguments):
@@ -42,6 +42,17 @@ def test_what_no_result_needs_is_not_counted() -> None:
     assert flops_by_part(graph_of(wasteful)) == {"decoder": 2 * 4**3}
 
 
+def test_what_a_function_kept_apart_does_is_counted_at_each_of_its_calls() -> None:
+    a = tf.ones((4, 4))
+
+    @tf.function(experimental_attributes={"_noinline": True})
+    def apart(x):
+        with tf.name_scope("decoder"):
+            return tf.matmul(x, a)
+
+    assert flops_by_part(graph_of(lambda: apart(a) + apart(2 * a))) == {"decoder": 2 * 2 * 4**3}
+
+
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -66,6 +77,7 @@ def test_time_is_found_where_it_is_spent() -> None:
             return tf.reduce_sum(a @ a @ a)
 
     work()
-    found = seconds_by_part(lambda: work().numpy())
+    found = time_spent(lambda: work().numpy())
 
-    assert found["decoder"] > 0 and "discriminators" not in found
+    assert found.parts["decoder"] > 0 and "discriminators" not in found.parts
+    assert found.kinds["MatMul"] > 0 and "Conv2D" not in found.kinds

@@ -132,3 +132,13 @@ def test_calling_builds_the_same_sizes_as_build() -> None:
     called = Decoder(CHANNELS, CHUNKS, [6, 5])
     called((draw(1, 3, 2, CHANNELS), draw(1, LENGTH)))
     assert [v.shape for v in called.variables] == [v.shape for v in tiny().variables]
+
+
+def test_one_prototype_may_go_with_several_attribute_codes(float64: None) -> None:
+    decoder = tiny()
+    prototypes, attributes = draw(2, 6, 5, CHANNELS), draw(6, LENGTH, seed=1)
+
+    pictures = decoder((tf.constant(prototypes), tf.constant(attributes)))
+
+    each = decoder((tf.constant(np.tile(prototypes, (3, 1, 1, 1))), tf.constant(attributes)))
+    np.testing.assert_allclose(pictures, each, rtol=1e-12, atol=1e-12)

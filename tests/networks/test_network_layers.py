@@ -1,7 +1,7 @@
 """The building blocks outside the ResNets, against NumPy and naive loops."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from hicmd_tf.networks import kernels
 from hicmd_tf.networks.layers import (
     LEAKY_SLOPE,
     Convolution,
@@ -93,6 +94,34 @@ def test_image_layer_norm_starts_with_uniform_scales_and_no_shift() -> None:
     gamma, beta = layer.get_weights()
     assert 0 <= gamma.min() < 0.01 and 0.99 < gamma.max() <= 1
     assert abs(gamma.mean() - 0.5) < 0.03 and not beta.any()
+
+
+@pytest.mark.parametrize(("outermost", "mode"), [(False, "reflect"), (True, "symmetric")])
+@pytest.mark.parametrize("known", [True, False], ids=["sizes known", "sizes unknown"])
+@pytest.mark.parametrize("pad", [1, 3])
+def test_the_kernel_that_mirrors_has_numpys_values_and_their_gradient(
+    outermost: bool, mode: Literal["reflect", "symmetric"], known: bool, pad: int
+) -> None:
+    x, weights = draw(2, 6, 5, 3), draw(2, 6 + 2 * pad, 5 + 2 * pad, 3, seed=1)
+    shape = tf.TensorSpec(x.shape if known else (None, None, None, 3), "float64")
+
+    @tf.function(input_signature=[shape, tf.TensorSpec(weights.shape, "float64")])
+    def run(x: Any, weights: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = kernels.mirrored(x, pad, outermost)
+            total = tf.reduce_sum(y * weights)
+        return y, tape.gradient(total, x)
+
+    y, gradient = run(x, weights)
+
+    paddings = ((0, 0), (pad, pad), (pad, pad), (0, 0))
+    np.testing.assert_array_equal(y, np.pad(x, paddings, mode=mode))
+    expected = np.zeros_like(x)
+    pixels = np.pad(np.arange(30).reshape(6, 5), pad, mode=mode)
+    for (row, column), pixel in np.ndenumerate(pixels):
+        expected[:, pixel // 5, pixel % 5] += weights[:, row, column]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
