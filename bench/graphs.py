@@ -101,5 +101,5 @@ def _read(file: Path) -> Spent:
                 if name and re.fullmatch(r"_?[A-Z]\w+", kind) and not re.search(r"^Executor|^Eager|^Kernel|:$", name):
                     seconds = event.duration_ps / 1e12
                     spent.parts[part_of(name)] += seconds
-                    spent.kinds[re.sub("^_MklNative", "", kind)] += seconds
+                    spent.kinds[re.sub("^_Mkl(Native)?", "", kind)] += seconds
     return spent
