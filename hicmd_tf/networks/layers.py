@@ -82,6 +82,15 @@ def reflected_convolution(x: Tensor, kernel: Tensor, stride: int, dilation: int)
     return convolve(reflect_pad(x, pad), kernel, stride, dilation)
 
 
+def zero_padded_convolution(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
+    """Convolution of (B, H, W, C), padded by zeros so that stride 1 keeps the size, by a kernel (k, k, C, F)."""
+    if stride == 1:
+        return ops.conv(x, kernel, padding="same", data_format="channels_last")
+    pad = kernel.shape[0] // 2  # 'same' would pad only below and to the right
+    padded = ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else x
+    return convolve(padded, kernel, stride, 1)
+
+
 def _dilated_by_shifts(x: Tensor, kernel: Tensor, dilation: int) -> Tensor:
     """A dilated convolution as a sum of shifted 1 x 1 ones: in float64 TensorFlow has no gradient for it on CPU."""
     size = kernel.shape[0]

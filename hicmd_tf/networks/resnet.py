@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.networks.batch_norm import GroupedBatchNorm, Groups
-from hicmd_tf.networks.layers import Shape, kaiming, serialisable, tracked
+from hicmd_tf.networks.layers import Shape, kaiming, serialisable, tracked, zero_padded_convolution
 from hicmd_tf.notation import Tensor
 
 EXPANSION = 4
@@ -30,11 +30,7 @@ class ConvolutionNorm(keras.layers.Layer):
         self.norm.build((None, None, None, self.filters))
 
     def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
-        padding = "same"
-        if self.stride > 1:  # 'same' would pad only below and to the right
-            pad, padding = self.kernel_size // 2, "valid"
-            x = ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else x
-        x = ops.conv(x, self.kernel, strides=self.stride, padding=padding, data_format="channels_last")
+        x = zero_padded_convolution(x, self.kernel, self.stride)
         x = self.norm(x, training=training, groups=groups, updates=updates)
         return ops.relu(x) if self.activation else x
 

@@ -20,7 +20,7 @@ from hicmd_tf.losses.prior import mean_square
 from hicmd_tf.losses.reconstruction import l1
 from hicmd_tf.networks import layers, resnet
 from hicmd_tf.networks.build import Networks, build_networks
-from hicmd_tf.networks.layers import convolve, reflect_pad, reflected_convolution
+from hicmd_tf.networks.layers import convolve, reflect_pad, reflected_convolution, zero_padded_convolution
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
@@ -77,11 +77,14 @@ def exact_convolutions() -> Iterator[None]:
     def exact_reflected(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
         return exact(reflect_pad(x, dilation * (kernel.shape[0] // 2)), kernel, stride, dilation)
 
-    resnet.convolve, layers.reflected_convolution = exact, exact_reflected
+    def exact_padded(x: Any, kernel: Any, stride: int) -> Any:
+        return tf.cast(zero_padded_convolution(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride), x.dtype)
+
+    resnet.zero_padded_convolution, layers.reflected_convolution = exact_padded, exact_reflected
     try:
         yield
     finally:
-        resnet.convolve, layers.reflected_convolution = convolve, reflected_convolution
+        resnet.zero_padded_convolution, layers.reflected_convolution = zero_padded_convolution, reflected_convolution
 
 
 def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:
