@@ -49,6 +49,12 @@ def main() -> None:
         "--compare", type=Path, metavar="FILE", help="another run's figures, to compare the losses with"
     )
     options = parser.parse_args()
+    others = None
+    if options.compare:  # before minutes of measuring
+        try:
+            others = json.loads(options.compare.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            parser.error(f"--compare {options.compare} can't be read ({error}): name a file that --json wrote")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = [options.only] if options.only else list(PRECISIONS)
     figures = collected(
@@ -56,8 +62,8 @@ def main() -> None:
         alone(input_pipeline, options.config),
     )
     print(as_text(figures))
-    if options.compare:
-        print(losses_beside(figures, json.loads(options.compare.read_text("utf-8"))))
+    if others is not None:
+        print(losses_beside(figures, others))
     if options.json:
         from hicmd_tf.files import write_json
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.scaling import AXES, Point, as_text, draw
+from bench.scaling import AXES, as_text, draw
 from bench.train_step import losses_beside
 from hicmd_tf.config import load
 
@@ -19,6 +19,7 @@ def test_every_point_is_a_valid_configuration_and_differs_from_the_others_of_its
     for point in POINTS:
         config = load("released", point.overrides())
         assert (config.batch.pairs, config.data.height) == (point.pairs, point.height)
+        assert config.data.width == point.height / 2
     for axis in AXES:
         rest = {tuple(value for name, value in point._asdict().items() if name != axis.name) for point in axis.points}
         assert len(rest) == 1
@@ -37,7 +38,6 @@ def test_the_picture_is_a_readable_png(tmp_path: Path) -> None:
 
     with Image.open(tmp_path / "scaling.png") as picture:
         assert picture.format == "PNG" and picture.width > picture.height > 400
-    assert Point().overrides()["data.width"] == 64
 
 
 def test_losses_of_two_runs_are_compared_by_their_largest_relative_difference() -> None:
