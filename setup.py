@@ -30,7 +30,7 @@ setup(
         "hicmd_tf.configs",
     ],
     package_dir={"hicmd_tf.configs": "configs"},
-    package_data={"hicmd_tf.configs": ["*.yaml"]},
+    package_data={"hicmd_tf.configs": ["*.yaml"], "hicmd_tf.visualize": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<3.16",  # optimisers override a method that Keras may still change
@@ -42,6 +42,8 @@ setup(
         "scipy>=1.14,<2",  # reads SYSU-MM01's permutations
         "pillow>=11",
         "matplotlib>=3.9,<4",
+        "scikit-learn>=1.5,<2",  # t-SNE, probes
+        "jinja2>=3.1,<4",  # reports
         "tqdm>=4.66,<5",
         "PyYAML>=6,<7",
         "jsonargparse>=4.53,<5",
@@ -56,6 +58,7 @@ setup(
             "mypy>=2.4,<3",
             "types-PyYAML",
             "types-tqdm",
+            "playwright>=1.50,<2",  # drives the Chromium that the system has
         ],
         "export": [
             "onnx>=1.18,<2",
@@ -67,10 +70,10 @@ setup(
         "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4"],
         "tuning": [
             "keras-tuner>=1.4.8,<1.5",  # its state is written and mended by our oracles
-            "scikit-learn>=1.5,<2",
             "grpcio>=1.60",  # chief and workers
         ],
         "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
+        "explore": ["nicegui>=3,<4"],
         "torch": ["torch>=2.6"],  # only to read .pth weights
     },
 )

@@ -7,6 +7,7 @@ The code a (B, D) consists of one chunk for each residual block of the decoder, 
 so the decoder's blocks each see all three. The split is by position alone; the losses give the parts their meaning.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras import ops
@@ -52,6 +53,20 @@ class AttributeLayout:
     def style_of(self, attributes: Tensor) -> Tensor:
         """a^s: (B, D) -> (B, chunks * style)."""
         return ops.reshape(self.by_chunk(attributes)[:, :, : self.style], (-1, self.style_length))
+
+    def pose_of(self, attributes: Tensor) -> Tensor:
+        """a^p: (B, D) -> (B, chunks * pose)."""
+        part = self.by_chunk(attributes)[:, :, self.style : self.style + self.pose]
+        return ops.reshape(part, (-1, self.chunks * self.pose))
+
+    def illumination_of(self, attributes: Tensor) -> Tensor:
+        """a^c: (B, D) -> (B, chunks * illumination)."""
+        part = self.by_chunk(attributes)[:, :, self.style + self.pose :]
+        return ops.reshape(part, (-1, self.chunks * self.illumination))
+
+    def parts(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What takes each part out of an attribute code, by the part's name."""
+        return {"style": self.style_of, "pose": self.pose_of, "illumination": self.illumination_of}
 
     def excluded_of(self, attributes: Tensor) -> Tensor:
         """a^ex = [a^p; a^c]: (B, D) -> (B, chunks * (pose + illumination))."""

@@ -14,7 +14,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     "faiss": "search",
     "pymilvus": "milvus",
     "keras_tuner": "tuning",
-    "sklearn": "tuning",
+    "nicegui": "explore",
     "starlette": "serve",
     "uvicorn": "serve",
 }

@@ -33,13 +33,14 @@ LARGEST_NORMALISED = 20.0  # pictures reach 2.7, G's a little more; 0 to 255 rea
 class Model:
     """ID-PIG, the discriminators and HFL of one run, in inference mode.
 
-    height, width: size in pixels to which uint8 pictures are resized. step: iterations of training.
+    height, width: size in pixels to which uint8 pictures are resized. step: iterations of training. networks: the Keras
+    networks themselves.
     """
 
     def __init__(self, restored: Restored) -> None:
-        config, networks, self.step = restored
+        config, self.networks, self.step = restored
         self.height, self.width = config.data.height, config.data.width
-        self._config, self._networks = config.networks, networks
+        self._config = config.networks
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def encode(self, images: Array, modality: Modality) -> Codes:
@@ -47,20 +48,20 @@ class Model:
 
         `attributes.AttributeLayout` knows which entries of the attributes are style, pose and illumination.
         """
-        encoders = self._networks.generator.encoders(_known(modality))
+        encoders = self.networks.generator.encoders(_known(modality))
         parts = self._pictures("encode", images, modality, lambda x: encoders(x, training=False))
         return Codes(*map(np.concatenate, zip(*parts, strict=True)))
 
     def decode(self, prototype: Array, attributes: Array) -> Array:
         """G: prototypes (B, h, w, C) and attributes (B, D) -> pictures (B, 4h, 4w, 3), normalised, unbounded."""
         prototype, attributes = self._codes(prototype, attributes)
-        run = self._graph("decode", lambda p, a: self._networks.generator.decoder((p, a)))
+        run = self._graph("decode", lambda p, a: self.networks.generator.decoder((p, a)))
         return np.concatenate([run(prototype[rows], attributes[rows]).numpy() for rows in _chunks(len(prototype))])
 
     def embed(self, images: Array, modality: Modality) -> Array:
         """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
-        encoders = self._networks.generator.encoders(_known(modality))
-        features, layout = self._networks.features, self._networks.layout
+        encoders = self.networks.generator.encoders(_known(modality))
+        features, layout = self.networks.features, self.networks.layout
 
         def describe(x: Tensor) -> Tensor:
             prototype, attributes = encoders(x, training=False)
@@ -68,9 +69,26 @@ class Model:
 
         return np.concatenate([part for (part,) in self._pictures("embed", images, modality, describe)])
 
+    def dissect(self, images: Array, modality: Modality) -> dict[str, Array]:
+        """images (B, H, W, 3) -> what HFL and G are told of each, as vectors, float32.
+
+        prototype: p^d (B, D_p), the pooled map of H behind the prototype. style, pose, illumination: the parts of the
+        attribute code, (B, D_s), (B, D_pose), (B, D_ill).
+        """
+        encoders = self.networks.generator.encoders(_known(modality))
+        features, layout = self.networks.features, self.networks.layout
+
+        def parts(x: Tensor) -> list[Tensor]:
+            prototype, attributes = encoders(x, training=False)
+            return [features.embedding(prototype, training=False), *(of(attributes) for of in layout.parts().values())]
+
+        found = self._pictures("dissect", images, modality, parts)
+        names = ("prototype", *layout.parts())
+        return {name: np.concatenate(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
+
     def discriminate(self, images: Array, modality: Modality) -> list[Array]:
         """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, high for real."""
-        discriminator = self._networks.discriminators[_known(modality)]
+        discriminator = self.networks.discriminators[_known(modality)]
         parts = self._pictures("discriminate", images, modality, lambda x: discriminator(x))
         return [np.concatenate(scale) for scale in zip(*parts, strict=True)]
 
@@ -126,7 +144,7 @@ class Model:
 
     def _codes(self, prototype: Array, attributes: Array) -> tuple[Array, Array]:
         prototype, attributes = _array("prototype", prototype), _array("attributes", attributes)
-        channels, length = self._networks.generator.decoder.sizes["channels"], self._networks.layout.length
+        channels, length = self.networks.generator.decoder.sizes["channels"], self.networks.layout.length
         small = prototype.ndim != 4 or min(prototype.shape[1:3]) < SMALLEST_PROTOTYPE
         if small or prototype.shape[-1] != channels or not len(prototype):
             raise UserError(

@@ -58,6 +58,15 @@ def test_parts_have_their_lengths(drawn: tuple[AttributeLayout, list[Array]]) ->
 
 @settings(deadline=None, max_examples=50)
 @given(layouts_and_codes())
+def test_the_parts_put_together_are_the_whole(drawn: tuple[AttributeLayout, list[Array]]) -> None:
+    layout, (a, *_) = drawn
+    by_name = {name: np.asarray(of(a)).reshape(2, layout.chunks, -1) for name, of in layout.parts().items()}
+    assert list(by_name) == ["style", "pose", "illumination"]
+    np.testing.assert_array_equal(np.concatenate(list(by_name.values()), axis=2).reshape(a.shape), a)
+
+
+@settings(deadline=None, max_examples=50)
+@given(layouts_and_codes())
 def test_combining_one_code_with_itself_gives_it_back(drawn: tuple[AttributeLayout, list[Array]]) -> None:
     layout, (a, *_) = drawn
     np.testing.assert_array_equal(layout.combine(a, a, a), a)

@@ -56,6 +56,10 @@ def test_each_verb_says_what_the_networks_of_that_modality_say(model: Model, smo
     assert same(codes.prototype, p) and same(codes.attributes, a)
     assert same(model.decode(*codes), networks.generator.decoder((p, a)))
     assert same(model.embed(x, modality), networks.features.describe(p, networks.layout.style_of(a)))
+    style, pose, illumination = (of(a) for of in networks.layout.parts().values())
+    vectors = {"prototype": networks.features.embedding(p), "style": style, "pose": pose, "illumination": illumination}
+    dissected = model.dissect(x, modality)
+    assert list(dissected) == list(vectors) and all(same(dissected[name], vectors[name]) for name in vectors)
     for got, expected in zip(model.discriminate(x, modality), networks.discriminators[modality](x), strict=True):
         assert same(got, expected)
 
@@ -117,7 +121,7 @@ def test_a_generated_picture_can_be_encoded_again(model: Model) -> None:
 
 
 def test_the_modalities_have_encoders_of_their_own(model: Model) -> None:
-    networks = model._networks
+    networks = model.networks
     networks.generator.infrared.attribute.stem.convolution.kernel.assign_add(
         0.1 + np.zeros_like(networks.generator.infrared.attribute.stem.convolution.kernel)
     )
