@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -74,3 +77,45 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("there is no folder shared/ beside the checkout")
     return folder
+
+
+class Browser:
+    """A real browser without a window. errors: what its pages' consoles said that is wrong, and what failed to load.
+    requests: addresses that its pages asked for."""
+
+    CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+    def __init__(self, started: Any) -> None:
+        self._started = started
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+
+    def open(self, address: str, width: int = 1280, height: int = 900, scheme: str = "light") -> Any:
+        """A Playwright page at an address, in a window of so many pixels, light or dark."""
+        page = self._started.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page.on("console", lambda line: self.errors.append(line.text) if line.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", lambda request: self.errors.append(f"{request.url} failed"))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(address)
+        return page
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; where the machine has none, the test is skipped, but in CI it fails."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = next(filter(None, map(shutil.which, Browser.CHROMIUM)), None)
+    if chromium is None:
+        message = "no Chromium on this machine: apt-get install chromium"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(Browser.QUIET))
+        try:
+            yield Browser(started)
+        finally:
+            started.close()
