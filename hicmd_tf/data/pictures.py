@@ -31,6 +31,14 @@ def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.ensure_shape(picture, (height, width, 3))
 
 
+def decoded(samples: Samples, height: int, width: int) -> Array:
+    """All pictures of the samples, uint8 (N, height, width, 3)."""
+    found = np.empty((len(samples), height, width, 3), np.uint8)
+    for row, encoded in enumerate(samples.encoded):
+        found[row] = decode(tf.constant(encoded), height, width).numpy()
+    return found
+
+
 def decode_any(encoded: tf.Tensor) -> tf.Tensor:
     """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (H, W, 3) in its own size, upright; alpha is left out."""
     return upright(tf.io.decode_image(encoded, channels=3, expand_animations=False), encoded)

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
@@ -125,17 +126,44 @@ class LossTable(EachStep):
 
 
 class PictureGrid(EachStep):
-    """A picture grid every `every` iterations."""
+    """A picture grid every `every` iterations, as a file and in TensorBoard."""
 
-    def __init__(self, start: int, every: int, folder: Path, draw: Callable[[], Image.Image]) -> None:
+    def __init__(
+        self, start: int, every: int, folder: Path, tensorboard: Path, draw: Callable[[], Image.Image]
+    ) -> None:
         super().__init__(start)
         self.every = every
         self.folder = folder
         self.draw = draw
+        self.writer = tf.summary.create_file_writer(str(tensorboard))
 
     def on_step(self, step: int, logs: Logs) -> None:
         if step % self.every == 0:
-            save_png(self.draw(), self.folder / f"step_{step:07d}.png")
+            grid = self.draw()
+            save_png(grid, self.folder / f"step_{step:07d}.png")
+            with self.writer.as_default(step):
+                tf.summary.image("pictures", np.asarray(grid)[None])
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.writer.close()
+
+
+class Evaluations(EachStep):
+    """Figures every `every` iterations, to look at and never to choose a checkpoint by: a CSV file, TensorBoard."""
+
+    def __init__(self, start: int, every: int, path: Path, tensorboard: Path, judge: Callable[[], Logs]) -> None:
+        super().__init__(start)
+        self.every = every
+        self.judge = judge
+        self.table = GrowingTable(start, path, tensorboard, "evaluation/")
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        if step % self.every == 0:
+            self.table.append(step, self.judge())
+            self.table.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.table.close()
 
 
 class SaveCheckpoints(EachStep):

@@ -4,6 +4,7 @@ import ctypes
 import os
 from contextlib import suppress
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import keras
 import tensorflow as tf
@@ -20,6 +21,8 @@ from hicmd_tf.training.optimisers import make_optimisers
 
 MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD = -8, -3  # M_.. of malloc.h
 LARGE = 2**17  # bytes from which memory is taken from the system piece by piece
+
+_COPIES: WeakKeyDictionary[HiCMD, HiCMD] = WeakKeyDictionary()
 
 
 class Experiment(NamedTuple):
@@ -68,14 +71,17 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
 
 def in_full_precision(model: HiCMD) -> HiCMD:
     """The model, or if it computes in mixed precision a copy that does not, to describe pictures with: a run's figures
-    then are those of what is loaded, exported and evaluated later."""
+    then are those of what is loaded, exported and evaluated later. A model has one copy, so that its graphs last."""
     config = model.settings
     if config.training.precision == FULL_PRECISION:
         return model
-    networks = build_networks(config.networks, model.features.head.sizes["classes"], restored=True)
-    networks.generator.set_weights(model.generator.get_weights())
-    networks.features.set_weights(model.features.get_weights())
-    return HiCMD(networks, config)
+    if model not in _COPIES:
+        networks = build_networks(config.networks, model.features.head.sizes["classes"], restored=True)
+        _COPIES[model] = HiCMD(networks, config)
+    copy = _COPIES[model]
+    copy.generator.set_weights(model.generator.get_weights())
+    copy.features.set_weights(model.features.get_weights())
+    return copy
 
 
 def evaluated(config: Config, data: DataSplits) -> Samples:

@@ -19,6 +19,7 @@ from hicmd_tf.retrieval.objective import both_directions, mean_map
 from hicmd_tf.retrieval.report import table
 from hicmd_tf.training.callbacks import (
     EachStep,
+    Evaluations,
     Interruption,
     LossTable,
     PictureGrid,
@@ -31,6 +32,7 @@ from hicmd_tf.training.devices import Workers, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
+from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
@@ -130,11 +132,20 @@ def _train_on(
     further: Sequence[EachStep],
 ) -> None:
     start, training = checkpoints.step, config.training
-    grid = Reconstructions(experiment.model, evaluated(config, experiment.data), config.data.height, config.data.width)
+    samples = evaluated(config, experiment.data)
+    grid = Reconstructions(experiment.model, samples, config.data.height, config.data.width)
+    projector = Projector(folder.tensorboard, samples)
+
+    def judge_now() -> dict[str, float]:
+        described = describe(experiment.model, samples, config)
+        projector.update(described)
+        return by_direction(main_figures(_rows(described, samples, config)))
+
     watching = [
         StopAtNonFinite(start),
         LossTable(start, training.log_every, folder.losses, folder.tensorboard),
-        PictureGrid(start, training.picture_every, folder.pictures, grid.draw),
+        PictureGrid(start, training.picture_every, folder.pictures, folder.tensorboard, grid.draw),
+        Evaluations(start, training.picture_every, folder.evaluations, folder.tensorboard, judge_now),
         *further,
         SaveCheckpoints(start, training.checkpoint_every, checkpoints),
         ProgressBar(start, training.steps),
@@ -157,6 +168,11 @@ def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
 def _rows(described: Array, samples: Samples, config: Config) -> list[Row]:
     """Figures in every setting that the data set's published tables have."""
     return judge(described, samples, published(config.data, samples))
+
+
+def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Figures by direction as columns of a table: visible_to_infrared_rank1 and so on."""
+    return {f"{direction}_{name}": value for direction, of in figures.items() for name, value in of.items()}
 
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:

@@ -20,9 +20,9 @@ PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 class RunFolder:
     """Names and first contents of a run folder.
 
-    config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, tensorboard/: logs.
-    pictures/: picture grids. checkpoints/. identities.json: who is trained on. untrained.json: the evaluation before
-    the first step. metrics.json: the last one. lock: held by the process that trains.
+    config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, evaluations.csv,
+    tensorboard/: logs. pictures/: picture grids. checkpoints/. identities.json: who is trained on. untrained.json: the
+    evaluation before the first step. metrics.json: the last one. lock: held by the process that trains.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,6 +30,7 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.environment = path / "environment.json"
         self.losses = path / "losses.csv"
+        self.evaluations = path / "evaluations.csv"
         self.tensorboard = path / "tensorboard"
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"

@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.pictures import check, decode
+from hicmd_tf.data.pictures import check, decoded
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.interface import Model
@@ -72,10 +71,7 @@ class TrainedRun:
 
     def pictures(self, rows: Array, samples: Samples | None = None) -> Array:
         """Pictures (N, H, W, 3) uint8 in the run's size, of its samples or of others."""
-        chosen = (samples or self.samples).select(np.asarray(rows))
-        if not len(chosen):
-            return np.empty((0, self.model.height, self.model.width, 3), np.uint8)
-        return np.stack([decode(tf.constant(x), self.model.height, self.model.width).numpy() for x in chosen.encoded])
+        return decoded((samples or self.samples).select(np.asarray(rows)), self.model.height, self.model.width)
 
     @cached_property
     def descriptors(self) -> Array:

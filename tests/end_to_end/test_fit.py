@@ -71,7 +71,22 @@ def test_a_run_folder_holds_everything(whole):
     assert all(math.isfinite(float(row[term])) for row in rows for term in TERMS)
     for row in rows:
         assert float(row["generator_rate"]) > 0 and float(row["feature_rate"]) > 0
-    assert list((whole / "tensorboard").glob("events*"))
+    with (whole / "evaluations.csv").open() as file:
+        evaluations = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in evaluations] == [3, STEPS]
+    for direction in DIRECTIONS:  # what is evaluated behind the last iteration is the run's result
+        assert all(
+            math.isclose(float(evaluations[-1][f"{direction}_{f}"]), metrics[direction][f], rel_tol=1e-6)
+            for f in FIGURES
+        )
+    tags = {
+        (event.step, value.tag)
+        for file in (whole / "tensorboard").glob("events*")
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    }
+    assert {(3, "pictures"), (6, "pictures"), (6, "evaluation/visible_to_infrared_mAP"), (6, "cross")} <= tags
+    assert (whole / "tensorboard" / "projector" / "descriptors.tsv").is_file()
     with Image.open(whole / "pictures" / "final.png") as picture:
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 20
     assert (whole / "config.yaml").is_file() and "tensorflow" in json.loads((whole / "environment.json").read_text())
