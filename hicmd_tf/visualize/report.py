@@ -1,0 +1,215 @@
+"""The report of a run: one page with figures, pictures, data and settings that opens from disk without a network."""
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hicmd_tf.config import Config, flattened, load, to_dict
+from hicmd_tf.config.loading import BASE
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json, write_text
+from hicmd_tf.retrieval.evaluation import Figures, Row
+from hicmd_tf.retrieval.intervals import Interval, answers, over_identities
+from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS
+from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.visualize.figure import Figure
+from hicmd_tf.visualize.pages import PAGES
+from hicmd_tf.visualize.statistics import statistics
+from hicmd_tf.visualize.trained_run import TrainedRun
+
+REPORT = "report.html"
+COMPARED = {
+    "untrained": "the same networks untrained",
+    "raw_pixels": "nearest raw pixels",
+    "colour_histogram": "nearest colour histogram",
+    "chance": "chance",
+}
+ARROWS = {name: words.replace("->", "→") for name, words in DIRECTIONS.items()}
+
+
+class Line(NamedTuple):
+    """A row of the main table. figures: fractions by name. deviation: theirs over galleries, where there are several.
+    multiple: rank-1 in multiples of chance, where that is known."""
+
+    name: str
+    figures: Figures
+    deviation: Figures | None
+    multiple: float | None
+
+
+class Certainty(NamedTuple):
+    """Intervals of the main setting of one direction, and over how many queries and people."""
+
+    direction: str
+    setting: str
+    queries: int
+    identities: int
+    rank1: Interval
+    mean_average_precision: Interval
+
+
+class Setting(NamedTuple):
+    """One value of the configuration. base: what configs/base.yaml has instead; None when it is the same."""
+
+    name: str
+    value: str
+    base: str | None
+
+
+class Results(NamedTuple):
+    """What metrics.json says. directions: the lines of the main table by direction. rows: every published setting.
+    facts: the rest by name, such as steps and identities. lacking: whether there is no such file, or one without rows.
+    """
+
+    directions: dict[str, list[Line]]
+    rows: list[Row]
+    facts: dict[str, Any]
+
+    @property
+    def lacking(self) -> bool:
+        """Whether there are no figures."""
+        return not self.rows
+
+
+def write_report(run: TrainedRun, figures: Iterable[Figure]) -> Path:
+    """Writes report.html into the run folder, figures in the order given, and returns its path.
+
+    What an older run lacks is said in the page. Raises UserError when a file of the run is damaged or the folder can't
+    be written.
+    """
+    path = run.folder.path / REPORT
+    write_text(path, report_of(run, list(figures)))
+    return path
+
+
+def report_of(run: TrainedRun, figures: list[Figure]) -> str:
+    """The page itself. Raises UserError when a file of the run is damaged."""
+    results, environment = read_results(run.folder.metrics), _mapping(run.folder.environment)
+    return PAGES.get_template("report.html").render(
+        run=run,
+        name=configuration_name(environment),
+        step=run.model.step,
+        results=results,
+        environment=environment,
+        lacking=list(_lacking(run, results, environment)),
+        certainties=certainties(run),
+        groups=[(title, list(group)) for title, group in groupby(figures, lambda figure: figure.title)],
+        scripts=any(figure.page for figure in figures),
+        parts=statistics(run.data),
+        sections=sections(run.config),
+        commands=commands(run.folder),
+        columns=COLUMNS,
+        arrows=ARROWS,
+    )
+
+
+def read_results(file: Path) -> Results:
+    """The figures of a metrics.json, none of them where it is missing or has other fields. Raises UserError when it is
+    damaged."""
+    metrics = _mapping(file)
+    try:
+        rows = [Row(**row) for row in metrics.get("settings", [])]
+        rows = [row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation)) for row in rows]
+        first = {row.direction: row for row in reversed(rows)}  # of each direction the first comes last, and stays
+        directions = {name: _lines(metrics, first[name]) for name in dict.fromkeys(row.direction for row in rows)}
+    except (TypeError, KeyError, AttributeError):  # written by another version
+        return Results({}, [], {})
+    facts = {key: value for key, value in metrics.items() if not isinstance(value, list | dict)}
+    return Results(directions, rows, facts)
+
+
+def _lines(metrics: dict[str, Any], row: Row) -> list[Line]:
+    """The main table of the direction of its main setting."""
+    chance = metrics.get("chance", {}).get(row.direction)
+    found = [("Hi-CMD", row.mean, row.deviation if row.trials > 1 else None)]
+    for key, name in COMPARED.items():
+        if row.direction in metrics.get(key, {}):
+            found.append((name, _columns(metrics[key][row.direction]), None))
+    return [Line(*line, line[1]["rank1"] / chance["rank1"] if chance else None) for line in found]
+
+
+def _columns(figures: Figures) -> Figures:
+    """Those that a table shows. Raises KeyError when one is not there."""
+    return {key: figures[key] for key in COLUMNS}
+
+
+def certainties(run: TrainedRun) -> list[Certainty]:
+    """Intervals of rank-1 and mAP of each direction's main setting, which is its first, over the people tested."""
+    found: dict[str, Certainty] = {}
+    for search in run.searches:
+        direction = str(search.direction)
+        if direction in found:
+            continue
+        each = answers(run.descriptors, run.samples, search)
+        both = (over_identities(values, each.identities) for values in (each.rank1, each.average_precision))
+        people = len(set(each.identities.tolist()))
+        found[direction] = Certainty(direction, search.setting, len(each.identities), people, *both)
+    return list(found.values())
+
+
+def configuration_name(environment: dict[str, Any]) -> str | None:
+    """What --config named in the command that began or continued the run; None where it named nothing."""
+    words = str(environment.get("command", "")).replace("--config=", "--config ").split()
+    named = [Path(value).stem for option, value in pairwise(words) if option == "--config"]
+    return named[-1] if named else None
+
+
+def sections(config: Config) -> list[tuple[str, list[Setting]]]:
+    """All settings by section, those outside any section under "run"."""
+    base = dict(flattened(to_dict(load(BASE))))
+    found: dict[str, list[Setting]] = {}
+    for key, value in flattened(to_dict(config)):
+        section, _, name = key.rpartition(".")
+        differs = None if value == base[key] else _shown(base[key])
+        found.setdefault(section or "run", []).append(Setting(name, _shown(value), differs))
+    return list(found.items())
+
+
+def _shown(value: Any) -> str:
+    """A setting's value as a configuration file has it."""
+    return value or '""' if isinstance(value, str) else json.dumps(value)
+
+
+def commands(folder: RunFolder) -> list[tuple[str, str]]:
+    """What to type, and what it is for."""
+    run = shlex.quote(str(folder.path))
+    again = [
+        ("the figures again", f"python -m hicmd_tf.evaluate --run {run}"),
+        ("this page and its pictures again", f"python -m hicmd_tf.visualize --run {run}"),
+    ]
+    if not folder.untrained.is_file():
+        return again
+    settings, other = shlex.quote(str(folder.config)), shlex.quote(f"{folder.path}-again")
+    return [("the whole run again", f"python -m hicmd_tf.fit --config {settings} --run {other}"), *again]
+
+
+def _lacking(run: TrainedRun, results: Results, environment: dict[str, Any]) -> Iterator[str]:
+    """In words, what an older, stopped or converted run has not, and what to do about it."""
+    folder, step = run.folder, run.model.step
+    evaluate = f"run python -m hicmd_tf.evaluate --run {shlex.quote(str(folder.path))}"
+    if results.lacking:
+        state = "has no figures that this version reads" if folder.metrics.is_file() else "is missing"
+        yield f"metrics.json {state}, so there is no table of figures: {evaluate}"
+    elif results.facts.get("steps", step) != step:
+        yield f"metrics.json is of step {results.facts['steps']}, the newest checkpoint of step {step}: {evaluate}"
+    if not folder.losses.is_file():
+        yield "losses.csv is missing, so there are no curves: it comes with training, and a converted run has none"
+    if not folder.untrained.is_file():
+        yield "untrained.json is missing, so nothing is compared with the initial weights: they came from elsewhere"
+    if not environment:
+        yield "environment.json is missing, so versions, machine and command are not known"
+    if folder.untrained.is_file() and step < run.config.training.steps:
+        yield f"training stopped at step {step} of {run.config.training.steps}: the same command with --resume goes on"
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    """A JSON file of the run folder; empty where it is missing. Raises UserError when it is damaged."""
+    content = read_json(file) if file.is_file() else {}
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{file}: expected names and values, found {type(content).__name__}; delete it to have it made anew"
+        )
+    return content
