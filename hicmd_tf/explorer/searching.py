@@ -1,0 +1,117 @@
+"""The half of the page that looks a picture up among those of the other modality."""
+
+import asyncio
+
+from nicegui import events, ui
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.explorer.latest import Latest
+from hicmd_tf.explorer.look import WIDE
+from hicmd_tf.explorer.parts import Picker, address, inline, modality_toggle, picture, text
+from hicmd_tf.explorer.studio import Hit, Ranking, Studio
+from hicmd_tf.explorer.upload import FORMATS, LARGEST_BYTES, check_bytes
+from hicmd_tf.notation import other
+
+SHOWN = 10
+VERDICTS = {True: ("right", "✓ right"), False: ("wrong", "✗ wrong"), None: ("unknown", "? unknown")}
+REFUSED = f"the file was not taken, expected a {', '.join(FORMATS)} of at most {LARGEST_BYTES >> 20} MiB"
+
+
+class Searching:
+    """A query, chosen or handed in, and its ranked list."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._latest = Latest(lambda row: asyncio.to_thread(studio.search, row), self._show_row)
+        with ui.element("div").classes("columns"):
+            with ui.element("section").classes("panel"):
+                text("h2", "Query")
+                Picker(studio, self._latest.ask)
+                self._offer_upload()
+            self._results = ui.element("section").classes("panel")
+        with self._results:
+            text("h2", "Ranked list")
+            text("p", "Choose a query: pictures of the other modality appear here, most similar first.", "faint")
+
+    def _offer_upload(self) -> None:
+        text("h2", "Or a picture of your own")
+        with ui.element("div").classes("line"):
+            self._own = modality_toggle("modality of your own picture", lambda: None)
+            uploader = ui.upload(
+                on_upload=self._take, on_rejected=self._refuse, max_file_size=LARGEST_BYTES, auto_upload=True
+            )
+            uploader.props('accept=".png,.jpg,.jpeg,.bmp"').classes("uploader")
+            self._uploader = uploader
+            choose = ui.button("choose a file").props("no-caps unelevated text-color=onaccent")
+            choose.on("click", js_handler=f"() => getElement({uploader.id}).$refs.qRef.pickFiles()")
+        self._alert = text("p", "", "alert").props("role=alert")
+
+    def _refuse(self) -> None:
+        self._alert.text = REFUSED
+
+    async def _take(self, event: events.UploadEventArguments) -> None:
+        self._uploader.reset()
+        self._alert.text = ""
+        try:
+            check_bytes(event.file.size())  # what the browser was told need not have reached it
+            pixels = await asyncio.to_thread(self._studio.opened, await event.file.read())
+            ranking = await asyncio.to_thread(self._studio.search_upload, pixels, self._own.value)
+        except UserError as error:
+            self._alert.text = f"{event.file.name}: {error}"
+            return
+        known = [event.file.name, f"your own picture, {self._own.value}"]
+        self._show(inline(pixels), known, f"{other(self._own.value)} pictures", ranking)
+
+    def _show_row(self, row: int, ranking: Ranking) -> None:
+        self._alert.text = ""
+        samples = self._studio.run.samples
+        known = [self._studio.words(row), self._studio.name(row)]
+        self._show(address(row), known, f"{other(samples.modality(row))} pictures", ranking)
+
+    def _show(self, source: str, known: list[str], among: str, ranking: Ranking) -> None:
+        if self._results.is_deleted:
+            return
+        self._results.clear()
+        with self._results:
+            text("h2", "Ranked list")
+            with ui.element("figure").classes("query"):
+                picture(source, f"query: {known[0]}")
+                with ui.element("figcaption"):
+                    for words in known:
+                        text("p", words)
+                    text("p", f"{summary(ranking)}, among {len(ranking.hits)} {among}").props("role=status")
+            self._list(ranking)
+        ui.run_javascript(f"if (innerWidth < {WIDE}) getHtmlElement({self._results.id}).scrollIntoView()")
+
+    def _list(self, ranking: Ranking) -> None:
+        with ui.element("ol").classes("hits").props("role=list") as hits:
+            pass
+        shown = 0
+
+        def more() -> None:
+            nonlocal shown
+            with hits:
+                for rank, hit in enumerate(ranking.hits[shown : shown + SHOWN], shown + 1):
+                    self._hit(rank, hit)
+            shown += SHOWN
+            button.set_visibility(shown < len(ranking.hits))
+
+        button = ui.button(f"{SHOWN} more", on_click=more).props("flat no-caps")
+        more()
+
+    def _hit(self, rank: int, hit: Hit) -> None:
+        kind, verdict = VERDICTS[hit.right]
+        samples = self._studio.run.samples
+        with ui.element("li").classes(f"hit {kind}"), ui.element("figure"):
+            picture(address(hit.row), f"rank {rank}: {self._studio.words(hit.row)}")
+            with ui.element("figcaption"):
+                text("div", f"{rank}: {verdict}", "verdict")
+                text("div", f"cosine {hit.similarity:.3f}")
+                text("div", f"person {samples.identities[hit.row]}, camera {samples.cameras[hit.row]}", "faint")
+
+
+def summary(ranking: Ranking) -> str:
+    """The query's own figures in words."""
+    if ranking.first is None or ranking.average_precision is None:
+        return "No right one is known"
+    return f"First right one at rank {ranking.first}, average precision {ranking.average_precision:.3f}"

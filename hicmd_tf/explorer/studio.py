@@ -1,0 +1,139 @@
+"""What the explorer's page asks of a run: who is found for a picture, and what G makes of mixed codes (no NiceGUI)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from hicmd_tf.data.pictures import denormalise
+from hicmd_tf.explorer.upload import picture_of
+from hicmd_tf.notation import Codes, Modality, other
+from hicmd_tf.retrieval.distances import checked, cosine_distances
+from hicmd_tf.retrieval.metrics import score_distances
+from hicmd_tf.visualize.figure import png_of
+from hicmd_tf.visualize.trained_run import TrainedRun
+
+Array = np.ndarray[Any, Any]
+
+KEPT_PICTURES, KEPT_CODES = 512, 16  # a prototype has megabytes
+
+
+class Hit(NamedTuple):
+    """row: of the run's samples. similarity: cosine. right: whether it is the query's person; None: not known."""
+
+    row: int
+    similarity: float
+    right: bool | None
+
+
+class Ranking(NamedTuple):
+    """hits: every picture of the other modality, most similar first. first: rank of the first right one, from 1.
+    average_precision: of the query, a fraction; both None where no right one is known of."""
+
+    hits: list[Hit]
+    first: int | None
+    average_precision: float | None
+
+
+class Mixture(NamedTuple):
+    """How far each part of the codes goes from A's (0) to B's (1)."""
+
+    prototype: float = 0.0
+    style: float = 0.0
+    pose: float = 0.0
+    illumination: float = 0.0
+
+
+SWAPS = {
+    "A in B's pose and light": Mixture(pose=1.0, illumination=1.0),  # G(p_A, a^s_A, a^ex_B), Eq. 1
+    "A in B's style": Mixture(style=1.0),
+    "only B's illumination": Mixture(illumination=1.0),  # G(p_A, a^s_A, a^c_B, a^p_A), Eq. 7
+    "reset": Mixture(),  # G(p_A, a^s_A, a^ex_A), Eq. 2
+}
+
+
+class Studio:
+    """A run's test pictures, looked up and mixed. Its methods may be called from several threads; a row is a number of
+    `TrainedRun.samples`.
+
+    identities: numbers of the people, ascending.
+    """
+
+    def __init__(self, run: TrainedRun) -> None:
+        """Describes all pictures, once. Raises UserError where a descriptor is not finite or all zeros."""
+        self.run = run
+        self.identities: list[int] = np.unique(run.samples.identities).tolist()
+        self._descriptors = checked(run.descriptors, "test").rows
+        self._networks = Lock()  # one decode at a time: several would only share the processor
+        self.png = lru_cache(KEPT_PICTURES)(self._png)
+        self.codes = lru_cache(KEPT_CODES)(self._codes)
+
+    def rows(self, modality: Modality, identity: int | None = None) -> Sequence[int]:
+        """The pictures of one modality, of one person or of all."""
+        rows = self.run.rows(modality)
+        chosen = rows if identity is None else rows[self.run.samples.identities[rows] == identity]
+        return chosen.tolist()
+
+    def words(self, row: int) -> str:
+        """What is known of a picture, as `person 7, camera 2, infrared`."""
+        samples = self.run.samples
+        return f"person {samples.identities[row]}, camera {samples.cameras[row]}, {samples.modality(row)}"
+
+    def name(self, row: int) -> str:
+        """A picture's name, without what no text may hold."""
+        return self.run.samples.names[row].encode("utf-8", "replace").decode()
+
+    def search(self, row: int) -> Ranking:
+        """The other modality's pictures, ranked for one of the run's pictures."""
+        samples = self.run.samples
+        return self._ranked(self._descriptors[row], samples.modality(row), int(samples.identities[row]))
+
+    def search_upload(self, picture: Array, modality: Modality) -> Ranking:
+        """The other modality's pictures, ranked for a picture uint8 (H, W, 3) of someone unknown."""
+        with self._networks:
+            descriptor = self.run.model.embed(picture[None], modality)[0]
+        return self._ranked(descriptor, modality, None)
+
+    def opened(self, content: bytes) -> Array:
+        """A file's content as a picture uint8 (H, W, 3) of the run's size. Raises UserError as `picture_of` does."""
+        return picture_of(content, self.run.model.height, self.run.model.width)
+
+    def mixed(self, a: int, b: int, mixture: Mixture) -> Array:
+        """G of codes between those of two pictures -> uint8 (H, W, 3); `Mixture()` is A's own reconstruction."""
+        layout = self.run.layout
+        with self._networks:
+            (p_a, a_a), (p_b, a_b) = self.codes(a), self.codes(b)
+            style, pose, illumination = (between(a_a, a_b, share) for share in mixture[1:])
+            attributes = np.asarray(layout.combine(style=style, pose=pose, illumination=illumination))
+            return denormalise(self.run.model.decode(between(p_a, p_b, mixture.prototype), attributes)[0])
+
+    def _ranked(self, descriptor: Array, modality: Modality, identity: int | None) -> Ranking:
+        rows = self.run.rows(other(modality))
+        query, gallery = checked(descriptor[None], "query"), checked(self._descriptors[rows], "gallery")
+        distances = next(iter(cosine_distances(query, gallery)))[1] / query.lengths[0]
+        order = np.argsort(distances[0], kind="stable")
+        identities = self.run.samples.identities[rows]
+        right = identities == identity
+        hits = [Hit(int(rows[i]), -float(distances[0, i]), None if identity is None else bool(right[i])) for i in order]
+        if identity is None or not right.any():
+            return Ranking(hits, None, None)
+        scores = score_distances(distances, np.array([identity]), identities)
+        return Ranking(hits, int(scores.first_rank[0]), float(scores.average_precision[0]))
+
+    def _codes(self, row: int) -> Codes:
+        """Prototype (1, H/4, W/4, C) and attributes (1, D) by the encoders of the picture's own modality."""
+        return self.run.model.encode(self.run.pictures(np.array([row])), self.run.samples.modality(row))
+
+    def _png(self, row: int) -> bytes:
+        """A picture in the size in which the networks see it. Raises IndexError where there is no such row."""
+        if not 0 <= row < len(self.run.samples):
+            raise IndexError(row)
+        return png_of(Image.fromarray(self.run.pictures(np.array([row]))[0]))
+
+
+def between(a: Array, b: Array, share: float) -> Array:
+    """From a at share 0 to b at share 1, both exactly."""
+    return ((1 - share) * a + share * b).astype(a.dtype)
