@@ -7,6 +7,7 @@ The page is for one person on this machine: it is at 127.0.0.1 only, and there i
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hicmd_tf.errors import run_command
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     from hicmd_tf.explorer.address import listening
 
-    with listening(options.port) as opened:
+    with suppress(KeyboardInterrupt), listening(options.port) as opened:
         from nicegui import ui  # noqa: F401 (that it is missing is told before anything is computed)
 
         from hicmd_tf.explorer.server import serve

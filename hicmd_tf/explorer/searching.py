@@ -40,7 +40,7 @@ class Searching:
             uploader = ui.upload(
                 on_upload=self._take, on_rejected=self._refuse, max_file_size=LARGEST_BYTES, auto_upload=True
             )
-            uploader.props('accept=".png,.jpg,.jpeg,.bmp"').classes("uploader")
+            uploader.props('accept=".png,.jpg,.jpeg,.bmp" no-thumbnails').classes("uploader")
             self._uploader = uploader
             choose = ui.button("choose a file").props("no-caps unelevated text-color=onaccent")
             choose.on("click", js_handler=f"() => getElement({uploader.id}).$refs.qRef.pickFiles()")

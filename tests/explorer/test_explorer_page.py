@@ -27,31 +27,29 @@ MISCHIEF = "<img src=x onerror=alert(1)>.png"
 
 
 @pytest.fixture(scope="module")
-def studio(smoke_run: Path) -> Studio:
-    return Studio(TrainedRun.open(smoke_run))
+def started(smoke_run: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server that begins, and ends by Ctrl-C without a word."""
+    command = [sys.executable, "-m", "hicmd_tf.explore", "--run", str(smoke_run), "--port", "0", "--no-open"]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    yield process
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 0 and "Traceback" not in said and "Error" not in said, said
 
 
 @pytest.fixture(scope="module")
-def port(smoke_run: Path) -> Iterator[int]:
-    """A server's, which ends by Ctrl-C without a word."""
-    command = [sys.executable, "-m", "hicmd_tf.explore", "--run", str(smoke_run), "--port", "0", "--no-open"]
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=smoke_run.parent
-    )
-    assert process.stdout is not None
-    ready = re.search(r"http://127\.0\.0\.1:(\d+) ", process.stdout.readline())
-    if ready is None:
-        pytest.fail(process.communicate()[1])
-    yield int(ready[1])
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0 and "Traceback" not in said and "Error" not in said, said
+def port(started: subprocess.Popen[str], studio: Studio) -> int:
+    """Where the server's page is; what it is compared with is opened while the server is."""
+    assert started.stdout is not None
+    ready = re.search(r"http://127\.0\.0\.1:(\d+) ", started.stdout.readline())
+    assert ready is not None
+    return int(ready[1])
 
 
 def opened(browser: Any, port: int, size: tuple[int, int], scheme: str) -> Any:
     page = browser.open(f"http://127.0.0.1:{port}/", *size, scheme)
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(30_000)
     page.locator(".thumb img").first.wait_for()
     return page
 
@@ -133,7 +131,9 @@ def test_a_file_that_is_no_picture_is_refused_on_the_page_which_goes_on(
     file = io.BytesIO()
     Image.new("L", (70, 150), 90).save(file, "JPEG")
     page.get_by_role("group", name="modality of your own picture").get_by_role("button", name="infrared").click()
-    hand_in.set_input_files({"name": "own.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()})
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="choose a file").click()
+    chooser.value.set_files({"name": "own.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()})
     page.get_by_text("your own picture, infrared").wait_for()
 
     expect_ranked(page, studio.search_upload(studio.opened(file.getvalue()), INFRARED), 10)
@@ -175,20 +175,20 @@ def test_sliders_and_swaps_change_the_generated_picture(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-def test_the_page_fits_its_screen_and_follows_the_systems_colours(
-    browser: Any, port: int, size: tuple[int, int], scheme: str
-) -> None:
-    page = opened(browser, port, size, scheme)
-    page.locator(".thumb").first.click()
-    page.locator(".hit").first.wait_for()
+def test_the_page_fits_its_screen_and_follows_the_systems_colours(browser: Any, port: int, scheme: str) -> None:
+    for size in (PHONE, WIDE):
+        page = opened(browser, port, size, scheme)
+        page.locator(".thumb").first.click()
+        page.locator(".hit").first.wait_for()
 
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    query, results = (page.locator(f".panel >> text={title}").first.bounding_box() for title in ("Query", "Ranked"))
-    assert (results["x"] > query["x"] + 100) == (size == WIDE)  # side by side where there is room
-    shades = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
-    assert (max(shades) < 60) if scheme == "dark" else (min(shades) > 200)
-    assert all(image.get_attribute("alt") for image in page.locator("img:visible").all())
+        query, results = (page.get_by_role("heading", name=words).bounding_box() for words in ("Query", "Ranked list"))
+        assert (results["x"] > query["x"] + 100) == (size == WIDE)  # side by side where there is room
+        shades = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        assert (max(shades) < 60) if scheme == "dark" else (min(shades) > 200)
+        for tab in ("Search", "Codes"):
+            page.get_by_role("tab", name=tab).click()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert all(image.get_attribute("alt") for image in page.locator("img:visible").all())
     expect_clean(browser, port)
 
 
@@ -215,3 +215,14 @@ def test_a_taken_port_and_a_folder_that_is_no_run_are_one_line(tmp_path: Path, s
     shutil.copy(smoke_run / "config.yaml", tmp_path)
     with pytest.raises(UserError, match="no checkpoint"):
         main(["--run", str(tmp_path), "--port", "0"])
+
+
+def test_ctrl_c_before_the_page_is_there_ends_it_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(path: Path) -> TrainedRun:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainedRun, "open", interrupted)
+    main(["--run", "anything", "--port", "0"])
+    assert capsys.readouterr() == ("", "")

@@ -5,7 +5,6 @@ import dataclasses
 import io
 import struct
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,6 @@ from hicmd_tf.notation import INFRARED, VISIBLE, other
 from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture(scope="module")
-def studio(smoke_run: Path) -> Studio:
-    return Studio(TrainedRun.open(smoke_run))
 
 
 def changed(run: TrainedRun, **columns: Any) -> TrainedRun:

@@ -1,0 +1,14 @@
+"""What the explorer's tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from hicmd_tf.explorer.studio import Studio
+from hicmd_tf.visualize.trained_run import TrainedRun
+
+
+@pytest.fixture(scope="session")
+def studio(smoke_run: Path) -> Studio:
+    """The smoke run, which no test may change."""
+    return Studio(TrainedRun.open(smoke_run))
