@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{interrupted}; go on with the same command and --resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
     print(shown(metrics))
+    if not options.no_report:
+        _report(Path(options.run))
     print(
         f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
     )
+
+
+def _report(run: Path) -> None:
+    """Writes the run's report. The run is done: what keeps a report from being made is a warning, no failure."""
+    from hicmd_tf.visualize.figures import all_figures
+    from hicmd_tf.visualize.report import write_report
+    from hicmd_tf.visualize.trained_run import TrainedRun
+
+    try:
+        opened = TrainedRun.open(run)
+        print(write_report(opened, all_figures(opened)))
+    except UserError as error:
+        warnings.warn(f"no report: {error}", stacklevel=1)
+    except KeyboardInterrupt:
+        print(f"no report; the run is whole: python -m hicmd_tf.visualize --run {run} report", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def _options(parser: Any) -> None:
@@ -44,6 +63,7 @@ def _options(parser: Any) -> None:
         action="store_true",
         help="go on with the run in DIR from its newest checkpoint; begin it when there is none",
     )
+    parser.add_argument("--no-report", action="store_true", help="leave out report.html, which takes a minute or two")
     parser.add_argument(
         "--trials",
         metavar="N-M",

@@ -178,7 +178,7 @@ def commands(folder: RunFolder) -> list[tuple[str, str]]:
     run = shlex.quote(str(folder.path))
     again = [
         ("the figures again", f"python -m hicmd_tf.evaluate --run {run}"),
-        ("this page and its pictures again", f"python -m hicmd_tf.visualize --run {run}"),
+        ("this page and its pictures again", f"python -m hicmd_tf.visualize report --run {run}"),
     ]
     if not folder.untrained.is_file():
         return again

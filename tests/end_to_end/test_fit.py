@@ -28,7 +28,7 @@ def command(module: str, *options: str) -> list[str]:
 
 
 def fit_options(data: Path, run: Path, *more: str) -> list[str]:
-    return ["--config", str(SMOKE), "--data.directory", str(data), "--run", str(run), *more]
+    return ["--config", str(SMOKE), "--data.directory", str(data), "--run", str(run), "--no-report", *more]
 
 
 def run_module(module: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -53,7 +53,7 @@ def data(tmp_path_factory) -> Path:
 def whole(data, tmp_path_factory) -> Path:
     """An uninterrupted run."""
     run = tmp_path_factory.mktemp("runs") / "whole"
-    done = run_module("fit", *fit_options(data, run))
+    done = run_module("fit", *(option for option in fit_options(data, run) if option != "--no-report"))
     assert done.returncode == 0, done.stderr
     assert "visible -> infrared" in done.stdout
     return run
@@ -90,6 +90,20 @@ def test_a_run_folder_holds_everything(whole):
     with Image.open(whole / "pictures" / "final.png") as picture:
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 20
     assert (whole / "config.yaml").is_file() and "tensorflow" in json.loads((whole / "environment.json").read_text())
+
+
+def test_a_run_ends_with_its_report(whole):
+    page = (whole / "report.html").read_text()
+    for title in (
+        "Losses over the steps",
+        "Rank-1 and mAP over the steps",
+        "CMC",
+        "Hardest queries, visible to infrared",
+        "Pose swapped, all else kept",
+        "Where the descriptor looks",
+        "Distances within and between people",
+    ):
+        assert f">{title}<" in page
 
 
 def test_the_written_configuration_is_whole(whole):

@@ -1,0 +1,112 @@
+"""Where the descriptor looks: maps of both encoders, weighted by the gradient of a likeness (as Grad-CAM does)."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from PIL import Image
+
+from hicmd_tf.data.pictures import normalise
+from hicmd_tf.errors import UserError
+from hicmd_tf.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.networks.build import Networks
+from hicmd_tf.notation import MODALITIES, Modality, other
+from hicmd_tf.visualize.figure import Figure, png_of
+from hicmd_tf.visualize.sheet import Cell, sheet
+from hicmd_tf.visualize.trained_run import TrainedRun
+
+Array = np.ndarray[Any, Any]
+
+PEOPLE = 4  # of either modality
+LEAST_ROWS = 6  # of a map that still says where
+STRENGTH = 0.6  # of the colours over the picture where a map is highest
+
+
+def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Array) -> tuple[Array, Array]:
+    """Maps (B, h, w) of E^p and of E^a, 0 to 1: pictures x (B, H, W, 3) uint8, and descriptors (B, E) to be like.
+
+    With s the cosine of picture and target and A_k channel k of the prototype, or of E^a's map: the result is
+    max(0, sum_k w_k A_k), w_k the mean of ds/dA_k over the map (Selvaraju et al. 2017), divided by its largest value.
+    E^a's map is its last with `LEAST_ROWS` rows.
+    """
+    encoders, features = networks.generator.encoders(modality), networks.features
+    pictures = normalise(tf.constant(x))
+    with tf.GradientTape() as tape:
+        prototype = encoders.prototype(pictures)  # (B, H/4, W/4, C)
+        maps = _stages(encoders.attribute, pictures)
+        chosen = next((found for found in reversed(maps) if found.shape[1] >= LEAST_ROWS), maps[0])
+        tape.watch([prototype, chosen])
+        style = networks.layout.style_of(ops.mean(maps[-1], axis=(1, 2)))
+        likeness = tf.reduce_sum(features.describe(prototype, style) * targets)  # of each picture apart
+    gradients = tape.gradient(likeness, [prototype, chosen])
+    of_prototype, of_attributes = (_weighted(*pair) for pair in zip((prototype, chosen), gradients, strict=True))
+    return of_prototype, of_attributes
+
+
+def _stages(encoder: AttributeEncoder, pictures: Any) -> list[Any]:
+    """What each stage of E^a makes, (B, H/4, W/4, ..) to (B, H/32, W/32, ..)."""
+    found = [encoder.stem(pictures)]
+    for stage in encoder.stages:
+        found.append(stage(found[-1]))
+    return found[1:]
+
+
+def _weighted(activations: Any, gradients: Any) -> Array:
+    weights = np.mean(gradients, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
+    found = np.maximum((weights * np.asarray(activations)).sum(axis=-1), 0)
+    return found / np.maximum(found.max(axis=(1, 2), keepdims=True), 1e-12)
+
+
+def attention(run: TrainedRun, seed: int) -> list[Figure]:
+    """Maps of some people of both modalities, for their likeness to a picture of themselves in the other one."""
+    rows = [row for m in MODALITIES for row in _row_group(run, m, seed)]
+    head = [Cell(lines=[word]) for word in ("picture", "prototype", "attributes", "compared")]
+    gap = Cell(lines=["      "])
+    half = len(rows) // 2
+    beside = [[*left, gap, *right] for left, right in zip(rows[:half], rows[half:], strict=True)]
+    return [
+        Figure(
+            "attention",
+            "Where the descriptor looks",
+            "For a picture and one of the same person in the other modality: where the prototype, and a late map "
+            "of the attribute encoder, raise the likeness of their descriptors, by the gradient (Grad-CAM). Yellow is "
+            "most. The maps have few cells and are drawn smoothly.",
+            f"{len(rows)} people, each with two maps laid over the picture and the picture that it is compared with.",
+            png_of(sheet([[*head, gap, *head], *beside])),
+        )
+    ]
+
+
+def _row_group(run: TrainedRun, modality: Modality, seed: int) -> list[list[Cell]]:
+    identities, draws = run.samples.identities, np.random.default_rng(seed)
+    visible, infrared = (identities[run.rows(m)] for m in MODALITIES)
+    people = draws.permutation(np.intersect1d(visible, infrared))[:PEOPLE]
+    if not len(people):
+        raise UserError(f"{run.folder.path}: nobody is there in both modalities, so nothing can be compared")
+    own, theirs = ([_first(run, m, person) for person in people] for m in (modality, other(modality)))
+    pictures = run.pictures(np.array(own))
+    maps = attention_maps(run.model.networks, pictures, modality, run.descriptors[theirs])
+    compared = run.pictures(np.array(theirs))
+    return [
+        [Cell(x), Cell(overlaid(x, p)), Cell(overlaid(x, a)), Cell(y)]
+        for x, p, a, y in zip(pictures, *maps, compared, strict=True)
+    ]
+
+
+def _first(run: TrainedRun, modality: Modality, person: int) -> int:
+    rows = run.rows(modality)
+    return int(rows[run.samples.identities[rows] == person][0])
+
+
+def overlaid(picture: Array, attention_map: Array) -> Array:
+    """A map (h, w) of 0 to 1 in colours over a picture uint8 (H, W, 3), which is grey beneath."""
+    import matplotlib
+
+    height, width, _ = picture.shape
+    enlarged = Image.fromarray((255 * attention_map).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    heat = np.asarray(enlarged, np.float32)[..., None] / 255
+    colours = 255 * matplotlib.colormaps["plasma"](heat[..., 0])[..., :3]
+    grey = picture.mean(axis=-1, keepdims=True)
+    mixed = (1 - STRENGTH * heat) * grey + STRENGTH * heat * colours
+    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)

@@ -1,0 +1,74 @@
+"""Sheets of pictures: cells in rows, each a picture with a frame and some lines, or words alone."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Array = np.ndarray[Any, Any]
+Colour = tuple[int, int, int]
+
+PAPER, INK, GREY = (255, 255, 255), (30, 30, 30), (150, 150, 150)
+RIGHT, WRONG = (30, 130, 60), (200, 50, 40)
+SIZE, LINE, GAP, FRAME = 12, 15, 5, 3
+HEIGHT = 160  # pixels that a picture is enlarged to, at least
+
+
+class Cell(NamedTuple):
+    """picture: uint8 (H, W, 3), or none for words alone. lines: beneath it. frame: its colour. ring: whether the frame
+    is drawn as two lines, so that it can be told from others without colours."""
+
+    picture: Array | None = None
+    lines: Sequence[str] = ()
+    frame: Colour | None = None
+    ring: bool = False
+
+
+def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
+    """The rows below each other, cells of one column in line. Pictures of one sheet have one size."""
+    shapes = {cell.picture.shape for row in rows for cell in row if cell.picture is not None}
+    ((tall, wide, _),) = shapes
+    factor = max(1.0, height / tall)
+    size = round(wide * factor), round(tall * factor)
+    font = ImageFont.load_default(size=SIZE)
+    widths = [max(_width(row[column], size[0], font) for row in rows if column < len(row)) for column in _columns(rows)]
+    heights = [max(_height(cell, size[1]) for cell in row) for row in rows]
+    canvas = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), sum(heights) + GAP * (len(heights) + 1)), PAPER)
+    top = GAP
+    for row, tallest in zip(rows, heights, strict=True):
+        left = GAP
+        for cell, width in zip(row, widths, strict=False):
+            _draw(canvas, cell, left, top, size, tallest, font)
+            left += width + GAP
+        top += tallest + GAP
+    return canvas
+
+
+def _columns(rows: Sequence[Sequence[Cell]]) -> range:
+    return range(max(map(len, rows)))
+
+
+def _width(cell: Cell, picture: int, font: Any) -> int:
+    text = max((int(font.getlength(line)) + 2 for line in cell.lines), default=0)
+    return max(text, picture + 2 * FRAME if cell.picture is not None else 0)
+
+
+def _height(cell: Cell, picture: int) -> int:
+    return LINE * len(cell.lines) + (picture + 2 * FRAME if cell.picture is not None else 0)
+
+
+def _draw(canvas: Image.Image, cell: Cell, left: int, top: int, size: tuple[int, int], room: int, font: Any) -> None:
+    draw = ImageDraw.Draw(canvas)
+    below = top + (room - LINE * len(cell.lines)) // 2  # words alone stand in the middle
+    if cell.picture is not None:
+        box = (left, top, left + size[0] + 2 * FRAME - 1, top + size[1] + 2 * FRAME - 1)
+        if cell.frame is not None:
+            draw.rectangle(box, outline=cell.frame, width=FRAME)
+        if cell.ring:
+            draw.rectangle((box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1), outline=PAPER, width=1)
+        enlarged = Image.fromarray(cell.picture).resize(size, Image.Resampling.BICUBIC)
+        canvas.paste(enlarged, (left + FRAME, top + FRAME))
+        below = box[3] + 1
+    for number, line in enumerate(cell.lines):
+        draw.text((left + 1, below + LINE * number), line, fill=INK, font=font)
