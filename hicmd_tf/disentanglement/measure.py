@@ -1,0 +1,107 @@
+"""All measures of a run, one after the other."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, numbers
+from hicmd_tf.disentanglement.measurement import ACROSS, WITHIN, Measurement, Measurements, Networks
+from hicmd_tf.disentanglement.observer import Observer, Reading, Targets, fitted, train_observer
+from hicmd_tf.disentanglement.probes import r_squared
+from hicmd_tf.disentanglement.quality import draw_twins, real_figures, reconstruction_figures
+from hicmd_tf.disentanglement.reading import questions, read_codes
+from hicmd_tf.disentanglement.swaps import Pairs, Scene, columns_of, draw_pairs, swap_figures
+from hicmd_tf.disentanglement.swaps import real_figures as real_swaps
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.visualize.trained_run import TrainedRun
+
+Array = np.ndarray[Any, Any]
+
+AT_ONCE = 256
+MIRRORED = {YAW: -1.0, GAIT: -1.0, LIGHT: 1.0}  # the mirrored left leg is the right one, half a turn of gait away
+
+
+class Effort(NamedTuple):
+    """seed: of folds, pairs and observer. steps: the observer's. pairs: of each kind, at most."""
+
+    seed: int
+    steps: int
+    pairs: int
+
+
+def measure(run: TrainedRun, effort: Effort) -> Measurements:
+    """Every figure of the run's networks, and of the untrained ones where the run knows them.
+
+    Raises UserError when there are too few people or pictures.
+    """
+    samples, seed = run.samples, effort.seed
+    asked = questions(samples, run.data.train, seed)
+    twins = draw_twins(samples, effort.pairs, seed)
+    if len(twins[VISIBLE]) < 2:
+        raise UserError(
+            f"{run.folder.path}: fewer than two people to test are both visible and infrared, expected two or more "
+            f"with pictures of either kind: choose another split or data set"
+        )
+    every = [draw_pairs(samples, setting, effort.pairs, seed) for setting in (WITHIN, ACROSS)]
+    every = [pairs for pairs in every if len(pairs.sources)]
+    observer, trained = _observer(run, effort)
+    scene = Scene(samples, observer.look(run.pictures(np.arange(len(samples)))), numbers(samples, run.data.train))
+    features: dict[Modality, Array] = {m: scene.seen.features[run.rows(m)] for m in MODALITIES}
+    found = [*_of_observer(scene, every), *real_swaps(scene, every)]
+    found += real_figures(run, observer, features, trained, seed)
+    both: dict[Networks, TrainedRun | None] = {"trained": run, "untrained": run.untrained}
+    for networks, of in both.items():
+        if of is not None:
+            found += read_codes(of.codes(np.arange(len(samples))), asked, networks)
+            found += swap_figures(of, observer, scene, every, networks)
+            found += reconstruction_figures(of, observer, twins, features, networks)
+    return Measurements(found)
+
+
+def _observer(run: TrainedRun, effort: Effort) -> tuple[Observer, dict[Modality, Array]]:
+    """The observer, and its features of the training people's pictures by modality."""
+    samples = run.data.train
+    known = numbers(samples, samples)
+    pictures = _small(run)
+    targets = Targets(
+        samples.infrared,
+        np.concatenate([np.empty((len(samples), 0)), *(factor.targets for factor in known)], axis=1),
+        np.concatenate([np.empty(0), *(np.full(f.targets.shape[1], MIRRORED[f.name]) for f in known)]),
+        np.unique(samples.identities, return_inverse=True)[1],
+    )
+    observer = train_observer(pictures, targets, effort.steps, effort.seed)
+    features = observer.look(pictures).features
+    return observer, {m: features[samples.infrared == (m == INFRARED)] for m in MODALITIES}
+
+
+def _small(run: TrainedRun) -> Array:
+    """The training people's pictures in the observer's size, by way of the run's."""
+    samples = run.data.train
+    starts = range(0, len(samples), AT_ONCE)
+    return np.concatenate(
+        [fitted(run.pictures(np.arange(len(samples))[start : start + AT_ONCE], samples)) for start in starts]
+    )
+
+
+def _of_observer(scene: Scene, every: list[Pairs]) -> list[Measurement]:
+    """How well the observer reads real test pictures."""
+    samples, seen = scene.samples, scene.seen
+
+    def figure(factor: str, measure: str, value: float, chance: float) -> Measurement:
+        return Measurement("observer", "observer", "", factor, measure, "real", value, None, chance, len(samples))
+
+    infrared = float(np.mean(samples.infrared))
+    right = float(np.mean(seen.infrared == samples.infrared))
+    found = [figure(MODALITY, "accuracy", right, max(infrared, 1 - infrared))]
+    for factor, columns in zip(scene.numbers, columns_of(scene.numbers), strict=True):
+        found.append(figure(factor.name, "R2", r_squared(factor.targets, seen.numbers[:, columns]), 0.0))
+    people = len(np.unique(samples.identities))
+    return [*found, figure(IDENTITY, "nearest", _nearest_right(seen, samples.identities), 1 / people)]
+
+
+def _nearest_right(seen: Reading, identities: Array) -> float:
+    """Share of pictures whose nearest other one, in either modality, shows the same person."""
+    similarity = seen.embedding @ seen.embedding.T
+    np.fill_diagonal(similarity, -np.inf)
+    return float(np.mean(identities[similarity.argmax(axis=1)] == identities))

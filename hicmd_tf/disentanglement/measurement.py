@@ -1,0 +1,50 @@
+"""Figures with everything that tells what they are of, and how they are found again (imports no TensorFlow)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+Section = Literal["reading", "observer", "swap", "quality"]
+Networks = Literal["trained", "untrained", "real"]
+
+CODES = ("prototype", "style", "pose", "illumination")
+UNSWAPPED = "none"  # the subject of a picture all of whose codes are its own
+WITHIN, ACROSS = "within a modality", "across modalities"  # settings of pairs
+TO_DONOR, KEPT = "to donor", "kept from source"  # measures of a swap
+
+
+class Measurement(NamedTuple):
+    """One figure.
+
+    section: which measure. subject: the code that is read or swapped, or the kind of picture. setting: of which pairs
+    or modality, where there are several. factor: what is read. measure: how. networks: whose codes or pictures, "real"
+    for photographs' own. deviation: over folds. chance: what guessing reaches. asked: pictures or pairs behind it.
+    """
+
+    section: Section
+    subject: str
+    setting: str
+    factor: str
+    measure: str
+    networks: Networks
+    value: float
+    deviation: float | None = None
+    chance: float | None = None
+    asked: int = 0
+
+
+class Measurements:
+    """All figures of a run, found by their fields."""
+
+    def __init__(self, rows: Iterable[Measurement]) -> None:
+        self._rows = list(rows)
+
+    def __iter__(self) -> Iterator[Measurement]:
+        return iter(self._rows)
+
+    def where(self, **fields: str) -> list[Measurement]:
+        """Those whose fields have these values, in order."""
+        return [row for row in self._rows if all(getattr(row, name) == value for name, value in fields.items())]
+
+    def values_of(self, field: str, **fields: str) -> list[str]:
+        """What a field is among them, each once, in order."""
+        return list(dict.fromkeys(getattr(row, field) for row in self.where(**fields)))
