@@ -32,7 +32,7 @@ class Answers(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A figure on everyone, and between what it lies in 95 of 100 draws; fractions."""
+    """A figure on everyone, and between what its middle 95 % over the draws lie; fractions."""
 
     figure: float
     low: float

@@ -16,6 +16,8 @@ PAGES = Environment(
     lstrip_blocks=True,
 )
 
+LARGEST_WEBP = 16383  # pixels of a side
+
 
 def page_of(figure: Figure) -> str:
     """A page with one figure's fragment."""
@@ -25,6 +27,18 @@ def page_of(figure: Figure) -> str:
 def data_uri(content: bytes, kind: str) -> str:
     """A file's content as an address that holds all of it. kind: its media type, such as image/png."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def picture_uri(content: bytes) -> str:
+    """A picture's file as an address that holds it, as WebP, which takes less room: to the bit, but moving pictures,
+    that would be large, with a little loss. One that is larger than WebP allows stays as it is."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        if max(picture.size) > LARGEST_WEBP:
+            return data_uri(content, picture.get_format_mimetype() or "image/png")
+        moving = getattr(picture, "n_frames", 1) > 1
+        picture.save(buffer, "WEBP", save_all=moving, lossless=not moving, quality=90, method=2)
+    return data_uri(buffer.getvalue(), "image/webp")
 
 
 def size_of(content: bytes) -> tuple[int, int]:
@@ -38,4 +52,4 @@ def per_cent(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
 
 
-PAGES.filters.update(data_uri=data_uri, size_of=size_of, per_cent=per_cent)
+PAGES.filters.update(picture_uri=picture_uri, size_of=size_of, per_cent=per_cent)

@@ -1,5 +1,6 @@
 """The report of a run in a real browser: it stands alone, everyone can read it, and what is missing is said."""
 
+import base64
 import io
 import itertools
 import json
@@ -192,6 +193,20 @@ def test_hostile_names_stay_text(opened: Any, browser: Any, tmp_path: Path) -> N
     assert page.locator("figcaption").inner_text() == HOSTILE and page.locator("h3").first.inner_text() == HOSTILE
     assert page.get_by_role("cell", name=HOSTILE, exact=True).count() == 1  # of the environment
     assert not browser.errors and set(browser.requests) <= {file.as_uri(), page.locator("img").get_attribute("src")}
+
+
+def test_pictures_keep_their_pixels_and_moving_ones_their_frames() -> None:
+    from hicmd_tf.visualize.pages import picture_uri
+
+    def read(address: str) -> Any:
+        return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    frames = [Image.new("RGB", (40, 80), (shade, 0, 0)) for shade in (0, 120, 250)]
+    moving, large = read(picture_uri(gif_of(frames, 100))), png_of(Image.new("L", (17000, 1)))
+    np.testing.assert_array_equal(np.asarray(read(picture_uri(png_of(Image.fromarray(noise)))).convert("RGB")), noise)
+    assert moving.n_frames == 3 and moving.info["loop"] == 0
+    assert picture_uri(large).startswith("data:image/png;") and read(picture_uri(large)).size == (17000, 1)
 
 
 def test_a_page_without_fragments_allows_no_script(opened: Any) -> None:
