@@ -34,6 +34,7 @@ p {{ margin: 0 0 .75rem; }}
 .thumb:hover {{ border-color: var(--accent); }}
 :is(button, a, input[type=range], [role=tab]):focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}
 img {{ display: block; width: 100%; height: auto; border-radius: .15rem; }}
+img[aria-busy=true] {{ opacity: .3; transition: opacity .2s .4s; }}
 figure {{ margin: 0; }}
 figcaption {{ font-size: .85rem; line-height: 1.35; padding-top: .25rem; overflow-wrap: anywhere; }}
 .query {{ display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: 1rem; margin-bottom: 1rem; }}

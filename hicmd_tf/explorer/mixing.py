@@ -44,6 +44,7 @@ class Mixing:
                 self._chosen_picture("A")
                 with ui.element("figure"):
                     self._generated = picture(address(self._rows["A"]), "generated picture, not made yet")
+                    self._generated.props["aria-busy"] = "true"
                     text("figcaption", "generated")
                 self._chosen_picture("B")
             self._sliders = {part: self._slider(part) for part in Mixture._fields}
@@ -89,6 +90,7 @@ class Mixing:
 
     async def refresh(self) -> None:
         """Has the picture made that the sliders ask for."""
+        self._generated.props["aria-busy"] = "true"
         mixture = Mixture(*(slider.value for slider in self._sliders.values()))
         await self._latest.ask(Wanted(self._rows["A"], self._rows["B"], mixture))
 
@@ -98,6 +100,7 @@ class Mixing:
     def _show(self, wanted: Wanted, pixels: Array) -> None:
         if not self._generated.is_deleted:
             shares = ", ".join(f"{part} {share:.2f}" for part, share in wanted.mixture._asdict().items())
+            self._generated.props["aria-busy"] = "false"
             redraw(self._generated, inline(pixels), f"generated from A to B: {shares}")
 
 
