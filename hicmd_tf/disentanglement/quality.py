@@ -47,7 +47,7 @@ _KEYS = [(kind, m) for kind in KINDS for m in MODALITIES]
 
 
 def _graph(model: HiCMD) -> Callable[[Tensor, Tensor], list[Tensor]]:
-    @tf.function(reduce_retracing=True)
+    @tf.function  # traced once a size: G takes several codes a prototype, and must know how many when it is traced
     def make(visible: Tensor, infrared: Tensor) -> list[Tensor]:
         codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}
         decoded = model.decode_swaps(codes)
