@@ -82,6 +82,24 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def in_turn(lock: Path) -> Iterator[None]:
+    """Holds a lock file, and waits for whoever holds it. Where none can be made, or the file system has no locks,
+    nothing is held: who only reads needs none."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text as a whole."""
     with replacing(path) as file:

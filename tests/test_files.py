@@ -1,11 +1,12 @@
 """Files are whole or absent; commands end in one line."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import making_folder, read_json, replacing, write_json
+from hicmd_tf.files import in_turn, making_folder, read_json, replacing, write_json
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -85,3 +86,35 @@ def test_an_extra_that_is_missing_is_named_and_other_mistakes_are_not_hidden(
     assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(ModuleNotFoundError):
         run_command(lambda: needs("hicmd_tf.misspelt"))
+
+
+def test_who_comes_second_waits_for_the_first(tmp_path: Path) -> None:
+    lock, told, let_go = tmp_path / "folder" / "lock", [], threading.Event()
+    entered = threading.Event()
+
+    def first() -> None:
+        with in_turn(lock):
+            entered.set()
+            let_go.wait()
+            told.append("first")
+
+    def second() -> None:
+        with in_turn(lock):
+            told.append("second")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    entered.wait()
+    threads[1].start()
+    threads[1].join(0.2)
+    assert not told
+    let_go.set()
+    for thread in threads:
+        thread.join()
+    assert told == ["first", "second"]
+
+
+def test_where_no_lock_can_be_made_nothing_is_held(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with in_turn(tmp_path / "file" / "lock"):
+        assert (tmp_path / "file").is_file()

@@ -15,6 +15,7 @@ from hicmd_tf.data.identity_splits import shuffled, split_identities
 from hicmd_tf.data.samples import DataSplits, Samples, joined
 from hicmd_tf.data.sources import read
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import in_turn
 
 READ_BATCH = 256
 FACTORS = ("yaw", "gait_phase", "illumination")
@@ -69,13 +70,14 @@ def _listed(config: DataConfig) -> DataSplits:
 
 
 def _prepared(kind: Any, directory: str, settings: Any, source: str | None) -> Any:
-    """A builder whose data set is there. tfds writes to a folder of another name and renames it at the end."""
+    """A builder whose data set is there. tfds writes to a folder of another name and renames it at the end; processes
+    that begin at once make one after the other what they share, and so once."""
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
     tfds.disable_progress_bar()
     try:
-        with _quiet():
+        with _quiet(), in_turn(Path(directory) / f".{kind.name}.lock"):
             builder = kind(config=settings, data_dir=directory)
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=source))
     except OSError as error:
