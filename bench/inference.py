@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.options import at_least_one
+
 SEED = 777
 BATCHES = {1: 8, 32: 1}  # and how often in a row
 YARDSTICK = 4096
@@ -30,7 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser("bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--run", type=Path, metavar="DIR", help="run folder to take instead of configs/released.yaml")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of measurements (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=7, metavar="N", help="of measurements (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="for every model (default: %(default)s)")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

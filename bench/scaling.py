@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.options import at_least_one
 from bench.train_step import CLASSES, Figures, alone, cost
 
 
@@ -51,7 +52,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/scaling.png"), metavar="FILE", help="the picture")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="of measurements (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=2, metavar="N", help="of measurements (default: %(default)s)"
+    )
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tqdm import tqdm

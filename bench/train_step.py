@@ -20,6 +20,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from bench.options import at_least_one
+
 SEED = 777
 CLASSES = 206
 YARDSTICK = 4096
@@ -42,7 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of measurements (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=5, metavar="N", help="of measurements (default: %(default)s)"
+    )
     parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="training.memory")
     parser.add_argument("--only", choices=PRECISIONS, help="measure one precision instead of both")
     parser.add_argument(
