@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hicmd_tf.disentanglement.claims import CRITERIA, Verdict
-from hicmd_tf.disentanglement.measurement import CODES, Measurement, Measurements, Networks
+from hicmd_tf.disentanglement.measurement import CODES, KEPT, TO_DONOR, Measurement, Measurements, Networks
 
 NETWORKS: tuple[Networks, ...] = ("trained", "untrained")
 HEADINGS = {
@@ -65,7 +65,7 @@ def _observer(found: Measurements) -> list[list[str]]:
 
 def _reading(found: Measurements) -> str:
     """Rows: factor and probe; columns: code, trained and untrained."""
-    networks = found.values_of("networks", section="reading")
+    networks = _measured(found)
     columns = [(code, of) for code in CODES for of in networks]
     lines = []
     for factor in found.values_of("factor", section="reading"):
@@ -80,18 +80,26 @@ def _reading(found: Measurements) -> str:
 
 
 def _swap(found: Measurements) -> str:
-    """Rows: pairs and what was swapped; columns: what was read, trained and untrained."""
-    return _pivot(found, "swap", lambda row: f"{row.factor} {row.measure}")
+    """A table a measure; rows: pairs and what was swapped; columns: what was read, trained and untrained."""
+    parts = [Measurements(found.where(section="swap", measure=name)) for name in (TO_DONOR, KEPT)]
+    networks = _measured(found)
+    tables = [_pivot(part, "swap", lambda row: f"{row.factor} {row.measure}", networks) for part in parts if list(part)]
+    return "\n\n".join(tables)
 
 
 def _quality(found: Measurements) -> str:
     """Rows: modality and kind of picture; columns: measure, trained and untrained."""
-    return _pivot(found, "quality", lambda row: row.measure)
+    return _pivot(found, "quality", lambda row: row.measure, _measured(found))
 
 
-def _pivot(found: Measurements, section: str, column: Callable[[Measurement], str]) -> str:
+def _measured(found: Measurements) -> list[str]:
+    """Which networks were measured."""
+    return found.values_of("networks", section="reading")
+
+
+def _pivot(found: Measurements, section: str, column: Callable[[Measurement], str], networks: Sequence[str]) -> str:
+    """Rows: setting and subject; columns: `column` of each figure, a network each; real pictures' under both."""
     rows = found.where(section=section)
-    networks = found.values_of("networks", section="reading")
     lines = []
     columns = list(dict.fromkeys(map(column, rows)))
     for setting in found.values_of("setting", section=section):
