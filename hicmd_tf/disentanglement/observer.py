@@ -109,7 +109,7 @@ def build(numbers: int, people: int) -> keras.Model:
         "maps": maps,
         "features": features,
         "modality": layers.Dense(1)(features),
-        "numbers": layers.Dense(max(numbers, 1))(features),
+        "numbers": layers.Dense(numbers)(features) if numbers else features[:, :0],
         "embedding": embedding,
         "people": layers.Rescaling(SHARPNESS)(cosines),
     }
