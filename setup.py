@@ -43,6 +43,7 @@ setup(
         "pillow>=11",
         "matplotlib>=3.9,<4",
         "scikit-learn>=1.5,<2",  # t-SNE, probes
+        "threadpoolctl>=3.1,<4",  # keeps them to one thread
         "jinja2>=3.1,<4",  # reports
         "tqdm>=4.66,<5",
         "PyYAML>=6,<7",

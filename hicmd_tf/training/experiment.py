@@ -90,8 +90,10 @@ def evaluated(config: Config, data: DataSplits) -> Samples:
 
 
 def set_up_tensorflow(config: Config) -> None:
-    """Threads, determinism and heap, which TensorFlow takes only before its first operation."""
+    """Threads, determinism and heap, which TensorFlow takes only before its first operation; and silence about graphs
+    that are made for every model and size of a batch."""
     training = config.training
+    tf.get_logger().setLevel("ERROR")
     if training.memory == "low":
         _give_memory_back()
     if tf.config.threading.get_intra_op_parallelism_threads() != training.intra_op_threads:

@@ -39,7 +39,7 @@ class Reconstructions:
         return picture_grid(columns)
 
 
-@tf.function(reduce_retracing=True)  # traced once a model, however often it is drawn
+@tf.function  # traced once a model and number of pairs, however often it is drawn
 def _make(model: HiCMD, visible: Tensor, infrared: Tensor) -> list[dict[Modality, Tensor]]:
     """Same, cross, cycle and illumination-only pictures of pairs (P, H, W, 3)."""
     codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}
