@@ -107,14 +107,14 @@ def colours(name: str, values: Array) -> Array:
 def _plot(points: Points) -> Any:
     canvas = plot_figure(2.1 * len(NAMES), 2.1 * len(points.known))
     panels = canvas.subplots(len(points.known), len(NAMES), squeeze=False)
+    for axes, title in zip(panels[0], NAMES.values(), strict=True):
+        axes.set_title(title)
     for line, (kind, values) in zip(panels, points.known.items(), strict=True):
-        for axes, (name, title) in zip(line, NAMES.items(), strict=True):
+        for axes, name in zip(line, NAMES, strict=True):
             axes.scatter(*points.places[name].T, c=colours(kind, values), s=5, linewidths=0)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[["left", "bottom"]].set_visible(False)
-            if line is panels[0]:
-                axes.set_title(title)
         line[0].set_ylabel(kind.replace("_", " "))
     return canvas
 

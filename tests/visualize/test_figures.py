@@ -122,6 +122,21 @@ def test_points_are_coloured_by_what_is_known(run: TrainedRun) -> None:
     assert len({tuple(colour) for colour in by_person}) == len(set(people.tolist()))
 
 
+def test_plots_say_which_code_and_which_colours(run: TrainedRun) -> None:
+    points = embedding.place(run, 0)
+    panels = embedding._plot(points).axes
+    assert [axes.get_title() for axes in panels[: len(embedding.NAMES)]] == list(embedding.NAMES.values())
+    assert [axes.get_ylabel() for axes in panels[:: len(embedding.NAMES)]] == [
+        "identity",
+        "modality",
+        "yaw",
+        "gait phase",
+        "illumination",
+    ]
+    for place in points.places.values():
+        assert place.shape == (len(points.rows), 2) and np.isfinite(place).all()
+
+
 def test_the_embedding_can_be_explored(run: TrainedRun, browser, tmp_path: Path) -> None:
     main(["--run", str(run.folder.path), "--out", str(tmp_path), "embedding"])
     page = browser.open((tmp_path / "embedding.html").as_uri(), width=390, height=1200, scheme="dark")
