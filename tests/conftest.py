@@ -29,6 +29,15 @@ settings.register_profile(
 settings.load_profile("hicmd_tf")
 
 
+LONGEST = ("tuning/test_search.py", "training/test_distributed.py", "end_to_end/test_fit.py", "export/test_serve.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that two processes which share the files end together."""
+    rank = {str(TESTS / name): number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(str(item.path), len(rank)))
+
+
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """The same random numbers for every test, whichever ran before. Importing Keras takes seconds: only if it is."""
