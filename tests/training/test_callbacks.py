@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.callbacks import EachStep, LossTable, PictureGrid, StopAtNonFinite
+from hicmd_tf.training.callbacks import EachStep, Evaluations, LossTable, PictureGrid, StopAtNonFinite
 
 
 def attached(callback: EachStep) -> EachStep:
@@ -63,5 +63,17 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_named(value: float) -> Non
 def test_pictures_come_at_their_interval(tmp_path: Path) -> None:
     from PIL import Image
 
-    run(attached(PictureGrid(2, 3, tmp_path, lambda: Image.new("RGB", (2, 2)))), [0.0] * 7)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"step_{n:07d}.png" for n in (3, 6, 9)]
+    folder = tmp_path / "pictures"
+    run(attached(PictureGrid(2, 3, folder, tmp_path / "tensorboard", lambda: Image.new("RGB", (2, 2)))), [0.0] * 7)
+    assert sorted(path.name for path in folder.iterdir()) == [f"step_{n:07d}.png" for n in (3, 6, 9)]
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_figures_come_at_their_interval_and_go_on_behind_a_resumption(tmp_path: Path) -> None:
+    values = iter(range(1, 9))
+    for start in (0, 4):  # stopped behind step 5, resumed from step 4
+        judged = Evaluations(start, 2, tmp_path / "e.csv", tmp_path / "tb", lambda: {"mAP": float(next(values))})
+        run(attached(judged), [0.0] * 5)
+    with (tmp_path / "e.csv").open() as file:
+        rows = [(int(row["step"]), float(row["mAP"])) for row in csv.DictReader(file)]
+    assert rows == [(2, 1.0), (4, 2.0), (6, 3.0), (8, 4.0)]
