@@ -23,6 +23,8 @@ from hicmd_tf.notation import INFRARED, VISIBLE
 from hicmd_tf.visualize.trained_run import TrainedRun
 
 PHONE, WIDE = (390, 844), (1280, 900)
+SHOWN = """wanted => JSON.stringify(wanted) === JSON.stringify(
+  [...document.querySelectorAll('.thumb img')].filter(x => x.checkVisibility()).map(x => x.alt))"""
 MISCHIEF = "<img src=x onerror=alert(1)>.png"
 
 
@@ -109,8 +111,8 @@ def test_a_person_can_be_chosen(browser: Any, port: int, studio: Studio) -> None
     page.get_by_role("combobox", name="person").first.fill(str(identity))
     page.get_by_role("option", name=str(identity), exact=True).click()
     page.get_by_text("1 to 2 of 2").wait_for()
-    names = [image.get_attribute("alt") for image in page.locator(".thumb img:visible").all()]
-    assert names == [studio.words(row) for row in studio.rows(VISIBLE, identity)]
+    wanted = [studio.words(row) for row in studio.rows(VISIBLE, identity)]
+    page.wait_for_function(SHOWN, arg=wanted)
     expect_clean(browser, port)
 
 
@@ -188,7 +190,8 @@ def test_the_page_fits_its_screen_and_follows_the_systems_colours(browser: Any, 
         for tab in ("Search", "Codes"):
             page.get_by_role("tab", name=tab).click()
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            assert all(image.get_attribute("alt") for image in page.locator("img:visible").all())
+            # At one moment: pictures come and go while the page is being filled.
+            assert page.evaluate("[...document.images].filter(x => x.checkVisibility()).every(x => x.alt)")
     expect_clean(browser, port)
 
 
