@@ -33,7 +33,17 @@ def regdb(tmp_path_factory) -> Path:
 def trials(regdb: Path, tmp_path_factory) -> Path:
     """Both trained, by one command."""
     run = tmp_path_factory.mktemp("runs") / "regdb"
-    options = ["--config", str(SMOKE), "--data.name", "regdb", "--data.source", str(regdb), "--trials", "1-2"]
+    options = [
+        "--config",
+        str(SMOKE),
+        "--data.name",
+        "regdb",
+        "--data.source",
+        str(regdb),
+        "--trials",
+        "1-2",
+        "--no-report",
+    ]
     where = ["--data.directory", str(run.parent / "data"), "--run", str(run), "--training.steps", "2"]
     command = [sys.executable, "-m", "hicmd_tf.fit", *options, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
