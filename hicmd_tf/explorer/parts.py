@@ -1,6 +1,5 @@
 """Pieces of the page that both of its halves use. Whatever comes from data is text or an attribute, never HTML."""
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from PIL import Image
 from hicmd_tf.explorer.studio import Studio
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
 from hicmd_tf.visualize.figure import png_of
+from hicmd_tf.visualize.pages import data_uri
 
 Array = np.ndarray[Any, Any]
 
@@ -45,7 +45,7 @@ def address(row: int) -> str:
 
 def inline(pixels: Array) -> str:
     """A picture uint8 (H, W, 3) as an address that holds it."""
-    return "data:image/png;base64," + base64.b64encode(png_of(Image.fromarray(pixels))).decode()
+    return data_uri(png_of(Image.fromarray(pixels)), "image/png")
 
 
 def modality_toggle(label: str, chosen: Callable[[], Any]) -> ui.toggle:
