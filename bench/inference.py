@@ -5,17 +5,18 @@ round measures a 4096^3 float32 matrix product (the yardstick: its time divides 
 comparable) and each model in turn. Weights are of chance, which cost the same. For a fair figure run nothing else.
 """
 
-import argparse
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.options import at_least_one
+from hicmd_tf.arguments import Parser
+from hicmd_tf.errors import run_command
 
 SEED = 777
 BATCHES = {1: 8, 32: 1}  # and how often in a row
@@ -27,16 +28,16 @@ GOAL = {("ONNX fp32", 1): 0.18, ("ONNX fp32", 32): 0.18, ("ONNX int8", 1): 0.11}
 Work = Callable[[Any], Any]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Exports, measures in turns, prints a table, and writes the figures as JSON when asked."""
-    parser = argparse.ArgumentParser("bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--run", type=Path, metavar="DIR", help="run folder to take instead of configs/released.yaml")
     parser.add_argument(
         "--rounds", type=at_least_one, default=7, metavar="N", help="of measurements (default: %(default)s)"
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="for every model (default: %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     branch = _branch(options.run, options.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -170,4 +171,4 @@ def _table(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

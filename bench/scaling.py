@@ -4,13 +4,15 @@ The full-size networks of `bench.train_step`, a process for each point, measured
 Batches and identities are varied at half the released height: 16 pairs of full size need more memory than most have.
 """
 
-import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.options import at_least_one
 from bench.train_step import CLASSES, Figures, alone, cost
+from hicmd_tf.arguments import Parser
+from hicmd_tf.errors import run_command
 
 
 class Point(NamedTuple):
@@ -46,16 +48,16 @@ AXES = [
 ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures every point once, prints a table, draws the picture, and writes the figures as JSON when asked."""
-    parser = argparse.ArgumentParser("bench.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("bench.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=Path, default=Path("docs/scaling.png"), metavar="FILE", help="the picture")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
         "--rounds", type=at_least_one, default=2, metavar="N", help="of measurements (default: %(default)s)"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tqdm import tqdm
 
@@ -109,4 +111,4 @@ def draw(costs: dict[Point, Figures], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

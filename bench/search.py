@@ -8,8 +8,12 @@ search. For a fair figure run nothing else.
 import argparse
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from hicmd_tf.arguments import Parser
+from hicmd_tf.errors import run_command
 
 PICTURES = 20  # of one person
 PROBES = (1, 4, 16, 64, 256)
@@ -17,9 +21,9 @@ BATCHES = (1, 64)
 K = 10
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Draws, builds, measures, prints a table, and writes the figures as JSON when asked."""
-    parser = argparse.ArgumentParser("bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     add = parser.add_argument
     add("--json", type=Path, metavar="FILE", help="write the figures there")
     add("--rows", type=int, default=1_000_000, metavar="N", help="of the gallery (default: %(default)s)")
@@ -34,7 +38,7 @@ def main() -> None:
     )
     add("--seed", type=int, default=777, metavar="N", help="of what is drawn (default: %(default)s)")
     add("--threads", type=int, default=2, metavar="N", help="for faiss (default: %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     figures = measure(options)
     print(_table(figures))
     if options.json:
@@ -125,4 +129,4 @@ def _table(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

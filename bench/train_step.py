@@ -7,13 +7,12 @@ operations, are their shares of the operations' time, by TensorFlow's profiler, 
 run nothing else.
 """
 
-import argparse
 import json
 import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.options import at_least_one
+from hicmd_tf.arguments import Parser
+from hicmd_tf.errors import run_command
 
 SEED = 777
 CLASSES = 206
@@ -39,9 +40,9 @@ WARM_UP = 2  # the first iteration traces, the second still fills the caches
 Figures = dict[str, Any]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints two tables, and writes the figures as JSON when asked."""
-    parser = argparse.ArgumentParser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="another run's figures, to compare the losses with"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     others = None
     if options.compare:  # before minutes of measuring
         try:
@@ -317,4 +318,4 @@ def as_text(figures: Figures) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 if TYPE_CHECKING:
@@ -148,12 +149,7 @@ def shown(rows: Sequence[Row]) -> str:
 def _parser() -> argparse.ArgumentParser:
     from export.options import add_check
 
-    parser = argparse.ArgumentParser(
-        "python -m export.check",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m export.check", description=__doc__)
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that was exported")
     parser.add_argument("artefacts", nargs="+", metavar="DIR", type=Path, help="exported SavedModel, ONNX files")
     add_check(parser)

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -177,12 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m export.client",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m export.client", description=__doc__)
     add = parser.add_argument
     add("pictures", nargs="+", metavar="PICTURE", type=Path, help="JPEG, PNG or BMP files")
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.arguments import Parser, count
 from hicmd_tf.errors import run_command
 
 CALIBRATION = 128  # pictures of a modality
@@ -106,14 +107,9 @@ def _write(model: Any, file: Path, described: dict[str, Any], modality: str) -> 
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import add_check, add_run, count
+    from export.options import add_check, add_run
 
-    parser = argparse.ArgumentParser(
-        "python -m export.onnx",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m export.onnx", description=__doc__)
     add_run(parser)
     add = parser.add_argument
     add("--out", required=True, metavar="DIR", type=Path, help="folder to make")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from hicmd_tf.arguments import count
 from hicmd_tf.data.sources import SOURCES
 
 IDENTITIES = 40
@@ -28,11 +29,3 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many of its test people to compare on; 0 for all (default: %(default)s)",
     )
-
-
-def count(text: str) -> int:
-    """A whole number from 0 on."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 NAME = "hicmd"  # what requests call it, unless the server is told otherwise
@@ -97,12 +98,7 @@ def _next_version(out: Path) -> int:
 def _parser() -> argparse.ArgumentParser:
     from export.options import add_check, add_run
 
-    parser = argparse.ArgumentParser(
-        "python -m export.saved_model",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m export.saved_model", description=__doc__)
     add_run(parser)
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of numbered versions")
     add_check(parser)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.arguments import Parser, port, positive, seconds
 from hicmd_tf.errors import UserError, run_command
 
 
@@ -77,60 +78,34 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m export.serve",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m export.serve", description=__doc__)
     add = parser.add_argument
     add("--model", required=True, metavar="DIR", type=Path, help="folder of numbered versions of a SavedModel")
     add("--name", default="hicmd", help="what requests call it (default: %(default)s)")
-    add("--version", type=_count, metavar="N", help="which version (default: the newest)")
+    add("--version", type=positive, metavar="N", help="which version (default: the newest)")
     add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=8501, metavar="N", help="of REST; 0: any free one (default: %(default)s)")
-    add("--grpc-port", type=_port, default=8500, metavar="N", help="of gRPC; 0: any (default: %(default)s)")
-    add("--max-batch", type=_count, default=32, metavar="N", help="rows answered together (default: %(default)s)")
+    add("--port", type=port, default=8501, metavar="N", help="of REST; 0: any free one (default: %(default)s)")
+    add("--grpc-port", type=port, default=8500, metavar="N", help="of gRPC; 0: any (default: %(default)s)")
+    add("--max-batch", type=positive, default=32, metavar="N", help="rows answered together (default: %(default)s)")
     add(
         "--batch-wait",
-        type=_seconds,
+        type=seconds,
         default=2,
         metavar="MS",
         help="milliseconds that a request waits for others (default: %(default)s)",
     )
-    add("--max-waiting", type=_count, default=1024, metavar="N", help="rows that may wait (default: %(default)s)")
-    add("--max-rows", type=_count, default=256, metavar="N", help="rows of one request (default: %(default)s)")
-    add("--max-body", type=_count, default=64, metavar="MIB", help="MiB of one request (default: %(default)s)")
+    add("--max-waiting", type=positive, default=1024, metavar="N", help="rows that may wait (default: %(default)s)")
+    add("--max-rows", type=positive, default=256, metavar="N", help="rows of one request (default: %(default)s)")
+    add("--max-body", type=positive, default=64, metavar="MIB", help="MiB of one request (default: %(default)s)")
     add(
         "--max-pixels",
-        type=_count,
+        type=positive,
         default=25,
         metavar="MP",
         help="millions of pixels of one encoded picture (default: %(default)s)",
     )
-    add("--timeout", type=_seconds, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
+    add("--timeout", type=seconds, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
     return parser
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is no port, expected 0 to 65535")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too small, expected a whole number from 1 on")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is no time, expected a number from 0 on")
-    return value
 
 
 if __name__ == "__main__":

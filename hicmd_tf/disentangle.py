@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 if TYPE_CHECKING:
@@ -42,12 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.disentangle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.disentangle", description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
     add("--out", metavar="DIR", type=Path, help="where the tables go; by default the run folder")

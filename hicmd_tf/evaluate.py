@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.config import Config, with_data
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
@@ -39,12 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.evaluate", description=__doc__)
     add = parser.add_argument
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
     add("--model", metavar="DIR", type=Path, help="what export.saved_model or export.onnx made")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from hicmd_tf.arguments import Parser, port
 from hicmd_tf.errors import run_command
 
 
@@ -29,24 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.explore",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.explore", description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
-    add("--port", type=_port, default=8080, metavar="N", help="of the page; 0: any free one (default: %(default)s)")
+    add("--port", type=port, default=8080, metavar="N", help="of the page; 0: any free one (default: %(default)s)")
     add("--no-open", dest="open", action="store_false", help="don't open the system's browser")
     return parser
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is no port, expected 0 to 65535")
-    return value
 
 
 if __name__ == "__main__":

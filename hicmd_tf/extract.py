@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
@@ -51,12 +52,7 @@ def _records(options: argparse.Namespace) -> tuple[Path, list[Record]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.extract",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.extract", description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
     add("--out", required=True, metavar="FILE", type=Path, help=".npz file to write")

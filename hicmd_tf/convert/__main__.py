@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import run_command
 
 
@@ -23,12 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.convert",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.convert", description=__doc__)
     parser.add_argument("source", metavar="SOURCE", type=Path, help="folder to read: of checkpoints, or a run")
     parser.add_argument("target", metavar="TARGET", type=Path, help="folder to make: a run, or of checkpoints")
     parser.add_argument("--to-torch", action="store_true", help="from a run to released files")

@@ -1,6 +1,5 @@
 """`python -m hicmd_tf.data.check NAME DIR`: whether a data set is whole, before anything is trained on it."""
 
-import argparse
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.data.sources import SOURCES, Listing, Record, read
 from hicmd_tf.data.sources.catalogue import Counts
 from hicmd_tf.data.sources.reading import content
@@ -64,7 +64,7 @@ def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, prints the table. Raises UserError for whatever is missing, corrupt or makes no sense."""
-    parser = argparse.ArgumentParser("python -m hicmd_tf.data.check", description=__doc__)
+    parser = Parser("python -m hicmd_tf.data.check", description=__doc__)
     parser.add_argument("name", choices=SOURCES, help="data set")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
     parser.add_argument("--trial", type=int, help="only this one of RegDB's ten splits; all by default")

@@ -2,11 +2,13 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.data.drawing.arithmetic import Array
 from hicmd_tf.data.drawing.render import draw_picture
@@ -28,7 +30,7 @@ def contact_sheet(config: SyntheticConfig, height: int, width: int) -> Array:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m hicmd_tf.data.synthetic",
         description="Draws a contact sheet of synthetic_vi: a row a person, visible left, infrared right.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -80,9 +82,9 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f"--{option} is {getattr(options, name)}, out of its range; --help tells the range.")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the sheet."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     _check(options)
     config = SyntheticConfig(
         identities=options.identities,

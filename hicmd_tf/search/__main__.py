@@ -13,13 +13,13 @@ Search is exact unless --ivf asks for an inverted file, whose recall is measured
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hicmd_tf.arguments import Parser, positive
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.search.entries import Entry, Hit, Selection, Store
@@ -195,12 +195,7 @@ def printable(path: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.search", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> Any:
@@ -227,12 +222,12 @@ def _parser() -> argparse.ArgumentParser:
     ask("--picture", nargs="+", metavar="FILE", type=Path, help="what to look for")
     ask("--modality", choices=MODALITIES, help="of these pictures")
     ask("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote, to look for")
-    ask("-k", type=_positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
+    ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
     ask("--json", action="store_true", help="for programs")
     ask("--draw", metavar="FILE", type=Path, help="PNG to draw the ranked lists into")
     ask("--ivf", action="store_true", help="search with an inverted file, made anew when the gallery has changed")
     ask("--lists", type=int, default=0, metavar="N", help="of the inverted file; 0: four times the root of the rows")
-    ask("--probes", type=_positive, default=16, metavar="N", help="lists looked into (default: %(default)s)")
+    ask("--probes", type=positive, default=16, metavar="N", help="lists looked into (default: %(default)s)")
     ask("--least-recall", type=float, default=0.95, metavar="X", help="of the ten nearest (default: %(default)s)")
     _add_selection(query)
     _add_selection(command("remove", _remove, "removes pictures from a gallery"))
@@ -255,13 +250,6 @@ def _moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is no time, expected such as 2026-11-01T08:00") from error
-
-
-def _positive(text: str) -> int:
-    value = float(text)
-    if value < 1 or not math.isfinite(value) or value != int(value):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
-    return int(value)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 NAMES = ("curves", "ranked", "swap", "illumination", "interpolate", "distances", "embedding", "attention")
@@ -44,12 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m hicmd_tf.visualize",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m hicmd_tf.visualize", description=__doc__)
     parser.add_argument("what", choices=[*NAMES, "all", "report"], metavar="WHAT", help="one of the above")
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit made")
     parser.add_argument(

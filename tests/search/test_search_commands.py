@@ -138,8 +138,8 @@ def test_incomplete_commands_are_refused_in_a_line(tmp_path: Path, pictures: Pat
         main(
             ["query", *here, "--run", str(smoke_run), "--picture", str(tmp_path / "text.png"), "--modality", "visible"]
         )
-    for option in (["-k", "0"], ["--after", "yesterday"]):
-        with pytest.raises(SystemExit, match="2"):
+    for option, text in ((["-k", "0"], "'0' is no number"), (["--after", "yesterday"], "yesterday is no time")):
+        with pytest.raises(UserError, match=text):
             main(["query", *here, *option])
 
 

@@ -1,0 +1,61 @@
+"""Command lines without a configuration: one line for a mistake, and numbers within reason."""
+
+import argparse
+
+import pytest
+
+from hicmd_tf.arguments import Parser, count, port, positive, seconds
+from hicmd_tf.errors import UserError, run_command
+
+
+def parser() -> Parser:
+    made = Parser("python -m command", description="Does.")
+    made.add_argument("--run", required=True)
+    made.add_argument("--trial", type=int)
+    made.add_argument("--share", type=float)
+    made.add_argument("--port", type=port)
+    made.add_argument("--data", choices=["regdb", "llcm"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ([], "the following arguments are required: --run"),
+        (["--run", "r", "--trial", "first"], "--trial is 'first', expected a whole number"),
+        (["--run", "r", "--share", "half"], "--share is 'half', expected a number"),
+        (["--run", "r", "--port", "70000"], "--port: '70000' is no port, expected 0 to 65535"),
+        (["--run", "r", "--port", "http"], "--port: 'http' is no port, expected 0 to 65535"),
+        (["--run", "r", "--data", "regbd"], "--data: invalid choice: 'regbd'"),
+        (["--run", "r", "--runs", "x"], "unrecognized arguments: --runs x"),
+        (["--run", "r", "--tri", "1"], "unrecognized arguments: --tri 1"),
+        (["--run"], "--run: expected one argument"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_option(
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run_command(lambda: parser().parse_args(typed))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2
+    assert line.startswith(f"error: command line: {said}") and line.endswith("; --help lists all options")
+
+
+def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
+    made = Parser("python -m command")
+    made.add_subparsers(required=True, metavar="COMMAND").add_parser("query").add_argument("-k", type=positive)
+    with pytest.raises(UserError, match="-k: '0' is no number of things, expected a whole number from 1 on"):
+        made.parse_args(["query", "-k", "0"])
+
+
+@pytest.mark.parametrize("kind", [port, count, positive, seconds])
+@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "1e400", "9" * 5000, "\0", "one"])
+def test_numbers_of_options_are_numbers_within_reason(kind: object, text: str) -> None:
+    assert callable(kind)
+    with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+        kind(text)
+
+
+def test_numbers_of_options_are_read() -> None:
+    assert (port("0"), port("65535"), count("0"), positive("1"), seconds("0.5")) == (0, 65535, 0, 1, 0.5)
