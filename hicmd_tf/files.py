@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hicmd_tf.errors import UserError
+
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as tempfile makes it below
 
 
 @contextmanager
@@ -26,11 +29,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to") from error
     try:
         with os.fdopen(handle, "wb") as file:
+            _held(handle)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
     except OSError as error:
         os.unlink(temporary)
         raise UserError(f"{path}: can't be written ({error.strerror}); free space or choose another folder") from error
@@ -58,6 +62,33 @@ def making_folder(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file or folder has one of the temporary names: a kill leaves such, and so does who writes just now."""
+    return LEFTOVER.fullmatch(path.name) is not None
+
+
+def sweep(folder: Path) -> None:
+    """Deletes the files that killed processes left half-written in a folder. What another process writes just now, or
+    can't be locked or deleted, stays."""
+    for path in filter(is_leftover, folder.glob(".*.tmp")):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDWR)
+            try:
+                if _held(handle):
+                    path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _held(handle: int) -> bool:
+    """Locks an open file until it is closed, so that `sweep` leaves it alone; says whether that was possible."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hicmd_tf.config import Config, flattened, to_dict
+from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, read_json, write_json
 from tuning.processes import INTERRUPTED, Workers, as_chief, end_with_parent, role
@@ -28,6 +28,14 @@ class Settings(NamedTuple):
         """As study.json has it."""
         space = {name: list(values) for name, values in self.space.items()}
         return {**self._asdict(), "config": to_dict(self.config), "space": space}
+
+
+def _read_study(file: Path) -> dict[str, Any]:
+    """What `Settings.as_json` stored, in an earlier version of hicmd_tf too. Raises UserError when it is damaged."""
+    found = read_json(file)
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+        raise UserError(f"{file} holds no settings of a search: name another folder with --out")
+    return {**found, "config": to_dict(from_dict(found["config"], file))}
 
 
 class Study:
@@ -69,7 +77,7 @@ class Study:
             return
         if not resume:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
-        begun, now = dict(flattened(read_json(stored))), dict(flattened(self.settings.as_json()))
+        begun, now = dict(flattened(_read_study(stored))), dict(flattened(self.settings.as_json()))
         for key in {**begun, **now}:
             if begun.get(key) != now.get(key):
                 raise UserError(

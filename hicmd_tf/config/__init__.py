@@ -1,6 +1,6 @@
 """Configurations: YAML files with one source of defaults, checked as a whole before use (imports no TensorFlow)."""
 
-from hicmd_tf.config.loading import dump, flattened, from_dict, load, to_dict, with_data, with_values
+from hicmd_tf.config.loading import dump, flattened, from_dict, load, load_stored, to_dict, with_data, with_values
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import validate, value_of
 
@@ -10,6 +10,7 @@ __all__ = [
     "flattened",
     "from_dict",
     "load",
+    "load_stored",
     "to_dict",
     "validate",
     "value_of",

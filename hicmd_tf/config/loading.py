@@ -7,10 +7,12 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 import dataclasses
 import difflib
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from hicmd_tf import __version__
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import problems
 from hicmd_tf.config.yaml_settings import Setting, read_settings, shown, write_settings
@@ -19,6 +21,7 @@ from hicmd_tf.errors import UserError
 COMMAND_LINE = "command line"
 EXTENDS = "extends"
 BASE = "base"
+NAMED = 6  # missing settings that one line names
 
 
 def _leaves(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -46,10 +49,34 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
     return _checked(settings, file)
 
 
-def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
-    """The checked configuration that `to_dict` made a tree of. source: the file it was stored in, for errors."""
-    leaves = flattened(tree)
-    return _checked({key: Setting(value, shown(source)) for key, value in leaves}, source)
+def load_stored(file: Path, version: str | None = None) -> Config:
+    """The checked configuration that `dump` wrote, now or by an earlier version: see `from_dict`."""
+    return _stored(read_settings(file), file, version)
+
+
+def from_dict(tree: Mapping[str, Any], source: Path, version: str | None = None) -> Config:
+    """The checked configuration that `to_dict` made a tree of, now or in an earlier version.
+
+    What was not a setting yet has base's value, which stands for what was done before there was one; a warning names
+    it. source: the file it was stored in. version: of hicmd_tf that stored it, where known; both for messages. Raises
+    UserError for a setting that this version does not know, otherwise as `load` does.
+    """
+    return _stored({key: Setting(value, shown(source)) for key, value in flattened(tree)}, source, version)
+
+
+def _stored(settings: dict[str, Setting], file: Path, version: str | None) -> Config:
+    for key, setting in settings.items():
+        if key not in KEYS:
+            raise UserError(
+                f"{setting.source}: there is no setting {key}{nearest(key, KEYS)} in hicmd_tf {__version__}; the file "
+                f"is of {f'hicmd_tf {version}' if version else 'another version'}: use that one, or take the line out"
+            )
+    missing = {key: setting for key, setting in read_chain(find(BASE)).items() if key not in settings}
+    if missing:
+        named = ", ".join(f"{key} {setting.value}" for key, setting in [*missing.items()][:NAMED])
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        warnings.warn(f"{shown(file)} is older than {named}{more}: taken as {BASE} has it", stacklevel=1)
+    return _checked(settings | missing, file)
 
 
 def with_data(config: Config, name: str | None, source: str | None, trial: int | None) -> Config:

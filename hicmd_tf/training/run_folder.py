@@ -2,13 +2,14 @@
 
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from hicmd_tf import __version__
-from hicmd_tf.config import Config, dump, flattened, load, to_dict
+from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import write_json, write_text
+from hicmd_tf.files import is_leftover, read_json, sweep, write_json, write_text
 
 MAY_CHANGE = (
     "training.steps",
@@ -40,8 +41,11 @@ class RunFolder:
         self.lock = path / "lock"
 
     def begin(self, config: Config, resume: bool) -> None:
-        """Starts a new folder, or joins an old one when told to. Raises UserError as `check` does."""
+        """Starts a new folder, or joins an old one when told to, without what a kill left half-written. Raises
+        UserError as `check` does."""
         self.check(config, resume)
+        for folder in (self.path, self.checkpoints, self.pictures, self.tensorboard / "projector"):
+            sweep(folder)
         write_text(self.config, dump(config))
         write_json(self.environment, _environment(config))
 
@@ -57,16 +61,27 @@ class RunFolder:
                     f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
                 )
             self._check_same(config)
-        elif self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - {self.lock}):
+        elif self.path.exists() and (not self.path.is_dir() or any(map(self._is_foreign, self.path.iterdir()))):
             raise UserError(f"{self.path} exists and is not a run folder: name another one with --run")
 
+    def _is_foreign(self, path: Path) -> bool:
+        """Whether a file was there before any run: neither the lock nor a leftover of one killed at its beginning."""
+        return path != self.lock and not is_leftover(path)
+
     def open(self) -> Config:
-        """The configuration of an existing run. Raises UserError when there is none."""
+        """The configuration of an existing run, of an earlier version of hicmd_tf too: what was no setting then has
+        base's value, and a warning says so. Raises UserError when there is none, or it has settings of a later one."""
         if not self.config.is_file():
             raise UserError(
                 f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
             )
-        return load(self.config)
+        return load_stored(self.config, self._version())
+
+    def _version(self) -> str | None:
+        """Which hicmd_tf was last at work here, where environment.json tells."""
+        with suppress(UserError, TypeError, KeyError):
+            return str(read_json(self.environment)["hicmd_tf"])
+        return None
 
     def _check_same(self, config: Config) -> None:
         begun = self.open()
