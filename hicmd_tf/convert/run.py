@@ -49,7 +49,7 @@ def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversio
         folder = RunFolder(partial)
         folder.begin(config, resume=False)
         origin = {"iteration": released.iteration, "classes": released.classes, "files": released.digests()}
-        write_json(partial / "conversion.json", {**origin, "dropped": dropped})
+        write_json(folder.conversion, {**origin, "dropped": dropped})
         Checkpoints(model, folder.checkpoints, config.training.keep_checkpoints).save()
 
 

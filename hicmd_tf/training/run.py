@@ -33,6 +33,7 @@ from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precisio
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
+from hicmd_tf.training.provenance import provenance
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
@@ -177,7 +178,8 @@ def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
     """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, of
-    held-out identities the objective that settings are chosen by, and of drawn people what needs no learning."""
+    held-out identities the objective that settings are chosen by, of drawn people what needs no learning, and where
+    all that comes from."""
     samples = evaluated(config, experiment.data)
     described = describe(experiment.model, samples, config)
     rows = _rows(described, samples, config)
@@ -193,6 +195,9 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
         "steps": experiment.model.step,
         "seed": config.seed,
+        "provenance": provenance(
+            config, experiment.data, folder.origins(config), folder.first_step(), experiment.model.step
+        ),
     }
 
 

@@ -3,27 +3,28 @@
 import platform
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import is_leftover, read_json, sweep, write_json, write_text
+from hicmd_tf.training.provenance import Origin, packages, read_origins, with_origin
 
 MAY_CHANGE = (
     "training.steps",
     "training.devices",
 )  # in a resumed run: no number of the iterations so far hangs on them
-PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 
 class RunFolder:
     """Names and first contents of a run folder.
 
-    config.yaml: the whole configuration. environment.json: versions, machine, command. losses.csv, evaluations.csv,
-    tensorboard/: logs. pictures/: picture grids. checkpoints/. identities.json: who is trained on. untrained.json: the
-    evaluation before the first step. metrics.json: the last one. lock: held by the process that trains.
+    config.yaml: the whole configuration. environment.json: versions, machine, command, and the origins of all who
+    trained here. losses.csv, evaluations.csv, tensorboard/: logs. pictures/: picture grids. checkpoints/.
+    identities.json: who is trained on. untrained.json: the evaluation before the first step. metrics.json: the last
+    one. conversion.json: of a released checkpoint that was converted. lock: held by the process that trains.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +39,7 @@ class RunFolder:
         self.identities = path / "identities.json"
         self.untrained = path / "untrained.json"
         self.metrics = path / "metrics.json"
+        self.conversion = path / "conversion.json"
         self.lock = path / "lock"
 
     def begin(self, config: Config, resume: bool) -> None:
@@ -46,8 +48,26 @@ class RunFolder:
         self.check(config, resume)
         for folder in (self.path, self.checkpoints, self.pictures, self.tensorboard / "projector"):
             sweep(folder)
+        origins = self.origins(config)
         write_text(self.config, dump(config))
-        write_json(self.environment, _environment(config))
+        write_json(self.environment, {**_environment(config), "origins": origins})
+
+    def origins(self, config: Config) -> list[Origin | None]:
+        """Who trained here, this process last, as `provenance.with_origin` lists them."""
+        earlier: list[Origin | None] = []
+        if self.environment.exists():
+            earlier = read_origins(self._said_of("origins"))
+        return with_origin(earlier, config)
+
+    def first_step(self) -> int:
+        """Iterations behind the weights that the run began with: none, but of a converted checkpoint. Raises UserError
+        when what the conversion wrote is damaged."""
+        if not self.conversion.is_file():
+            return 0
+        found = read_json(self.conversion)
+        if not isinstance(found, dict) or type(found.get("iteration")) is not int:
+            raise UserError(f"{self.conversion} names no iteration: convert the checkpoint again")
+        return int(found["iteration"])
 
     def check(self, config: Config, resume: bool) -> None:
         """Whether a run may begin, or go on, here; changes nothing.
@@ -75,12 +95,12 @@ class RunFolder:
             raise UserError(
                 f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
             )
-        return load_stored(self.config, self._version())
+        return load_stored(self.config, self._said_of("hicmd_tf"))
 
-    def _version(self) -> str | None:
-        """Which hicmd_tf was last at work here, where environment.json tells."""
+    def _said_of(self, key: str) -> Any:
+        """What environment.json has of a key; None where it is missing or damaged."""
         with suppress(UserError, TypeError, KeyError):
-            return str(read_json(self.environment)["hicmd_tf"])
+            return read_json(self.environment)[key]
         return None
 
     def _check_same(self, config: Config) -> None:
@@ -102,8 +122,7 @@ class RunFolder:
 def _environment(config: Config) -> dict[str, object]:
     return {
         "hicmd_tf": __version__,
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **packages(),
         "machine": f"{platform.system()} {platform.machine()}",
         "command": " ".join(sys.argv),
         "seed": config.seed,
