@@ -164,7 +164,7 @@ def test_what_is_not_as_it_was_is_told_in_a_line_each() -> None:
     assert "commit eeeeeeeeeeee with changes, this is hicmd_tf 0.1.0" in code
     assert keras == f"packages: keras was 3.0, here it is {here['packages']['keras']}"
     assert "gpus was NVIDIA H100, here it is none" in gpus and "workers was 2, here it is 1" in workers
-    assert "adds up in another order" in told(here, deterministic=False)[0]
+    assert "add up in another order" in told(here, deterministic=False)[0]
     assert "config.yaml" in told(here, configuration_sha256="d")[0]
     several = told(there, here, origins=[None, there, here])
     assert (
