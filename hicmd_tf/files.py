@@ -1,10 +1,12 @@
-"""Files that are whole or absent: written under a temporary name beside the target, then renamed."""
+"""Files that are whole or absent: written under a temporary name beside the target, then renamed. And files that are
+read as what they should be: never a pipe or a device, which may not end, and never more than a bound."""
 
 import fcntl
 import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,9 @@ from typing import IO, Any
 
 from hicmd_tf.errors import UserError
 
+LARGEST_TEXT = 64 << 20
+"""Bytes of a text file: the longest that is written, losses of a million steps, has some megabytes."""
+
 LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as tempfile makes it below
 
 
@@ -20,9 +25,11 @@ LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as tempfi
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write that takes the place of `path` at the end, or leaves no trace when something goes wrong.
 
-    Raises UserError when the folder can't be written.
+    Raises UserError when the folder can't be written, or `path` is no file: a device must not be put out of its place.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file that can be replaced: name another one")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
@@ -142,11 +149,43 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Reads JSON. Raises UserError when the file is missing or damaged."""
+def read_bytes(path: Path, expected: str, most: int = LARGEST_TEXT) -> bytes:
+    """What a file holds. expected: what it should be, or what to do, for messages.
+
+    Raises UserError when it is missing, can't be read, is larger than `most` or no file: a pipe may never end.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
+            raise UserError(f"{path} is {kind}, no file: {expected}")
+        if found.st_size > most:
+            raise UserError(f"{path} has {found.st_size >> 20} MiB, more than {most >> 20}: {expected}")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: no path has a NUL in it
+        raise UserError(f"{path} can't be read ({_reason(error)}): {expected}") from error
+
+
+def read_text(path: Path, expected: str, most: int = LARGEST_TEXT) -> str:
+    """What a text file in UTF-8 holds. Raises UserError as `read_bytes` does, and for anything but text."""
+    try:
+        return read_bytes(path, expected, most).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file in UTF-8: {expected}") from error
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON, whose numbers are finite. Raises UserError when the file is missing or damaged."""
+    text = read_text(path, "expected JSON")
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is not JSON ({error}); delete it to have it made again") from error
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

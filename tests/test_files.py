@@ -1,12 +1,13 @@
 """Files are whole or absent; commands end in one line."""
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import in_turn, making_folder, read_json, replacing, write_json
+from hicmd_tf.files import in_turn, making_folder, read_bytes, read_json, read_text, replacing, write_json, write_text
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -40,6 +41,43 @@ def test_missing_and_damaged_json_is_named(content: str | None, named: str, tmp_
         (tmp_path / "x.json").write_text(content)
     with pytest.raises(UserError, match=rf"x\.json.*{named}"):
         read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("content", ["[" * 20_000, '{"a": NaN}', "[-Infinity]", "1" * 5000, "\0"])
+def test_json_beyond_all_measure_is_damaged(content: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(UserError, match=r"x\.json: is not JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_pipe_a_device_and_a_folder_are_named_and_not_read_for_ever(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "is a folder")):
+        with pytest.raises(UserError, match=f"{kind}.*, no file: give another"):
+            read_bytes(path, "give another")
+
+
+def test_what_is_read_has_a_bound_a_name_and_letters(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"\xff" * 4)
+    assert read_bytes(file, "", most=4) == b"\xff" * 4
+    for read, said in (
+        (lambda: read_bytes(file, "give a small one", most=3), "more than .*: give a small one"),
+        (lambda: read_text(file, "give text"), "not a text file in UTF-8: give text"),
+        (lambda: read_bytes(tmp_path / "a\0b", "give a file"), "can't be read .*: give a file"),
+        (lambda: read_bytes(tmp_path / ("n" * 300), "give a file"), "can't be read .*too long.*: give a file"),
+    ):
+        with pytest.raises(UserError, match=said):
+            read()
+
+
+def test_a_device_is_not_put_out_of_its_place(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(UserError, match="is no file that can be replaced"):
+            write_text(path, "")
+    assert not (tmp_path / "pipe").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_users_mistake_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_text
+
+LARGEST = 1 << 20  # bytes; with all its comments configs/base.yaml has a fiftieth of it
 
 # YAML 1.1, which PyYAML speaks, takes 1e-4 for text, 010 for eight, 1:30 for ninety and yes for true. These are the
 # numbers and booleans of YAML 1.2; everything else that is plain is text.
@@ -51,7 +54,7 @@ def read_settings(path: Path) -> dict[str, Setting]:
 
     Raises UserError when the file can't be read, is no YAML, is empty, is no mapping or has a key twice.
     """
-    text = _read_text(path)
+    text = read_text(path, "give a .yaml file of settings", LARGEST)
     name = shown(path)
     try:
         loader = _Loader(text)
@@ -76,18 +79,6 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except IsADirectoryError as error:
-        raise UserError(f"{shown(path)} is a folder: expected a configuration file, give a .yaml file") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown(path)} is not a text file in UTF-8: give a .yaml file") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"configuration file {path} can't be read ({reason}): give an existing .yaml file") from error
 
 
 def _flatten(
