@@ -70,7 +70,6 @@ def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace
     from export.artefacts import descriptors, open_artefacts
     from export.source import tested
     from hicmd_tf.config import with_data
-    from hicmd_tf.data.pictures import check as check_pictures
     from hicmd_tf.retrieval.embed import descriptors as described
 
     artefacts = [artefact for folder in folders for artefact in open_artefacts(folder)]
@@ -78,7 +77,6 @@ def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace
         _same_weights(source, artefact)
     config = with_data(source.config, options.data, options.source, options.trial)
     samples = tested(config, options.identities)
-    check_pictures(samples)
     own = described(source.branch, samples, source.branch.height, source.branch.width, config.training.embed_batch)
     queries, figures = _judged(own, samples, config)
     keras = Row("Keras", len(samples), queries, 0.0, 0.0, figures)

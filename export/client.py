@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.arguments import Parser
+from hicmd_tf.data.bounds import SERVED, content, flaw_of
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -135,10 +136,11 @@ def _encoded(picture: Picture) -> bytes:
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, str | Path):
-        try:
-            return Path(picture).read_bytes()
-        except OSError as error:
-            raise UserError(f"{picture} can't be read ({error.strerror}): give the path of a picture") from error
+        encoded = content(Path(picture))
+        flaw = flaw_of(encoded, formats=SERVED)
+        if flaw is not None:
+            raise UserError(f"picture {picture} {flaw}, expected a whole {', '.join(SERVED[:-1])} or {SERVED[-1]}")
+        return encoded
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3 or 0 in picture.shape:
         raise UserError(f"a picture is {picture.dtype} {picture.shape}, expected uint8 (H, W, 3), RGB")
     from PIL import Image

@@ -112,14 +112,12 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
 def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
     """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
     from hicmd_tf.data.datasets import load
-    from hicmd_tf.data.pictures import check
     from hicmd_tf.training.experiment import evaluated
     from hicmd_tf.training.trained import Trained, refuse_trained
 
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:
         refuse_trained(trained, Trained.of(config, samples))
-    check(samples)
     return samples
 
 

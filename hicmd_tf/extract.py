@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UserError("give either --images or --data with --source: which pictures are to be described")
     if options.data and not options.source:
         raise UserError(f"--data {options.data} needs --source, the folder of the data set")
-    from hicmd_tf.data.pictures import check
     from hicmd_tf.data.sources.reading import read_pictures
+    from hicmd_tf.data.usable import usable
     from hicmd_tf.retrieval.embed import descriptors
     from hicmd_tf.retrieval.stored import write_descriptors
     from hicmd_tf.training.hicmd import HiCMD
@@ -36,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.training.run_folder import RunFolder
 
     folder, records = _records(options)
-    samples = read_pictures(folder, records)
-    check(samples)
-    config, networks, step = restored_networks(RunFolder(options.run))
+    run = RunFolder(options.run)
+    samples = usable(read_pictures(folder, records), run.open().data.check)
+    if not len(samples):
+        raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
+    config, networks, step = restored_networks(run)
     data = config.data
     described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
     write_descriptors(options.out, described, samples, networks.digest())

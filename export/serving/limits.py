@@ -1,17 +1,15 @@
 """How much one request may ask for; looked at before anything is decoded (imports no TensorFlow)."""
 
-import io
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from export.serving.failures import Failure, Kind
+from hicmd_tf.data.bounds import LARGEST_PIXELS, SERVED, size_of
 
-# How files begin that a graph can decode, and whose size can be read; and those whose size can't, by Pillow.
-PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8", b"RIFF")
-UNSIZED = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+# How files begin that a graph can decode; the last two, of JPEG XL, tell no size that Pillow could read.
+PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8", b"RIFF", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Limits:
 
     body: int = 64 << 20
     rows: int = 256
-    pixels: int = 25_000_000
+    pixels: int = LARGEST_PIXELS
     seconds: float = 60.0
 
     def check(self, inputs: dict[str, np.ndarray[Any, Any]]) -> None:
@@ -34,12 +32,13 @@ class Limits:
                     self._check_picture(name, row, content)
 
     def _check_picture(self, name: str, row: int, content: bytes) -> None:
-        if not content.startswith(PICTURES + UNSIZED):
+        if not content.startswith(PICTURES):
             return  # another kind of text, or a file that the graph will refuse
-        size = None if content.startswith(UNSIZED) else _size(content)
+        size = size_of(content, SERVED)
         if size is None:
             raise Failure(
-                Kind.INVALID, f"{name}[{row}] does not tell its size, expected a whole JPEG, PNG, BMP, GIF or WebP file"
+                Kind.INVALID,
+                f"{name}[{row}] does not tell its size, expected a whole JPEG, PNG, BMP, WebP or unmoving GIF file",
             )
         width, height = size
         if width * height > self.pixels:
@@ -48,17 +47,3 @@ class Limits:
                 f"{name}[{row}] is a picture of {width} x {height} pixels, expected at most {self.pixels}: send a "
                 f"smaller one",
             )
-
-
-def _size(content: bytes) -> tuple[int, int] | None:
-    """Width and height by the file's head; None where it tells none."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(content)).size
-    except Image.DecompressionBombError:
-        return 1 << 20, 1 << 20
-    except (OSError, ValueError, SyntaxError):
-        return None

@@ -8,6 +8,8 @@ The values live in configs/base.yaml, the one place for defaults; here stand nam
 from dataclasses import dataclass
 from typing import Literal
 
+CheckPolicy = Literal["stop", "skip"]
+
 
 @dataclass(frozen=True)
 class SyntheticConfig:
@@ -55,6 +57,9 @@ class DataConfig:
     validation_trains: bool
     """Whether SYSU-MM01's 99 validation identities train too (row 19): paper true, released false. No other data set
     has any."""
+    check: CheckPolicy
+    """What is done about pictures that can't be decoded or have too many pixels: stop before anything begins, or skip
+    them, with a warning, in training and evaluation."""
     height: int
     """Height of the pictures given to the networks, in pixels; a multiple of 4."""
     width: int

@@ -4,18 +4,22 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.data.sources import SOURCES, Listing, Record, read
+from hicmd_tf.data.bounds import content
+from hicmd_tf.data.duplicates import Seen, digest, reported
+from hicmd_tf.data.samples import SPLITS
+from hicmd_tf.data.sources import SOURCES, Listing, read
 from hicmd_tf.data.sources.catalogue import Counts
-from hicmd_tf.data.sources.reading import content
 from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.galleries import Permutations, find_permutations, read_permutations
 
+SPLIT_WORDS: dict[str, str] = {**SPLITS, "val": "validation"}
 HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"
 
 
@@ -36,18 +40,36 @@ def _rows(listing: Listing, known: Counts) -> Iterator[str]:
             yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{numbers:>20}  {verdict}"
 
 
-def undecodable(folder: Path, records: Sequence[Record]) -> list[str]:
-    """Names of pictures that training could not decode. Raises UserError for one that can't be read."""
-    from hicmd_tf.data.pictures import CHECKED_AT_ONCE, decodable  # TensorFlow's import takes seconds
+class Looked(NamedTuple):
+    """flaws: of pictures that training could not use, in words behind their names. digests: of all, by name."""
 
-    bad: list[str] = []
-    with tqdm(total=len(records), desc="decoding", unit="picture", leave=False) as bar:
-        for start in range(0, len(records), CHECKED_AT_ONCE):
-            names = [record.name for record in records[start : start + CHECKED_AT_ONCE]]
-            whole = decodable([content(folder / name) for name in names])
-            bad += [name for name, good in zip(names, whole, strict=True) if not good]
-            bar.update(len(names))
-    return bad
+    flaws: list[str]
+    digests: dict[str, bytes]
+
+
+def look(folder: Path, names: Sequence[str]) -> Looked:
+    """Reads and decodes pictures, each once. Raises UserError for one that can't be read."""
+    from hicmd_tf.data.usable import AT_ONCE, flawed  # TensorFlow's import takes seconds
+
+    found = Looked([], {})
+    with tqdm(total=len(names), desc="decoding", unit="picture", leave=False) as bar:
+        for start in range(0, len(names), AT_ONCE):
+            part = names[start : start + AT_ONCE]
+            encoded = [content(folder / name) for name in part]
+            found.flaws.extend(map(str, flawed(part, encoded)))
+            found.digests.update(zip(part, map(digest, encoded), strict=True))
+            bar.update(len(part))
+    return found
+
+
+def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
+    """In a line each, the same pictures in two splits, or of two identities of one."""
+    pictures = (
+        Seen(digests[record.name], SPLIT_WORDS.get(split, split), record.identity, record.name)
+        for split, records in listing.splits.items()
+        for record in records
+    )
+    return list(reported(pictures))
 
 
 def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
@@ -72,16 +94,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = SOURCES[options.name]
     trials = [options.trial] if options.trial is not None else range(1, source.trials + 1)
     listings = {trial: read(options.name, options.folder, trial) for trial in trials}
-    pictures = {record.name: record for listing in listings.values() for record in listing.records}
+    names = sorted({record.name for listing in listings.values() for record in listing.records})
     for trial, listing in listings.items():
         print(f"{options.name}, trial {trial}" if source.trials > 1 else options.name)
         print(table(listing, source.counts), flush=True)
     if options.name == "sysu_mm01":
         _compare_with_permutations(options.folder, listings[1])
-    bad = undecodable(options.folder, sorted(pictures.values()))
-    if bad:
-        raise UserError(f"{options.folder}: {bad[0]}{_more(bad)} can't be decoded: copy it again; {source.obtained}")
-    print(f"all {len(pictures):,} pictures can be decoded")
+    flaws, digests = look(options.folder, names)
+    if flaws:
+        raise UserError(f"{options.folder}: {flaws[0]}{_more(flaws)}: copy it again; {source.obtained}")
+    for trial, listing in listings.items():
+        found = duplicates(listing, digests)
+        if found:
+            of = f", trial {trial}" if source.trials > 1 else ""
+            raise UserError(f"{options.folder}{of}: {'; and '.join(found)}")
+    print(f"all {len(names):,} pictures can be decoded, and each is in one split and of one identity")
 
 
 def _compare_with_permutations(folder: Path, listing: Listing) -> None:

@@ -3,16 +3,16 @@
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.config.schema import CheckPolicy, DataConfig
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.identity_splits import shuffled, split_identities
-from hicmd_tf.data.samples import DataSplits, Samples, joined
+from hicmd_tf.data.samples import DataSplits, Samples, Split, joined
 from hicmd_tf.data.sources import read
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import in_turn
@@ -26,7 +26,8 @@ def load(config: DataConfig) -> DataSplits:
 
     The first use draws the pictures into config.directory, or copies them there from config.source; a preparation that
     was interrupted starts afresh, and so does one whose source has changed. Raises UserError for impossible settings, a
-    source with something missing, a folder that cannot be written, or damaged files.
+    source with something missing, a folder that cannot be written, or damaged files. A split's pictures are checked, as
+    config.check says, when it is first asked for, which raises UserError too.
     """
     for side, value in (("height", config.height), ("width", config.width)):
         if value <= 0 or value % 4:
@@ -44,7 +45,8 @@ def _drawn(config: DataConfig) -> DataSplits:
     settings = builder_config(synthetic, config.height, config.width)
     builder = _prepared(SyntheticVi, config.directory, settings, None)
     samples = _read(builder, "all", 2 * synthetic.identities * synthetic.images_per_modality, FACTORS)
-    return DataSplits(*(samples.having(part) for part in identities))
+    train, held_out, test = (samples.having(part) for part in identities)
+    return DataSplits(train, held_out, test, _checking(config.check))
 
 
 def _listed(config: DataConfig) -> DataSplits:
@@ -66,7 +68,16 @@ def _listed(config: DataConfig) -> DataSplits:
             "choose such."
         )
     kept, held_out = np.split(people[shuffled(len(people), config.trial)], [len(people) - config.held_out])
-    return DataSplits(training.having(kept), training.having(held_out), splits["test"])
+    return DataSplits(training.having(kept), training.having(held_out), splits["test"], _checking(config.check))
+
+
+def _checking(policy: CheckPolicy) -> Callable[[Samples, Split], Samples]:
+    def check(samples: Samples, split: Split) -> Samples:
+        from hicmd_tf.data.usable import usable  # TensorFlow's import takes seconds
+
+        return usable(samples, policy, split)
+
+    return check
 
 
 def _prepared(kind: Any, directory: str, settings: Any, source: str | None) -> Any:

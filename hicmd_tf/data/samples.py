@@ -1,14 +1,18 @@
 """Named records: pictures of people with what is known of each, row by row (imports no TensorFlow)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 Array = np.ndarray[Any, Any]
+Split = Literal["train", "held_out", "test"]
+
+SPLITS: dict[Split, str] = {"train": "training", "held_out": "held-out", "test": "test"}
+"""The splits in words."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,45 @@ def joined(first: Samples, second: Samples) -> Samples:
     return both.select(np.array(sorted(range(len(both)), key=both.names.__getitem__), np.int64))
 
 
-@dataclass(frozen=True)
 class DataSplits:
     """The three disjoint sets of identities: `train` updates weights, `held_out` chooses settings, `test` gives the
-    final figures."""
+    final figures.
 
-    train: Samples
-    held_out: Samples
-    test: Samples
+    Nobody gets at pictures that were not checked: a split is when it is first asked for. unchecked: all pictures by
+    split, to be counted and compared, not to be decoded. skipped: of each split that was asked for how many pictures
+    the check left out.
+    """
+
+    def __init__(
+        self, train: Samples, held_out: Samples, test: Samples, check: Callable[[Samples, Split], Samples] | None = None
+    ) -> None:
+        """check: the pictures of a split that can be used; None: all of them. It may raise UserError."""
+        self.unchecked: dict[Split, Samples] = {"train": train, "held_out": held_out, "test": test}
+        self._check = check
+        self._checked: dict[Split, Samples] = {}
+
+    @property
+    def train(self) -> Samples:
+        """Whom weights are updated by."""
+        return self._of("train")
+
+    @property
+    def held_out(self) -> Samples:
+        """Whom settings are chosen by; nobody in a final run."""
+        return self._of("held_out")
+
+    @property
+    def test(self) -> Samples:
+        """Whom the final figures are of."""
+        return self._of("test")
+
+    @property
+    def skipped(self) -> dict[Split, int]:
+        """How many pictures the check left out, by split that was asked for."""
+        return {split: len(self.unchecked[split]) - len(samples) for split, samples in self._checked.items()}
+
+    def _of(self, split: Split) -> Samples:
+        if split not in self._checked:
+            samples = self.unchecked[split]
+            self._checked[split] = self._check(samples, split) if self._check else samples
+        return self._checked[split]

@@ -4,12 +4,13 @@ import asyncio
 
 from nicegui import events, ui
 
+from hicmd_tf.data.bounds import FORMATS
 from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.latest import Latest
 from hicmd_tf.explorer.look import WIDE
 from hicmd_tf.explorer.parts import Picker, address, inline, modality_toggle, picture, text
 from hicmd_tf.explorer.studio import Hit, Ranking, Studio
-from hicmd_tf.explorer.upload import FORMATS, LARGEST_BYTES, check_bytes
+from hicmd_tf.explorer.upload import LARGEST_BYTES, check_bytes
 from hicmd_tf.notation import other
 
 SHOWN = 10

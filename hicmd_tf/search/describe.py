@@ -38,12 +38,16 @@ class Model:
         self.length = self._config.networks.feature_learning.embedding
         self._model = HiCMD(networks, self._config)
 
+    def usable(self, samples: Samples) -> Samples:
+        """The pictures that can be described, as the run's data.check says. Raises UserError naming one that can't."""
+        from hicmd_tf.data.usable import usable
+
+        return usable(samples, self._config.data.check)
+
     def describe(self, samples: Samples) -> Array:
-        """Descriptors (N, D) of pictures. Raises UserError naming one that can't be decoded."""
-        from hicmd_tf.data.pictures import check
+        """Descriptors (N, D) of pictures that can be used."""
         from hicmd_tf.retrieval.embed import descriptors
 
-        check(samples)
         data, batch = self._config.data, self._config.training.embed_batch
         return descriptors(self._model, samples, data.height, data.width, batch)
 
@@ -55,15 +59,18 @@ def described_folder(
     from hicmd_tf.data.sources.reading import read_pictures
 
     for start in range(0, len(records), PART):
-        samples = read_pictures(folder, records[start : start + PART])
+        samples = model.usable(read_pictures(folder, records[start : start + PART]))
         paths = [str((folder / name).absolute()) for name in samples.names]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
-        yield Described(model.describe(samples), entries_of(samples, paths, times))
+        if len(samples):
+            yield Described(model.describe(samples), entries_of(samples, paths, times))
 
 
 def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:
-    """Single pictures; an identity is the number of the nearest folder that is one, else -1. Raises UserError."""
-    from hicmd_tf.data.sources.reading import content
+    """Single pictures; an identity is the number of the nearest folder that is one, else -1. Raises UserError, also for
+    one that can't be used: what is asked for is never left out."""
+    from hicmd_tf.data.bounds import content
+    from hicmd_tf.data.usable import usable
 
     samples = Samples(
         [content(file) for file in files],
@@ -72,7 +79,8 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
         np.full(len(files), modality == "infrared"),
         np.zeros(len(files), np.int64),
     )
-    return Described(model.describe(samples), entries_of(samples, samples.names, [0.0] * len(files)))
+    described = model.describe(usable(samples, "stop"))
+    return Described(described, entries_of(samples, samples.names, [0.0] * len(files)))
 
 
 def _identity(file: Path) -> int:

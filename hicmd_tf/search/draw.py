@@ -1,16 +1,18 @@
 """A query and what was found for it, as a picture: right framed green, wrong red, unknown grey."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
+from hicmd_tf.data.bounds import content, flaw_of
+from hicmd_tf.errors import UserError
 from hicmd_tf.search.entries import Entry, Hit
 from hicmd_tf.visualize.grid import save_png
 
 WIDTH, HEIGHT, FRAME, TEXT, GAP = 96, 192, 4, 28, 8
 RIGHT, WRONG, NEITHER = (40, 150, 60), (200, 50, 40), (150, 150, 150)
-LARGEST = 50_000_000  # pixels that are decoded for a drawing
 
 
 def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]]) -> None:
@@ -47,11 +49,12 @@ def _cell(
 def _picture(path: str) -> Image.Image:
     """A picture in the cell's size; a grey cell where it is gone, or no picture any more."""
     try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > LARGEST:
-                raise ValueError("too large to be drawn")
+        encoded = content(Path(path))
+        if flaw_of(encoded) is not None:
+            raise ValueError("not to be decoded")
+        with Image.open(io.BytesIO(encoded)) as opened:
             return ImageOps.exif_transpose(opened).convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, UserError):
         missing = Image.new("RGB", (WIDTH, HEIGHT), (225, 225, 225))
         ImageDraw.Draw(missing).text((WIDTH // 2 - 22, HEIGHT // 2 - 6), "missing", "black")
         return missing

@@ -12,7 +12,6 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.batches import BatchPlanner
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.pictures import check
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
 from hicmd_tf.training.devices import make_strategy
@@ -57,8 +56,7 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
     # A strategy of several workers can only be made before TensorFlow's first operation.
     strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
     data = load(config.data)
-    check(data.train)
-    check(evaluated(config, data))
+    evaluated(config, data)  # a picture that can't be used is named now, not behind hours of training
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():

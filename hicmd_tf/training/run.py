@@ -1,5 +1,6 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
@@ -75,7 +77,15 @@ def train(
         folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     ):
         folder.begin(config, resume)
-        return _train_alone(config, folder, experiment or prepare(config), watch)
+        return _train_alone(config, folder, experiment or _prepared(config), watch)
+
+
+def _prepared(config: Config) -> Experiment:
+    """As `prepare`, with a warning of pictures that make figures better, or worse, than they are."""
+    experiment = prepare(config)
+    for line in reported(seen(experiment.data)):
+        warnings.warn(f"{line} (python -m hicmd_tf.data.check looks for more)", stacklevel=1)
+    return experiment
 
 
 def assist(config: Config) -> None:
@@ -193,6 +203,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities.tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
+        **({"skipped": experiment.data.skipped} if config.data.check == "skip" else {}),
         "steps": experiment.model.step,
         "seed": config.seed,
         "provenance": provenance(

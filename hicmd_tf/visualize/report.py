@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, load, to_dict
 from hicmd_tf.config.loading import BASE
+from hicmd_tf.data.samples import SPLITS, Samples, Split
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_text
 from hicmd_tf.retrieval.evaluation import Figures, Row
@@ -99,6 +100,7 @@ def report_of(run: TrainedRun, figures: list[Figure]) -> str:
         groups=[(title, list(group)) for title, group in groupby(figures, lambda figure: figure.title)],
         scripts=any(figure.page for figure in figures),
         parts=statistics(run.data),
+        skipped=skipped(run),
         sections=sections(run.config),
         commands=commands(run.folder),
         columns=COLUMNS,
@@ -148,6 +150,16 @@ def certainties(run: TrainedRun) -> list[Certainty]:
         people = len(set(each.identities.tolist()))
         found[direction] = Certainty(direction, search.setting, len(each.identities), people, *both)
     return list(found.values())
+
+
+def skipped(run: TrainedRun) -> list[str]:
+    """In words, how many pictures of the splits that the run has to do with can't be used and are left out."""
+    if run.config.data.check == "stop":
+        return []
+    tested: Split = "held_out" if run.config.data.held_out else "test"
+    parts: dict[Split, Samples] = {"train": run.data.train, tested: run.samples}
+    counts = {split: len(run.data.unchecked[split]) - len(samples) for split, samples in parts.items()}
+    return [f"{count} {SPLITS[split]} pictures" for split, count in counts.items() if count]
 
 
 def configuration_name(environment: dict[str, Any]) -> str | None:

@@ -1,19 +1,16 @@
 """What a data set consists of, split by split and modality by modality (imports no TensorFlow)."""
 
-import io
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.bounds import size_of
+from hicmd_tf.data.samples import SPLITS, DataSplits, Samples
 from hicmd_tf.notation import MODALITIES, Modality
 
 Array = np.ndarray[Any, Any]
 
-SPLITS = {"train": "training", "held_out": "held out", "test": "test"}
 LISTED_CAMERAS = 9  # more are counted
 
 
@@ -55,9 +52,8 @@ class Part(NamedTuple):
 
 
 def statistics(data: DataSplits) -> list[Part]:
-    """Every split and modality that has pictures."""
-    splits = {name: getattr(data, field) for field, name in SPLITS.items()}
-    parts = ((name, m, samples.of(m)) for name, samples in splits.items() for m in MODALITIES)
+    """Every split and modality that has pictures, those that can't be used among them."""
+    parts = ((SPLITS[split], m, samples.of(m)) for split, samples in data.unchecked.items() for m in MODALITIES)
     return [_part(*part) for part in parts if len(part[-1])]
 
 
@@ -81,8 +77,5 @@ def _part(split: str, modality: Modality, samples: Samples) -> Part:
 
 def _sizes(encoded: Iterable[bytes]) -> Array:
     """Widths and heights (M, 2) by the heads of the files, of those that can be read."""
-    sizes = []
-    for content in encoded:
-        with suppress(OSError), Image.open(io.BytesIO(content)) as picture:
-            sizes.append(picture.size)
+    sizes = [size for size in map(size_of, encoded) if size is not None]
     return np.array(sizes, np.int64).reshape(-1, 2)

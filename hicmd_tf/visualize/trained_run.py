@@ -10,7 +10,7 @@ import numpy as np
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.pictures import check, decoded
+from hicmd_tf.data.pictures import decoded
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.interface import Model
@@ -47,9 +47,7 @@ class TrainedRun:
         config = folder.open()
         set_up_tensorflow(config)
         restored = restored_networks(folder)
-        data = load(config.data)
-        check(evaluated(config, data))
-        return cls(folder, config, Model(restored), data)
+        return cls(folder, config, Model(restored), load(config.data))
 
     @cached_property
     def untrained(self) -> "TrainedRun | None":

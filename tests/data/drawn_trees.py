@@ -1,5 +1,7 @@
 """Small folders laid out as the data sets are, with pictures of noise in them."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,16 @@ def picture(file: Path, seed: int = 0, size: tuple[int, int] = (20, 12)) -> None
     file.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
     Image.fromarray(pixels).save(file)
+
+
+def vast_png(side: int = 60000) -> bytes:
+    """A PNG whose head declares far more pixels than a picture may have, and that has none."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
 
 
 def regdb(folder: Path, people: int = 6, pictures: int = 2, trial: int = 1) -> Path:
@@ -53,7 +65,7 @@ def llcm(folder: Path, people: int = 6, cameras: tuple[int, ...] = (1, 2)) -> Pa
             for camera in cameras:
                 name = f"{part}/{person:04d}/{person:04d}_c{camera:02d}_s100_f{person}_{part}.jpg"
                 picture(folder / name, 10 * person + camera)
-                lists["train" if person % 2 else "test"].append(f"{name} {person // 2}")
+                lists["train" if person % 2 else "test"].append(f"{name} {(person - 1) // 2}")
         for split, lines in lists.items():
             file = folder / "idx" / f"{split}_{part}.txt"
             file.parent.mkdir(exist_ok=True)

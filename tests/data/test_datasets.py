@@ -47,15 +47,15 @@ def test_a_changed_folder_is_prepared_anew(at, tmp_path: Path) -> None:
 
 def test_a_picture_that_cannot_be_read_is_named_and_not_the_folder_of_prepared_data(at, monkeypatch) -> None:
     data = at("regdb")
-    read = Path.read_bytes
+    opened = Path.open
 
-    def failing(file: Path) -> bytes:
+    def failing(file: Path, *arguments, **named):
         if file.name == "male_back_v_00001_3.bmp":
             raise PermissionError(13, "Permission denied", str(file))
-        return read(file)
+        return opened(file, *arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", failing)
+        patch.setattr(Path, "open", failing)
         with pytest.raises(UserError, match=r"Visible/3/male_back_v_00001_3.bmp can't be read \(Permission denied\)"):
             load(data)
     assert len(load(data).test) == 12

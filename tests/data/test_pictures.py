@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hicmd_tf.data.pictures import check, decode, denormalise, normalise
-from hicmd_tf.data.samples import Samples
-from hicmd_tf.errors import UserError
+from hicmd_tf.data.pictures import decode, denormalise, normalise
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -60,17 +58,3 @@ def test_normalised_pictures_come_back() -> None:
 
 def test_what_cannot_be_shown_is_clipped() -> None:
     assert denormalise(np.array([[9.0, -9.0, 0.0]])).tolist() == [[255, 0, 104]]
-
-
-def samples(contents: list[bytes]) -> Samples:
-    zeros = np.zeros(len(contents), np.int64)
-    return Samples(contents, [f"picture_{i}" for i in range(len(contents))], zeros, zeros.astype(bool), zeros)
-
-
-def test_the_first_broken_picture_is_named_and_all_are_counted() -> None:
-    whole = encoded(picture(12, 8))
-    contents = [whole] * 300
-    check(samples(contents))
-    contents[270], contents[280] = whole[: len(whole) // 2], b"no picture"
-    with pytest.raises(UserError, match="picture_270 and 1 more"):
-        check(samples(contents))

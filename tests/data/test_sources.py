@@ -12,8 +12,10 @@ import pytest
 import scipy.io
 
 from hicmd_tf.data import check
-from hicmd_tf.data.sources import SOURCES, Record, read
+from hicmd_tf.data.sources import SOURCES, Record, read, regdb
+from hicmd_tf.data.sources.records import from_lists
 from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES
 
 PROTOCOLS = Path(__file__).parents[3] / "shared" / "protocols"
 needs_protocols = pytest.mark.skipif(not PROTOCOLS.is_dir(), reason="the data sets' real lists are not here")
@@ -122,6 +124,32 @@ def miscounted(folder: Path) -> None:
     shutil.rmtree(folder / "cam5/0001")
 
 
+def relabelled(before: str, after: str) -> Callable[[Path], None]:
+    """Another label in both training lists."""
+
+    def change(folder: Path) -> None:
+        for part in ("visible", "thermal"):
+            rewritten(f"idx/train_{part}_1.txt", lambda s: s.replace(f"{before}\n", f"{after}\n"))(folder)
+
+    return change
+
+
+def counted_from_one(text: str) -> str:
+    return "".join(f"{path} {int(label) + 1}\n" for path, label in map(str.split, text.splitlines()))
+
+
+def listed_in_both(folder: Path) -> None:
+    """A person of the training lists stands in place of the last one of the test lists."""
+    for part in ("visible", "thermal"):
+        trained = (folder / f"idx/train_{part}_1.txt").read_text().splitlines()[:2]
+        lines = (folder / f"idx/test_{part}_1.txt").read_text().splitlines()[:-2]
+        put(folder / f"idx/test_{part}_1.txt", "\n".join([*lines, *(line[:-1] + "2" for line in trained)]).encode())
+
+
+def copied(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+
+
 FIRST = "Visible/1/male_back_v_00000_1.bmp 0\n"
 MISTAKES = {
     "wrong root": ("regdb", without("Visible"), "has no Visible: expected Visible/, Thermal/ and idx/"),
@@ -130,6 +158,43 @@ MISTAKES = {
         "regdb",
         without("Visible/1"),
         "has no Visible/1/male_back_v_00000_1.bmp and 1 more, which its lists",
+    ),
+    "label out of range": (
+        "regdb",
+        relabelled(" 2", " 3"),
+        r"idx/train_visible_1.txt, line 5: Visible/5/.*_5.bmp has label 3, expected 0 to 2 for the 3 identities of",
+    ),
+    "labels from one on": (
+        "llcm",
+        lambda f: [rewritten(f"idx/train_{part}.txt", counted_from_one)(f) for part in ("vis", "nir")],
+        r"idx/train_vis.txt, line 5: vis/0005/.* has label 3, expected 0 to 2 for the 3 identities of the train split",
+    ),
+    "both halves": ("regdb", listed_in_both, "identity 1 is in the train and the test split: who was trained on can't"),
+    "both folders": (
+        "folder",
+        lambda f: trees.picture(f / "test/3/visible/a.png", 99),
+        "identity 3 is in the train and",
+    ),
+    "both splits, as numbers": (
+        "folder",
+        lambda f: trees.picture(f / "test/03/visible/a.png", 99),
+        "two folders are the same number",
+    ),
+    "trained and tested": (
+        "folder",
+        lambda f: copied(f / "train/3/visible/cam1_1.png", f / "test/11/visible/cam1_1.png"),
+        r"train/3/infrared/cam1_1.png \(training\) and test/11/visible/cam1_1.png \(test\) are the same picture: wh",
+    ),
+    "two people": (
+        "sysu_mm01",
+        lambda f: [copied(f / f"cam1/0006/{n}.jpg", f / f"cam3/0007/{n}.jpg") for n in ("0001", "0002")],
+        r"cam1/0006/0001.jpg of identity 6 and cam3/0007/0001.jpg of identity 7, both test, are the same picture "
+        r"\(2 such pictures\): it shows one",
+    ),
+    "vast picture": (
+        "folder",
+        lambda f: put(f / "train/3/visible/cam1_1.png", trees.vast_png()),
+        "train/3/visible/cam1_1.png has 60000 x 60000 pixels, more than 25 million: copy it again",
     ),
     "no label": (
         "regdb",
@@ -155,8 +220,8 @@ MISTAKES = {
     ),
     "label of another": (
         "llcm",
-        rewritten("idx/test_nir.txt", lambda s: s.replace(" 2\n", " 1\n")),
-        "test_nir.txt, line 3: nir/0004/.* has label 1, expected one label",
+        rewritten("idx/test_nir.txt", lambda s: s.replace(" 1\n", " 0\n")),
+        "test_nir.txt, line 3: nir/0004/.* has label 0, expected one label",
     ),
     "another person's file": ("regdb", another_persons_file, "line 1: .*00000_9.bmp is no visible picture"),
     "no pictures": (
@@ -259,12 +324,25 @@ def test_regdbs_real_lists_have_the_known_counts(trial: int, tmp_path: Path, cap
         line.split()[0] for file in (tmp_path / "idx").glob(f"*_{trial}.txt") for line in file.read_text().splitlines()
     ]
     trees.picture(tmp_path / "one.bmp", size=(8, 4))
-    for name in names:
+    pixels = (tmp_path / "one.bmp").read_bytes()[:-4]
+    for number, name in enumerate(names):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).hardlink_to(tmp_path / "one.bmp")
+        (tmp_path / name).write_bytes(pixels + number.to_bytes(4, "big"))
     check.main(["regdb", str(tmp_path), "--trial", str(trial)])
     said = capsys.readouterr().out
-    assert said.count("the same") == 4 and said.endswith("all 8,240 pictures can be decoded\n")
+    assert said.count("the same") == 4 and "all 8,240 pictures can be decoded, and each is in one split" in said
+
+
+@needs_protocols
+@pytest.mark.parametrize("trial", range(1, 11))
+def test_labels_of_regdbs_real_lists_are_in_range(trial: int) -> None:
+    lists = {
+        (split, m): f"idx/{split}_{regdb.FOLDERS[m].lower()}_{trial}.txt"
+        for split in ("train", "test")
+        for m in MODALITIES
+    }
+    splits = from_lists(PROTOCOLS / "RegDB", lists, regdb._record, regdb.FOLDERS)
+    assert [len(records) for records in splits.values()] == [4120, 4120]
 
 
 @needs_protocols

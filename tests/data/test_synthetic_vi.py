@@ -27,6 +27,7 @@ def config(directory: Path, **changes: object) -> DataConfig:
         "trial": 1,
         "test_identities": 4,
         "held_out": 1,
+        "check": "stop",
         "height": 32,
         "width": 16,
         "synthetic": SYNTHETIC,

@@ -3,12 +3,11 @@
 import copy
 import dataclasses
 import io
-import struct
-import zlib
 from typing import Any
 
 import numpy as np
 import pytest
+from drawn_trees import vast_png
 from PIL import Image
 
 from hicmd_tf.data.pictures import denormalise
@@ -34,13 +33,6 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (41, 90)) -> b
     file = io.BytesIO()
     picture.save(file, kind)
     return file.getvalue()
-
-
-def vast_png() -> bytes:
-    """A few bytes that claim to be a picture of 30000 x 30000 pixels."""
-    parts = [b"IHDR" + struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(b"")]
-    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def test_every_ranking_is_the_order_of_cosines_with_the_figures_of_the_right_ones(studio: Studio) -> None:
@@ -150,11 +142,11 @@ def test_files_of_any_size_become_pictures_of_the_runs(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (b"", "no picture"),
-        (b"a letter", "no picture"),
-        (encoded("GIF"), "no picture"),
+        (b"", "can't be decoded"),
+        (b"a letter", "can't be decoded"),
+        (encoded("GIF"), "can't be decoded"),
         (encoded("PNG")[:-200], "damaged"),
-        (encoded("PNG")[:20], "no picture"),
+        (encoded("PNG")[:20], "can't be decoded"),
         (vast_png(), "pixels"),
         (b"\x89PNG" + bytes(LARGEST_BYTES), "MiB"),
     ],

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from hicmd_tf.data.bounds import content
 from hicmd_tf.data.sources.catalogue import SOURCES, read
-from hicmd_tf.data.sources.reading import content
 from hicmd_tf.data.sources.records import Listing, Record
 from hicmd_tf.notation import MODALITIES
 

@@ -6,18 +6,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hicmd_tf.data.bounds import content
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.records import Record
-from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED
-
-
-def content(file: Path) -> bytes:
-    """A picture as it lies there. Raises UserError when it can't be read."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file} can't be read ({error.strerror}): copy it again, and let it be read") from error
 
 
 def read_pictures(folder: Path, records: Sequence[Record]) -> Samples:

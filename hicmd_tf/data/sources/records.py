@@ -119,7 +119,8 @@ def from_lists(
     """Records by split of lists that have a picture's path and its label a line.
 
     lists: files by split and modality. record: what a path says, None when it isn't `expected`. Raises UserError naming
-    file and line of what can't be read, would leave the folder, or has another person's label.
+    file and line of what can't be read, would leave the folder, has another person's label, or one that is not among
+    0 .. N - 1 for the N identities of a split.
     """
     splits: dict[str, list[Record]] = {split: [] for split, _ in lists}
     labels = {split: _Labels() for split in splits}
@@ -132,26 +133,40 @@ def from_lists(
                 raise UserError(
                     f"{file}, line {number}: {path} is no {modality} picture: expected {expected[modality]}"
                 )
-            if not labels[split].agrees(found.identity, label):
+            if not labels[split].agrees(found.identity, label, f"{file}, line {number}: {path}"):
                 raise UserError(
                     f"{file}, line {number}: {path} has label {label}, expected one label for each identity of the "
                     f"{split} split: take the original lists"
                 )
             splits[split].append(found)
+    for split, seen in labels.items():
+        seen.refuse_gaps(split)
     return splits
 
 
 class _Labels:
-    """Which label each identity has, and the other way around."""
+    """Which label each identity has, and the other way around; and where each label stood first."""
 
     def __init__(self) -> None:
         self.of_identity: dict[int, int] = {}
         self.of_label: dict[int, int] = {}
+        self.places: dict[int, str] = {}
 
-    def agrees(self, identity: int, label: int) -> bool:
+    def agrees(self, identity: int, label: int, place: str) -> bool:
         """Whether what was seen so far allows this pair, too."""
+        self.places.setdefault(label, place)
         first = self.of_identity.setdefault(identity, label), self.of_label.setdefault(label, identity)
         return first == (label, identity)
+
+    def refuse_gaps(self, split: str) -> None:
+        """Raises UserError for the first label that is out of range."""
+        count = len(self.places)
+        beyond = [label for label in self.places if label >= count]
+        if beyond:
+            raise UserError(
+                f"{self.places[beyond[0]]} has label {beyond[0]}, expected 0 to {count - 1} for the {count} identities "
+                f"of the {split} split: take the original lists"
+            )
 
 
 def _words(file: Path, number: int, line: str) -> tuple[str, int]:

@@ -1,0 +1,67 @@
+"""The same picture where it may not be: in two splits, or with two people's names (imports no TensorFlow)."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hicmd_tf.data.samples import SPLITS, DataSplits
+
+
+class Seen(NamedTuple):
+    """A picture as it was met. split: in words. digest: of its file's content; equal ones are one picture."""
+
+    digest: bytes
+    split: str
+    identity: int
+    name: str
+
+
+def digest(encoded: bytes) -> bytes:
+    """Of a file's content, by which equal ones are known."""
+    return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
+def seen(data: DataSplits) -> Iterator[Seen]:
+    """All pictures of all splits."""
+    for split, samples in data.unchecked.items():
+        columns = zip(samples.encoded, samples.identities.tolist(), samples.names, strict=True)
+        yield from (Seen(digest(encoded), SPLITS[split], identity, name) for encoded, identity, name in columns)
+
+
+def reported(pictures: Iterable[Seen]) -> Iterator[str]:
+    """A line for pictures that are in two splits, one for those that two identities of a split have; each names the
+    first pair and says how many pictures there are, and what to do. None where every picture has its place."""
+    across: list[tuple[Seen, Seen]] = []
+    within: list[tuple[Seen, Seen]] = []
+    for one, other in _pairs(pictures):
+        if one.split != other.split:
+            across.append((one, other))
+        elif one.identity != other.identity:
+            within.append((one, other))
+    if across:
+        one, other = across[0]
+        yield (
+            f"{one.name} ({one.split}) and {other.name} ({other.split}) are the same picture{_such(across)}: what was "
+            f"trained on can't be tested, keep it in one split"
+        )
+    if within:
+        one, other = within[0]
+        yield (
+            f"{one.name} of identity {one.identity} and {other.name} of identity {other.identity}, both {one.split}, "
+            f"are the same picture{_such(within)}: it shows one of them, take the other out"
+        )
+
+
+def _pairs(pictures: Iterable[Seen]) -> Iterator[tuple[Seen, Seen]]:
+    """Every picture that was met before, behind the first such of each split and identity."""
+    first: dict[bytes, list[Seen]] = {}
+    for picture in pictures:
+        met = first.setdefault(picture.digest, [])
+        yield from ((earlier, picture) for earlier in met)
+        if not any((earlier.split, earlier.identity) == (picture.split, picture.identity) for earlier in met):
+            met.append(picture)
+
+
+def _such(pairs: list[tuple[Seen, Seen]]) -> str:
+    count = len({(other.split, other.name) for _, other in pairs})
+    return f" ({count} such pictures)" if count > 1 else ""

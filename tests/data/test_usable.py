@@ -1,0 +1,117 @@
+"""What is done about pictures that can't be used: stop before anything begins, or skip and count them."""
+
+import dataclasses
+import warnings
+
+import drawn_trees as trees
+import numpy as np
+import pytest
+from test_bounds import WHOLE
+
+from hicmd_tf.data.datasets import load
+from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.usable import flawed, usable
+from hicmd_tf.errors import UserError
+
+PICTURE = WHOLE["PNG"]
+
+
+def samples(contents: list[bytes], identities: list[int] | None = None, infrared: list[bool] | None = None) -> Samples:
+    zeros = np.zeros(len(contents), np.int64)
+    return Samples(
+        contents,
+        [f"picture_{i}" for i in range(len(contents))],
+        zeros if identities is None else np.array(identities, np.int64),
+        zeros.astype(bool) if infrared is None else np.array(infrared, bool),
+        zeros,
+    )
+
+
+def test_the_first_unusable_picture_is_named_and_all_are_counted() -> None:
+    contents = [PICTURE] * 300
+    assert usable(samples(contents), "stop").names == samples(contents).names
+    contents[270], contents[280] = PICTURE[: len(PICTURE) // 2], b"no picture"
+    with pytest.raises(
+        UserError, match=r"^training picture picture_270 can't be decoded and 1 more, expected a whole PNG"
+    ):
+        usable(samples(contents), "stop", "train")
+
+
+def test_one_corrupt_picture_of_ten_thousand_is_named() -> None:
+    contents = [PICTURE] * 10_000
+    contents[9_321] = PICTURE[:-30]
+    assert list(map(str, flawed(samples(contents).names, contents))) == ["picture_9321 can't be decoded"]
+
+
+def test_a_vast_picture_is_refused_by_its_head() -> None:
+    with pytest.raises(UserError, match="picture_1 has 60000 x 60000 pixels, more than 25 million, expected"):
+        usable(samples([PICTURE, trees.vast_png()]), "stop")
+
+
+def test_what_is_skipped_is_warned_of_in_one_line() -> None:
+    contents = [b"", PICTURE, b"1", b"2", PICTURE, trees.vast_png(), b"3"]
+    with pytest.warns(UserWarning) as warned:
+        left = usable(samples(contents), "skip", "test")
+    assert left.names == ["picture_1", "picture_4"]
+    assert [str(one.message) for one in warned] == [
+        "5 of 7 test pictures can't be used and are skipped: picture_0 can't be decoded; picture_2 can't be decoded; "
+        "picture_3 can't be decoded and 2 more"
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*can't be used and are skipped")
+def test_who_has_nothing_left_is_refused_with_the_reason() -> None:
+    of = {"identities": [1, 1, 2, 2, 2], "infrared": [False, True, False, True, True]}
+    lacking = samples([PICTURE, b"", PICTURE, PICTURE, b""], **of)
+    with pytest.raises(
+        UserError, match=r"^identity 1 has no infrared picture left \(1 such identities\), as 2 training pictures that"
+    ):
+        usable(lacking, "skip", "train")
+    assert len(usable(lacking, "skip", "test")) == 3  # who is tested needn't have both
+    with pytest.raises(
+        UserError, match=r"^identity 1 has no infrared picture left .*, as 3 test pictures that can't be"
+    ):
+        usable(samples([PICTURE, b"", PICTURE, b"", b""], **of), "skip", "test")
+
+
+def test_a_split_is_checked_when_it_is_first_asked_for_and_only_then() -> None:
+    asked = []
+
+    def check(part: Samples, split: str) -> Samples:
+        asked.append(split)
+        return part.select(np.arange(1, len(part)))
+
+    data = DataSplits(samples([PICTURE] * 3), samples([]), samples([PICTURE] * 2), check)
+    assert not asked and not data.skipped and len(data.unchecked["train"]) == 3
+    assert len(data.train) == 2 and data.train is data.train and asked == ["train"]
+    assert len(data.test) == 1 and data.skipped == {"train": 1, "test": 1}
+
+
+@pytest.mark.parametrize("name", list(trees.TREES))
+def test_every_data_set_is_checked_as_the_setting_says(name: str, smoke_config, tmp_path) -> None:
+    folder = trees.TREES[name](tmp_path / name)
+    data = dataclasses.replace(smoke_config.data, name=name, source=str(folder), directory=str(tmp_path))
+    whole = load(data)
+    bad = {split: getattr(whole, split).names[-1] for split in ("train", "test")}
+    for file in bad.values():
+        (folder / file).write_bytes((folder / file).read_bytes()[:100])
+
+    spoilt = load(data)
+    for split, words in (("train", "training"), ("test", "test")):
+        with pytest.raises(UserError, match=f"^{words} picture {bad[split]} can't be decoded, expected a whole"):
+            getattr(spoilt, split)
+    skipping = load(dataclasses.replace(data, check="skip"))
+    with pytest.warns(UserWarning, match="^1 of .* pictures can't be used and are skipped: ") as warned:
+        left = {split: getattr(skipping, split).names for split in bad}
+    assert len(warned) == 2 and skipping.skipped == {"train": 1, "test": 1}
+    for split, names in left.items():
+        assert names == [file for file in getattr(whole, split).names if file != bad[split]]
+
+
+def test_drawn_pictures_are_checked_too(smoke_config, monkeypatch) -> None:
+    data = load(smoke_config.data)
+    name = data.unchecked["test"].names[0]
+    monkeypatch.setattr("hicmd_tf.data.usable.flaw_of", lambda one: "is odd" if one is first else None)
+    first = data.unchecked["test"].encoded[0]
+    with warnings.catch_warnings(), pytest.raises(UserError, match=f"test picture {name} is odd"):
+        len(data.test)
