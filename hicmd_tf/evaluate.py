@@ -139,7 +139,7 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
 
     if options.data is None:
         raise UserError(f"--descriptors needs --data, whose protocol it is: one of {', '.join([DRAWN, *SOURCES])}")
-    descriptors, samples = read_descriptors(options.descriptors)
+    descriptors, samples, _ = read_descriptors(options.descriptors)
     permutations = read_permutations(options.permutations) if options.permutations else None
     rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
     print(as_text(rows))

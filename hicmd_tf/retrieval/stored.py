@@ -1,11 +1,11 @@
 """Descriptors on disk: .npz with what is known of each picture (imports no TensorFlow)."""
 
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.arrays import read_arrays
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import replacing
@@ -13,7 +13,8 @@ from hicmd_tf.notation import INFRARED, MODALITIES
 
 Array = np.ndarray[Any, Any]
 
-KEYS = ("descriptors", "identities", "cameras", "modality", "names")
+NUMBERS, WHOLE, TEXT = "fiu", "iu", "U"  # kinds of NumPy's types
+KEYS = {"descriptors": NUMBERS, "identities": WHOLE, "cameras": WHOLE, "modality": TEXT, "names": TEXT}
 
 
 def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: str = "") -> None:
@@ -33,33 +34,45 @@ def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: s
         )
 
 
-def read_descriptors(file: Path) -> tuple[Array, Samples]:
-    """Descriptors and what is known of their pictures, sorted by name; the samples have no pictures.
+class Stored(NamedTuple):
+    """descriptors: (N, E). samples: what is known of their pictures, without the pictures, sorted by name. model:
+    SHA-256 of the weights that described; empty where the file does not say."""
 
-    Raises UserError for a file that is missing, damaged or has other arrays. Nothing is unpickled.
-    """
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} can't be read as descriptors ({str(error)[:120]}): expected an .npz file") from error
+    descriptors: Array
+    samples: Samples
+    model: str
+
+
+def read_descriptors(file: Path) -> Stored:
+    """What `write_descriptors` wrote. Raises UserError for a file that is missing, damaged or has other arrays; nothing
+    is unpickled."""
+    arrays = _read(file)
+    names = arrays["names"].tolist()
+    identities, cameras = (arrays[key].astype(np.int64) for key in ("identities", "cameras"))
+    samples = Samples([b""] * len(names), names, identities, arrays["modality"] == INFRARED, cameras)
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
+    return Stored(arrays["descriptors"][order], samples.select(order), str(arrays["model"]))
+
+
+def _read(file: Path) -> dict[str, Array]:
+    """Arrays of `KEYS`, and the model. Raises UserError when they don't fit together."""
+    arrays = {"model": np.array(""), **read_arrays(file, "descriptors")}
     missing = [key for key in KEYS if key not in arrays]
     if missing:
         raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(KEYS)}, one row a picture")
     rows = len(arrays["descriptors"]) if arrays["descriptors"].ndim == 2 else 0
-    for key in KEYS[1:]:
-        if arrays[key].shape != (rows,):
-            raise UserError(f"{file}: {key} has shape {arrays[key].shape}, expected ({rows},): one for each descriptor")
+    for key, kinds in KEYS.items():
+        found = arrays[key]
+        if key != "descriptors" and found.shape != (rows,):
+            raise UserError(f"{file}: {key} has shape {found.shape}, expected ({rows},): one for each descriptor")
+        if found.dtype.kind not in kinds:
+            words = {NUMBERS: "numbers", WHOLE: "whole numbers", TEXT: "text"}[kinds]
+            raise UserError(f"{file}: {key} is {found.dtype}, expected {words}")
+        if found.dtype.kind == "u" and found.max(initial=0) > np.iinfo(np.int64).max:
+            raise UserError(f"{file}: {key} has a number beyond those of int64: expected smaller ones")
+    if arrays["model"].shape or arrays["model"].dtype.kind not in TEXT:
+        raise UserError(f"{file}: model is {arrays['model'].dtype} {arrays['model'].shape}, expected one text")
     other = sorted(set(arrays["modality"].tolist()) - set(MODALITIES))
     if other:
-        raise UserError(f"{file}: modality has {other[0]!r}: expected {' or '.join(MODALITIES)}")
-    names = arrays["names"].tolist()
-    samples = Samples([b""] * rows, names, arrays["identities"], arrays["modality"] == INFRARED, arrays["cameras"])
-    order = np.array(sorted(range(rows), key=names.__getitem__), np.int64)
-    return arrays["descriptors"][order], samples.select(order)
-
-
-def model_of(file: Path) -> str:
-    """Which weights made a file's descriptors, empty where it does not say; `read_descriptors` has found it whole."""
-    with np.load(file, allow_pickle=False) as stored:
-        return str(stored["model"]) if "model" in stored.files else ""
+        raise UserError(f"{file}: modality has {other[0][:40]!r}: expected {' or '.join(MODALITIES)}")
+    return arrays

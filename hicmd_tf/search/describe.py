@@ -98,9 +98,9 @@ def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float]) -
 
 def stored(file: Path, time: float) -> tuple[str, Described]:
     """What `hicmd_tf.extract` wrote: which model described, and what. Raises UserError for anything else."""
-    from hicmd_tf.retrieval.stored import model_of, read_descriptors
+    from hicmd_tf.retrieval.stored import read_descriptors
 
-    descriptors, samples = read_descriptors(file)
+    descriptors, samples, model = read_descriptors(file)
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
-    return model_of(file), Described(descriptors, entries_of(samples, samples.names, [time] * len(samples)))
+    return model, Described(descriptors, entries_of(samples, samples.names, [time] * len(samples)))

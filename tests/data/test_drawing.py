@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import pickle
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from hicmd_tf.data.drawing.arithmetic import BELL_DEVIATION, Draws, cos, sin, tu
 from hicmd_tf.data.drawing.camera import View
 from hicmd_tf.data.drawing.cloth import CONTRAST, WARMTH_CONTRAST, draw_tones, plain, tint
 from hicmd_tf.data.drawing.cones import EMPTY, Cone, place, trace
-from hicmd_tf.data.drawing.encode import all_requests, encode, encode_all
+from hicmd_tf.data.drawing.encode import all_requests, encode, encode_all, packed, unpacked
 from hicmd_tf.data.drawing.figure import Part
 from hicmd_tf.data.drawing.patterns import PLACED, TROUSERS, Pattern, draw_pattern
 from hicmd_tf.data.drawing.person import Build, draw_person
@@ -63,6 +64,14 @@ def test_many_processes_draw_the_same_pictures(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("hicmd_tf.data.drawing.encode.WORTH_A_PROCESS", 8)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     assert list(encode_all(CONFIG, (32, 16), requests)) == alone
+
+
+def test_what_a_drawing_process_sends_keeps_every_bit_and_holds_no_code() -> None:
+    pictures = [encode(CONFIG, (32, 16), request) for request in all_requests(CONFIG)[:5]]
+    pictures[0] = dataclasses.replace(pictures[0], png=b"\n[]\n", yaw=-1 / 3, illumination=5e-324)
+    assert unpacked(packed(pictures)) == pictures
+    with pytest.raises(ValueError):
+        unpacked(pickle.dumps(pictures))
 
 
 def test_drawing_imports_no_tensorflow() -> None:

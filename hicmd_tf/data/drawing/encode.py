@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,5 +85,22 @@ def _in_a_process(config: SyntheticConfig, size: tuple[int, int], chunk: list[Re
     )
     if done.returncode:
         raise RuntimeError(f"A drawing process failed: {done.stderr.decode(errors='replace').strip()}")
-    pictures: list[EncodedPicture] = pickle.loads(done.stdout)
+    return unpacked(done.stdout)
+
+
+def packed(pictures: list[EncodedPicture]) -> bytes:
+    """Pictures as bytes: a line of JSON with all that is known of them and the lengths of their files, then the files.
+    Reading it runs no code, as unpickling would, and JSON keeps every bit of a float."""
+    head = [{**vars(picture), "png": len(picture.png)} for picture in pictures]
+    return b"".join([json.dumps(head).encode(), b"\n", *(picture.png for picture in pictures)])
+
+
+def unpacked(content: bytes) -> list[EncodedPicture]:
+    """The pictures that `packed` made bytes of."""
+    start = content.index(b"\n") + 1
+    pictures = []
+    for known in json.loads(content[:start]):
+        end = start + known["png"]
+        pictures.append(EncodedPicture(**{**known, "png": content[start:end]}))
+        start = end
     return pictures

@@ -1,19 +1,18 @@
-"""The process behind `encode.encode_all`: a JSON order on standard input, pickled pictures on standard output."""
+"""The process behind `encode.encode_all`: a JSON order on standard input, pictures as `encode.packed` on standard
+output."""
 
 import json
-import pickle
 import sys
 
 from hicmd_tf.config.schema import SyntheticConfig
-from hicmd_tf.data.drawing.encode import encode
+from hicmd_tf.data.drawing.encode import encode, packed
 
 
 def main() -> None:
     """Draws the ordered pictures."""
     order = json.load(sys.stdin)
     config, size = SyntheticConfig(**order["config"]), tuple(order["size"])
-    pictures = [encode(config, size, tuple(request)) for request in order["requests"]]
-    sys.stdout.buffer.write(pickle.dumps(pictures))
+    sys.stdout.buffer.write(packed([encode(config, size, tuple(request)) for request in order["requests"]]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""Descriptors on disk, whoever wrote them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
+
+WHOLE = {
+    "descriptors": np.eye(3, dtype=np.float32),
+    "identities": np.array([1, 2, 3]),
+    "cameras": np.array([1, 1, 2]),
+    "modality": np.array(["visible", "visible", "infrared"]),
+    "names": np.array(["c", "a", "b"]),
+}
+
+
+def test_what_is_written_comes_back_sorted_by_name(tmp_path: Path) -> None:
+    samples = Samples([b""] * 3, ["c", "a", "b"], WHOLE["identities"], np.array([False, False, True]), WHOLE["cameras"])
+    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples, "cafe")
+    found = read_descriptors(tmp_path / "d.npz")
+    assert found.model == "cafe" and found.samples.names == ["a", "b", "c"]
+    assert found.samples.identities.tolist() == [2, 3, 1] and found.samples.infrared.tolist() == [False, True, False]
+    np.testing.assert_array_equal(found.descriptors, WHOLE["descriptors"][[1, 2, 0]])
+
+
+def test_who_described_need_not_be_known(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", **WHOLE)
+    assert read_descriptors(tmp_path / "d.npz").model == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"descriptors": np.array([["a"]] * 3)}, "descriptors is <U1, expected numbers"),
+        ({"identities": np.array([1.5, 2, 3])}, "identities is float64, expected whole numbers"),
+        ({"identities": np.array([1, 2])}, r"identities has shape \(2,\), expected \(3,\)"),
+        ({"cameras": np.array([2**64 - 1, 1, 1], np.uint64)}, "cameras has a number beyond"),
+        ({"names": np.array([1, 2, 3])}, "names is int64, expected text"),
+        ({"modality": np.array(["visible", "thermal", "infrared"])}, "modality has 'thermal'"),
+        ({"model": np.array(["a", "b"])}, r"model is <U1 \(2,\), expected one text"),
+        ({"names": np.array([None] * 3, object)}, "Object arrays cannot be loaded"),
+    ],
+)
+def test_other_arrays_are_named(tmp_path: Path, changed: dict[str, np.ndarray], said: str) -> None:
+    np.savez(tmp_path / "d.npz", **{**WHOLE, **changed})
+    with pytest.raises(UserError, match=said):
+        read_descriptors(tmp_path / "d.npz")
+
+
+def test_a_missing_array_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", **{key: value for key, value in WHOLE.items() if key != "cameras"})
+    with pytest.raises(UserError, match=r"d\.npz has no array cameras"):
+        read_descriptors(tmp_path / "d.npz")

@@ -1,0 +1,85 @@
+"""Archives of untrusted hands: nothing runs, and nothing is inflated beyond its bounds."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hicmd_tf import arrays
+from hicmd_tf.arrays import read_arrays
+from hicmd_tf.errors import UserError
+
+
+class Trap:
+    """Unpickled, it would leave a file."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> object:
+        return Path.touch, (self.sprung,)
+
+
+def packed(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def header(shape: tuple[int, ...], kind: str = "<f4") -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def test_arrays_come_back(tmp_path: Path) -> None:
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", x=np.arange(3.0), y=np.array("text"))
+        found = read_arrays(tmp_path / "a.npz", "numbers")
+        assert found["x"].tolist() == [0, 1, 2] and str(found["y"]) == "text"
+
+
+def test_objects_are_refused_and_run_nothing(tmp_path: Path) -> None:
+    trap = np.array([Trap(tmp_path / "sprung")], object)
+    np.savez(tmp_path / "a.npz", x=np.zeros(2), names=trap)
+    np.load(tmp_path / "a.npz", allow_pickle=True)["names"]
+    (tmp_path / "sprung").unlink()  # the trap is a real one
+    with pytest.raises(UserError, match=r"a\.npz can't be read as numbers \(Object arrays cannot be loaded"):
+        read_arrays(tmp_path / "a.npz", "numbers")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_bomb_is_refused_before_it_is_inflated(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(arrays, "ALWAYS", 1 << 20)
+    bomb = packed(tmp_path / "bomb.npz", **{"x.npy": header((4 << 20,)) + bytes(16 << 20)})
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(UserError, match=r"bomb\.npz would inflate to 16 MiB, more than 20 times its size"):
+        read_arrays(bomb, "numbers")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"x.npy": header((10**6, 10**6))},
+        {"x.npy": header((3,)) + bytes(4)},
+        {"x.npy": header((3,), "<f4")[:20]},
+        {"x.npy": b"\x93NUMPY\x01\x00\x0a\x00" + b"(" * 10},
+        {"x": b"no array"},
+    ],
+    ids=["a trillion", "too short", "half a head", "no head", "no array"],
+)
+def test_what_is_no_array_is_one_line(tmp_path: Path, members: dict[str, bytes]) -> None:
+    with pytest.raises(UserError, match=r"a\.npz can't be read as numbers \(.+\): expected an \.npz file") as said:
+        read_arrays(packed(tmp_path / "a.npz", **members), "numbers")
+    assert "\n" not in str(said.value)
+
+
+def test_other_files_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("text")
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for name in ("text.npz", "one.npy", "none.npz", "."):
+        with pytest.raises(UserError, match="can't be read as numbers"):
+            read_arrays(tmp_path / name, "numbers")
