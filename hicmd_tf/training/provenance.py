@@ -16,6 +16,8 @@ from typing import Any
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, flattened, to_dict
 from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
 
 Origin = dict[str, Any]
 Provenance = dict[str, Any]
@@ -67,6 +69,23 @@ def with_origin(earlier: list[Origin | None], config: Config) -> list[Origin | N
     now = origin(config)
     known = [_essence(one) for one in earlier if one is not None]
     return earlier if _essence(now) in known else [*earlier, now]
+
+
+def read_provenance(metrics: Path) -> Provenance:
+    """What `provenance` says in a metrics.json. Raises UserError when there is none that can be read."""
+    stored = read_json(metrics)
+    found = stored.get("provenance") if isinstance(stored, dict) else None
+    kinds = {"configuration_sha256": str, "deterministic": bool, "steps": dict, "data_sha256": dict, "origins": list}
+    if not (
+        isinstance(found, dict)
+        and all(isinstance(found.get(key), kind) for key, kind in kinds.items())
+        and type(found["steps"].get("end")) is int
+    ):
+        raise UserError(
+            f"{metrics} does not say where its figures come from, an earlier version wrote it: python -m "
+            f"hicmd_tf.evaluate --run {metrics.parent} adds what can still be known"
+        )
+    return {**found, "origins": read_origins(found["origins"])}
 
 
 def read_origins(stored: Any) -> list[Origin | None]:

@@ -23,8 +23,9 @@ class RunFolder:
 
     config.yaml: the whole configuration. environment.json: versions, machine, command, and the origins of all who
     trained here. losses.csv, evaluations.csv, tensorboard/: logs. pictures/: picture grids. checkpoints/.
-    identities.json: who is trained on. untrained.json: the evaluation before the first step. metrics.json: the last
-    one. conversion.json: of a released checkpoint that was converted. lock: held by the process that trains.
+    identities.json: who is trained on. warnings.json: what the training was warned of. failure/: a step that failed, to
+    be run again. untrained.json: the evaluation before the first step. metrics.json: the last one. conversion.json: of
+    a released checkpoint that was converted. reproduction.json: of a repetition. lock: held by the process that trains.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,8 +39,11 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.identities = path / "identities.json"
         self.untrained = path / "untrained.json"
+        self.warnings = path / "warnings.json"
+        self.failure = path / "failure"
         self.metrics = path / "metrics.json"
         self.conversion = path / "conversion.json"
+        self.reproduction = path / "reproduction.json"
         self.lock = path / "lock"
 
     def begin(self, config: Config, resume: bool) -> None:
