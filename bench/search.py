@@ -68,7 +68,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import faiss
 
     from hicmd_tf.search.exact import nearest
-    from hicmd_tf.search.inverted import InvertedFile
+    from hicmd_tf.search.inverted import InvertedFile, filled
 
     faiss.omp_set_num_threads(options.threads)
     rows, queries = drawn(options)
@@ -79,7 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for batch in BATCHES:
         figures["exact"][f"queries_per_s_{batch}"] = _rate(lambda q: nearest(rows, q, K), queries, batch)
     begin = time.perf_counter()
-    inverted = InvertedFile().make(rows)
+    inverted = filled(InvertedFile().partition(rows), rows)
     figures["ivf"] = {"build_s": time.perf_counter() - begin, "lists": inverted.nlist, "probes": {}}
     for probes in PROBES:
         inverted.nprobe = probes

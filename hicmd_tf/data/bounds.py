@@ -47,7 +47,8 @@ def size_of(encoded: bytes, formats: Sequence[str] = FORMATS) -> tuple[int, int]
         if encoded.startswith(start):
             try:
                 with reader(io.BytesIO(encoded)) as head:
-                    return None if name == "GIF" and head.n_frames > 1 else head.size
+                    moving = isinstance(head, GifImagePlugin.GifImageFile) and head.n_frames > 1
+                    return None if moving else head.size
             except (OSError, SyntaxError, ValueError, OverflowError, Image.DecompressionBombError):
                 return None  # so Pillow speaks of damaged heads, and of frames beyond all bounds
     return None

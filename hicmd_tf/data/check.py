@@ -19,7 +19,7 @@ from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.galleries import Permutations, find_permutations, read_permutations
 
-SPLIT_WORDS: dict[str, str] = {**SPLITS, "val": "validation"}
+SPLIT_WORDS = {"train": SPLITS["train"], "val": "validation", "test": SPLITS["test"]}
 HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"
 
 
@@ -65,7 +65,7 @@ def look(folder: Path, names: Sequence[str]) -> Looked:
 def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
     """In a line each, the same pictures in two splits, or of two identities of one."""
     pictures = (
-        Seen(digests[record.name], SPLIT_WORDS.get(split, split), record.identity, record.name)
+        Seen(digests[record.name], SPLIT_WORDS[split], record.identity, record.name)
         for split, records in listing.splits.items()
         for record in records
     )

@@ -24,9 +24,11 @@ Array = np.ndarray[Any, Any]
 
 FILE = "gallery.sqlite"
 LOCK = "lock"
-INVERTED = "ivf.faiss"
+INVERTED = "ivf.npz"
 CHUNK = 4096
 FORMAT = 1
+LONGEST = 1 << 16  # entries of a descriptor
+EARLIEST, LATEST = -6e10, 2.5e11  # seconds; a calendar has no more
 VARIABLES = 500  # of one statement; SQLite takes 32766
 
 SCHEMA = """
@@ -39,6 +41,10 @@ CREATE TABLE picture (
 );
 CREATE INDEX by_chunk ON picture (chunk, row);
 """
+
+
+class Damaged(Exception):  # noqa: N818 (told to the user in the words of `Gallery._reading`)
+    """What a gallery's file holds can't be what was written."""
 
 
 class Gallery:
@@ -155,19 +161,25 @@ class Gallery:
     def _read(self, connection: sqlite3.Connection, selection: Selection) -> tuple[Array, Array]:
         where, values = _where(selection)
         pictures = connection.execute(f"SELECT id, chunk, row FROM picture{where} ORDER BY id", values).fetchall()
+        if not all(isinstance(number, int) for picture in pictures for number in picture):
+            raise Damaged("a picture's place is no number")
         ids, chunks, rows = np.array(pictures, np.int64).reshape(-1, 3).T
         found = np.empty((len(ids), _header(connection)[2]), np.float32)
         order = np.argsort(chunks, kind="stable")
         ends = np.flatnonzero(np.diff(chunks[order])) + 1
         for group in np.split(order, ends) if len(order) else []:
-            found[group] = self._chunk(connection, int(chunks[group[0]]), found.shape[1])[rows[group]]
+            content, wanted = self._chunk(connection, int(chunks[group[0]]), found.shape[1]), rows[group]
+            if not 0 <= wanted.min() <= wanted.max() < len(content):
+                raise Damaged(f"descriptors {chunks[group[0]]} are fewer than pictures say")
+            found[group] = content[wanted]
         return ids, found
 
     def _chunk(self, connection: sqlite3.Connection, chunk: int, length: int) -> Array:
         stored = connection.execute("SELECT descriptors, checksum FROM chunk WHERE id = ?", (chunk,)).fetchone()
-        if stored is None or zlib.crc32(stored[0]) != stored[1]:
-            raise UserError(f"{self.folder / FILE} is damaged (descriptors {chunk}): copy it from where it is whole")
-        return np.frombuffer(stored[0], np.float32).reshape(-1, length)
+        content = stored[0] if stored and isinstance(stored[0], bytes) else b""
+        if not content or len(content) % (4 * length) or zlib.crc32(content) != stored[1]:
+            raise Damaged(f"descriptors {chunk} are not what was written")
+        return np.frombuffer(content, np.float32).reshape(-1, length)
 
     def _shrink(self, connection: sqlite3.Connection, chunk: int) -> None:
         """Drops rows that no picture has any more."""
@@ -203,7 +215,10 @@ class Gallery:
             raise UserError(f"{self.folder} is no gallery: make one with python -m hicmd_tf.search index")
         try:
             with contextlib.closing(_connected(file)) as connection:
+                _refuse_code(connection)
                 yield connection
+        except Damaged as error:
+            raise UserError(f"{file} is damaged ({error}): copy it from where it is whole") from error
         except sqlite3.Error as error:
             raise UserError(f"{file} can't be used ({error}): free space, or copy it from where it is whole") from error
 
@@ -211,13 +226,24 @@ class Gallery:
 def _connected(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=10, isolation_level=None)
     connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
+    connection.execute("PRAGMA trusted_schema = OFF")  # nothing in a file of untrusted hands calls functions
     return connection
+
+
+def _refuse_code(connection: sqlite3.Connection) -> None:
+    """Views and triggers are SQL that a file brings along, and that asking it would run."""
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
+    if found is not None:
+        raise Damaged(f"it holds {found[0]}, a view or trigger, which no gallery has")
 
 
 def _header(connection: sqlite3.Connection) -> tuple[int, str, int, int]:
     header: tuple[int, str, int, int] | None = connection.execute("SELECT * FROM gallery").fetchone()
     if header is None or header[0] != FORMAT:
         raise UserError(f"the gallery is not of format {FORMAT}: make it again with python -m hicmd_tf.search index")
+    kinds = [type(value) for value in header]
+    if kinds != [int, str, int, int] or not 1 <= header[2] <= LONGEST:
+        raise Damaged(f"its descriptors are said to have the length {str(header[2])[:20]}")
     return header
 
 
@@ -245,7 +271,11 @@ def _entries(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int
         marks = ",".join("?" * len(part))
         columns = "id, path, identity, camera, modality, time"
         for number, *rest in connection.execute(f"SELECT {columns} FROM picture WHERE id IN ({marks})", part):
-            found[number] = Entry(*rest)
+            entry = Entry(*rest)
+            kinds = [type(value) for value in entry]
+            if kinds != [str, int, int, str, float] or not EARLIEST < entry.time < LATEST:
+                raise Damaged(f"what it says of picture {number} can't be")
+            found[number] = entry
     return found
 
 

@@ -1,14 +1,14 @@
 """Approximate search with an inverted file (IVF), whose recall is measured against exact search before it is used."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.arrays import read_arrays
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import read_json, replacing, write_text
+from hicmd_tf.files import replacing
 from hicmd_tf.search.exact import Found, nearest, ranked
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +25,14 @@ class Recall(NamedTuple):
 
     first: float
     ten: float
+
+
+class Partition(NamedTuple):
+    """centres: of the lists (L, D) float32. members: the list of each row (N,) int64. What is kept of an inverted file:
+    the rows are the gallery's, and faiss' own files are not for untrusted hands."""
+
+    centres: Array
+    members: Array
 
 
 class InvertedFile:
@@ -53,25 +61,18 @@ class InvertedFile:
         return [ranked(rows, query, row[row >= 0], k) for query, row in zip(queries, found, strict=True)]
 
     def _ready(self, file: Path, changes: int, rows: Array) -> Any:
-        import faiss
-
-        key = {"changes": changes, "rows": len(rows), "lists": self._lists(len(rows)), "probes": self.probes}
+        key = (changes, len(rows), self._lists(len(rows)), self.probes)
         if self._index is not None and self._index[0] == key:
             return self._index[1]
-        told = file.with_suffix(".json")
-        stored = read_json(told) if told.is_file() and file.is_file() else {}
-        if stored.get("key") == key:
-            try:
-                index: Any = faiss.deserialize_index(np.frombuffer(file.read_bytes(), np.uint8))
-            except (RuntimeError, OSError) as error:
-                raise UserError(f"{file} is damaged ({str(error)[:100]}): delete it to have it made again") from error
-            self.recall = Recall(*stored["recall"])
+        stored = read_arrays(file, "an inverted file (deleted, it is made again)") if file.is_file() else {}
+        if np.array_equal(stored.get("key", ()), key):
+            index, self.recall = _stored_index(file, stored, rows)
         else:
-            index = self.make(rows)
+            partition = self.partition(rows)
+            index = filled(partition, rows)
             self.recall = recall(index, rows, self.probes)
             with replacing(file) as target:
-                target.write(faiss.serialize_index(index).tobytes())
-            write_text(told, json.dumps({"key": key, "recall": self.recall}))
+                np.savez(target, key=np.array(key), recall=np.array(self.recall), **partition._asdict())
         if self.recall.ten < self.least_recall:
             raise UserError(
                 f"the inverted file finds {100 * self.recall.ten:.1f} % of the ten nearest with {self.probes} probes, "
@@ -83,8 +84,8 @@ class InvertedFile:
     def _lists(self, rows: int) -> int:
         return self.lists or int(4 * math.sqrt(rows))
 
-    def make(self, rows: Array) -> Any:
-        """faiss' trained and filled index of rows (N, D)."""
+    def partition(self, rows: Array) -> Partition:
+        """Which lists rows (N, D) fall into, by k-means."""
         import faiss
 
         lists = min(self._lists(len(rows)), len(rows) // 40 or 1)
@@ -93,8 +94,32 @@ class InvertedFile:
         random = np.random.default_rng(SEED)
         count = min(len(rows), TRAINING_ROWS * lists)
         index.train(rows[np.sort(random.choice(len(rows), count, replace=False))])
-        index.add(rows)
-        return index
+        members = index.quantizer.search(rows, 1)[1][:, 0]
+        return Partition(index.quantizer.reconstruct_n(0, lists), members)
+
+
+def filled(partition: Partition, rows: Array) -> Any:
+    """faiss' index of rows (N, D)."""
+    import faiss
+
+    lists, length = partition.centres.shape
+    quantiser = faiss.IndexFlatIP(length)
+    quantiser.add(np.ascontiguousarray(partition.centres, np.float32))
+    index = faiss.IndexIVFFlat(quantiser, length, lists, faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = True
+    rows, members = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(partition.members, np.int64)
+    index.add_core(len(rows), faiss.swig_ptr(rows), None, faiss.swig_ptr(members))
+    return index
+
+
+def _stored_index(file: Path, stored: dict[str, Array], rows: Array) -> tuple[Any, Recall]:
+    """What was kept, filled. Raises UserError where it can't belong to the rows: faiss itself would look at nothing."""
+    centres, members, kept = (stored.get(name, np.empty(0)) for name in ("centres", "members", "recall"))
+    fits = centres.ndim == 2 and centres.shape[1] == rows.shape[1] and centres.dtype == np.float32 and len(centres) > 0
+    fits &= members.shape == (len(rows),) and members.dtype == np.int64 and kept.shape == (2,)
+    if not fits or not np.isfinite(centres).all() or not 0 <= members.min() <= members.max() < len(centres):
+        raise UserError(f"{file} is damaged: delete it to have it made again")
+    return filled(Partition(centres, members), rows), Recall(*kept.astype(float).tolist())
 
 
 def recall(index: Any, rows: Array, probes: int) -> Recall:

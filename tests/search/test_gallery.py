@@ -1,5 +1,6 @@
 """A gallery finds what a sorted list of products would, and loses nothing that it has acknowledged."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -247,6 +248,30 @@ def test_damage_is_named(tmp_path: Path) -> None:
         Gallery.open(tmp_path / "g").search(drawn(1), 5)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE gallery SET length = 1000000000", "said to have the length 1000000000"),
+        ("UPDATE gallery SET length = 'x'", "said to have the length x"),
+        ("UPDATE picture SET row = 9 WHERE row = 1", "descriptors 1 are fewer than pictures say"),
+        ("UPDATE picture SET row = 'x' WHERE row = 1", "a picture's place is no number"),
+        ("UPDATE chunk SET descriptors = 'text'", "descriptors 1 are not what was written"),
+        ("UPDATE picture SET path = x'00' WHERE row = 1", "says of picture . can't be"),
+        ("UPDATE picture SET time = 1e300", "says of picture . can't be"),
+        ("CREATE VIEW fine AS SELECT 1", "holds fine, a view or trigger"),
+        ("CREATE TRIGGER t AFTER DELETE ON picture BEGIN DELETE FROM chunk; END", "holds t, a view or trigger"),
+    ],
+)
+def test_a_gallery_of_untrusted_hands_is_not_believed(tmp_path: Path, change: str, said: str) -> None:
+    Gallery.create(tmp_path / "g", "m", 8).add(drawn(3), entries(3), "m")
+    with contextlib.closing(sqlite3.connect(tmp_path / "g" / "gallery.sqlite")) as connection:
+        connection.execute(change)
+        connection.commit()
+    with pytest.raises(UserError, match=rf"gallery\.sqlite is damaged \(.*{said}") as refusal:
+        Gallery.open(tmp_path / "g").search(drawn(1), 5)
+    assert "\n" not in str(refusal.value)
+
+
 def clustered(rows: int, seed: int = 0) -> Array:
     random = np.random.default_rng(seed)
     centres = random.standard_normal((rows // 10, 16))
@@ -264,12 +289,47 @@ def test_an_inverted_file_is_checked_kept_and_made_anew_when_the_gallery_changes
     assert inverted.recall is not None and inverted.recall.ten > 0.95
     same = [len({h.entry for h in a} & {h.entry for h in b}) for a, b in zip(exact, found, strict=True)]
     assert sum(same) > 0.95 * 200
-    made = (tmp_path / "g" / "ivf.faiss").stat().st_mtime_ns
+    made = (tmp_path / "g" / "ivf.npz").stat().st_mtime_ns
     Gallery.open(tmp_path / "g", InvertedFile(lists=40, probes=20)).search(rows[:1], 5)
-    assert (tmp_path / "g" / "ivf.faiss").stat().st_mtime_ns == made
+    assert (tmp_path / "g" / "ivf.npz").stat().st_mtime_ns == made
     query = np.full((1, 16), 0.25, np.float32)
     gallery.add(query, entries(1, 4000), "m")
     assert gallery.search(query, 1)[0][0].entry == entry(4000)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"members": np.full(3000, 40)}, "is damaged: delete it"),
+        ({"members": np.full(3000, -1)}, "is damaged: delete it"),
+        ({"members": np.zeros(2999, np.int64)}, "is damaged: delete it"),
+        ({"centres": np.zeros((40, 15), np.float32)}, "is damaged: delete it"),
+        ({"centres": np.full((40, 16), np.nan, np.float32)}, "is damaged: delete it"),
+        ({"recall": np.array([{}, {}], object)}, "Object arrays cannot be loaded"),
+    ],
+    ids=["beyond", "before", "fewer", "shorter", "no numbers", "objects"],
+)
+def test_an_inverted_file_of_untrusted_hands_never_reaches_faiss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Array], said: str
+) -> None:
+    rows = clustered(3000)
+    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
+    Gallery.open(tmp_path / "g", InvertedFile(lists=40, probes=20)).search(rows[:1], 5)
+    with np.load(tmp_path / "g" / "ivf.npz") as stored:
+        arrays = {**stored}
+    np.savez(tmp_path / "g" / "ivf.npz", **{**arrays, **changed})
+    monkeypatch.setattr("hicmd_tf.search.inverted.filled", lambda *_: pytest.fail("it reached faiss"))
+    with pytest.raises(UserError, match=said):
+        Gallery.open(tmp_path / "g", InvertedFile(lists=40, probes=20)).search(rows[:1], 5)
+
+
+def test_a_kept_inverted_file_finds_what_the_new_one_found(tmp_path: Path) -> None:
+    rows = clustered(3000)
+    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
+    found = [Gallery.open(tmp_path / "g", InvertedFile(lists=40, probes=5, least_recall=0)).search(rows[:50], 9)]
+    kept = InvertedFile(lists=40, probes=5, least_recall=0)
+    found.append(Gallery.open(tmp_path / "g", kept).search(rows[:50], 9))
+    assert found[0] == found[1] and kept.recall is not None and 0 < kept.recall.ten < 1
 
 
 def test_an_inverted_file_that_finds_too_little_is_refused(tmp_path: Path) -> None:
