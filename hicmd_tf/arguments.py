@@ -2,13 +2,16 @@
 
 import argparse
 import math
-import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import possible
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
-NUMBERS = {"int": "a whole number", "float": "a number"}
+LARGEST_NUMBER = 2**53
+SHOWN = 60  # letters of a word
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,17 +20,42 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str | None = None, **options: Any) -> None:
         kept = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(prog, **{**kept, **options})
+        for kind, reads in READERS.items():  # by which `type=int` is said so that it is understood
+            self.register("type", kind, reads)
 
     def error(self, message: str) -> NoReturn:
-        """Raises UserError, which a command says in one line, with argparse's message in our words."""
-        number = re.fullmatch(r"argument (.+?): invalid (int|float) value: (.*)", message, re.DOTALL)
-        if number:
-            message = f"{number[1]} is {number[3]}, expected {NUMBERS[number[2]]}"
+        """Raises UserError, which a command says in one line."""
         raise UserError(f"command line: {message.removeprefix('argument ')}; --help lists all options")
 
 
+def whole(text: str) -> int:
+    """Any whole number. Raises ArgumentTypeError for anything else, as all of these do."""
+    return _whole(text, -LARGEST_NUMBER, LARGEST_NUMBER, "is no whole number")
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no number")
+    return value
+
+
+def path(text: str) -> Path:
+    """A name that a file could have."""
+    if not possible(text):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} can't be the name of a file or folder")
+    return Path(text)
+
+
+READERS: dict[type, Callable[[str], Any]] = {int: whole, float: number, Path: path}
+
+
 def port(text: str) -> int:
-    """0 to 65535. Raises ArgumentTypeError for anything else, as all of these do."""
+    """0 to 65535."""
     return _whole(text, 0, (1 << 16) - 1, "is no port, expected 0 to 65535")
 
 
@@ -43,12 +71,9 @@ def positive(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A time in the option's unit, from 0 to below a million."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number(text)
     if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, expected a number from 0 on")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no time, expected a number from 0 on")
     return value
 
 
@@ -58,5 +83,9 @@ def _whole(text: str, least: int, most: int, complaint: str) -> int:
     except ValueError:
         value = least - 1
     if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} {complaint}")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} {complaint}")
     return value
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}..")

@@ -20,6 +20,18 @@ LARGEST_TEXT = 64 << 20
 
 LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as tempfile makes it below
 
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, of Linux and most others
+
+
+def possible(path: str | Path) -> bool:
+    """Whether a system could have a file of this name: no NUL, nothing that is no text, no name or path too long."""
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    names = encoded.split(os.sep.encode())
+    return b"\0" not in encoded and len(encoded) <= LONGEST_PATH and max(map(len, names)) <= LONGEST_NAME
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:

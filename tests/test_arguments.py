@@ -1,6 +1,7 @@
 """Command lines without a configuration: one line for a mistake, and numbers within reason."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from hicmd_tf.errors import UserError, run_command
 
 def parser() -> Parser:
     made = Parser("python -m command", description="Does.")
-    made.add_argument("--run", required=True)
+    made.add_argument("--run", required=True, type=Path)
     made.add_argument("--trial", type=int)
     made.add_argument("--share", type=float)
     made.add_argument("--port", type=port)
@@ -22,13 +23,19 @@ def parser() -> Parser:
     ("typed", "said"),
     [
         ([], "the following arguments are required: --run"),
-        (["--run", "r", "--trial", "first"], "--trial is 'first', expected a whole number"),
-        (["--run", "r", "--share", "half"], "--share is 'half', expected a number"),
+        (["--run", "r", "--trial", "first"], "--trial: 'first' is no whole number"),
+        (["--run", "r", "--share", "half"], "--share: 'half' is no number"),
         (["--run", "r", "--port", "70000"], "--port: '70000' is no port, expected 0 to 65535"),
         (["--run", "r", "--port", "http"], "--port: 'http' is no port, expected 0 to 65535"),
         (["--run", "r", "--data", "regbd"], "--data: invalid choice: 'regbd'"),
         (["--run", "r", "--runs", "x"], "unrecognized arguments: --runs x"),
         (["--run", "r", "--tri", "1"], "unrecognized arguments: --tri 1"),
+        (["--run", "a\0b"], "--run: 'a\\x00b' can't be the name of a file or folder"),
+        (["--run", "\ud800"], "--run: '\\ud800' can't be the name of a file or folder"),
+        (["--run", f"/tmp/{'n' * 256}"], "--run: '/tmp/nnnn"),
+        (["--run", "n/" * 2048], "--run: 'n/n/n"),
+        (["--run", "r", "--share", "nan"], "--share: 'nan' is no number"),
+        (["--run", "r", "--trial", "9" * 30], "--trial: '999"),
         (["--run"], "--run: expected one argument"),
     ],
 )
@@ -53,7 +60,7 @@ def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
 @pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "1e400", "9" * 5000, "\0", "one"])
 def test_numbers_of_options_are_numbers_within_reason(kind: object, text: str) -> None:
     assert callable(kind)
-    with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no "):
         kind(text)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import docstring_parser
@@ -20,6 +21,7 @@ from hicmd_tf.config.loading import (
 )
 from hicmd_tf.config.schema import Config
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import possible
 
 
 def parse(
@@ -46,6 +48,11 @@ def parse(
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise UserError(f"{COMMAND_LINE}: {_one_line(str(error), parser)}") from error
+    for name, value in options.items():
+        if isinstance(value, str | Path) and not possible(value):
+            raise UserError(
+                f"{COMMAND_LINE}: --{name} is {str(value)[:60]!r}, which can't be the name of a file or folder"
+            )
     return load(options.config, {key: given[name] for name, key in names.items() if name in given}), options
 
 

@@ -7,6 +7,7 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 import dataclasses
 import difflib
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,10 +18,12 @@ from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import problems
 from hicmd_tf.config.yaml_settings import Setting, read_settings, shown, write_settings
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import possible
 
 COMMAND_LINE = "command line"
 EXTENDS = "extends"
 BASE = "base"
+LONGEST_CHAIN = 50  # files
 NAMED = 6  # missing settings that one line names
 
 
@@ -126,6 +129,8 @@ def dump(config: Config) -> str:
 def find(path: str | Path, folder: Path | None = None) -> Path:
     """The file that a path or a bare name means. A bare name (tiny) is a file of configs/; other paths are relative to
     `folder`, by default the working directory."""
+    if not possible(path):
+        raise UserError(f"{str(path)[:60]!r} can't be the name of a file: give a .yaml file of settings")
     path = Path(path)
     names = sorted(file.stem for file in configs_folder().glob("*.yaml"))
     if str(path) not in names:
@@ -145,17 +150,21 @@ def configs_folder() -> Path:
 
 
 def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
-    """The settings of a file over those of the files it extends. Raises UserError when files extend in a circle."""
-    if path.resolve() in below:
+    """The settings of a file over those of the files it extends. Raises UserError when files extend in a circle, or
+    without end."""
+    here = Path(os.path.realpath(path))
+    if here in below:
         circle = " -> ".join(shown(file) for file in (*below, path))
         raise UserError(f"{EXTENDS}: {circle} goes in a circle; take one {EXTENDS} out")
+    if len(below) == LONGEST_CHAIN:
+        raise UserError(f"{shown(path)}: {len(below)} files {EXTENDS} one another; name the last one at once")
     settings = read_settings(path)
     parent = settings.pop(EXTENDS, None)
     if parent is None:
         return settings
     if not isinstance(parent.value, str) or not parent.value:
         raise UserError(f"{parent.source}: {EXTENDS} is {parent.value!r}: expected the name of one .yaml file")
-    return read_chain(find(parent.value, path.parent), (*below, path.resolve())) | settings
+    return read_chain(find(parent.value, path.parent), (*below, here)) | settings
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -174,7 +183,7 @@ def expectation(kind: Any) -> str:
         bool: "true or false",
         int: "a whole number",
         float: "a finite number",
-        str: "text",
+        str: "text that can be a path",
     }[kind]
 
 
@@ -210,6 +219,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return value in get_args(kind)
     if get_origin(kind) is list:
         return isinstance(value, list) and all(type(item) is int for item in value)
+    if kind is str and not possible(str(value)):
+        return False  # every text is a path, or a word
     return type(value) is kind and (kind is not float or math.isfinite(value))
 
 

@@ -1,5 +1,6 @@
 """YAML files as flat settings that know where they stand."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,10 @@ def read_settings(path: Path) -> dict[str, Setting]:
         return dict(_flatten(loader, node, name, "", {}))
     except yaml.YAMLError as error:
         raise UserError(f"{name}: this is not valid YAML{_reason(error)}") from error
+    except RecursionError as error:
+        raise UserError(
+            f"{name}: keys or lists lie in one another without end; write settings, a section each"
+        ) from error
 
 
 def write_settings(tree: dict[str, Any]) -> str:
@@ -76,7 +81,7 @@ def write_settings(tree: dict[str, Any]) -> str:
 def shown(path: Path) -> str:
     """A path as messages name it: relative to the working directory where that is shorter."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(Path(os.path.realpath(path)).relative_to(Path.cwd()))
     except ValueError:
         return str(path)
 
@@ -98,7 +103,14 @@ def _flatten(
         if isinstance(value_node, yaml.MappingNode):
             yield from _flatten(loader, value_node, file, f"{key}.", places)
         else:
-            yield key, Setting(loader.construct_object(value_node, deep=True), place)
+            yield key, Setting(_value(loader, value_node, key, place), place)
+
+
+def _value(loader: _Loader, node: yaml.Node, key: str, place: str) -> Any:
+    try:
+        return loader.construct_object(node, deep=True)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # PyYAML takes what a tag claims for granted
+        raise UserError(f"{place}: {key} is no value ({str(error)[:80]})") from error
 
 
 def _reason(error: yaml.YAMLError) -> str:
