@@ -134,7 +134,8 @@ def _judge(
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
     from hicmd_tf.retrieval.evaluation import as_text, evaluate
-    from hicmd_tf.retrieval.galleries import read_permutations, searches
+    from hicmd_tf.retrieval.galleries import searches
+    from hicmd_tf.retrieval.permutations import read_permutations
     from hicmd_tf.retrieval.stored import read_descriptors
 
     if options.data is None:

@@ -17,7 +17,7 @@ from hicmd_tf.data.sources.catalogue import Counts
 from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.retrieval.galleries import Permutations, find_permutations, read_permutations
+from hicmd_tf.retrieval.permutations import Permutations, find_permutations, read_permutations
 
 SPLIT_WORDS = {"train": SPLITS["train"], "val": "validation", "test": SPLITS["test"]}
 HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"

@@ -11,17 +11,16 @@ from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+from hicmd_tf.retrieval.permutations import PERMUTATIONS, Permutations, find_permutations, read_permutations
 from hicmd_tf.retrieval.protocols import ProtocolName
 
 Array = np.ndarray[Any, Any]
-Permutations = dict[tuple[int, int], Array]
 
 TRIALS = 10
 Mode = Literal["all", "indoor"]
 Scheme = Literal["official", "python"]
 GALLERY_CAMERAS: dict[Mode, tuple[int, ...]] = {"all": (1, 2, 4, 5), "indoor": (1, 2)}
 SHOTS = (1, 10)
-PERMUTATIONS = "rand_perm_cam.mat"
 
 
 class Direction(NamedTuple):
@@ -112,7 +111,7 @@ def official_gallery(
             if chosen.shape[:1] != (TRIALS,) or chosen.shape[1] != len(own):
                 raise UserError(
                     f"{PERMUTATIONS} knows {chosen.shape[-1]} pictures of identity {identity} by camera {camera}, the "
-                    f"data set has {len(own)}: take the whole data set, and the file that belongs to it"
+                    f"data set has {len(own)}: take the whole data set, without skipping any, and the file of it"
                 )
             rows.append(own[chosen[trial, :shots] - 1])
     return np.concatenate(rows)
@@ -136,33 +135,3 @@ def _one_each(samples: Samples, among: Array, trial: int) -> Array:
     for row in np.flatnonzero(among).tolist():
         of.setdefault(keys[row], []).append(row)
     return np.array([draws.choice(of[key]) for key in sorted(of)], np.int64)
-
-
-def read_permutations(file: Path) -> Permutations:
-    """rand_perm_cam.mat: for (camera, identity) ten permutations (10, n) of 1 .. n.
-
-    Raises UserError for a file that is missing or something else.
-    """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        cells = loadmat(str(file), variable_names=["rand_perm_cam"])["rand_perm_cam"]
-        return {
-            (camera, identity): cell.astype(np.int64)
-            for camera, of_camera in enumerate(cells.ravel(), 1)
-            for identity, cell in enumerate(of_camera.ravel(), 1)
-            if cell.size
-        }
-    except (OSError, ValueError, KeyError, AttributeError, NotImplementedError, MatReadError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"{file} can't be read as SYSU-MM01's permutations ({reason}): take {PERMUTATIONS} from "
-            "github.com/wuancong/SYSU-MM01"
-        ) from error
-
-
-def find_permutations(source: Path) -> Path | None:
-    """Where a SYSU-MM01 folder has them, if it does."""
-    places = (source / "exp" / PERMUTATIONS, source / "data_split" / PERMUTATIONS, source / PERMUTATIONS)
-    return next((place for place in places if place.is_file()), None)

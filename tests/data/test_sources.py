@@ -359,7 +359,7 @@ def test_llcms_real_lists_have_the_known_counts(tmp_path: Path) -> None:
 @needs_protocols
 def test_sysus_real_lists_and_permutations_have_the_known_counts() -> None:
     from hicmd_tf.data.sources.records import numbers
-    from hicmd_tf.retrieval.galleries import read_permutations
+    from hicmd_tf.retrieval.permutations import read_permutations
 
     lists = {split: numbers(PROTOCOLS / f"SYSU-MM01/exp/{split}_id.txt") for split in ("train", "val", "test")}
     known = SOURCES["sysu_mm01"].counts

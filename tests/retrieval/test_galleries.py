@@ -9,7 +9,8 @@ import pytest
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.evaluation import as_csv, as_markdown, as_text, evaluate, main_figures, over_trials
-from hicmd_tf.retrieval.galleries import TRIALS, find_permutations, read_permutations, searches
+from hicmd_tf.retrieval.galleries import TRIALS, searches
+from hicmd_tf.retrieval.permutations import read_permutations
 
 VISIBLE_CAMERAS = (1, 2, 4, 5)
 SHARED = Path(__file__).parents[3] / "shared" / "protocols" / "SYSU-MM01"
@@ -156,30 +157,6 @@ def test_several_splits_are_averaged_over_their_models() -> None:
     values = [table[0].mean["mAP"] for table in tables]
     assert mean.trials == 3 and mean.mean["mAP"] == pytest.approx(np.mean(values))
     assert mean.deviation["mAP"] == pytest.approx(np.std(values))
-
-
-def test_permutation_files_are_read_or_refused(tmp_path: Path) -> None:
-    from scipy.io import savemat
-
-    chosen = permutations(sysu())
-    cells = np.empty((6, 1), object)
-    for camera in range(6):
-        cells[camera, 0] = np.empty((17, 1), object)
-        for identity in range(17):
-            cells[camera, 0][identity, 0] = chosen.get((camera + 1, identity + 1), np.empty((0, 0)))
-    (tmp_path / "exp").mkdir()
-    assert find_permutations(tmp_path) is None
-    savemat(tmp_path / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": cells})
-    again = read_permutations(find_permutations(tmp_path))
-    assert again.keys() == chosen.keys()
-    for key, rows in chosen.items():
-        np.testing.assert_array_equal(again[key], rows)
-    for name, content in (("text.mat", b"no matlab"), ("empty.mat", b"")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match="can't be read as SYSU-MM01's permutations"):
-            read_permutations(tmp_path / name)
-    with pytest.raises(UserError, match="can't be read"):
-        read_permutations(tmp_path / "nowhere.mat")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the data set's real lists are not here")

@@ -1,0 +1,86 @@
+"""rand_perm_cam.mat, whoever wrote it."""
+
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+from scipy.io.matlab import MatlabObject
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval.permutations import find_permutations, read_permutations
+
+
+def cells(counts: dict[tuple[int, int], int]) -> np.ndarray:
+    """As the authors' file has them: six cells of a cell a person, 0 x 0 where there is nothing."""
+    random = np.random.default_rng(3)
+    found = np.empty((6, 1), object)
+    for camera in range(6):
+        found[camera, 0] = np.empty((4, 1), object)
+        for person in range(4):
+            count = counts.get((camera + 1, person + 1), 0)
+            rows = [random.permutation(count) + 1 for _ in range(10)] if count else np.empty((0, 0))
+            found[camera, 0][person, 0] = np.array(rows)
+    return found
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_permutations_come_back(tmp_path: Path, compressed: bool) -> None:
+    written = cells({(1, 1): 3, (6, 4): 12})
+    (tmp_path / "exp").mkdir()
+    assert find_permutations(tmp_path) is None
+    savemat(tmp_path / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": written}, do_compression=compressed)
+    found = read_permutations(find_permutations(tmp_path))
+    assert list(found) == [(1, 1), (6, 4)]
+    np.testing.assert_array_equal(found[1, 1], written[0, 0][0, 0])
+    np.testing.assert_array_equal(found[6, 4], written[5, 0][3, 0])
+
+
+def test_a_bomb_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
+    content = zlib.compress(bytes(200 << 20), 9)
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    element = (15).to_bytes(4, "little") + len(content).to_bytes(4, "little") + content
+    (tmp_path / "bomb.mat").write_bytes(head + element)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"bomb\.mat can't be read .* \(it would inflate to more than 64 MiB\)"):
+            read_permutations(tmp_path / "bomb.mat")
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def changed(value: object) -> np.ndarray:
+    found = cells({(1, 1): 3})
+    found[0, 0][0, 0] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"other": np.zeros(3)},
+        {"rand_perm_cam": np.zeros((3, 3))},
+        {"rand_perm_cam": "text"},
+        {"rand_perm_cam": changed(np.zeros((10, 3)))},
+        {"rand_perm_cam": changed(np.array([[1, 2, 4]] * 10))},
+        {"rand_perm_cam": changed(np.array([[1, 2, 3]] * 9))},
+        {"rand_perm_cam": changed(MatlabObject(np.array([(1,)], [("run", object)]), "system"))},
+    ],
+    ids=["another name", "numbers", "text", "zeros", "beyond", "nine rows", "an object"],
+)
+def test_anything_else_is_one_line(tmp_path: Path, stored: dict[str, object]) -> None:
+    savemat(tmp_path / "a.mat", stored)
+    with pytest.raises(UserError, match=r"a\.mat can't be read as SYSU-MM01's permutations \(.+\): take") as refusal:
+        read_permutations(tmp_path / "a.mat")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"no matlab", b"", b"MATLAB 5.0".ljust(126) + b"IM", None])
+def test_other_files_are_one_line(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(UserError, match="can't be read as SYSU-MM01's permutations"):
+        read_permutations(tmp_path / "a.mat")
