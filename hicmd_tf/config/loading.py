@@ -157,7 +157,7 @@ def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
         circle = " -> ".join(shown(file) for file in (*below, path))
         raise UserError(f"{EXTENDS}: {circle} goes in a circle; take one {EXTENDS} out")
     if len(below) == LONGEST_CHAIN:
-        raise UserError(f"{shown(path)}: {len(below)} files {EXTENDS} one another; name the last one at once")
+        raise UserError(f"{shown(path)}: {len(below)} files stand in one chain of {EXTENDS}; name the last one at once")
     settings = read_settings(path)
     parent = settings.pop(EXTENDS, None)
     if parent is None:

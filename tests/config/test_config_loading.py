@@ -1,5 +1,6 @@
 """Reading configurations: chains, overrides, types, and one clear line for what is wrong."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +175,17 @@ def test_a_problem_is_reported_where_the_setting_stands(tmp_path: Path) -> None:
         ("extends: bas\n", "there is no configuration bas (nearest: base)"),
         ("seed: !!python/object:os.system 1\nextends: base\n", "not valid YAML"),
         ("extends: base\nseed: \x07\n", "not valid YAML"),
+        ("extends: base\nseed: " + "[" * 3_000, "in one another without end"),
+        ("extends: base\nseed: " + "[" * 3_000 + "]" * 3_000, "in one another without end"),
+        ("&a\nextends: base\ndata: *a\n", "in one another without end"),
+        ("extends: base\nseed: &a [*a]\n", "not valid YAML"),
+        ("extends: base\nseed: " + "9" * 5000 + "\n", "line 2: seed is no value"),
+        ("extends: base\nseed: !!int seven\n", "line 2: seed is no value"),
+        ("extends: base\nseed: !!timestamp noon\n", "line 2: seed is no value"),
+        ('extends: "a\\0b.yaml"\n', "can't be the name of a file"),
+        ("extends: " + "x" * 300 + ".yaml\n", "can't be the name of a file"),
+        ('extends: base\ndata:\n  source: "a\\0b"\n', "expected text that can be a path"),
+        ('extends: base\ndata:\n  source: "\\ud800"\n', "expected text that can be a path"),
     ],
 )
 def test_unusable_files(text: str, expected: str, tmp_path: Path) -> None:
@@ -193,6 +205,21 @@ def test_files_that_extend_in_a_circle(tmp_path: Path) -> None:
     write(tmp_path, "extends: a.yaml\n", "b.yaml")
     message = refusal(tmp_path / "a.yaml")
     assert "goes in a circle" in message and "a.yaml -> " in message and "b.yaml -> " in message
+
+
+def test_files_that_extend_without_end_and_links_in_a_circle(tmp_path: Path) -> None:
+    for number in range(60):
+        write(tmp_path, f"extends: ./{number + 1}.yaml\n", f"{number}.yaml")
+    assert "50 files stand in one chain of extends" in refusal(tmp_path / "0.yaml")
+    (tmp_path / "a.yaml").symlink_to("b.yaml")
+    (tmp_path / "b.yaml").symlink_to("a.yaml")
+    assert "can't be read (Too many levels of symbolic links)" in refusal(tmp_path / "a.yaml")
+
+
+def test_a_pipe_and_a_book_are_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "is a pipe" in refusal(tmp_path / "pipe.yaml")
+    assert "more than 1" in refusal(write(tmp_path, "# a comment\n" * (1 << 18)))
 
 
 def test_to_dict_holds_plain_values(smoke_config: Config) -> None:
