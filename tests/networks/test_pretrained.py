@@ -337,6 +337,40 @@ def test_a_damaged_pth_file_is_refused(tmp_path: Path) -> None:
     one_line(error, "damaged.pth", "torchvision", "networks.resnet_weights")
 
 
+def test_a_model_with_code_in_it_gives_weights_or_nothing_and_runs_none(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    code = eval(f"lambda x: [__import__('pathlib').Path({str(sprung)!r}).touch(), x][1]")
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(code)]).save(tmp_path / "trap.h5")
+    sprung.unlink()
+    keras.models.load_model(tmp_path / "trap.h5", safe_mode=False)
+    sprung.unlink()  # the trap is a real one
+    with pytest.raises(UserError) as error:
+        read_resnet(str(tmp_path / "trap.h5"))
+    one_line(error, "trap.h5", "networks.resnet_weights")
+    assert not sprung.exists()
+
+
+class Trap:
+    """Unpickled, it would leave a file."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.sprung,)
+
+
+def test_a_pth_file_with_code_in_it_is_refused_and_runs_none(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"conv1.weight": Trap(tmp_path / "sprung")}, tmp_path / "trap.pth")
+    torch.load(tmp_path / "trap.pth", weights_only=False)
+    (tmp_path / "sprung").unlink()  # the trap is a real one
+    with pytest.raises(UserError) as error:
+        read_resnet(str(tmp_path / "trap.pth"))
+    one_line(error, "trap.pth", "torchvision", "networks.resnet_weights")
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_a_pth_file_without_torch_says_how_to_get_it(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "resnet50.pth").touch()
