@@ -70,6 +70,10 @@ def _read(file: Path) -> dict[str, Array]:
             raise UserError(f"{file}: {key} is {found.dtype}, expected {words}")
         if found.dtype.kind == "u" and found.max(initial=0) > np.iinfo(np.int64).max:
             raise UserError(f"{file}: {key} has a number beyond those of int64: expected smaller ones")
+    try:
+        "".join(arrays["names"].tolist()).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{file}: names has one that is not Unicode text: describe the pictures again") from error
     if arrays["model"].shape or arrays["model"].dtype.kind not in TEXT:
         raise UserError(f"{file}: model is {arrays['model'].dtype} {arrays['model'].shape}, expected one text")
     other = sorted(set(arrays["modality"].tolist()) - set(MODALITIES))

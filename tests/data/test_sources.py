@@ -13,6 +13,7 @@ import scipy.io
 
 from hicmd_tf.data import check
 from hicmd_tf.data.sources import SOURCES, Record, read, regdb
+from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.records import from_lists
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
@@ -314,6 +315,36 @@ def test_other_names_trials_and_folders_are_refused(tmp_path: Path) -> None:
         read("regdb", tmp_path, 11)
     with pytest.raises(UserError, match="is no folder"):
         read("llcm", tmp_path / "nowhere")
+
+
+HOSTILE = (
+    "<script>alert(1)<",
+    "a\tb\nc",
+    "..",
+    "x" * 200,
+    "C:\\windows\\x",
+    "%2e%2e%2fx",
+    "\x1b[2J",
+    "$(touch sprung)",
+)
+
+
+def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
+    folder = trees.own(tmp_path / "own")
+    for name in HOSTILE:
+        trees.picture(folder / "train" / "3" / "visible" / f"{name}.png", len(name))
+    before = sorted(tmp_path.rglob("*"))
+    names = {record.name for record in read("folder", folder).records}
+    assert names >= {f"train/3/visible/{name}.png" for name in HOSTILE}
+    assert {record.name for record in anything(folder, None)} == names and sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = trees.own(tmp_path)
+    (folder / "train/3/visible/cam1_1.png").rename(folder / "train/3/visible/caf\udce9.png")
+    for found in (lambda: read("folder", folder), lambda: anything(folder, None)):
+        with pytest.raises(UserError, match=r"the name 'train/3/visible/caf\\udce9.png' is not in UTF-8: rename"):
+            found()
 
 
 @needs_protocols

@@ -40,6 +40,7 @@ def test_who_described_need_not_be_known(tmp_path: Path) -> None:
         ({"identities": np.array([1, 2])}, r"identities has shape \(2,\), expected \(3,\)"),
         ({"cameras": np.array([2**64 - 1, 1, 1], np.uint64)}, "cameras has a number beyond"),
         ({"names": np.array([1, 2, 3])}, "names is int64, expected text"),
+        ({"names": np.array(["a", "b", "caf\udce9.png"])}, "names has one that is not Unicode text"),
         ({"modality": np.array(["visible", "thermal", "infrared"])}, "modality has 'thermal'"),
         ({"model": np.array(["a", "b"])}, r"model is <U1 \(2,\), expected one text"),
         ({"names": np.array([None] * 3, object)}, "Object arrays cannot be loaded"),

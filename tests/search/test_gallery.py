@@ -272,6 +272,15 @@ def test_a_gallery_of_untrusted_hands_is_not_believed(tmp_path: Path, change: st
     assert "\n" not in str(refusal.value)
 
 
+def test_a_path_is_text_and_leads_nowhere(tmp_path: Path) -> None:
+    paths = ["../../out", "/etc/passwd", "'; DROP TABLE picture; --", "a\nb", "\0", "<script>", "x" * 5000, "C:\\x"]
+    gallery = Gallery.create(tmp_path / "g", "m", 8)
+    gallery.add(drawn(8), [entry(i, path=path) for i, path in enumerate(paths)], "m")
+    assert {hit.entry.path for hit in gallery.search(drawn(1), 9)[0]} == set(paths) == gallery.known(paths)
+    assert gallery.remove(Selection(paths=paths[:4])) == 4 and gallery.info().rows == 4
+    assert {file.name for file in tmp_path.rglob("*")} == {"g", "gallery.sqlite", "lock"}
+
+
 def clustered(rows: int, seed: int = 0) -> Array:
     random = np.random.default_rng(seed)
     centres = random.standard_normal((rows // 10, 16))

@@ -1,5 +1,6 @@
 """What TensorBoard's projector is given."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -29,6 +30,18 @@ def test_at_most_so_many_pictures_are_shown_and_whole_people_from_all_over() -> 
     assert len(rows) <= 24 and set(np.bincount(shown)[np.unique(shown)]) == {4}
     assert shown.min() == 0 and shown.max() == 19
     assert spread_out(samples(3, 2)).tolist() == list(range(6))
+
+
+def test_a_name_is_one_cell_and_no_path_whatever_it_holds(tmp_path) -> None:
+    names = ["../../out.png", "/absolute", "tab\there", "line\nthere", "line\u2028there", "", "<b>\0</b>", "x" * 5000]
+    pictures = samples(4, 2)
+    hostile = dataclasses.replace(pictures, names=names)
+    Projector(tmp_path / "a" / "b", hostile)
+    Projector(tmp_path / "c" / "b", pictures)
+    written = [{str(file.relative_to(tmp_path / a)) for file in (tmp_path / a).rglob("*")} for a in ("a", "c")]
+    assert written[0] == written[1] and {file.name for file in tmp_path.iterdir()} == {"a", "c"}
+    lines = (tmp_path / "a" / "b" / "projector" / "metadata.tsv").read_text().splitlines()
+    assert len(lines) == 9 and {line.count("\t") for line in lines} == {3}
 
 
 def test_tables_pictures_and_configuration_belong_together(tmp_path) -> None:

@@ -7,7 +7,7 @@ camera's number, as in cam3 or _c03; without one visible pictures are by camera 
 import re
 from pathlib import Path
 
-from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, pictures
+from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, pictures, refuse_unwritable
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
 
@@ -76,6 +76,7 @@ def anything(folder: Path, modality: Modality | None) -> list[Record]:
             )
         identity = next((int(name) for name in folders if re.fullmatch(r"\d{1,9}", name)), -1)
         records.append(Record(below.as_posix(), identity, of, _camera(file, of)))
+    refuse_unwritable(folder, records)
     if not records:
         raise UserError(f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth: give a folder that has some")
     return records

@@ -33,9 +33,10 @@ class Listing(NamedTuple):
 
 
 def checked(folder: Path, splits: dict[str, list[Record]]) -> Listing:
-    """Raises UserError for what no list may do: a name twice, an identity in two splits, no pictures, a training
-    identity in one modality only, pictures that are not there."""
+    """Raises UserError for what no list may do: a name twice or that is no text, an identity in two splits, no
+    pictures, a training identity in one modality only, pictures that are not there."""
     listing = Listing({split: sorted(records) for split, records in splits.items()})
+    refuse_unwritable(folder, listing.records)
     _refuse_shared_identities(folder, listing)
     _refuse_duplicates(folder, listing)
     for split, records in listing.splits.items():
@@ -50,6 +51,15 @@ def checked(folder: Path, splits: dict[str, list[Record]]) -> Listing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UserError(f"{folder} has no {missing[0]}{more}, which its lists name: copy the whole data set there")
     return listing
+
+
+def refuse_unwritable(folder: Path, records: Iterable[Record]) -> None:
+    """Raises UserError for a name that can't be written as text: Linux lets files have any bytes for a name."""
+    for record in records:
+        try:
+            record.name.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{folder}: the name {record.name!a} is not in UTF-8: rename the file") from error
 
 
 def _refuse_duplicates(folder: Path, listing: Listing) -> None:
