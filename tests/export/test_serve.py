@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+from drawn_trees import vast_png
 from odd_pictures import encoded, odd_pictures
 from PIL import Image
 
@@ -189,6 +190,9 @@ def test_status_metadata_health_and_versions(server: Running) -> None:
 
 LARGE = encoded(Image.new("L", (2000, 1500)), "PNG")
 WEBP = encoded(Image.new("RGB", (2000, 1500)), "WEBP")
+MOVING = encoded(
+    Image.new("L", (4, 4)), "GIF", save_all=True, append_images=[Image.new("L", (4, 4), shade) for shade in (90, 180)]
+)
 GOOD = [[[1, 2, 3]]]
 
 
@@ -204,6 +208,8 @@ GOOD = [[[1, 2, 3]]]
             "does not tell its size",
         ),
         ({"signature_name": "visible_bytes", "instances": [b64(WEBP)]}, 400, "2000 x 1500 pixels"),
+        ({"signature_name": "visible_bytes", "instances": [b64(vast_png())]}, 400, "60000 x 60000 pixels"),
+        ({"signature_name": "visible_bytes", "instances": [b64(MOVING)]}, 400, "unmoving GIF"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": "*"}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": 3}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [3]}, 400, "neither text nor"),
@@ -356,6 +362,9 @@ def test_the_client_takes_files_bytes_and_arrays(server: Running, direct: Any, t
         client.embed([b"text"], "visible")
     with pytest.raises(UserError, match="can't be read"):
         client.embed([tmp_path / "missing.png"], "visible")
+    (tmp_path / "vast.png").write_bytes(vast_png())
+    with pytest.raises(UserError, match=r"vast\.png has 60000 x 60000 pixels, more than 25 million, expected a whole"):
+        client.embed([tmp_path / "vast.png"], "visible")
     with pytest.raises(UserError, match="expected 'visible' or 'infrared'"):
         client.embed([PICTURE], "thermal")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="expected uint8"):

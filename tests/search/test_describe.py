@@ -1,0 +1,81 @@
+"""Folders of pictures on their way into a gallery, some of which can't be used."""
+
+import io
+from pathlib import Path
+
+import drawn_trees as trees
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.sources.folder import anything
+from hicmd_tf.data.usable import usable
+from hicmd_tf.errors import UserError
+from hicmd_tf.extract import main as extract
+from hicmd_tf.search.describe import described_folder, described_pictures
+from hicmd_tf.search.draw import draw
+from hicmd_tf.search.entries import Entry, Hit
+
+
+class Describer:
+    """Describes by file sizes."""
+
+    def __init__(self, policy: str) -> None:
+        self.policy = policy
+
+    def usable(self, samples: Samples) -> Samples:
+        return usable(samples, self.policy)
+
+    def describe(self, samples: Samples) -> np.ndarray:
+        return np.array([[len(one), 1] for one in samples.encoded], np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two whole pictures, a vast one and a cut one."""
+    for number in range(4):
+        trees.picture(tmp_path / "visible" / f"{number}.png", number)
+    (tmp_path / "visible/1.png").write_bytes(trees.vast_png())
+    (tmp_path / "visible/2.png").write_bytes((tmp_path / "visible/2.png").read_bytes()[:-40])
+    return tmp_path
+
+
+def test_what_is_skipped_leaves_the_others_with_their_own_names(folder: Path) -> None:
+    with pytest.warns(UserWarning, match="^2 of 4 pictures can't be used and are skipped: visible/1.png has 60000 x 6"):
+        (part,) = described_folder(Describer("skip"), folder, anything(folder, None))
+    assert [Path(entry.path).name for entry in part.entries] == ["0.png", "3.png"]
+    assert part.descriptors[:, 0].tolist() == [Path(entry.path).stat().st_size for entry in part.entries]
+
+
+def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* and 1 more, expected"):
+        list(described_folder(Describer("stop"), folder, anything(folder, None)))
+    with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, JPEG or BMP: replace it or"):
+        described_pictures(Describer("skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
+
+
+def test_extract_names_what_it_can_not_use(folder: Path, smoke_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels"):
+        extract(["--run", str(smoke_run), "--images", str(folder), "--out", str(out)])
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text((smoke_run / "config.yaml").read_text().replace("check: stop", "check: skip"))
+    for number in (0, 3):
+        (folder / f"visible/{number}.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match="4 of 4"), pytest.raises(UserError, match="none of 4 pictures can be used"):
+        extract(["--run", str(run), "--images", str(folder), "--out", str(out)])
+    assert not out.exists()
+
+
+def test_what_can_not_be_drawn_is_a_grey_cell(folder: Path, tmp_path: Path) -> None:
+    def entry(path: Path) -> Entry:
+        return Entry(str(path), 1, 1, "visible", 0.0)
+
+    names = ["0.png", "1.png", "2.png", "none.png", "\0"]
+    found = [Hit(0.5, entry(folder / "visible" / name)) for name in names]
+    draw(tmp_path / "drawn.png", [entry(folder / "visible/3.png")], [found])
+    with Image.open(io.BytesIO((tmp_path / "drawn.png").read_bytes())) as sheet:
+        grey = [sheet.getpixel((16 + rank * 112 + 10, 20)) == (225, 225, 225) for rank in range(1, 6)]
+    assert grey == [False, True, True, True, True]

@@ -1,0 +1,59 @@
+"""Pictures that can't be used, and pictures that are twice, as a run meets them."""
+
+import drawn_trees as trees
+import pytest
+
+from hicmd_tf.config import with_values
+from hicmd_tf.errors import UserError
+from hicmd_tf.training.experiment import prepare
+from hicmd_tf.training.run import _prepared, evaluate
+from hicmd_tf.training.run_folder import RunFolder
+
+
+@pytest.fixture
+def config(smoke_config, tmp_path):
+    """Eight people who train, eight who are tested, in a folder."""
+    folder = trees.own(tmp_path / "own", tuple(map(str, range(1, 17))))
+    source = {"data.name": "folder", "data.source": str(folder), "data.directory": str(tmp_path)}
+    return with_values(smoke_config, source)
+
+
+def spoil(config, *names: str) -> None:
+    for name in names:
+        with open(f"{config.data.source}/{name}", "r+b") as file:
+            file.truncate(100)
+
+
+def test_a_run_stops_before_anything_is_built(config, monkeypatch) -> None:
+    spoil(config, "train/2/visible/cam1_1.png", "train/5/infrared/cam2_2.png")
+    monkeypatch.setattr("hicmd_tf.training.experiment.build_networks", lambda *_, **__: pytest.fail("it went on"))
+    with pytest.raises(UserError, match=r"^training picture train/2/visible/cam1_1\.png can't be decoded and 1 more"):
+        prepare(config)
+
+
+def test_what_a_run_skips_is_counted_in_its_metrics_and_what_is_twice_is_warned_of(config, tmp_path) -> None:
+    spoil(config, "train/2/visible/cam1_1.png", "test/9/infrared/cam2_2.png", "test/16/visible/cam1_1.png")
+    own = tmp_path / "own"
+    (own / "test/12/visible/cam1_1.png").write_bytes((own / "train/3/infrared/cam2_2.png").read_bytes())
+    config = with_values(config, {"data.check": "skip"})
+
+    with pytest.warns(UserWarning) as warned:
+        experiment = _prepared(config)
+    metrics = evaluate(config, RunFolder(tmp_path / "run"), experiment)
+
+    assert [str(one.message)[:44] for one in warned] == [
+        "2 of 32 test pictures can't be used and are ",
+        "1 of 32 training pictures can't be used and ",
+        "train/3/infrared/cam2_2.png (training) and t",
+    ]
+    assert metrics["skipped"] == {"train": 1, "test": 2} and metrics["pictures"] == {"visible": 15, "infrared": 15}
+    assert len(experiment.planner.labels) == 31
+
+
+@pytest.mark.filterwarnings("ignore:.*can't be used and are skipped")
+def test_someone_without_a_modality_is_refused_with_the_reason(config) -> None:
+    spoil(config, "train/2/visible/cam1_1.png", "train/2/visible/cam2_2.png")
+    with pytest.raises(
+        UserError, match=r"^identity 2 has no visible picture left \(1 such identities\), as 2 training"
+    ):
+        prepare(with_values(config, {"data.check": "skip"}))
