@@ -64,3 +64,17 @@ def flaw_of(encoded: bytes, most: int = LARGEST_PIXELS, formats: Sequence[str] =
     if size[0] * size[1] > most:
         return f"has {size[0]} x {size[1]} pixels, more than {most / 1e6:g} million"
     return None
+
+
+def opened(file: Path) -> Image.Image:
+    """A picture's file decoded by Pillow, to be drawn. Raises UserError when it is missing, too large or damaged."""
+    encoded = content(file)
+    flaw = flaw_of(encoded)
+    try:
+        if flaw is None:
+            picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
+            picture.load()
+            return picture
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file} can't be decoded ({str(error)[:80]}), expected a whole picture") from error
+    raise UserError(f"{file} {flaw}, expected a whole picture")

@@ -1,12 +1,11 @@
 """A query and what was found for it, as a picture: right framed green, wrong red, unknown grey."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
-from hicmd_tf.data.bounds import content, flaw_of
+from hicmd_tf.data.bounds import opened
 from hicmd_tf.errors import UserError
 from hicmd_tf.search.entries import Entry, Hit
 from hicmd_tf.visualize.grid import save_png
@@ -49,12 +48,9 @@ def _cell(
 def _picture(path: str) -> Image.Image:
     """A picture in the cell's size; a grey cell where it is gone, or no picture any more."""
     try:
-        encoded = content(Path(path))
-        if flaw_of(encoded) is not None:
-            raise ValueError("not to be decoded")
-        with Image.open(io.BytesIO(encoded)) as opened:
-            return ImageOps.exif_transpose(opened).convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    except (OSError, ValueError, SyntaxError, UserError):
+        upright = ImageOps.exif_transpose(opened(Path(path)))
+        return upright.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    except (UserError, OSError, ValueError, SyntaxError):  # the others are of a path, or of EXIF, that is none
         missing = Image.new("RGB", (WIDTH, HEIGHT), (225, 225, 225))
         ImageDraw.Draw(missing).text((WIDTH // 2 - 22, HEIGHT // 2 - 6), "missing", "black")
         return missing

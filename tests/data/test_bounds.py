@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hicmd_tf.data import bounds
-from hicmd_tf.data.bounds import FORMATS, SERVED, content, flaw_of, size_of
+from hicmd_tf.data.bounds import FORMATS, SERVED, content, flaw_of, opened, size_of
 from hicmd_tf.errors import UserError
 
 
@@ -84,3 +84,16 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         content(tmp_path / "pipe.png")
     with pytest.raises(UserError, match="can't be read"):
         content(tmp_path / "none.png")
+
+
+def test_a_picture_to_be_drawn_is_bounded_and_whole(tmp_path: Path) -> None:
+    for name, stored in (("a.png", WHOLE["PNG"]), ("vast.png", trees.vast_png()), ("cut.png", WHOLE["PNG"][:-40])):
+        (tmp_path / name).write_bytes(stored)
+    assert opened(tmp_path / "a.png").size == (30, 40)
+    for name, said in (
+        ("vast.png", "has 60000 x 60000 pixels"),
+        ("cut.png", "can't be decoded"),
+        ("no.png", "be read"),
+    ):
+        with pytest.raises(UserError, match=said):
+            opened(tmp_path / name)
