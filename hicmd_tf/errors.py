@@ -1,11 +1,24 @@
-"""What goes wrong by a user's hand, and how a command says so: one line, exit code 2."""
+"""What goes wrong by a user's hand or on a machine, and how a command says so: one line, exit code 2."""
 
+import errno
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from tqdm import tqdm
 
 EXIT_CODE = 2
+INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended; SIGTERM is answered alike
+ADVICE = {  # to errors of a disk or a machine, which can come wherever a file is used
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "free space, then give the same command again",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "name a file or folder that you may use, or let it be used",
+    (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE): "mend the machine, then give the same command again",
+}
 EXTRAS = {  # what brings packages that not everyone needs
     "onnx": "export",
     "onnxruntime": "export",
@@ -25,12 +38,15 @@ class UserError(Exception):
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Runs a command-line entry point; a UserError, or an extra that is not installed, becomes one line on standard
-    error and exit code 2."""
+    """Runs a command-line entry point. A UserError, an extra that is not installed, a full disk, a folder that can't be
+    written or memory that is out becomes one line on standard error and exit code 2; Ctrl-C and SIGTERM become one line
+    and exit code 130."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own chatter; what fails still raises
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    warnings.showwarning = _warn
     try:
-        main()
+        with _terminable():
+            main()
+            sys.stdout.flush()
     except UserError as error:
         _refuse(str(error))
     except ModuleNotFoundError as error:
@@ -38,8 +54,60 @@ def run_command(main: Callable[[], None]) -> None:
         if extra is None:
             raise
         _refuse(f"the package {error.name} is not installed: pip install 'hicmd-tf[{extra}]' brings it")
+    except KeyboardInterrupt:
+        stop("stopped; nothing is half-written, the same command begins again")
+    except BrokenPipeError:  # who reads our output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        reason = _of_the_machine(error)
+        if reason is None:
+            raise
+        _refuse(reason)
 
 
-def _refuse(message: str) -> None:
+def stop(message: str) -> NoReturn:
+    """Ends the program, which was asked to, with a line."""
+    print(message, file=sys.stderr)
+    sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, which schedulers send, is answered as Ctrl-C is. Only the first thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _of_the_machine(error: Exception) -> str | None:
+    """What to say of an error that neither the user nor this program made, but a disk or the memory; None of others."""
+    said = " ".join(str(error).split())
+    # TensorFlow's own, known by name, for importing it takes seconds.
+    exhausted = type(error).__name__ == "ResourceExhaustedError"
+    if exhausted and "space left" in said:
+        return f"{said[:300]}: free space, then give the same command again"
+    if exhausted or isinstance(error, MemoryError):
+        return (
+            f"memory is out ({said[:200]}): take fewer pictures at a time (batch.*, training.embed_batch) or "
+            f"training.memory low"
+        )
+    if not isinstance(error, OSError):
+        return None
+    advice = next((advice for numbers, advice in ADVICE.items() if error.errno in numbers), None)
+    return None if advice is None else f"{error.filename or 'a file'}: {error.strerror}: {advice}"
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as one line, above a progress bar where there is one."""
+    tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _refuse(message: str) -> NoReturn:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(EXIT_CODE)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, run_command, stop
 
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+GO_ON = "go on with the same command and --resume"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         metrics = train(config, RunFolder(Path(options.run)), resume=options.resume)
     except Interrupted as interrupted:
-        print(f"{interrupted}; go on with the same command and --resume", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        stop(f"{interrupted}; {GO_ON}")
+    except KeyboardInterrupt:
+        stop(f"stopped; {GO_ON}")
     print(shown(metrics))
     if not options.no_report:
         _report(Path(options.run))
@@ -52,8 +53,7 @@ def _report(run: Path) -> None:
     except UserError as error:
         warnings.warn(f"no report: {error}", stacklevel=1)
     except KeyboardInterrupt:
-        print(f"no report; the run is whole: python -m hicmd_tf.visualize --run {run} report", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        stop(f"no report; the run is whole: python -m hicmd_tf.visualize --run {run} report")
 
 
 def _options(parser: Any) -> None:
@@ -83,15 +83,26 @@ def _train_all(arguments: list[str], options: Any) -> None:
         if options.resume and (folder / "metrics.json").is_file():
             continue
         command = [sys.executable, "-m", "hicmd_tf.fit", *common, "--data.trial", str(trial), "--run", str(folder)]
-        done = subprocess.run(command, check=False)
-        if done.returncode:
-            sys.exit(done.returncode)
+        status = _run(command)
+        if status:
+            sys.exit(status)
     rows = [[Row(**row) for row in read_json(run / f"trial_{t}" / "metrics.json")["settings"]] for t in trials]
     table = over_trials(rows)
     write_json(run / "evaluation.json", {"trials": trials, "rows": [row._asdict() for row in table]})
     write_text(run / "evaluation.csv", as_csv(table))
     write_text(run / "evaluation.md", as_markdown(table))
     print(as_text(table))
+
+
+def _run(command: Sequence[str]) -> int:
+    """Runs one trial's process and returns its exit code; when this one is stopped, it is stopped with a checkpoint."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
 
 
 def _numbers(text: str) -> list[int]:

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hicmd_tf.errors import EXIT_CODE, UserError
+from hicmd_tf.errors import EXIT_CODE, INTERRUPTED, UserError
 
 TUNER, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 PARENT = "HICMD_TF_SEARCH_PROCESS"
 """Number of the process that started a worker, and without which it ends."""
-INTERRUPTED = 130
 RESTARTS = 3  # of one worker that was killed
 LOCALHOST = "127.0.0.1"
 

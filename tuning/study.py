@@ -3,16 +3,15 @@
 import contextlib
 import io
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
-from tuning.processes import INTERRUPTED, Workers, as_chief, end_with_parent, role
+from tuning.processes import Workers, as_chief, end_with_parent, role
 
 
 class Settings(NamedTuple):
@@ -129,5 +128,4 @@ class Study:
             return dict(tuner.oracle.trials)
 
     def _interrupted(self) -> None:
-        print("stopped; go on with the same command and --resume", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        stop("stopped; go on with the same command and --resume")

@@ -284,6 +284,8 @@ class TrainingConfig:
     """Iterations between two rows of the logs."""
     picture_every: int
     """Iterations between two picture grids."""
+    watch_every: int
+    """Iterations whose mean losses are looked at for signs of a training that learns nothing."""
     checkpoint_every: int
     """Iterations between two checkpoints."""
     keep_checkpoints: int

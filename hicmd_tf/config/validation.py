@@ -144,6 +144,7 @@ RANGES = (
             "training.steps",
             "training.log_every",
             "training.picture_every",
+            "training.watch_every",
             "training.checkpoint_every",
             "training.keep_checkpoints",
             "training.embed_batch",

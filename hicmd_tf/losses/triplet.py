@@ -9,6 +9,7 @@ mean: a batch of one identity has loss 0.
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from hicmd_tf.losses.precision import accurate
@@ -29,10 +30,7 @@ def cosine_batch_hard(
     features: (R, D), normalised here by their norm + 1e-8. labels: (R,). anchors: mask (R,) of bool, or row numbers;
     None: every row.
     """
-    unit = _normalise(accurate(features))
-    positive, negative = _hardest(-pairwise_cosines(ops.stop_gradient(unit)), labels)
-    p = ops.sum(unit * ops.take(unit, positive, axis=0), axis=-1)  # (R,)
-    n = ops.sum(unit * ops.take(unit, negative, axis=0), axis=-1)
+    n, p = _hardest_cosines(features, labels)
     pull = ops.square(1.0 + n) + ops.square(p - 1.0)
     return _mean(ops.relu(n - p + _like(margin, n)) + regulariser * pull, labels, anchors)
 
@@ -46,14 +44,22 @@ def euclidean_batch_hard(
     anchors: mask (R,) of bool, or row numbers; None: every row.
     soft: softplus(d(f^a, f^p) - d(f^a, f^n)), the soft margin of [11]; `margin` then has no meaning.
     """
-    features = accurate(features)
-    positive, negative = _hardest(pairwise_distances(ops.stop_gradient(features)), labels)
-    difference = _distance(features, ops.take(features, positive, axis=0)) - _distance(
-        features, ops.take(features, negative, axis=0)
-    )
+    difference = _hardest_difference(features, labels)
     return _mean(
         ops.softplus(difference) if soft else ops.relu(difference + _like(margin, difference)), labels, anchors
     )
+
+
+def cosine_active(features: Tensor, labels: Tensor, anchors: Anchors, margin: float | Tensor) -> Tensor:
+    """Share of the anchors, 0 to 1, that `cosine_batch_hard`'s margin still teaches: n - p + margin is above 0."""
+    n, p = _hardest_cosines(ops.stop_gradient(features), labels)
+    return _mean(ops.cast(n - p + _like(margin, n) > 0, n.dtype), labels, anchors)
+
+
+def euclidean_active(features: Tensor, labels: Tensor, margin: float | Tensor, anchors: Anchors = None) -> Tensor:
+    """Share of the anchors, 0 to 1, whose loss in `euclidean_batch_hard` is above 0."""
+    difference = _hardest_difference(ops.stop_gradient(features), labels)
+    return _mean(ops.cast(difference + _like(margin, difference) > 0, difference.dtype), labels, anchors)
 
 
 def pairwise_cosines(unit: Tensor) -> Tensor:
@@ -64,6 +70,24 @@ def pairwise_cosines(unit: Tensor) -> Tensor:
 def pairwise_distances(features: Tensor) -> Tensor:
     """(R, D) -> (R, R) Euclidean distances. By differences: |a|^2 + |b|^2 - 2ab would round small distances away."""
     return _distance(features[:, None, :], features[None, :, :])
+
+
+def _hardest_cosines(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines (R,) of every row to its hardest negative and to its hardest positive."""
+    unit = _normalise(accurate(features))
+    positive, negative = _hardest(-pairwise_cosines(ops.stop_gradient(unit)), labels)
+    p = ops.sum(unit * ops.take(unit, positive, axis=0), axis=-1)
+    n = ops.sum(unit * ops.take(unit, negative, axis=0), axis=-1)
+    return n, p
+
+
+def _hardest_difference(features: Tensor, labels: Tensor) -> Tensor:
+    """d(f^a, f^p) - d(f^a, f^n) of every row, (R,)."""
+    features = accurate(features)
+    positive, negative = _hardest(pairwise_distances(ops.stop_gradient(features)), labels)
+    return _distance(features, ops.take(features, positive, axis=0)) - _distance(
+        features, ops.take(features, negative, axis=0)
+    )
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
@@ -88,9 +112,9 @@ def _root(x: Tensor) -> Tensor:
 def _hardest(distances: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Row numbers (R,) of every row's farthest equal label and nearest other label, from distances (R, R)."""
     same = _same_label(labels)
-    infinity = ops.full_like(distances, float("inf"))
-    positive = ops.argmax(ops.where(same, distances, -infinity), axis=-1)
-    negative = ops.argmin(ops.where(same, infinity, distances), axis=-1)
+    largest = ops.full_like(distances, np.finfo(keras.backend.standardize_dtype(distances.dtype)).max)
+    positive = ops.argmax(ops.where(same, distances, -largest), axis=-1)
+    negative = ops.argmin(ops.where(same, largest, distances), axis=-1)
     return positive, negative
 
 

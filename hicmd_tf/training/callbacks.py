@@ -4,7 +4,7 @@ import csv
 import math
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,9 +18,12 @@ from tqdm import tqdm
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_text
 from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.last_good import LastGood
 from hicmd_tf.visualize.grid import save_png
 
 Logs = dict[str, float]
+
+NAMED = 3  # losses that an error names
 
 
 class EachStep(keras.callbacks.Callback):
@@ -37,21 +40,71 @@ class EachStep(keras.callbacks.Callback):
     def on_step(self, step: int, logs: Logs) -> None:
         """Called behind each iteration."""
 
+    def memory(self) -> dict[str, Any]:
+        """What it must know of the iterations so far to go on as if there had been no interruption; JSON can hold
+        it."""
+        return {}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Takes what `memory` gave at the step where the run goes on."""
+
+
+Memories = dict[str, dict[str, Any]]
+
+
+def memories(watching: Sequence[EachStep]) -> Memories:
+    """What the callbacks must know to go on, by the names of their classes."""
+    return {type(one).__name__: memory for one in watching if (memory := one.memory())}
+
+
+def remember(watching: Sequence[EachStep], memories: Memories) -> None:
+    """Gives each callback its own. An older checkpoint has none: what they reckon then begins at its step."""
+    for one in watching:
+        if type(one).__name__ in memories:
+            one.remember(memories[type(one).__name__])
+
 
 class NotFiniteError(UserError):
-    """A loss is no longer a number."""
+    """A loss or a weight is no longer a number."""
+
+
+Report = Callable[[int, Logs, list[str]], str]
+"""Takes the step, its losses and the weights that it spoilt; says what becomes of them, and what to do."""
+
+
+def start_again(step: int, losses: Logs, spoilt: list[str]) -> str:
+    """The advice of who writes no run folder."""
+    return "lower the learning rates (optimisers.*_rate) and start again"
 
 
 class StopAtNonFinite(EachStep):
-    """Ends a run whose losses are no longer numbers, before it overwrites what was good."""
+    """Ends a run at the step in which a loss, or by its gradient a weight, is no number any more. The model then holds
+    again what it held before that step."""
+
+    def __init__(self, start: int, report: Report = start_again) -> None:
+        super().__init__(start)
+        self.report = report
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.good = LastGood(self.model)
 
     def on_step(self, step: int, logs: Logs) -> None:
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                raise NotFiniteError(
-                    f"{name} became {value} at step {step}: lower the learning rates (optimisers.*_rate) and start "
-                    f"again; the checkpoints before this step are untouched"
-                )
+        terms = [name for name, value in logs.items() if not math.isfinite(value)]
+        spoilt = self.good.spoilt()
+        if not terms and not spoilt:
+            self.good.keep()
+            return
+        self.good.restore()
+        raise NotFiniteError(f"step {step}: {_said(terms, spoilt, logs)}; {self.report(step, logs, spoilt)}")
+
+
+def _said(terms: list[str], spoilt: list[str], logs: Logs) -> str:
+    """What went wrong in words. Sums are named only when nothing that they are made of is."""
+    named = [name for name in terms if not name.endswith("_total")] or terms
+    losses = [f"{name} became {logs[name]}" for name in named[:NAMED]]
+    more = [f"{len(named) - NAMED} more losses too"] * (len(named) > NAMED)
+    gradients = [f"the gradients would spoil {len(spoilt)} weights, the first is {spoilt[0]}"] * bool(spoilt)
+    return ", ".join([*losses, *more, *gradients])
 
 
 class GrowingTable:
@@ -71,13 +124,16 @@ class GrowingTable:
             write_text(path, "".join(kept))
 
     def append(self, step: int, values: Logs) -> None:
-        """Writes one row."""
-        fresh = not self.path.exists() or not self.path.stat().st_size
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            if fresh:
-                rows.writerow(["step", *values])
-            rows.writerow([step, *(f"{value:.7g}" for value in values.values())])
+        """Writes one row. Raises UserError when the disk refuses."""
+        try:
+            fresh = not self.path.exists() or not self.path.stat().st_size
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                if fresh:
+                    rows.writerow(["step", *values])
+                rows.writerow([step, *(f"{value:.7g}" for value in values.values())])
+        except OSError as error:
+            raise UserError(f"{self.path}: can't be written ({error.strerror}); free space, then --resume") from error
         with self.writer.as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(f"{self.prefix}{name}", value)
@@ -94,8 +150,7 @@ class GrowingTable:
 class LossTable(EachStep):
     """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before.
 
-    A resumed run's first mean begins at its checkpoint: with `training.checkpoint_every` a multiple of
-    `training.log_every` its table equals that of a run without interruption.
+    A resumed run's table equals that of a run without interruption.
     """
 
     def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
@@ -104,6 +159,12 @@ class LossTable(EachStep):
         self.table = GrowingTable(start, path, tensorboard)
         self.sums: Logs = {}
         self.count = 0
+
+    def memory(self) -> dict[str, Any]:
+        return {"sums": self.sums, "count": self.count}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        self.sums, self.count = memory["sums"], memory["count"]
 
     def on_step(self, step: int, logs: Logs) -> None:
         for name, value in {**logs, **self._rates()}.items():
@@ -167,16 +228,21 @@ class Evaluations(EachStep):
 
 
 class SaveCheckpoints(EachStep):
-    """A checkpoint every `every` iterations."""
+    """A checkpoint every `every` iterations, with what the callbacks before this one must know."""
 
-    def __init__(self, start: int, every: int, checkpoints: Checkpoints) -> None:
+    def __init__(self, start: int, every: int, checkpoints: Checkpoints, watching: Sequence[EachStep]) -> None:
         super().__init__(start)
         self.every = every
         self.checkpoints = checkpoints
+        self.watching = watching
 
     def on_step(self, step: int, logs: Logs) -> None:
         if step % self.every == 0:
-            self.checkpoints.save()
+            self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint of this step, unless it is there already. Raises UserError when the disk refuses."""
+        self.checkpoints.save(memories(self.watching))
 
 
 class Interruption(EachStep):

@@ -1,12 +1,16 @@
 """Checkpoints: weights, running statistics, the three optimisers, dropout's state, so that a run resumes exactly."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json, write_json
 from hicmd_tf.training.hicmd import HiCMD
-from hicmd_tf.training.restore import damaged, newest_whole, saved_classes, write_sums
+from hicmd_tf.training.restore import damaged, drop_unfinished, newest_whole, notes_of, saved_classes, write_sums
 
 
 class Checkpoints:
@@ -36,20 +40,29 @@ class Checkpoints:
         """Iterations that the model has been trained for."""
         return self.model.step
 
-    def save(self) -> None:
-        """Writes a checkpoint unless this step's is there already. Raises UserError when the disk refuses."""
+    def save(self, notes: dict[str, Any] | None = None) -> None:
+        """Writes a checkpoint unless this step's is there already. notes: further things to go on with, as JSON.
+
+        Raises UserError when the disk refuses.
+        """
         if self._newest is not None and self._newest.endswith(f"-{self.step}"):
             return
         # Checksums of an older attempt at this step would call the new files damaged until they are written.
         Path(f"{self.folder}/ckpt-{self.step}.sha256").unlink(missing_ok=True)
+        write_json(notes_of(f"{self.folder}/ckpt-{self.step}"), notes or {})
         try:
             self._newest = str(self.manager.save(checkpoint_number=self.step))
             write_sums(self._newest)
         except (tf.errors.OpError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
+            drop_unfinished(self.folder)
             raise UserError(
-                f"{self.folder}: the checkpoint can't be written ({reason}); free space, then --resume"
+                f"{self.folder}: the checkpoint can't be written ({_reason(error)}); free space, then --resume"
             ) from error
+
+    def notes(self) -> dict[str, Any]:
+        """What was noted with the checkpoint that was restored; nothing where it has no notes, or there is none."""
+        file = None if self._newest is None else notes_of(self._newest)
+        return read_json(file) if file is not None and file.is_file() else {}
 
     def restore(self) -> bool:
         """Restores the newest whole checkpoint, if there is one; says whether. Raises UserError when all are damaged,
@@ -68,3 +81,9 @@ class Checkpoints:
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise damaged(newest, error) from error
         return True
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, tf.errors.ResourceExhaustedError):  # whose message names the file, and hides the reason
+        return os.strerror(errno.ENOSPC)
+    return " ".join(str(error).split())[:200]

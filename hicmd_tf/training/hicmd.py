@@ -25,7 +25,7 @@ from hicmd_tf.losses.cross_entropy import cross_entropy
 from hicmd_tf.losses.precision import accurate
 from hicmd_tf.losses.prior import kl
 from hicmd_tf.losses.reconstruction import l1
-from hicmd_tf.losses.triplet import cosine_batch_hard, euclidean_batch_hard
+from hicmd_tf.losses.triplet import cosine_active, cosine_batch_hard, euclidean_active, euclidean_batch_hard
 from hicmd_tf.losses.weights import discriminator_total, feature_total, generation_total
 from hicmd_tf.networks.batch_norm import Groups, KindGroups
 from hicmd_tf.networks.build import Networks
@@ -153,6 +153,7 @@ class HiCMD(keras.Model):
             **feature_terms,
             "feature_total": features,
             "accuracy": ops.mean(ops.cast(hits, "float32")),
+            "active_triplets": self._active_triplets(rows, head),
             "alpha": ops.convert_to_tensor(self.features.combination.alpha),
         }
 
@@ -195,7 +196,7 @@ class HiCMD(keras.Model):
         once, again = (partial(encoders.__call__, training=True, updates=times) for times in (updates, 0))
         turns = self._turns((modality, updates), once, encoders.trainable_variables, again)
         ends = [sum(groups[: i + 1]) for i in range(len(groups) - 1)]
-        found = turns([(part,) for part in ops.split(x, ends)] if ends else [(x,)])
+        found = turns([(part,) for part in _divided(x, ends)])
         return Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def _turns(self, name: Hashable, *arguments: Any) -> InTurns:
@@ -372,7 +373,7 @@ class HiCMD(keras.Model):
             of_modality = [pictures[kind][m] for kind in kinds]
             codes = self.encode(m, ops.concatenate(of_modality), groups=self._groups(*of_modality))
             style = self.features.combination.style_part(self.layout.style_of(codes.attributes))
-            for kind, p, s in zip(kinds, ops.split(codes.prototype, ends), ops.split(style, ends), strict=True):
+            for kind, p, s in zip(kinds, _divided(codes.prototype, ends), _divided(style, ends), strict=True):
                 prototypes[kind, m], styles[kind, m] = p, s
         embedded = self._embed_prototypes(prototypes)
         return {kind: {m: Parts(embedded[kind, m], styles[kind, m]) for m in MODALITIES} for kind in kinds}
@@ -400,6 +401,14 @@ class HiCMD(keras.Model):
             for m in MODALITIES
         )
 
+    def _active_triplets(self, rows: Rows, head: Identification) -> Tensor:
+        """Share of the anchors that still violate the triplet loss's margin; no part of any loss."""
+        losses = self.weights_of_losses()
+        if losses.triplet_form == "euclidean":
+            return euclidean_active(getattr(head, self.features.descriptor), rows.labels, losses.margin)
+        shares = [cosine_active(head.triplet, rows.labels, rows.anchors[m], losses.margin) for m in MODALITIES]
+        return sum(shares) / len(MODALITIES)
+
     # ---------------------------------------------------------------------------------------------------- inference
 
     def describe(self, modality: Modality, x: Tensor) -> Tensor:
@@ -423,6 +432,12 @@ def _release_order(keys: dict[tuple[str, Modality], Tensor]) -> list[tuple[str, 
     order = [(kind, m) for kind in ("real", "generated", "negatives") for m in MODALITIES]
     order[2:4] = reversed(order[2:4])
     return [key for key in order if key in keys]
+
+
+def _divided(x: Tensor, ends: Sequence[int]) -> list[Tensor]:
+    """x in parts that end before these rows, and the rest; Keras takes no empty list of them."""
+    parts: list[Tensor] = ops.split(x, ends) if ends else [x]
+    return parts
 
 
 def _after(results: Sequence[Tensor | None], pictures: Pictures) -> Pictures:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -91,13 +92,26 @@ def _finished(checkpoint: str) -> bool:
 
 
 def write_sums(checkpoint: str) -> None:
-    """Writes the checksums of a checkpoint's files beside them, as sha256sum -c reads them; drops those of deleted
-    checkpoints."""
+    """Writes the checksums of a checkpoint's files beside them, as sha256sum -c reads them; drops what is left of
+    others."""
     files = _files(checkpoint)
     write_text(Path(f"{checkpoint}.sha256"), "".join(f"{_sum(file)}  {file.name}\n" for file in files))
-    for sums in Path(checkpoint).parent.glob("ckpt-*.sha256"):
-        if not sums.with_suffix(".index").exists():
-            sums.unlink()
+    drop_unfinished(Path(checkpoint).parent)
+
+
+def drop_unfinished(checkpoints: Path) -> None:
+    """Drops what belongs to no checkpoint: checksums and notes of deleted ones, what TensorFlow began to write."""
+    for ending in ("sha256", "json"):
+        for beside in checkpoints.glob(f"ckpt-*.{ending}"):
+            if not beside.with_suffix(".index").exists():
+                beside.unlink()
+    for begun in checkpoints.glob("ckpt-*_temp"):
+        shutil.rmtree(begun, ignore_errors=True)
+
+
+def notes_of(checkpoint: str) -> Path:
+    """The file beside a checkpoint that says what the callbacks must know to go on."""
+    return Path(f"{checkpoint}.json")
 
 
 def flaw_of(checkpoint: str) -> str | None:
@@ -117,7 +131,7 @@ def flaw_of(checkpoint: str) -> str | None:
 
 def _files(checkpoint: str) -> list[Path]:
     path = Path(checkpoint)
-    return sorted([*path.parent.glob(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")])
+    return sorted(file for ending in ("index", "data-*", "json") for file in path.parent.glob(f"{path.name}.{ending}"))
 
 
 def _sum(file: Path) -> str:

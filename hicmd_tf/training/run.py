@@ -10,6 +10,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
@@ -28,10 +29,14 @@ from hicmd_tf.training.callbacks import (
     ProgressBar,
     SaveCheckpoints,
     StopAtNonFinite,
+    remember,
+    start_again,
 )
 from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.collapse import Collapse
 from hicmd_tf.training.devices import Workers, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
+from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
@@ -152,18 +157,35 @@ def _train_on(
         projector.update(described)
         return by_direction(main_figures(_rows(described, samples, config)))
 
-    watching = [
-        StopAtNonFinite(start),
+    def report(step: int, losses: dict[str, float], spoilt: list[str]) -> str:
+        advice = f"{start_again(step, losses, spoilt)} in another folder"
+        try:
+            pictures = write_failure(folder.failure, experiment, step, losses, spoilt)
+        except UserError as error:
+            return f"the step can't be kept to be looked at ({error}); {advice}"
+        return (
+            f"its batch was {pictures}. Nothing of this step counts: look at it with python -m hicmd_tf.replay --run "
+            f"{folder.path}, then {advice}"
+        )
+
+    logs: list[EachStep] = [
         LossTable(start, training.log_every, folder.losses, folder.tensorboard),
+        Collapse(start, training.watch_every, folder.warnings),
+    ]
+    remember(logs, checkpoints.notes())
+    saving = SaveCheckpoints(start, training.checkpoint_every, checkpoints, logs)
+    watching = [
+        StopAtNonFinite(start, report),
+        *logs,
         PictureGrid(start, training.picture_every, folder.pictures, folder.tensorboard, grid.draw),
         Evaluations(start, training.picture_every, folder.evaluations, folder.tensorboard, judge_now),
         *further,
-        SaveCheckpoints(start, training.checkpoint_every, checkpoints),
+        saving,
         ProgressBar(start, training.steps),
         Interruption(start),
     ]
     iterate(experiment, workers, start, training.steps, watching)
-    checkpoints.save()
+    saving.save()
     if checkpoints.step < training.steps:
         raise Interrupted(checkpoints.step)
     save_png(grid.draw(), folder.pictures / "final.png")
@@ -199,6 +221,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "settings": [row._asdict() for row in rows],
         **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
         **({"untrained": read_json(folder.untrained)} if folder.untrained.exists() else {}),
+        **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
         **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities.tolist())),
@@ -210,6 +233,12 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
             config, experiment.data, folder.origins(config), folder.first_step(), experiment.model.step
         ),
     }
+
+
+def _warnings(folder: RunFolder) -> list[str]:
+    """What the run was warned of while it trained, in the order in which it was."""
+    told: list[dict[str, Any]] = list(read_json(folder.warnings).values())
+    return [str(one["warning"]) for one in sorted(told, key=lambda one: int(one["step"]))]
 
 
 def shown(metrics: Metrics) -> str:

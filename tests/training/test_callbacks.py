@@ -1,14 +1,14 @@
 """What is written while a run goes on, and how it is told that numbers went wrong."""
 
 import csv
-import math
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.callbacks import EachStep, Evaluations, LossTable, PictureGrid, StopAtNonFinite
+from hicmd_tf.training.callbacks import EachStep, Evaluations, LossTable, PictureGrid, memories, remember
 
 
 def attached(callback: EachStep) -> EachStep:
@@ -54,10 +54,34 @@ def test_a_table_torn_in_its_first_line_begins_again(tmp_path: Path) -> None:
     assert rows(path) == [(1, 4.0)]
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_the_run_and_is_named(value: float) -> None:
-    with pytest.raises(UserError, match=r"same became (nan|inf) at step 12"):
-        run(attached(StopAtNonFinite(10)), [1.0, value])
+@pytest.mark.parametrize("stop", range(1, 8))
+def test_a_mean_goes_on_where_it_was_interrupted(stop: int, tmp_path: Path) -> None:
+    """Sums go through JSON, as in a checkpoint, and come back to the bit."""
+    values = [0.1 * (n + 1) ** 0.5 for n in range(8)]
+    whole, resumed = (attached(LossTable(0, 3, tmp_path / name / "l.csv", tmp_path / name)) for name in ("a", "b"))
+    run(whole, values)
+    run(resumed, values[:stop])
+    kept = json.loads(json.dumps(memories([resumed])))
+    again = attached(LossTable(stop, 3, tmp_path / "b" / "l.csv", tmp_path / "b"))
+    remember([again], kept)
+    run(again, values[stop:])
+    assert (tmp_path / "a" / "l.csv").read_text() == (tmp_path / "b" / "l.csv").read_text()
+    assert (whole.sums, whole.count) == (again.sums, again.count)
+
+
+def test_a_checkpoint_without_memories_begins_a_mean(tmp_path: Path) -> None:
+    table = attached(LossTable(4, 3, tmp_path / "l.csv", tmp_path / "tb"))
+    remember([table], {})
+    run(table, [1, 3])
+    assert rows(tmp_path / "l.csv") == [(6, 2.0)]
+
+
+def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
+    """/dev/full refuses every byte, as a full disk does."""
+    table = attached(LossTable(0, 1, tmp_path / "losses.csv", tmp_path / "tb"))
+    (tmp_path / "losses.csv").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"losses\.csv: can't be written \(No space left on device\); free space"):
+        run(table, [1.0])
 
 
 def test_pictures_come_at_their_interval(tmp_path: Path) -> None:

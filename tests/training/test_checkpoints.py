@@ -122,6 +122,67 @@ def test_a_damaged_checkpoint_is_written_again_when_its_step_comes(run: Path, sm
     assert sums == {file.stem for file in (run / "checkpoints").glob("*.index")} >= {"ckpt-4", "ckpt-5"}
 
 
+def test_what_callbacks_must_know_comes_with_a_checkpoint_and_its_checksums(run: Path) -> None:
+    config = load(run / "config.yaml")
+    model = HiCMD(build_networks(config.networks, classes=6), config)
+    model.compile(make_optimisers(config.optimisers))
+    checkpoints = Checkpoints(model, run / "checkpoints", keep=2)
+    assert checkpoints.restore() and checkpoints.notes() == {}
+    for step in (1, 2, 3):
+        model.optimizer.iterations.assign(step)
+        checkpoints.save({"LossTable": {"sums": {"same": 0.1 * step}, "count": step}})
+    names = {file.name for file in (run / "checkpoints").glob("*.json")}
+    assert {"ckpt-2.json", "ckpt-3.json"} <= names and "ckpt-1.json" not in names
+    newest = Checkpoints(model, run / "checkpoints")
+    assert newest.restore() and newest.notes() == {"LossTable": {"sums": {"same": 0.1 * 3}, "count": 3}}
+    flip(run / "checkpoints" / "ckpt-3.json")
+    with pytest.warns(UserWarning, match=r"ckpt-3.*ckpt-3\.json is not what was written"):
+        assert newest.restore() and newest.notes()["LossTable"]["count"] == 2
+    (run / "checkpoints" / "ckpt-2.json").unlink()
+    Path(run / "checkpoints" / "ckpt-2.sha256").unlink()  # of a release that wrote neither
+    with pytest.warns(UserWarning):
+        assert newest.restore() and newest.notes() == {}
+
+
+WRITER = """
+import resource, sys
+from pathlib import Path
+from hicmd_tf.config import load
+from hicmd_tf.errors import run_command
+from hicmd_tf.networks.build import build_networks
+from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.training.optimisers import make_optimisers
+
+run = Path(sys.argv[1])
+config = load(run / "config.yaml")
+model = HiCMD(build_networks(config.networks, classes=6), config)
+model.compile(make_optimisers(config.optimisers))
+checkpoints = Checkpoints(model, run / "checkpoints")
+checkpoints.restore()
+model.optimizer.iterations.assign(7)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+run_command(checkpoints.save)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_the_last_good_checkpoint_and_nothing_else(run: Path) -> None:
+    """The system itself refuses files of more than 200 kB; a checkpoint has 700."""
+    before = sorted(file.name for file in (run / "checkpoints").iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", WRITER, str(run)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "the checkpoint can't be written" in lines[0] and "--resume" in lines[0]
+    assert sorted(file.name for file in (run / "checkpoints").iterdir()) == before
+    assert newest_whole(run / "checkpoints") == str(run / "checkpoints" / "ckpt-0")
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path

@@ -1,0 +1,166 @@
+"""`python -m bench.kills --run DIR`: kills a run at random moments of its life and resumes it each time, to the end.
+
+Once without interruption, in DIR/whole; then in DIR/killed, where a SIGKILL comes behind a random iteration and a
+random time: while an iteration runs, a checkpoint, a picture or a log line is written, an evaluation goes on, in the
+start of a process, and behind the last iteration. At the end weights, optimisers, logs and figures are compared to the
+last bit. Ends with exit code 1 when anything differs. A configuration with `training.deterministic` and frequent
+checkpoints is asked for: a killed process must come further than the one before.
+"""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.options import at_least_one
+from hicmd_tf.config import Config, dump
+from hicmd_tf.config.command_line import parse
+from hicmd_tf.errors import UserError, run_command
+
+STARTING, ENDING = 0.1, 0.1  # shares of the kills in a process's start, and behind the last iteration
+START_SECONDS, END_SECONDS = 30.0, 10.0  # over which those are spread
+FILES = ("losses.csv", "evaluations.csv", "untrained.json", "identities.json", "pictures/final.png")
+POLL = 0.005  # seconds between two looks at the log
+
+
+class Moment(NamedTuple):
+    """When a process is killed: `delay` seconds behind the log's row of `step`; behind its start where that is 0."""
+
+    step: int
+    delay: float
+
+
+class Killed(NamedTuple):
+    """What was found when a process was dead. step: last row of the log. checkpoints: whole ones. unfinished: what it
+    was about to write."""
+
+    moment: Moment
+    step: int
+    checkpoints: int
+    unfinished: list[str]
+
+
+def moments(kills: int, steps: int, checkpoint_every: int, seed: int) -> list[Moment]:
+    """Random moments in the order of a run's life, at most one between two checkpoints, so that it gets on."""
+    rng = random.Random(seed)
+    starting, ending = round(STARTING * kills), round(ENDING * kills)
+    spans = steps // checkpoint_every
+    middle = kills - starting - ending
+    if middle > spans:
+        raise UserError(
+            f"{middle} kills between {steps} steps with a checkpoint every {checkpoint_every} of them: take "
+            f"{middle * checkpoint_every} steps or more, or fewer kills"
+        )
+    found = [Moment(0, rng.uniform(0, START_SECONDS)) for _ in range(starting)]
+    for span in sorted(rng.sample(range(spans), middle)):
+        step = span * checkpoint_every + rng.randint(1, checkpoint_every)
+        found.append(Moment(step, rng.uniform(0, 0.5)))
+    return found + [Moment(steps, rng.uniform(0.5, END_SECONDS)) for _ in range(ending)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs, kills, resumes, compares; prints what was found and writes it as JSON when asked."""
+    config, options = parse("bench.kills", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    from tqdm import tqdm
+
+    from hicmd_tf.files import write_json, write_text
+
+    training = config.training
+    planned = moments(options.kills, training.steps, training.checkpoint_every, options.seed_of_kills)
+    write_text(options.run / "config.yaml", dump(_logged(config)))
+    whole, killed = options.run / "whole", options.run / "killed"
+    _to_the_end(options.run, whole)
+    found = [_kill(options.run, killed, moment) for moment in tqdm(planned, unit="kill")]
+    _to_the_end(options.run, killed)
+    different = compare(whole, killed)
+    print(as_text(found, different))
+    if options.json:
+        write_json(options.json, {"kills": [one._asdict() for one in found], "different": different})
+    sys.exit(int(bool(different)))
+
+
+def _options(parser: Any) -> None:
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder to make, for both runs")
+    parser.add_argument("--kills", type=at_least_one, default=50, metavar="N", help="how often (default: %(default)s)")
+    parser.add_argument("--seed-of-kills", type=int, default=0, metavar="N", help="of the moments")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there")
+
+
+def _logged(config: Config) -> Config:
+    """A row of the log every iteration: by it the moments are found."""
+    from hicmd_tf.config import with_values
+
+    return with_values(config, {"training.log_every": 1})
+
+
+def _start(folder: Path, run: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(folder / "config.yaml"), "--run", str(run)]
+    with (folder / f"{run.name}.log").open("ab") as log:
+        return subprocess.Popen([*command, "--resume", "--no-report"], stdout=log, stderr=log)
+
+
+def _to_the_end(folder: Path, run: Path) -> None:
+    if _start(folder, run).wait():
+        raise UserError(f"{run}: the run failed; see {folder / run.name}.log")
+
+
+def _kill(folder: Path, run: Path, moment: Moment) -> Killed:
+    """Starts a process and kills it at its moment, or when it has ended by itself, which a late moment allows."""
+    process = _start(folder, run)
+    while process.poll() is None and moment.step and last_step(run) < moment.step:
+        time.sleep(POLL)
+    deadline = time.monotonic() + moment.delay
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(POLL)
+    process.send_signal(signal.SIGKILL)
+    if process.wait() not in (0, -signal.SIGKILL):
+        raise UserError(f"{run}: a resumed run failed; see {folder / run.name}.log")
+    unfinished = [*run.rglob(".*.tmp"), *run.glob("checkpoints/ckpt-*_temp"), *_unsealed(run)]
+    names = sorted(str(file.relative_to(run)) for file in unfinished)
+    return Killed(moment, last_step(run), len(list(run.glob("checkpoints/*.sha256"))), names)
+
+
+def _unsealed(run: Path) -> list[Path]:
+    """Files of checkpoints whose checksums had not been written yet."""
+    return [file for file in run.glob("checkpoints/ckpt-*.index") if not file.with_suffix(".sha256").exists()]
+
+
+def last_step(run: Path) -> int:
+    """The last whole row of a run's log; 0 when there is none."""
+    try:
+        rows = (run / "losses.csv").read_text(encoding="utf-8").splitlines(keepends=True)[1:]
+    except OSError:
+        return 0
+    whole = [row for row in rows if row.endswith("\n")]
+    return int(whole[-1].partition(",")[0]) if whole else 0
+
+
+def compare(one: Path, other: Path) -> list[str]:
+    """What differs between two run folders, in words: tensors of the last checkpoints, logs, figures, pictures."""
+    from hicmd_tf.training.comparison import compare as compare_runs
+    from hicmd_tf.training.run_folder import RunFolder
+
+    compared = compare_runs(RunFolder(one), RunFolder(other))
+    rows = [row for row in (compared.losses, compared.weights, *compared.figures) if row.difference]
+    files = [name for name in FILES if (one / name).read_bytes() != (other / name).read_bytes()]
+    return [*(f"{row.what}: {row.words}" for row in rows), *(f"{name}: other bytes" for name in files)]
+
+
+def as_text(found: Sequence[Killed], different: Sequence[str]) -> str:
+    """A line a kill, and the verdict."""
+    lines = [f"{'behind step':>12}{'seconds':>9}{'reached':>9}{'checkpoints':>13}  about to be written"]
+    for kill in found:
+        lines.append(
+            f"{kill.moment.step or 'start':>12}{kill.moment.delay:>9.2f}{kill.step:>9}{kill.checkpoints:>13}  "
+            f"{', '.join(kill.unfinished)}"
+        )
+    verdict = "\n".join(["it differs from the run without interruption:", *different])
+    return "\n".join([*lines, "", verdict if different else f"{len(found)} kills: equal to the last bit"])
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,235 @@
+"""What stops a training that goes wrong, and what warns of one that learns nothing: each is made to happen."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hicmd_tf.config import Config, load
+from hicmd_tf.data.batches import batches
+from hicmd_tf.errors import UserError
+from hicmd_tf.training.callbacks import EachStep, StopAtNonFinite
+from hicmd_tf.training.collapse import PATIENCE, Collapse
+from hicmd_tf.training.devices import Workers
+from hicmd_tf.training.experiment import Experiment, InitialState, prepare
+from hicmd_tf.training.failure import read_failure, write_failure
+from hicmd_tf.training.last_good import LastGood
+from hicmd_tf.training.loop import iterate
+from hicmd_tf.training.replaying import origin, replay, shown
+
+SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+EVERY = 3
+STEPS = PATIENCE * EVERY
+
+
+class Trained:
+    """A model whose graph is traced once, and its own configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.experiment: Experiment = prepare(config)
+        self.initial = InitialState(self.experiment.model)
+
+    def begin(self, losses: dict[str, float] | None = None, rates: dict[str, float] | None = None) -> None:
+        """Back to initial weights, with other margins and rates."""
+        self.initial.restore()
+        config = replace(
+            self.config,
+            losses=replace(self.config.losses, **(losses or {})),
+            optimisers=replace(self.config.optimisers, **(rates or {})),
+        )
+        self.experiment.model.adopt(config)
+
+    def run(self, steps: int, *watching: EachStep) -> None:
+        """Iterations 0 .. steps - 1."""
+        iterate(self.experiment, Workers(self.experiment.model.distribute_strategy), 0, steps, watching)
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Everything that an iteration changes."""
+        return {f"{number} {v.path}": v.numpy() for number, v in enumerate(self.experiment.model.state)}
+
+
+@pytest.fixture(scope="module")
+def trained(smoke_directory: Path) -> Trained:
+    return Trained(load(SMOKE, {"data.directory": str(smoke_directory)}))
+
+
+class States(EachStep):
+    """Calls a function behind each iteration that counts."""
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        super().__init__(0)
+        self.look, self.seen = look, []
+
+    def on_step(self, step: int, logs: dict[str, float]) -> None:
+        self.seen.append(self.look())
+
+
+# ------------------------------------------------------------------------------------------------- no numbers any more
+
+
+@pytest.fixture(scope="module")
+def failed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[str, Any]]:
+    """The folder of a step that failed, what was said of it, and the state behind the step before."""
+    folder = tmp_path_factory.mktemp("run") / "failure"
+    trained.begin(rates={"generator_rate": 1e12})
+
+    def report(step: int, losses: dict[str, float], spoilt: list[str]) -> str:
+        return f"seen: {write_failure(folder, trained.experiment, step, losses, spoilt)}"
+
+    states = States(trained.state)
+    with pytest.raises(UserError) as caught:
+        trained.run(9, StopAtNonFinite(0, report), states)
+    return folder, str(caught.value), states.seen[-1]
+
+
+def test_a_step_that_fails_is_named_with_its_losses_weights_and_pictures(
+    failed: tuple[Path, str, dict[str, Any]], trained: Trained
+) -> None:
+    folder, said, _ = failed
+    known = read_failure(folder)[1]
+    bad = [name for name, value in known.losses.items() if not math.isfinite(value)]
+    assert bad and said.startswith(f"step {known.step}: {bad[0]} became ")
+    assert known.spoilt and known.spoilt[0] in said and f"spoil {len(known.spoilt)} weights" in said
+    plan = trained.experiment.planner.plan(known.step - 1)
+    names = [trained.experiment.data.train.names[row] for kind in plan.rows for row in plan.rows[kind]]
+    assert [picture["name"] for picture in known.pictures] == names and names[0] in said
+    first = known.pictures[0]
+    assert (first["as"], first["modality"]) == ("visible", "visible")
+    assert first["flipped"] == bool(plan.flips["visible"][0])
+
+
+def test_a_step_that_fails_changes_nothing(failed: tuple[Path, str, dict[str, Any]], trained: Trained) -> None:
+    folder, _, before = failed
+    trained.begin(rates={"generator_rate": 1e12})
+    with pytest.raises(UserError):
+        trained.run(9, StopAtNonFinite(0))
+    after = trained.state()
+    assert all(np.isfinite(value).all() for value in after.values())
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+    assert json.loads((folder / "failure.json").read_text())["step"] == trained.experiment.model.step + 1
+
+
+def test_the_step_alone_gives_the_same_again_and_tells_where(failed: tuple[Path, str, dict[str, Any]]) -> None:
+    folder, _, _ = failed
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    again = replay(folder)
+    for name, value in again.failure.losses.items():
+        np.testing.assert_equal(again.losses[name], value, err_msg=name)
+    assert not all(map(math.isfinite, again.norms.values())) and again.bad
+    assert "hicmd_tf/" in again.origin and ".py:" in again.origin
+    assert "the step gives what it gave in the run" in shown(again)
+    changed = again._replace(losses={**again.losses, "accuracy": 2.0})
+    assert "the step gives other numbers" in shown(changed)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_the_first_operation_without_numbers_is_found_and_a_sound_step_has_none(trained: Trained) -> None:
+    assert origin(lambda: tf.sqrt(tf.constant(2.0))) == ""
+    assert origin(lambda: tf.exp(tf.math.log(tf.constant(-1.0)))).startswith("Log in ")
+    trained.begin()
+    (batch,) = batches(trained.experiment.planner, trained.experiment.data.train, 0, 1)
+    assert origin(lambda: trained.experiment.model.train_step(batch)) == ""
+
+
+def test_a_damaged_folder_gets_one_line(failed: tuple[Path, str, dict[str, Any]], tmp_path: Path) -> None:
+    for name, harm in {
+        "failure.json": lambda file: file.write_text('{"step": 1}'),
+        "batch.npz": lambda file: file.write_bytes(file.read_bytes()[:100]),
+        "config.yaml": lambda file: file.unlink(),
+        "ckpt-1.index": lambda file: file.unlink(),
+    }.items():
+        folder = tmp_path / name
+        shutil.copytree(failed[0], folder)
+        harm(folder / name)
+        with pytest.raises(UserError):
+            replay(folder)
+    with pytest.raises(UserError, match=r"failure\.json"):
+        replay(tmp_path / "nowhere")
+
+
+def test_what_was_kept_outlives_the_steps_behind_it(trained: Trained) -> None:
+    trained.begin()
+    good = LastGood(trained.experiment.model)
+    before = trained.state()
+    trained.run(2)
+    assert any((trained.state()[name] != value).any() for name, value in before.items())
+    good.restore()
+    for name, value in trained.state().items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
+def test_one_weight_without_a_number_is_found(value: float, trained: Trained) -> None:
+    trained.begin()
+    good = LastGood(trained.experiment.model)
+    assert good.spoilt() == []
+    variable = trained.experiment.model.generator.decoder.trainable_variables[-1]
+    changed = variable.numpy()
+    changed.flat[-1] = value
+    variable.assign(changed)
+    assert good.spoilt() == [variable.path]
+
+
+# ------------------------------------------------------------------------------------------------------ nothing learned
+
+
+def told(trained: Trained, file: Path, steps: int = STEPS, start: int = 0) -> dict[str, Any]:
+    """The signs that a training of some steps is warned of."""
+    trained.run(steps, Collapse(start, EVERY, file))
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+STILL = {"generator_rate": 1e-30, "feature_rate": 1e-30, "discriminator_rate": 1e-30, "alpha_rate": 0.0}
+
+
+def test_a_loss_at_chance_is_told_once_and_not_at_once(trained: Trained, tmp_path: Path) -> None:
+    trained.begin(rates=STILL)
+    with pytest.warns(UserWarning, match="guessing among 6 identities") as caught:
+        found = told(trained, tmp_path / "w.json", 2 * STEPS)
+    assert found["loss at chance"]["step"] == STEPS
+    assert len([one for one in caught if "guessing" in str(one.message)]) == 1
+
+
+def test_an_alpha_that_ends_at_a_bound_is_told(trained: Trained, tmp_path: Path) -> None:
+    for value, alone in ((1.0, "prototype"), (0.0, "style")):
+        trained.begin(rates=STILL)
+        trained.experiment.model.features.combination.alpha.assign(value)
+        with pytest.warns(UserWarning, match=f"of the {alone} alone"):
+            assert told(trained, tmp_path / f"{alone}.json", EVERY)["alpha at a bound"]["step"] == EVERY
+
+
+def test_triplets_that_nobody_violates_are_told(trained: Trained, tmp_path: Path) -> None:
+    trained.begin(losses={"margin": -2.0})  # cosines differ by 2 at most
+    with pytest.warns(UserWarning, match="0.0% of the triplets"):
+        assert "dead triplets" in told(trained, tmp_path / "w.json", EVERY)
+
+
+def test_discriminators_that_are_never_wrong_are_told(trained: Trained, tmp_path: Path) -> None:
+    """G stands still, and the discriminators learn fast with nothing to hold them back."""
+    rates = {**STILL, "discriminator_rate": 3e-3}
+    trained.begin(losses={"adversarial": 1.0}, rates=rates)
+    with pytest.warns(UserWarning, match="the discriminators are never wrong"):
+        found = told(trained, tmp_path / "w.json", 150)
+    assert found["discriminator wins"]["step"] > EVERY
+
+
+def test_a_sound_training_is_told_nothing(trained: Trained, tmp_path: Path) -> None:
+    trained.begin()
+    assert told(trained, tmp_path / "w.json", EVERY) == {}
+
+
+def test_a_resumed_training_forgets_what_it_comes_to_again(tmp_path: Path) -> None:
+    file = tmp_path / "w.json"
+    file.write_text(json.dumps({"a": {"step": 3, "warning": "x"}, "b": {"step": 6, "warning": "y"}}))
+    resumed = Collapse(4, EVERY, file)
+    resumed.on_train_begin()
+    assert list(json.loads(file.read_text())) == ["a"] == list(resumed.told)
