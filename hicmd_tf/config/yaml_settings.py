@@ -36,13 +36,22 @@ class Setting(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML data in the dialect above."""
+    """Plain YAML data in the dialect above. Without aliases: a few lines of them are a list of a billion entries."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own form)
 
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"write the value of *{event.anchor} out", event.start_mark)
+        return super().compose_node(parent, index)
+
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either dialect would take for something else than text."""
+    """Quotes what either dialect would take for something else than text, and writes equal values out."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 for _name, (_pattern, _first_letters) in NUMBERS_AND_BOOLEANS.items():

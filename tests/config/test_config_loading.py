@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hicmd_tf.config import Config, dump, load, to_dict
 from hicmd_tf.config.loading import KEYS, configs_folder
+from hicmd_tf.config.yaml_settings import read_settings, write_settings
 from hicmd_tf.errors import UserError
 
 NAMES = sorted(file.stem for file in configs_folder().glob("*.yaml"))
@@ -156,6 +157,13 @@ def test_a_problem_is_reported_where_the_setting_stands(tmp_path: Path) -> None:
     assert refusal("base", batch__flip=-0.5).startswith("command line: batch.flip is -0.5: ")
 
 
+def test_values_that_are_one_object_are_written_out(tmp_path: Path) -> None:
+    widths = [1, 2]
+    text = write_settings({"a": widths, "b": {"c": widths}})
+    found = read_settings(write(tmp_path, text))
+    assert {key: setting.value for key, setting in found.items()} == {"a": [1, 2], "b.c": [1, 2]}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -174,10 +182,15 @@ def test_a_problem_is_reported_where_the_setting_stands(tmp_path: Path) -> None:
         ("extends: [base]\n", "expected the name of one .yaml file"),
         ("extends: bas\n", "there is no configuration bas (nearest: base)"),
         ("seed: !!python/object:os.system 1\nextends: base\n", "not valid YAML"),
+        (
+            "extends: base\nseed: [&a [x, x], &b [*a, *a], [*b, *b]]\n",
+            "not valid YAML, line 2: write the value of *a out",
+        ),
+        ("&a {extends: base, data: *a}\n", "not valid YAML, line 1: write the value of *a out"),
         ("extends: base\nseed: \x07\n", "not valid YAML"),
         ("extends: base\nseed: " + "[" * 3_000, "in one another without end"),
         ("extends: base\nseed: " + "[" * 3_000 + "]" * 3_000, "in one another without end"),
-        ("&a\nextends: base\ndata: *a\n", "in one another without end"),
+        ("&a\nextends: base\ndata: *a\n", "not valid YAML, line 3: write the value of *a out"),
         ("extends: base\nseed: &a [*a]\n", "not valid YAML"),
         ("extends: base\nseed: " + "9" * 5000 + "\n", "line 2: seed is no value"),
         ("extends: base\nseed: !!int seven\n", "line 2: seed is no value"),
