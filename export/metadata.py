@@ -11,7 +11,7 @@ from hicmd_tf.config import Config, from_dict, to_dict
 from hicmd_tf.data.pictures import DEVIATION, MEAN
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
-from hicmd_tf.training.trained import Trained
+from hicmd_tf.training.trained import Trained, trained_of
 
 Metadata = dict[str, Any]
 
@@ -59,9 +59,30 @@ def fingerprint(trained: Trained) -> str:
 def read_metadata(file: Path) -> tuple[Metadata, Config]:
     """Metadata and the configuration in it. Raises UserError when the file is missing, damaged or of a later format."""
     found = read_json(file)
-    if not isinstance(found, dict) or found.get("format") != FORMAT or "configuration" not in found:
+    if not _states_all(found):
         raise UserError(f"{file} is not the metadata of an artefact in format {FORMAT}: export the run again")
-    return found, from_dict(found["configuration"], file)
+    if found["trained_on"] is not None:
+        trained_of(found["trained_on"], file)
+    config = from_dict(found["configuration"], file)
+    told, length = found["descriptor"]["length"], config.networks.feature_learning.embedding
+    if told != length:
+        raise UserError(f"{file}: descriptors have length {told}, those of its configuration {length}: export it again")
+    return found, config
+
+
+def _states_all(found: Any) -> bool:
+    """Whether all is there that is asked for, and of its kind."""
+    match found:
+        case {
+            "format": int(number),
+            "steps": int(),
+            "weights_sha256": str(),
+            "descriptor": {"length": int()},
+            "trained_on": _,
+            "configuration": dict(),
+        }:
+            return number == FORMAT
+    return False
 
 
 def trained_on(found: Metadata) -> Trained | None:

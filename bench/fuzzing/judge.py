@@ -18,7 +18,7 @@ from bench.fuzzing.entries import ENTRIES, Accepted
 from hicmd_tf.errors import EXIT_CODE
 
 LIMIT = 5.0  # seconds for an answer
-PATIENCE = 30  # seconds until what does not answer is cut off
+PATIENCE = 60  # seconds until what does not answer is cut off
 LOCKS = ("lock",)  # files that may stay: they are held, not written
 
 
@@ -124,21 +124,25 @@ def _within(seconds: float) -> Iterator[None]:
 def _told() -> Iterator[list[str]]:
     """Standard error of this process and of its libraries, in a list behind the block; standard output goes nowhere."""
     kept: list[str] = []
-    with tempfile.TemporaryFile() as file:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        saved = os.dup(1), os.dup(2)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(file.fileno(), 2)
-        try:
+    with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:
+        with _led_to(1, nowhere.fileno(), "strict"), _led_to(2, file.fileno(), "backslashreplace"):
             yield kept
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, handle in zip((1, 2), saved, strict=True):
-                os.dup2(handle, number)
-                os.close(handle)
-            os.close(null)
-            file.seek(0)
-            kept.append(file.read().decode(errors="replace"))
+        file.seek(0)
+        kept.append(file.read().decode(errors="replace"))
+
+
+@contextmanager
+def _led_to(stream: int, target: int, errors: str) -> Iterator[None]:
+    """Standard output (1) or error (2) goes to another file, as a shell leads it, what C code says too."""
+    name = {1: "stdout", 2: "stderr"}[stream]
+    before, saved = getattr(sys, name), os.dup(stream)
+    before.flush()
+    os.dup2(target, stream)
+    try:
+        with open(stream, "w", buffering=1, encoding="utf-8", errors=errors, closefd=False) as made:
+            setattr(sys, name, made)
+            yield
+    finally:
+        setattr(sys, name, before)
+        os.dup2(saved, stream)
+        os.close(saved)

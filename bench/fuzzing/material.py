@@ -24,7 +24,7 @@ def make_material(folder: Path) -> Material:
     _command("export.saved_model", "--run", run, "--out", folder / "served")
     _command("export.onnx", "--run", run, "--out", folder / "onnx", "--precisions", "fp32")
     permutations = folder / "rand_perm_cam.mat"
-    _write_permutations(permutations)
+    write_permutations(permutations)
     return Material(
         run, data, trees, descriptors, folder / "gallery", folder / "served" / "1", folder / "onnx", permutations
     )
@@ -79,7 +79,7 @@ def _add_logs(run: Path) -> None:
             writer.writerows([[step, *[0.5 / step] * len(columns)] for step in (1, 2, 3)])
 
 
-def _write_permutations(file: Path) -> None:
+def write_permutations(file: Path) -> None:
     """SYSU-MM01's cell arrays for six cameras and eight people with two pictures each."""
     import numpy as np
     from scipy.io import savemat

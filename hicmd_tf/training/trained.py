@@ -1,7 +1,7 @@
 """Whom a run was trained on, so that it is not tested on them."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
@@ -25,8 +25,18 @@ class Trained(NamedTuple):
 
 
 def read_trained(file: Path) -> Trained | None:
-    """Whom a run's file names; nothing is known where a run has none."""
-    return Trained(**read_json(file)) if file.is_file() else None
+    """Whom a run's file names; nothing is known where a run has none. Raises UserError for a file of anything else."""
+    return trained_of(read_json(file), file) if file.is_file() else None
+
+
+def trained_of(found: Any, file: Path) -> Trained:
+    """What `_asdict` made. file: it was stored in, for the error. Raises UserError for anything else."""
+    match found:
+        case {"people": str(people), "identities": list(identities)} if all(type(one) is int for one in identities):
+            return Trained(people, identities)
+    raise UserError(
+        f"{file} doesn't say on whom was trained, expected people and identities: take the file from where it is whole"
+    )
 
 
 def refuse_trained(trained: Trained | None, tested: Trained) -> None:

@@ -1,11 +1,12 @@
 """What a run did over its steps, and how often the right person is among the first k found."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import read_json
+from hicmd_tf.files import read_json, read_text
 from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
@@ -30,8 +31,10 @@ def read_table(path: Path, when: str) -> dict[str, list[float]]:
     """Columns of a CSV file that a run writes, by name. when: a row comes. Raises UserError when there is no row."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: name the folder of a run that has trained, with --run")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path, "expected a table"), newline="")))
+    except csv.Error as error:
+        raise UserError(f"{path} is damaged ({error}): expected one number a column in each row") from error
     if not rows:
         raise UserError(f"{path} has no row yet: a row comes every {when} iterations")
     try:
@@ -76,13 +79,14 @@ def _interval(steps: list[float]) -> str:
 def over_time(folder: RunFolder) -> Figure:
     """Rank-1 and mAP over the iterations, from the untrained networks' where they are known."""
     found = read_table(folder.evaluations, "training.picture_every")
+    if "step" not in found:
+        raise UserError(f"{folder.evaluations} has no column step: expected what hicmd_tf.fit writes")
     names = [f"{direction}_{figure}" for direction in LINES for figure in FIGURES if f"{direction}_rank1" in found]
     if folder.untrained.is_file():
         before = read_json(folder.untrained)
         found["step"].insert(0, 0)
         for name in names:
-            direction, _, figure = name.rpartition("_")
-            found[name].insert(0, before[direction][figure])
+            found[name].insert(0, _figure(before, name, folder.untrained))
     canvas = plot_figure(9.0, 3.0)
     for axes, (figure, title) in zip(canvas.subplots(1, 2), FIGURES.items(), strict=True):
         for direction, (colour, line) in LINES.items():
@@ -99,6 +103,15 @@ def over_time(folder: RunFolder) -> Figure:
         png_of_plot(canvas),
         plot=True,
     )
+
+
+def _figure(figures: Any, name: str, file: Path) -> float:
+    """One of an evaluation's figures, by its column's name. Raises UserError when it isn't there."""
+    direction, _, figure = name.rpartition("_")
+    try:
+        return float(figures[direction][figure])
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{file} has no number {figure} of {direction}: expected what hicmd_tf.fit writes") from error
 
 
 def _percent(axes: Any, x: list[float], y: list[float], direction: str, colour: str, line: str) -> None:

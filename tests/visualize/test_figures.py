@@ -174,6 +174,10 @@ def test_curves_show_losses_figures_over_the_steps_and_cmc(run: TrainedRun, tmp_
         ("step,same\n", "no row"),
         ("step,same\n1,x\n", "damaged"),
         ("step,same\n1,2\n", "column"),
+        ("step,same\n1," + "9" * 200_000 + "\n", "damaged"),
+        ("step,same\n1,2,3\n", "damaged"),
+        ("step,same\n1\n", "damaged"),
+        ("step,same\n1,\0\n", "damaged"),
     ],
 )
 def test_a_missing_empty_or_damaged_table_is_one_line(content: str | None, named: str, tmp_path: Path) -> None:
@@ -181,6 +185,20 @@ def test_a_missing_empty_or_damaged_table_is_one_line(content: str | None, named
         (tmp_path / "losses.csv").write_text(content)
     with pytest.raises(UserError, match=named):
         curves.losses(SimpleNamespace(losses=tmp_path / "losses.csv"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "before", ["[]", "7", "{}", '{"visible_to_infrared": 1}', '{"visible_to_infrared": {"rank1": "x"}}']
+)
+def test_an_evaluation_before_training_of_another_form_is_one_line(before: str, tmp_path: Path) -> None:
+    folder = SimpleNamespace(evaluations=tmp_path / "evaluations.csv", untrained=tmp_path / "untrained.json")
+    folder.evaluations.write_text("step,visible_to_infrared_rank1,visible_to_infrared_mAP\n1,0.5,0.5\n")
+    folder.untrained.write_text(before)
+    with pytest.raises(UserError, match=r"untrained\.json has no number"):
+        curves.over_time(folder)  # type: ignore[arg-type]
+    folder.evaluations.write_text("steps,visible_to_infrared_rank1\n1,0.5\n")
+    with pytest.raises(UserError, match="no column step"):
+        curves.over_time(folder)  # type: ignore[arg-type]
 
 
 def only(run: TrainedRun, rows: np.ndarray) -> TrainedRun:

@@ -1,0 +1,60 @@
+"""What an artefact says of itself is believed only when it is whole."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.metadata import FORMAT, read_metadata, trained_on
+from hicmd_tf.config import Config, to_dict
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_json
+from hicmd_tf.training.trained import Trained
+
+
+def whole(config: Config) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "steps": 6,
+        "weights_sha256": "0" * 64,
+        "descriptor": {"length": config.networks.feature_learning.embedding},
+        "trained_on": Trained("regdb", [1])._asdict(),
+        "configuration": to_dict(config),
+    }
+
+
+def test_whole_metadata_are_read(smoke_config: Config, tmp_path: Path) -> None:
+    write_json(tmp_path / "metadata.json", whole(smoke_config))
+    found, config = read_metadata(tmp_path / "metadata.json")
+    assert (config, trained_on(found)) == (smoke_config, Trained("regdb", [1]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("format", FORMAT + 1, "not the metadata"),
+        ("steps", "six", "not the metadata"),
+        ("weights_sha256", None, "not the metadata"),
+        ("descriptor", 16, "not the metadata"),
+        ("descriptor", {"length": "long"}, "not the metadata"),
+        ("descriptor", {"length": 10**12}, "descriptors have length"),
+        ("trained_on", [1], "doesn't say on whom"),
+        ("configuration", [], "not the metadata"),
+        ("configuration", {"seed": "seven"}, "seed"),
+    ],
+)
+def test_metadata_of_anything_else_name_their_file(
+    key: str, value: Any, said: str, smoke_config: Config, tmp_path: Path
+) -> None:
+    tree = whole(smoke_config)
+    if key == "configuration" and value:
+        tree["configuration"] |= value
+    else:
+        tree[key] = value
+    write_json(tmp_path / "metadata.json", tree)
+    with pytest.raises(UserError, match=rf"metadata\.json.*{said}"):
+        read_metadata(tmp_path / "metadata.json")
+    del tree[key]
+    write_json(tmp_path / "metadata.json", tree)
+    with pytest.raises(UserError, match=r"metadata\.json is not the metadata"):
+        read_metadata(tmp_path / "metadata.json")
