@@ -1,6 +1,7 @@
 """Exported models, opened again as a user without our networks would: each describes encoded pictures."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +46,9 @@ class SavedModel:
             raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
                 error
             )
+        missing = [f"{m}_bytes" for m in MODALITIES if f"{m}_bytes" not in self._model.signatures]
+        if missing:
+            raise UserError(f"{folder} has no signature {missing[0]}: export it again")
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
         run = self._model.signatures[f"{modality}_bytes"]
@@ -99,21 +103,26 @@ def onnx_file(modality: Modality, precision: str, floats: bool = False) -> str:
     return f"{modality}{'_floats' if floats else ''}{PRECISIONS[precision]}.onnx"
 
 
-def open_artefacts(path: Path) -> list[Artefact]:
-    """All that a folder holds: a SavedModel (or the newest of its numbered versions), or ONNX files.
+def held(path: Path) -> list[Callable[[], Artefact]]:
+    """What opens all that a folder holds: a SavedModel (or the newest of its numbered versions), or ONNX files.
 
-    Raises UserError when it holds neither, or something damaged.
+    Raises UserError when it holds neither, before anything is loaded.
     """
     if (path / "saved_model.pb").is_file():
-        return [SavedModel(path)]
+        return [partial(SavedModel, path)]
     versions = [int(child.name) for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
     if versions:
-        return [SavedModel(path / str(max(versions)))]
+        return [partial(SavedModel, path / str(max(versions)))]
     kinds = [(precision, floats) for floats in (False, True) for precision in PRECISIONS]
     found = [kind for kind in kinds if (path / onnx_file("visible", *kind)).is_file()]
     if not found:
         raise UserError(f"{path} is no exported model: expected what export.saved_model or export.onnx made")
-    return [OnnxModel(path, *kind) for kind in found]
+    return [partial(OnnxModel, path, *kind) for kind in found]
+
+
+def open_artefacts(path: Path) -> list[Artefact]:
+    """All that a folder holds. Raises UserError when it holds nothing, or something damaged."""
+    return [opens() for opens in held(path)]
 
 
 def descriptors(artefact: Artefact, samples: Samples) -> Array:

@@ -60,7 +60,11 @@ class Row(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, compares, prints the table."""
     options = _parser().parse_args(arguments)
+    from export.artefacts import held
     from export.source import open_run
+
+    for folder in options.artefacts:
+        held(folder)  # a run takes its time to be opened: mistakes come first
 
     print(shown(check(open_run(options.run), options.artefacts, options)))
 

@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from export.source import open_run
     from hicmd_tf.files import making_folder
 
-    source = open_run(options.run)
     with making_folder(options.out) as partial:
+        source = open_run(options.run)
         save(source, partial, options)
         rows = check(source, [partial], options)
     print(shown(rows))

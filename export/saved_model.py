@@ -27,9 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from export.source import open_run
     from hicmd_tf.files import making_folder
 
-    source = open_run(options.run)
     target = options.out / str(_next_version(options.out))
     with making_folder(target) as partial:
+        source = open_run(options.run)
         save(source, partial, options.licence)
         rows = check(source, [partial], options)
     print(shown(rows))

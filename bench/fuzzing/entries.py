@@ -144,6 +144,10 @@ def _replacements(data: Path) -> dict[str, Any]:
         length = getattr(model, "length", None) or model.features.head.sizes["embedding"]
         return tf.math.l2_normalize(tf.constant(random.normal(size=(len(x), length)), tf.float32), axis=1)
 
+    def described(artefact: Any, samples: Any) -> Any:
+        rows = random.normal(size=(len(samples), artefact.metadata["descriptor"]["length"]))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
     def drawn(config: Any) -> Any:
         known = config.synthetic.identities == 12 and config.synthetic.images_per_modality == 2
         return draw(config) if known and config.directory == str(data) else _accept()
@@ -156,6 +160,7 @@ def _replacements(data: Path) -> dict[str, Any]:
 
     return {
         "hicmd_tf.retrieval.embed._describe": describe,
+        "export.artefacts.descriptors": described,
         "hicmd_tf.data.datasets._drawn": drawn,
         "hicmd_tf.training.restore.build_networks": build,
         "hicmd_tf.training.experiment.build_networks": build,
