@@ -1,7 +1,6 @@
 """A failed step run again by itself: its losses, its gradients, and the first operation that gave no numbers."""
 
 import math
-import re
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import op_callbacks
 
 from hicmd_tf.config import Config
 from hicmd_tf.errors import UserError
@@ -103,22 +103,36 @@ class _Seen:
 
 
 def origin(step: Callable[[], Any]) -> str:
-    """The first operation, run one by one, whose result is infinite or no number: its kind, the layers in which it
-    stands, and the line of our code; empty when there is none."""
-    tf.debugging.enable_check_numerics()
+    """The first operation, run one by one, that makes something infinite or no number of finite numbers: its kind, the
+    layers in which it stands, and the line of our code; empty when there is none."""
+    found: list[str] = []
+
+    def look(kind: str, inputs: Any, attributes: Any, outputs: Any, name: Any = None, graph: Any = None) -> None:
+        if not found and graph is None and not _finite(outputs) and _finite(inputs):
+            found.append(f"{kind} in {_place()}")
+
+    # TensorFlow's own `tf.debugging.enable_check_numerics` also stops at constants, which say that something is absent.
+    op_callbacks.add_op_callback(look)
     try:
         step()
-    except tf.errors.InvalidArgumentError as error:
-        kind = re.search(r'op "(\w+)"', str(error))
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        layers = [frame.f_locals.get("self") for frame in frames]
-        names = [layer.name for layer in layers if isinstance(layer, keras.layers.Layer)]
-        ours = [frame for frame in frames if PACKAGE in Path(frame.f_code.co_filename).parents]
-        place = f"{Path(ours[-1].f_code.co_filename).relative_to(PACKAGE.parent)}:{ours[-1].f_lineno}" if ours else ""
-        return f"{kind[1] if kind else 'an operation'} in {'/'.join(dict.fromkeys(names))}, {place}"
     finally:
-        tf.debugging.disable_check_numerics()
-    return ""
+        op_callbacks.remove_op_callback(look)
+    return "".join(found)
+
+
+def _finite(tensors: Any) -> bool:
+    return all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in tensors if one.dtype.is_floating)
+
+
+def _place() -> str:
+    """Where the program is: layers from the outermost on, the line of ours that asked for the operation."""
+    frames = [frame for frame, _ in traceback.walk_stack(None)][::-1]
+    layers = [frame.f_locals.get("self") for frame in frames]
+    names = dict.fromkeys(layer.name for layer in layers if isinstance(layer, keras.layers.Layer))
+    ours = [frame for frame in frames if PACKAGE in Path(frame.f_code.co_filename).parents]
+    asked = [frame for frame in ours if frame.f_code.co_filename != __file__]
+    file = [f"{Path(frame.f_code.co_filename).relative_to(PACKAGE.parent)}:{frame.f_lineno}" for frame in asked[-1:]]
+    return ", ".join(["/".join(names), *file])
 
 
 def shown(replayed: Replayed) -> str:

@@ -2,13 +2,14 @@
 
 import csv
 import json
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.callbacks import EachStep, Evaluations, LossTable, PictureGrid, memories, remember
+from hicmd_tf.training.callbacks import EachStep, Evaluations, Interruption, LossTable, PictureGrid, memories, remember
 
 
 def attached(callback: EachStep) -> EachStep:
@@ -82,6 +83,24 @@ def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "losses.csv").symlink_to("/dev/full")
     with pytest.raises(UserError, match=r"losses\.csv: can't be written \(No space left on device\); free space"):
         run(table, [1.0])
+
+
+def test_the_first_signal_ends_training_behind_its_step_and_a_second_ctrl_c_at_once() -> None:
+    before = [signal.getsignal(number) for number in Interruption.SIGNALS]
+    for first in Interruption.SIGNALS:
+        watching = attached(Interruption(0))
+        watching.model.stop_training = False
+        watching.on_train_begin()
+        watching.on_train_batch_end(0, {})
+        assert not watching.model.stop_training
+        signal.raise_signal(first)
+        watching.on_train_batch_end(1, {})
+        assert watching.model.stop_training
+        signal.raise_signal(signal.SIGTERM)  # which schedulers repeat
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        watching.on_train_end()
+        assert [signal.getsignal(number) for number in Interruption.SIGNALS] == before
 
 
 def test_pictures_come_at_their_interval(tmp_path: Path) -> None:

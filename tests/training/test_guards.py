@@ -135,6 +135,7 @@ def test_the_step_alone_gives_the_same_again_and_tells_where(failed: tuple[Path,
 def test_the_first_operation_without_numbers_is_found_and_a_sound_step_has_none(trained: Trained) -> None:
     assert origin(lambda: tf.sqrt(tf.constant(2.0))) == ""
     assert origin(lambda: tf.exp(tf.math.log(tf.constant(-1.0)))).startswith("Log in ")
+    assert origin(lambda: tf.where([True, False], [1.0, 2.0], float("inf"))) == ""  # nothing that went wrong
     trained.begin()
     (batch,) = batches(trained.experiment.planner, trained.experiment.data.train, 0, 1)
     assert origin(lambda: trained.experiment.model.train_step(batch)) == ""
