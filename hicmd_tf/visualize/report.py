@@ -113,29 +113,40 @@ def read_results(file: Path) -> Results:
     damaged."""
     metrics = _mapping(file)
     try:
-        rows = [Row(**row) for row in metrics.get("settings", [])]
-        rows = [row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation)) for row in rows]
+        rows = [_row(row) for row in metrics.get("settings", [])]
         first = {row.direction: row for row in reversed(rows)}  # of each direction the first comes last, and stays
         directions = {name: _lines(metrics, first[name]) for name in dict.fromkeys(row.direction for row in rows)}
-    except (TypeError, KeyError, AttributeError):  # written by another version
+        if "objective" in metrics:
+            metrics["objective"] = float(metrics["objective"])
+    except (TypeError, KeyError, AttributeError, ValueError):  # written by another version
         return Results({}, [], {})
     facts = {key: value for key, value in metrics.items() if not isinstance(value, list | dict)}
     return Results(directions, rows, facts)
 
 
+def _row(found: dict[str, Any]) -> Row:
+    """One of the published settings. Raises TypeError, KeyError or ValueError for anything else."""
+    row = Row(**found)
+    if row.direction not in ARROWS or not all(
+        type(count) is int for count in (row.trials, row.queries, row.unanswered)
+    ):
+        raise ValueError(f"{row} is no row")
+    return row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation))
+
+
 def _lines(metrics: dict[str, Any], row: Row) -> list[Line]:
     """The main table of the direction of its main setting."""
-    chance = metrics.get("chance", {}).get(row.direction)
+    chance = metrics.get("chance", {}).get(row.direction, {}).get("rank1")
     found = [("Hi-CMD", row.mean, row.deviation if row.trials > 1 else None)]
     for key, name in COMPARED.items():
         if row.direction in metrics.get(key, {}):
             found.append((name, _columns(metrics[key][row.direction]), None))
-    return [Line(*line, line[1]["rank1"] / chance["rank1"] if chance else None) for line in found]
+    return [Line(*line, line[1]["rank1"] / chance if chance else None) for line in found]
 
 
 def _columns(figures: Figures) -> Figures:
-    """Those that a table shows. Raises KeyError when one is not there."""
-    return {key: figures[key] for key in COLUMNS}
+    """Those that a table shows. Raises KeyError when one is not there, ValueError or TypeError when it is no number."""
+    return {key: float(figures[key]) for key in COLUMNS}
 
 
 def certainties(run: TrainedRun) -> list[Certainty]:

@@ -270,6 +270,29 @@ def test_a_damaged_file_is_one_line(opened: Any, tmp_path: Path, content: str) -
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", [("mean", "rank1"), ("direction",), ("trials",), ("queries",), ("unanswered",)])
+@pytest.mark.parametrize("value", ["x", None, [1]])
+def test_figures_of_another_form_are_none(tmp_path: Path, place: tuple[str, ...], value: Any) -> None:
+    from hicmd_tf.visualize.report import read_results
+
+    metrics = metrics_made()
+    row = metrics["settings"][0]
+    (row[place[0]] if len(place) > 1 else row)[place[-1]] = value
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    assert read_results(tmp_path / "metrics.json").lacking
+
+
+def test_no_multiple_of_a_chance_of_0(tmp_path: Path) -> None:
+    from hicmd_tf.visualize.report import read_results
+
+    metrics = metrics_made()
+    for figures in metrics["chance"].values():
+        figures["rank1"] = 0.0
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    lines = [line for of in read_results(tmp_path / "metrics.json").directions.values() for line in of]
+    assert lines and {line.multiple for line in lines} == {None}
+
+
 def test_settings_unlike_base_are_marked(opened: Any) -> None:
     from hicmd_tf.visualize.report import sections
 
