@@ -1,7 +1,9 @@
 """Which pictures can be used: each is decoded once before anything is made of them (data.check)."""
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 
 AT_ONCE = 256
+STANDARD_ERROR = 2
 NAMED = 3  # so many does a warning name
 EXPECTED = "expected a whole PNG, JPEG or BMP"
 ADVICE = (
@@ -109,7 +112,26 @@ def _pixels(encoded: tf.Tensor) -> tf.Tensor:
 
 def _all_decode(encoded: list[bytes]) -> bool:
     try:
-        _pixels(tf.constant(encoded, tf.string))
+        with _libraries_silent():
+            _pixels(tf.constant(encoded, tf.string))
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
         return False
     return True
+
+
+@contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """libjpeg itself writes a line to standard error for every file that is cut short; ours says which it is."""
+    try:
+        kept = os.dup(STANDARD_ERROR)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
+        os.close(nowhere)

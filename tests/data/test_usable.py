@@ -1,11 +1,13 @@
 """What is done about pictures that can't be used: stop before anything begins, or skip and count them."""
 
 import dataclasses
+import sys
 import warnings
 
 import drawn_trees as trees
 import numpy as np
 import pytest
+import tensorflow as tf
 from test_bounds import WHOLE
 
 from hicmd_tf.data.datasets import load
@@ -35,6 +37,18 @@ def test_the_first_unusable_picture_is_named_and_all_are_counted() -> None:
         UserError, match=r"^training picture picture_270 can't be decoded and 1 more, expected a whole PNG"
     ):
         usable(samples(contents), "stop", "train")
+
+
+def test_libraries_say_nothing_of_their_own(capfd) -> None:
+    cut = WHOLE["JPEG"][:-60]
+    capfd.readouterr()
+    assert len(flawed(["cut"], [cut])) == 1
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.io.decode_image(cut)
+    assert capfd.readouterr().err.count("\n") == 1  # which libjpeg would have said
+    print("still heard", file=sys.stderr)
+    assert capfd.readouterr().err == "still heard\n"
 
 
 def test_one_corrupt_picture_of_ten_thousand_is_named() -> None:
