@@ -17,6 +17,7 @@ INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended; SIGTERM is
 ADVICE = {  # to errors of a disk or a machine, which can come wherever a file is used
     (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "free space, then give the same command again",
     (errno.EACCES, errno.EPERM, errno.EROFS): "name a file or folder that you may use, or let it be used",
+    (errno.ENAMETOOLONG, errno.ELOOP): "name a file or folder that can be there",
     (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE): "mend the machine, then give the same command again",
 }
 EXTRAS = {  # what brings packages that not everyone needs

@@ -90,6 +90,16 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "error: the thing is wrong\n"
 
 
+def test_a_name_that_no_system_takes_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "link").symlink_to("n" * 300)
+    (tmp_path / "circle").symlink_to("circle")
+    for name, said in (("link", "File name too long"), ("circle", "Too many levels of symbolic links")):
+        with pytest.raises(SystemExit, match="2"):
+            run_command(lambda name=name: (tmp_path / name).read_bytes() and None)  # type: ignore[misc]
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {tmp_path / name}: {said}")
+
+
 def test_other_errors_stay_visible() -> None:
     def main() -> None:
         raise ZeroDivisionError

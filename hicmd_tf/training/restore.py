@@ -131,7 +131,8 @@ def flaw_of(checkpoint: str) -> str | None:
 
 def _files(checkpoint: str) -> list[Path]:
     path = Path(checkpoint)
-    return sorted(file for ending in ("index", "data-*", "json") for file in path.parent.glob(f"{path.name}.{ending}"))
+    found = (file for ending in ("index", "data-*", "json") for file in path.parent.glob(f"{path.name}.{ending}"))
+    return sorted(file for file in found if file.is_file())  # a pipe or device would be read for ever
 
 
 def _sum(file: Path) -> str:

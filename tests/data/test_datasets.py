@@ -77,6 +77,13 @@ def test_sysus_validation_people_train_when_asked_to(at) -> None:
     assert set(both.identities) == {1, 2, 3, 4, 5} and list(both.names) == sorted(both.names)
 
 
+def test_preparing_leaves_nothing_among_the_temporary_files(at, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    load(at("folder"))
+    assert not any((tmp_path / "temporary").iterdir())
+
+
 def test_the_builders_work_as_any_other_of_tensorflow_datasets(tmp_path: Path) -> None:
     import tensorflow_datasets as tfds
 

@@ -74,6 +74,15 @@ def test_one_bit_a_missing_file_and_no_checksums(run: Path) -> None:
     assert flaw_of(str(checkpoint)) is None  # of a release that wrote none
 
 
+def test_a_pipe_or_a_link_to_nothing_in_place_of_a_file_is_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "ckpt-1.sha256").write_text(f"{'0' * 64}  ckpt-1.index\n")
+    os.mkfifo(tmp_path / "ckpt-1.index")  # to read it would never end
+    assert flaw_of(str(tmp_path / "ckpt-1")) == "ckpt-1.index is missing"
+    (tmp_path / "ckpt-1.index").unlink()
+    (tmp_path / "ckpt-1.index").symlink_to("nothing")
+    assert flaw_of(str(tmp_path / "ckpt-1")) == "ckpt-1.index is missing"
+
+
 def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
     middle, newest = later(run, 9), later(run, 10)
     assert newest_whole(run / "checkpoints") == str(newest)

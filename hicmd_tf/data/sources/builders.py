@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from hicmd_tf.data.bounds import content
+from hicmd_tf.data.own_info import OwnInfo
 from hicmd_tf.data.sources.catalogue import SOURCES, read
 from hicmd_tf.data.sources.records import Listing, Record
 from hicmd_tf.notation import MODALITIES
@@ -43,7 +44,7 @@ class ListedPictures(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
             "modality": tfds.features.ClassLabel(names=MODALITIES),
             "camera": tfds.features.Scalar(np.int64),
         }
-        return tfds.core.DatasetInfo(
+        return OwnInfo(
             builder=self,
             description=f"{self.name}: {SOURCES[self.name].layout}.",
             features=tfds.features.FeaturesDict(features),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.data.drawing.encode import EncodedPicture, all_requests, encode_all
+from hicmd_tf.data.own_info import OwnInfo
 from hicmd_tf.notation import MODALITIES
 
 SPECTRA = ("visible", "near_infrared", "thermal")
@@ -64,7 +65,7 @@ class SyntheticVi(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
             "gait_phase": tfds.features.Scalar(np.float32),
             "illumination": tfds.features.Scalar(np.float32),
         }
-        return tfds.core.DatasetInfo(
+        return OwnInfo(
             builder=self,
             description="Drawn people in visible light and in the infrared; every record carries its factors.",
             features=tfds.features.FeaturesDict(features),
