@@ -175,7 +175,10 @@ def _distance(old: Any, new: Any) -> float:
     """Of two numbers; inf when one of them is none."""
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (old, new)):
         return math.inf
-    distance = abs(float(old) - float(new))
+    try:
+        distance = abs(float(old) - float(new))
+    except OverflowError:  # JSON has whole numbers of any length
+        return math.inf
     return max(distance, math.ulp(0.0)) if math.isfinite(distance) else math.inf
 
 

@@ -144,8 +144,8 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine(config: Config) -> dict[str, Any]:
-    """What rounding may hang on: system, kind of processor, cores, GPUs, and how many devices and workers share a
-    batch. Nothing that tells one such machine from another."""
+    """What rounding may hang on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many devices and
+    workers share a batch. Nothing that tells one such machine from another."""
     import tensorflow as tf
 
     from hicmd_tf.training.devices import cluster
@@ -156,6 +156,7 @@ def machine(config: Config) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         "gpus": sorted(gpus),
         "devices": config.training.devices or max(len(found), 1),
         "workers": cluster().workers,
