@@ -329,6 +329,14 @@ HOSTILE = (
 )
 
 
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    folder = trees.own(tmp_path)
+    shutil.rmtree(folder / "test")
+    (folder / "test").write_text("")
+    with pytest.raises(UserError, match="test is no folder: expected train/ID/visible"):
+        read("folder", folder)
+
+
 def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
     folder = trees.own(tmp_path / "own")
     for name in HOSTILE:

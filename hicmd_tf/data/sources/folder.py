@@ -22,6 +22,8 @@ def read(folder: Path, trial: int, advice: str) -> Listing:
     """
     del trial
     existing(folder, *SPLITS, advice=advice)
+    for split in SPLITS:
+        existing(folder / split, advice=advice)
     people = {split: sorted(path.name for path in (folder / split).iterdir() if path.is_dir()) for split in SPLITS}
     names = sorted({name for found in people.values() for name in found})
     numeric = all(re.fullmatch(r"\d{1,9}", name) for name in names)
