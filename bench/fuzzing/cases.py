@@ -1,5 +1,6 @@
 """What one input is: to whom it goes, what is broken in it, and how its files are made."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -80,7 +81,7 @@ def drawn(targets: Sequence[Target], inputs: int, number: int) -> list[Case]:
     found: list[tuple[Target, Input]] = []
     for place, target in enumerate(targets):  # each with draws of its own
         found += [(target, one) for one in target.always]
-        count = round(max(0, left) * target.share / shares) if shares else 0
+        count = math.ceil(max(0, left) * target.share / shares) if shares else 0
         found += [(target, one) for one in _drawn(target.inputs, count, LARGEST_TARGETS * number + place)]
     return [Case(i, target.entry, target.kind, one) for i, (target, one) in enumerate(found)]
 

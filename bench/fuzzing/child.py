@@ -7,6 +7,8 @@ import json
 import os
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ HERE = ("here", "a", "b", "c", "d")  # so deep that a few .. lead nowhere else
 
 def main() -> None:
     """Work folder, seed, number of inputs and the numbers still to do, as JSON on the command line."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     work, seed, inputs, wanted = json.loads(sys.argv[1])
     cases = [case for case in drawn(targets(), inputs, seed) if wanted is None or case.number in wanted]
     with (Path(work) / "record.jsonl").open("a", buffering=1) as record:
@@ -35,6 +38,13 @@ def main() -> None:
         say({"cases": [case.number for case in cases]})
         _hand_over(cases, Path(work), say)
         say({"end": True})
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the one that watches has ended, however."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _hand_over(cases: list[Case], work: Path, say: Say) -> None:
