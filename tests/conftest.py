@@ -46,6 +46,18 @@ def seeded() -> None:
         keras.utils.set_random_seed(0)
 
 
+@pytest.fixture
+def plain_graphs() -> Iterator[None]:
+    """Graphs as they were traced: improving them takes longer than the few iterations that most tests run. The bits are
+    others; both sides of a comparison must be computed so, or neither."""
+    import tensorflow as tf
+
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
+
+
 @pytest.fixture(scope="session")
 def smoke_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the smoke configuration's drawn pictures, kept for the whole session."""

@@ -13,7 +13,7 @@ import pytest
 from hicmd_tf import evaluate, extract
 from hicmd_tf.errors import UserError
 
-SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 
 
 def read(folder: Path) -> dict:
@@ -35,7 +35,7 @@ def trials(regdb: Path, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "regdb"
     options = [
         "--config",
-        str(SMOKE),
+        str(PLUMBING),
         "--data.name",
         "regdb",
         "--data.source",

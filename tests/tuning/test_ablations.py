@@ -13,7 +13,7 @@ from hicmd_tf.errors import UserError
 from tuning import ablations
 from tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
 
-SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 
 
 def test_every_ablation_is_a_configuration_of_its_own() -> None:
@@ -57,22 +57,25 @@ def test_the_table_has_means_and_deviations_over_seeds() -> None:
 )
 def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=named):
-        ablations.main(["--config", str(SMOKE), "--out", str(tmp_path / "out"), *more])
+        ablations.main(["--config", str(PLUMBING), "--out", str(tmp_path / "out"), *more])
 
 
+@pytest.mark.usefixtures("plain_graphs")
 def test_a_grid_of_two_ablations(
     smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     chosen = {name: ABLATIONS[name] for name in ("without_same", "original_a")}
     monkeypatch.setattr(ablations, "ABLATIONS", chosen)
     out = tmp_path / "out"
-    arguments = ["--config", str(SMOKE), "--data.directory", str(smoke_directory), "--seeds", "3", "--out", str(out)]
+    arguments = ["--config", str(PLUMBING), "--data.directory", str(smoke_directory), "--seeds", "3", "--out", str(out)]
     ablations.main(arguments)
     printed = capsys.readouterr().out
     assert (out / "ablations.md").read_text() in printed and printed.count("| 1 |") == 2
     for trial, name in enumerate(chosen):
         config = load(out / "runs" / f"trial_{trial}" / "config.yaml")
-        assert config == configuration(load(SMOKE, {"data.directory": str(smoke_directory)}), {VARIANT: name, SEED: 3})
+        assert config == configuration(
+            load(PLUMBING, {"data.directory": str(smoke_directory)}), {VARIANT: name, SEED: 3}
+        )
     with (out / "runs" / "trial_1" / "losses.csv").open() as file:
         assert {row["alpha"] for row in csv.DictReader(file)} == {"0"}  # the style attribute alone, to the end
     grid = Image.open(out / "runs" / "trial_0" / "pictures" / "final.png")
