@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -42,7 +42,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is no file that can be replaced: name another one")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made = _make_parents(path)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to") from error
@@ -60,6 +60,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         os.unlink(temporary)
         raise
+    finally:
+        _drop_empty(made)
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def making_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path} exists already: name another folder")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made = _make_parents(path)
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to") from error
@@ -81,6 +83,21 @@ def making_folder(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        _drop_empty(made)
+
+
+def _make_parents(path: Path) -> list[Path]:
+    """Makes the folders that a path lies in; returns those that were not there, the innermost first."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def _drop_empty(folders: Sequence[Path]) -> None:
+    """Deletes those of the folders that nothing was put into."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def is_leftover(path: Path) -> bool:
@@ -172,7 +189,7 @@ def read_bytes(path: Path, expected: str, most: int = LARGEST_TEXT) -> bytes:
             kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
             raise UserError(f"{path} is {kind}, no file: {expected}")
         if found.st_size > most:
-            raise UserError(f"{path} has {found.st_size >> 20} MiB, more than {most >> 20}: {expected}")
+            raise UserError(f"{path} has {found.st_size:,} bytes, more than {most:,}: {expected}")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: no path has a NUL in it
         raise UserError(f"{path} can't be read ({_reason(error)}): {expected}") from error

@@ -43,6 +43,16 @@ def test_missing_and_damaged_json_is_named(content: str | None, named: str, tmp_
         read_json(tmp_path / "x.json")
 
 
+def test_what_fails_leaves_no_folder_that_it_made_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    for make in (replacing, making_folder):
+        with pytest.raises(RuntimeError), make(tmp_path / "old" / "new" / "newer" / "it"):
+            raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["old"]
+    write_text(tmp_path / "new" / "newer" / "it", "")
+    assert (tmp_path / "new" / "newer" / "it").is_file()
+
+
 @pytest.mark.parametrize("content", ["[" * 20_000, '{"a": NaN}', "[-Infinity]", "1" * 5000, "\0"])
 def test_json_beyond_all_measure_is_damaged(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(content)

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import math
 import os
+import reprlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ COMMAND_LINE = "command line"
 EXTENDS = "extends"
 BASE = "base"
 LONGEST_CHAIN = 50  # files
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 80
 NAMED = 6  # missing settings that one line names
 
 
@@ -163,7 +166,7 @@ def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
     if parent is None:
         return settings
     if not isinstance(parent.value, str) or not parent.value:
-        raise UserError(f"{parent.source}: {EXTENDS} is {parent.value!r}: expected the name of one .yaml file")
+        raise UserError(f"{parent.source}: {EXTENDS} is {brief(parent.value)}: expected the name of one .yaml file")
     return read_chain(find(parent.value, path.parent), (*below, here)) | settings
 
 
@@ -171,6 +174,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The most similar of the names in brackets, or nothing where none is near."""
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f" (nearest: {found[0]})" if found else ""
+
+
+def brief(value: Any) -> str:
+    """A value as Python writes it, shortened where it is long: a message is one line."""
+    return SHORT.repr(value)
 
 
 def expectation(kind: Any) -> str:
@@ -210,7 +218,7 @@ def _typed(key: str, setting: Setting) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**53:
         return float(value)
     if not _fits(value, kind):
-        raise UserError(f"{setting.source}: {key} is {value!r}: expected {expectation(kind)}")
+        raise UserError(f"{setting.source}: {key} is {brief(value)}: expected {expectation(kind)}")
     return value
 
 

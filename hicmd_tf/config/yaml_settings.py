@@ -11,7 +11,8 @@ import yaml
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_text
 
-LARGEST = 1 << 20  # bytes; with all its comments configs/base.yaml has a fiftieth of it
+LONGEST_KEY = 100
+LARGEST = 1 << 18  # bytes; with all its comments configs/base.yaml has less than a twentieth of it
 
 # YAML 1.1, which PyYAML speaks, takes 1e-4 for text, 010 for eight, 1:30 for ninety and yes for true. These are the
 # numbers and booleans of YAML 1.2; everything else that is plain is text.
@@ -106,6 +107,8 @@ def _flatten(
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else f"{prefix}(not a name)"
         place = f"{file}, line {key_node.start_mark.line + 1}"
+        if len(key) > LONGEST_KEY:
+            raise UserError(f"{place}: {key[:LONGEST_KEY]}.. is longer than the name of any setting")
         if key in places:
             raise UserError(f"{place}: {key} stands here a second time, first in {places[key]}; delete one")
         places[key] = place

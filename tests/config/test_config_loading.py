@@ -194,6 +194,9 @@ def test_values_that_are_one_object_are_written_out(tmp_path: Path) -> None:
         ("extends: base\nseed: &a [*a]\n", "not valid YAML"),
         ("extends: base\nseed: " + "9" * 5000 + "\n", "line 2: seed is no value"),
         ("extends: base\nseed: !!int seven\n", "line 2: seed is no value"),
+        ("extends: base\nseed: [" + "1, " * 5000 + "]\n", "line 2: seed is [1, 1, 1, 1, 1, 1, ...]: expected"),
+        ("extends: base\nseed: " + "x" * 5000 + "\n", "line 2: seed is 'xxx"),
+        ("extends: base\n" + "x" * 1000 + ": 1\n", "is longer than the name of any setting"),
         ("extends: base\nseed: !!timestamp noon\n", "line 2: seed is no value"),
         ('extends: "a\\0b.yaml"\n', "can't be the name of a file"),
         ("extends: " + "x" * 300 + ".yaml\n", "can't be the name of a file"),
@@ -202,7 +205,8 @@ def test_values_that_are_one_object_are_written_out(tmp_path: Path) -> None:
     ],
 )
 def test_unusable_files(text: str, expected: str, tmp_path: Path) -> None:
-    assert expected in refusal(write(tmp_path, text))
+    message = refusal(write(tmp_path, text))
+    assert expected in message and len(message) < len(str(tmp_path)) + 300
 
 
 def test_paths_that_are_no_text_file(tmp_path: Path) -> None:
@@ -232,7 +236,7 @@ def test_files_that_extend_without_end_and_links_in_a_circle(tmp_path: Path) -> 
 def test_a_pipe_and_a_book_are_no_configuration(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     assert "is a pipe" in refusal(tmp_path / "pipe.yaml")
-    assert "more than 1" in refusal(write(tmp_path, "# a comment\n" * (1 << 18)))
+    assert "more than 262,144" in refusal(write(tmp_path, "# a comment\n" * (1 << 18)))
 
 
 def test_to_dict_holds_plain_values(smoke_config: Config) -> None:
