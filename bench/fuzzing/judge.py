@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import stat
 import sys
 import tempfile
 import time
@@ -52,16 +51,17 @@ def _judged(case: Case, material: Material, folder: Path) -> Outcome:
 
 
 def _contents(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Size and time of everything below the folder, folders too, and of what is in the one for temporary files."""
+    """Size and time of everything below the folder, and of what is in the one for temporary files; of folders their
+    names, but for those with nothing but a lock in them."""
     found: dict[str, tuple[int, ...]] = {}
     for root in (str(folder), tempfile.gettempdir()):
         for place, folders, files in os.walk(root):
-            for name in (*folders, *files):
-                path = os.path.join(place, name)
-                told = os.lstat(path)
-                if name not in LOCKS and not name.endswith(".lock"):
-                    changed = () if stat.S_ISDIR(told.st_mode) else (told.st_size, told.st_mtime_ns)
-                    found[os.path.relpath(path, root)] = changed
+            kept = [name for name in files if name not in LOCKS and not name.endswith(".lock")]
+            if place != root and (kept or folders or not files):
+                found[os.path.relpath(place, root)] = ()
+            for name in (*kept, *(name for name in folders if os.path.islink(os.path.join(place, name)))):
+                told = os.lstat(os.path.join(place, name))
+                found[os.path.relpath(os.path.join(place, name), root)] = told.st_size, told.st_mtime_ns
     return found
 
 

@@ -81,8 +81,9 @@ def train(
     with alone(
         folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     ):
+        ready = experiment or _prepared(config)  # before the folder is begun: data that are refused leave none behind
         folder.begin(config, resume)
-        return _train_alone(config, folder, experiment or _prepared(config), watch)
+        return _train_alone(config, folder, ready, watch)
 
 
 def _prepared(config: Config) -> Experiment:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hicmd_tf.config import Config, load
+from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone
 from hicmd_tf.networks.build import build_networks
@@ -218,6 +218,14 @@ def test_a_second_process_is_refused_until_the_first_has_ended_however(smoke_con
     holder.wait()
     with alone(folder.lock, "busy"):
         folder.begin(smoke_config, resume=False)
+
+
+def test_data_that_are_refused_begin_no_run(smoke_config: Config, tmp_path: Path) -> None:
+    config = with_values(smoke_config, {"data.name": "folder", "data.source": str(tmp_path / "nowhere")})
+    for _ in range(2):  # the second time without --resume, too
+        with pytest.raises(UserError, match="nowhere is no folder"):
+            train(config, RunFolder(tmp_path / "run"))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["lock"]
 
 
 def test_a_folder_that_is_refused_is_left_as_it_was(smoke_config: Config, tmp_path: Path) -> None:
