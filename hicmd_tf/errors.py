@@ -106,9 +106,18 @@ def _of_the_machine(error: Exception) -> str | None:
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line, above a progress bar where there is one."""
-    tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    tqdm.write(f"warning: {_line(str(message))}", file=sys.stderr)
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {_line(message)}", file=sys.stderr)
     sys.exit(EXIT_CODE)
+
+
+def printable(text: str) -> str:
+    """A text, such as the name of a file, without characters that would steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def _line(message: str) -> str:
+    return printable(" ".join(message.split()))

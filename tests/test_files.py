@@ -100,6 +100,15 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "error: the thing is wrong\n"
 
 
+def test_a_message_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("a name of \x1b[31m\0 and \udcff, für\tsich")
+
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main)
+    assert capsys.readouterr().err == "error: a name of \\x1b[31m\\x00 and \\udcff, für sich\n"
+
+
 def test_a_name_that_no_system_takes_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "link").symlink_to("n" * 300)
     (tmp_path / "circle").symlink_to("circle")

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from hicmd_tf.notation import MODALITIES
 
 AT_ONCE = 256
 STANDARD_ERROR = 2
+_SILENCE = Lock()
 NAMED = 3  # so many does a warning name
 EXPECTED = "expected a whole PNG, JPEG or BMP"
 ADVICE = (
@@ -112,7 +114,7 @@ def _pixels(encoded: tf.Tensor) -> tf.Tensor:
 
 def _all_decode(encoded: list[bytes]) -> bool:
     try:
-        with _libraries_silent():
+        with libraries_silent():
             _pixels(tf.constant(encoded, tf.string))
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
         return False
@@ -120,8 +122,14 @@ def _all_decode(encoded: list[bytes]) -> bool:
 
 
 @contextmanager
-def _libraries_silent() -> Iterator[None]:
-    """libjpeg itself writes a line to standard error for every file that is cut short; ours says which it is."""
+def libraries_silent() -> Iterator[None]:
+    """libjpeg itself writes a line to standard error for every file that is cut short; ours says which it is. One
+    thread at a time: two would put back what the other had put in place."""
+    with _SILENCE:
+        yield from _silent()
+
+
+def _silent() -> Iterator[None]:
     try:
         kept = os.dup(STANDARD_ERROR)
     except OSError:  # there is no standard error

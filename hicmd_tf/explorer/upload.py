@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hicmd_tf.data.bounds import flaw_of
 from hicmd_tf.data.pictures import decode
+from hicmd_tf.data.usable import libraries_silent
 from hicmd_tf.errors import UserError
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +27,8 @@ def picture_of(content: bytes, height: int, width: int) -> Array:
     if flaw is not None:
         raise UserError(f"the picture {flaw}: choose another one, a whole PNG, JPEG or BMP")
     try:
-        return decode(tf.constant(content), height, width).numpy()
+        with libraries_silent():
+            return decode(tf.constant(content), height, width).numpy()
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         raise UserError("the picture is damaged or cut short: choose a whole file") from error
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, positive
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, printable, run_command
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.search.entries import Entry, Hit, Selection, Store
 
@@ -187,11 +187,6 @@ def _as_text(query: Entry, hits: Sequence[Hit]) -> str:
             f"{printable(entry.path)}"
         )
     return "\n".join(lines if hits else [lines[0], "nothing was found"])
-
-
-def printable(path: str) -> str:
-    """A path without characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
 
 
 def _parser() -> argparse.ArgumentParser:

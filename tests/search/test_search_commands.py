@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, printable
 from hicmd_tf.extract import main as extract
-from hicmd_tf.search.__main__ import main, printable
+from hicmd_tf.search.__main__ import main
 from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.milvus import MilvusGallery
 
