@@ -1,12 +1,27 @@
 """Figures as a table that reads like the literature's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
 
 Scores = Mapping[str, Mapping[str, float]]
 
 COLUMNS = {"rank1": "R-1", "rank5": "R-5", "rank10": "R-10", "rank20": "R-20", "mAP": "mAP", "mINP": "mINP"}
 NAMES = {"hicmd": "Hi-CMD", "raw_pixels": "raw pixels", "colour_histogram": "colour histogram"}
 DIRECTIONS = {"visible_to_infrared": "visible -> infrared", "infrared_to_visible": "infrared -> visible"}
+
+
+def read_scores(file: Path, directions: Iterable[str]) -> Scores:
+    """Figures by direction that a run's evaluation wrote. Raises UserError when one that a table has is not there."""
+    found = read_json(file)
+    try:
+        return {d: {**found[d], **{key: float(found[d][key]) for key in COLUMNS}} for d in directions}
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(
+            f"{file} has other figures than an evaluation has ({error}): take it from where it is whole, or delete it"
+        ) from error
 
 
 def table(rows: Mapping[str, Scores]) -> str:

@@ -19,7 +19,7 @@ from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.retrieval.objective import both_directions, mean_map
-from hicmd_tf.retrieval.report import table
+from hicmd_tf.retrieval.report import read_scores, table
 from hicmd_tf.training.callbacks import (
     EachStep,
     Evaluations,
@@ -41,6 +41,7 @@ from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.provenance import provenance
+from hicmd_tf.training.restore import newest_whole
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.training.trained import Trained
 from hicmd_tf.visualize.grid import save_png
@@ -82,8 +83,16 @@ def train(
         folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     ):
         ready = experiment or _prepared(config)  # before the folder is begun: data that are refused leave none behind
+        _refuse_damaged(folder)
         folder.begin(config, resume)
         return _train_alone(config, folder, ready, watch)
+
+
+def _refuse_damaged(folder: RunFolder) -> None:
+    """Raises UserError when there are checkpoints, and none is whole: then nothing in the folder is to be changed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # who restores one warns
+        newest_whole(folder.checkpoints)
 
 
 def _prepared(config: Config) -> Experiment:
@@ -217,11 +226,12 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
     described = describe(experiment.model, samples, config)
     rows = _rows(described, samples, config)
     held_out = config.data.held_out > 0
+    main = main_figures(rows)
     return {
-        **main_figures(rows),
+        **main,
         "settings": [row._asdict() for row in rows],
         **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
-        **({"untrained": read_json(folder.untrained)} if folder.untrained.exists() else {}),
+        **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
         **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
         **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
         "split": "held_out" if held_out else "test",
@@ -238,8 +248,11 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
 
 def _warnings(folder: RunFolder) -> list[str]:
     """What the run was warned of while it trained, in the order in which it was."""
-    told: list[dict[str, Any]] = list(read_json(folder.warnings).values())
-    return [str(one["warning"]) for one in sorted(told, key=lambda one: int(one["step"]))]
+    found = read_json(folder.warnings)
+    try:
+        return [str(one["warning"]) for one in sorted(found.values(), key=lambda one: int(one["step"]))]
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{folder.warnings} is not what training writes: delete it to do without") from error
 
 
 def shown(metrics: Metrics) -> str:

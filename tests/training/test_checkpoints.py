@@ -220,6 +220,15 @@ def test_a_second_process_is_refused_until_the_first_has_ended_however(smoke_con
         folder.begin(smoke_config, resume=False)
 
 
+def test_a_run_whose_checkpoints_are_all_damaged_is_left_as_it_was(run: Path, smoke_config: Config) -> None:
+    flip(data_of(run / "checkpoints" / "ckpt-0"))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="no other is whole"):
+        train(smoke_config, RunFolder(run), resume=True)
+    after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "lock"}
+    assert after == before
+
+
 def test_data_that_are_refused_begin_no_run(smoke_config: Config, tmp_path: Path) -> None:
     config = with_values(smoke_config, {"data.name": "folder", "data.source": str(tmp_path / "nowhere")})
     for _ in range(2):  # the second time without --resume, too
