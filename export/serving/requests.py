@@ -91,7 +91,10 @@ def _array(name: str, values: Any, dtype: np.dtype[Any]) -> Array:
 def _texts(name: str, values: Any) -> Array:
     def content(value: Any) -> bytes:
         if isinstance(value, str):
-            return value.encode()
+            try:
+                return value.encode()
+            except UnicodeEncodeError as error:
+                raise Failure(Kind.INVALID, f"{name} holds half a character, a surrogate alone") from error
         if _is_b64(value):
             try:
                 return base64.b64decode(value["b64"], validate=True)

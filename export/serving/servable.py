@@ -85,19 +85,32 @@ class Servable:
         return all(spec.shape and spec.shape[0] is None for spec in self.inputs[signature].values())
 
     def warm_up(self) -> int:
-        """Answers the requests that the model brings along, so that the first user need not wait; says how many."""
+        """Answers the requests that the model brings along, so that the first user need not wait; says how many.
+
+        Raises UserError when they are no requests that this model answers.
+        """
         file = self.folder / WARM_UP
         if not file.is_file():
             return 0
-        from tensorflow_serving.apis import prediction_log_pb2
+        from google.protobuf.message import DecodeError
 
         count = 0
-        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-            self.run(request.model_spec.signature_name or DEFAULT, inputs)
-            count += 1
+        try:
+            for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+                self._answer(record)
+                count += 1
+        except (tf.errors.OpError, DecodeError, Failure, TypeError, ValueError) as error:
+            raise UserError(f"{file} holds other requests than the model answers ({told(error)}): delete it") from error
         return count
+
+    def _answer(self, record: bytes) -> None:
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        signature = request.model_spec.signature_name or DEFAULT
+        self.check(signature, inputs)
+        self.run(signature, inputs)
 
 
 def newest_version(base: Path, version: int | None = None) -> Path:

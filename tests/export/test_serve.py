@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from PIL import Image
 
 from export.client import Client
 from export.client import main as client_main
-from export.serving.servable import newest_version
+from export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.errors import UserError
 
 MEBI = 1 << 20
@@ -76,6 +77,25 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = Toy()
     tf.saved_model.save(module, str(base / "3"), signatures=module.signatures())
     return base
+
+
+def test_requests_to_warm_up_with_that_are_none_are_one_line(toy: Path, tmp_path: Path) -> None:
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    servable = Servable("hicmd", Path(shutil.copytree(toy / "3", tmp_path / "3")))
+    file = tmp_path / "3" / WARM_UP
+    file.parent.mkdir(exist_ok=True)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = "visible"
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    for record in (b"\xff" * 40, log.SerializeToString(), b""):
+        with tf.io.TFRecordWriter(str(file)) as writer:
+            writer.write(record)
+        with pytest.raises(UserError, match="holds other requests than the model answers"):
+            servable.warm_up()
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(UserError, match="holds other requests"):
+        servable.warm_up()
 
 
 class Running(NamedTuple):

@@ -193,6 +193,12 @@ def test_requests(body: bytes) -> None:
         assert str(failure) and "\n" not in str(failure)
 
 
+def test_half_a_character_is_no_text() -> None:
+    body = json.dumps({"signature_name": "visible", "inputs": {"modality": ["\ud800"]}}).encode()
+    with pytest.raises(Failure, match="half a character"):
+        arrays(parse(body), KINDS)
+
+
 @some
 @given(st.text(max_size=30), st.sampled_from([*READERS.values()]))
 def test_words_of_options(word: str, reads: Callable[[str], Any]) -> None:
