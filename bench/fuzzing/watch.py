@@ -72,7 +72,16 @@ def _start(work: Path, seed: int, inputs: int, wanted: list[int] | None) -> "sub
 
 
 def _events(process: "subprocess.Popen[bytes]", record: Path) -> Iterator[dict[str, Any]]:
-    """What the other process writes, until it ends; it is killed when it says nothing for too long."""
+    """What the other process writes, until it ends. It is killed when it says nothing for too long, or nobody listens
+    any more."""
+    try:
+        yield from _heard(process, record)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _heard(process: "subprocess.Popen[bytes]", record: Path) -> Iterator[dict[str, Any]]:
     read, patience, heard = 0, PREPARING, time.monotonic()
     while True:
         ended = process.poll() is not None
@@ -87,5 +96,5 @@ def _events(process: "subprocess.Popen[bytes]", record: Path) -> Iterator[dict[s
             return
         if time.monotonic() - heard > patience:
             process.kill()
-            process.wait()
+            process.wait()  # and what it still said is read
         time.sleep(0.05)
