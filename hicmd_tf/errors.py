@@ -91,13 +91,13 @@ def _of_the_machine(error: Exception) -> str | None:
     said = " ".join(str(error).split())
     # TensorFlow's own, known by name, for importing it takes seconds.
     exhausted = type(error).__name__ == "ResourceExhaustedError"
-    if exhausted and "space left" in said:
-        return f"{said[:300]}: free space, then give the same command again"
-    if exhausted or isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (exhausted and ("OOM" in said or "alloc" in said)):
         return (
             f"memory is out ({said[:200]}): take fewer pictures at a time (batch.*, training.embed_batch) or "
             f"training.memory low"
         )
+    if exhausted:  # which is said of disks, too
+        return f"{said[:300]}: {os.strerror(errno.ENOSPC)}: free space, then give the same command again"
     if not isinstance(error, OSError):
         return None
     advice = next((advice for numbers, advice in ADVICE.items() if error.errno in numbers), None)

@@ -62,12 +62,14 @@ class Setting(NamedTuple):
 
 class Results(NamedTuple):
     """What metrics.json says. directions: the lines of the main table by direction. rows: every published setting.
-    facts: the rest by name, such as steps and identities. lacking: whether there is no such file, or one without rows.
+    facts: the rest by name, such as steps and identities. warnings: what the run was warned of while it trained.
+    lacking: whether there is no such file, or one without rows.
     """
 
     directions: dict[str, list[Line]]
     rows: list[Row]
     facts: dict[str, Any]
+    warnings: list[str]
 
     @property
     def lacking(self) -> bool:
@@ -116,12 +118,13 @@ def read_results(file: Path) -> Results:
         rows = [_row(row) for row in metrics.get("settings", [])]
         first = {row.direction: row for row in reversed(rows)}  # of each direction the first comes last, and stays
         directions = {name: _lines(metrics, first[name]) for name in dict.fromkeys(row.direction for row in rows)}
+        warnings = [str(warning) for warning in metrics.get("warnings", [])]
         if "objective" in metrics:
             metrics["objective"] = float(metrics["objective"])
     except (TypeError, KeyError, AttributeError, ValueError):  # written by another version
-        return Results({}, [], {})
+        return Results({}, [], {}, [])
     facts = {key: value for key, value in metrics.items() if not isinstance(value, list | dict)}
-    return Results(directions, rows, facts)
+    return Results(directions, rows, facts, warnings)
 
 
 def _row(found: dict[str, Any]) -> Row:

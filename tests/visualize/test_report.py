@@ -282,6 +282,12 @@ def test_figures_of_another_form_are_none(tmp_path: Path, place: tuple[str, ...]
     assert read_results(tmp_path / "metrics.json").lacking
 
 
+def test_what_the_run_was_warned_of_is_said(opened: Any, tmp_path: Path) -> None:
+    warned = text_of(opened, tmp_path, metrics={**metrics_made(), "warnings": ["steps 1 to 9: alpha is 1 <b>"]})
+    assert "the run was warned of: steps 1 to 9: alpha is 1 &lt;b&gt;." in warned
+    assert "warned of" not in text_of(opened, tmp_path / "none", metrics=metrics_made())
+
+
 def test_no_multiple_of_a_chance_of_0(tmp_path: Path) -> None:
     from hicmd_tf.visualize.report import read_results
 
