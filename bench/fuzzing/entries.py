@@ -5,10 +5,12 @@ the networks' arithmetic by descriptors of chance: all that reads and judges the
 """
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +26,8 @@ COMMANDS = {
     "hicmd_tf.visualize": "hicmd_tf.visualize.__main__",
     "hicmd_tf.disentangle": "hicmd_tf.disentangle",
     "hicmd_tf.explore": "hicmd_tf.explore",
+    "hicmd_tf.replay": "hicmd_tf.replay",
+    "hicmd_tf.reproduce": "hicmd_tf.reproduce",
     "hicmd_tf.baselines": "hicmd_tf.baselines",
     "hicmd_tf.data.check": "hicmd_tf.data.check",
     "hicmd_tf.data.synthetic": "hicmd_tf.data.synthetic",
@@ -39,12 +43,14 @@ COMMANDS = {
     "bench.metrics": "bench.metrics",
     "bench.scaling": "bench.scaling",
     "bench.search": "bench.search",
+    "bench.health": "bench.health",
+    "bench.kills": "bench.kills",
 }
 """Modules with a `main(arguments)`, by what is typed behind `python -m`."""
 
 ENDS = (
     "hicmd_tf.training.run._train_on",
-    "subprocess.run",
+    "hicmd_tf.training.replaying.LastGood",
     "hicmd_tf.disentanglement.measure.measure",
     "hicmd_tf.explorer.server.serve",
     "hicmd_tf.data.synthetic.contact_sheet",
@@ -61,6 +67,8 @@ ENDS = (
     "bench.metrics.measure",
 )
 """What begins when an input has been accepted."""
+STARTING = ("hicmd_tf.fit", "bench.metrics", "bench.kills")
+"""Modules that then start processes."""
 LARGEST_WIDTH = 64  # of networks that are built
 
 
@@ -122,6 +130,9 @@ def standing_in(data: Path) -> Iterator[None]:
     with ExitStack() as stack:
         for name in ENDS:
             stack.enter_context(patch(name, _accept))
+        none_starts = SimpleNamespace(**{**vars(subprocess), "run": _accept, "Popen": _accept})
+        for module in STARTING:
+            stack.enter_context(patch(f"{module}.subprocess", none_starts))
         for name, made in _replacements(data).items():
             stack.enter_context(patch(name, made))
         yield
@@ -163,6 +174,7 @@ def _replacements(data: Path) -> dict[str, Any]:
         "export.artefacts.descriptors": described,
         "hicmd_tf.data.datasets._drawn": drawn,
         "hicmd_tf.training.restore.build_networks": build,
+        "hicmd_tf.training.replaying.build_networks": build,
         "hicmd_tf.training.experiment.build_networks": build,
         "hicmd_tf.convert.run.build_networks": build,
         "hicmd_tf.visualize.figures.all_figures": lambda *_: [],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def _make_run(run: Path, data: Path) -> None:
     from hicmd_tf.files import write_json
     from hicmd_tf.networks.build import build_networks
     from hicmd_tf.training.checkpoints import Checkpoints
-    from hicmd_tf.training.experiment import set_up_tensorflow
+    from hicmd_tf.training.experiment import prepare, set_up_tensorflow
+    from hicmd_tf.training.failure import write_failure
     from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.optimisers import make_optimisers
     from hicmd_tf.training.run_folder import RunFolder
@@ -64,6 +66,7 @@ def _make_run(run: Path, data: Path) -> None:
     model.compile(make_optimisers(config.optimisers))
     Checkpoints(model, folder.checkpoints).save()
     write_json(folder.identities, {"people": "synthetic_vi, seed 0", "identities": [101, 102]})
+    write_failure(folder.failure, prepare(config), 1, {"same": math.nan}, [])
 
 
 def _add_logs(run: Path) -> None:

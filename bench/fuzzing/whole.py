@@ -35,6 +35,8 @@ WHOLE: dict[str, Arguments] = {
     "hicmd_tf.visualize": lambda m, f: _words("curves", "--run", m.run, "--out", f / "out", "--seed", "1"),
     "hicmd_tf.disentangle": lambda m, f: _words("--run", m.run, "--out", f / "out", "--pairs", "20", "--seed", "1"),
     "hicmd_tf.explore": lambda m, f: _words("--run", m.run, "--port", "0", "--no-open"),
+    "hicmd_tf.replay": lambda m, f: _words("--run", m.run),
+    "hicmd_tf.reproduce": lambda m, f: _words(m.run, "--run", f / "new"),
     "hicmd_tf.baselines": lambda m, f: _words("--config", m.run / "config.yaml"),
     "hicmd_tf.data.check": lambda m, f: _words("regdb", m.trees["regdb"], "--trial", "1"),
     "hicmd_tf.data.synthetic": lambda m, f: _words("--preview", f / "sheet.png", "--height", "32", "--width", "16"),
@@ -65,8 +67,10 @@ WHOLE: dict[str, Arguments] = {
     "bench.metrics": lambda m, f: _words("--case", "regdb", "--json", f / "out.json"),
     "bench.scaling": lambda m, f: _words("--rounds", "1", "--out", f / "out.png"),
     "bench.search": lambda m, f: _words("--rows", "100", "--queries", "5", "--json", f / "out.json"),
+    "bench.health": lambda m, f: _words("--config", m.run / "config.yaml", "--run", f / "new", "--out", f / "out.png"),
+    "bench.kills": lambda m, f: _words("--config", m.run / "config.yaml", "--run", f / "new", "--kills", "1"),
     "hicmd_tf.load": lambda m, f: _words(m.run),
     "hicmd_tf.explore, picture": lambda m, f: _words(_picture(m)),
 }
-REFUSED = ("hicmd_tf.convert", "export.client")
-"""Whose whole input is refused all the same: it takes PyTorch's files, or a server that runs."""
+REFUSED = ("hicmd_tf.convert", "export.client", "hicmd_tf.reproduce")
+"""Whose whole input is refused all the same: it takes PyTorch's files, a server that runs, a run that has trained."""

@@ -1,13 +1,13 @@
 """A step that failed, kept so that it can be run again by itself: the state before it, its batch, what it gave."""
 
 import shutil
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.arrays import read_arrays
 from hicmd_tf.config import Config, dump, load
 from hicmd_tf.data.batches import REAL, batches
 from hicmd_tf.errors import UserError
@@ -95,11 +95,7 @@ def _write_batch(file: Path, batch: dict[str, Any]) -> None:
 
 
 def _read_batch(file: Path) -> dict[str, Any]:
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            flat = {name: tf.constant(stored[name]) for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} can't be read as a batch ({str(error)[:120]}): expected an .npz file") from error
+    flat = {name: tf.constant(array) for name, array in read_arrays(file, "a batch").items()}
     batch: dict[str, Any] = {}
     for name, tensor in flat.items():
         outer, _, inner = name.partition("/")

@@ -41,6 +41,7 @@ OPTIONS = {
     "hicmd_tf.visualize": "--seed --out",
     "hicmd_tf.disentangle": "--seed --pairs --observer-steps --out",
     "hicmd_tf.explore": "--port",
+    "hicmd_tf.reproduce": "--run --source --devices",
     "hicmd_tf.data.check": "--trial",
     "hicmd_tf.data.synthetic": "--height --width --identities --images --spectrum --yaw-range --framing --noise --seed",
     "tuning.search": "--tuner --max-trials --intervals --space --workers --steps --seed",
@@ -55,6 +56,7 @@ OPTIONS = {
     "bench.inference": "--rounds --threads --run",
     "bench.metrics": "--case --inside",
     "bench.scaling": "--rounds --config",
+    "bench.kills": "--kills --seed-of-kills --steps --seed",
     "bench.search": "--rows --dimension --queries --spread --seed --threads",
 }
 

@@ -18,7 +18,8 @@ KIND = "run folder"
 
 WEIGHTS = ("checkpoints/ckpt-0.index", "checkpoints/ckpt-0.data-00000-of-00001", "checkpoints/ckpt-0.sha256")
 NEEDED = ("config.yaml", *WEIGHTS)
-JSON = ("metrics.json", "identities.json", "untrained.json", "environment.json")
+JSON = ("failure/failure.json", "metrics.json", "identities.json", "untrained.json", "environment.json")
+FAILURE = ("failure/config.yaml", "failure/batch.npz", "failure/ckpt-0.index", "failure/ckpt-0.data-00000-of-00001")
 TABLES = ("losses.csv", "evaluations.csv")
 ROWS = ("1,2", "a,b,c", "", ",,,,", '"', "nan," * 12, "1e400," * 12, "\0", "-1," * 12, "1;2;3", "\ufeff", "9" * 200_000)
 
@@ -47,6 +48,7 @@ USES: dict[str, tuple[tuple[str, ...], Callable[[Path, Path, Material], list[Any
         (*NEEDED, *JSON),
         lambda run, f, m: ["--config", m.run / "config.yaml", "--run", run, "--resume", "--no-report"],
     ),
+    "hicmd_tf.replay": ((*FAILURE, "failure/failure.json"), lambda run, f, m: ["--run", run]),
     "hicmd_tf.convert": (NEEDED, lambda run, f, m: ["--to-torch", run, f / "new"]),
     "export.saved_model": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
     "export.onnx": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
