@@ -45,6 +45,14 @@ def test_a_changed_folder_is_prepared_anew(at, tmp_path: Path) -> None:
     assert len(load(data).test) == len(before.test) + 1
 
 
+def test_a_picture_of_the_same_length_is_prepared_anew(at, tmp_path: Path) -> None:
+    data = at("folder")
+    name, old = load(data).test.names[0], load(data).test.encoded[0]
+    file = tmp_path / "folder" / name
+    file.write_bytes(old[:-1] + bytes([old[-1] ^ 1]))  # a checksum's last bit
+    assert load(dataclasses.replace(data, check="skip")).unchecked["test"].encoded[0] == file.read_bytes() != old
+
+
 def test_a_picture_that_cannot_be_read_is_named_and_not_the_folder_of_prepared_data(at, monkeypatch) -> None:
     data = at("regdb")
     opened = Path.open

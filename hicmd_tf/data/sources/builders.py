@@ -22,11 +22,12 @@ TRIAL = "trial_"
 
 
 def fingerprint(folder: Path, listing: Listing) -> str:
-    """Twelve letters that change when a picture comes, goes, changes its size or its split."""
+    """Twelve letters that change when a picture comes, goes, is written again or changes its split."""
     digest = hashlib.sha256()
     for split, records in listing.splits.items():
         for record in records:
-            digest.update(f"{split} {record} {(folder / record.name).stat().st_size}\n".encode())
+            file = (folder / record.name).stat()
+            digest.update(f"{split} {record} {file.st_size} {file.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:12]
 
 
