@@ -14,9 +14,10 @@ from statistics import median, quantiles
 from typing import Any, NamedTuple
 
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import run_command
+from hicmd_tf.errors import UserError, run_command
 
 EVERY = 100  # iterations of one point
+LEAST = 8  # points of a series in which growth can be seen
 TOLERANCE = 0.02  # growth, as a share, that is none
 UNITS = {
     "memory": "GiB of memory",
@@ -52,6 +53,11 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Trains, prints a table, draws the picture, and writes the points as JSON when asked."""
     config, options = parse("bench.health", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    every = max(EVERY, config.training.picture_every)
+    if config.training.steps < LEAST * every:
+        raise UserError(
+            f"training.steps is {config.training.steps}: expected {LEAST * every}, for {LEAST} points or more"
+        )
     from hicmd_tf.files import write_json
     from hicmd_tf.training.run import train
     from hicmd_tf.training.run_folder import RunFolder
