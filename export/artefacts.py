@@ -16,6 +16,7 @@ from hicmd_tf.data.pictures import decode_any, normalise, resize
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
+from hicmd_tf.training.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +43,7 @@ class SavedModel:
         self.metadata, self.config = read_metadata(folder / "assets.extra" / FILE)
         try:
             self._model = tf.saved_model.load(str(folder))
-        except (tf.errors.OpError, OSError, ValueError) as error:
+        except (*UNREADABLE, OSError) as error:
             raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
                 error
             )

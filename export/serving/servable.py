@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from export.serving.failures import Failure, Kind, told
 from hicmd_tf.errors import UserError
+from hicmd_tf.training.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -34,7 +35,7 @@ class Servable:
         try:
             self._model = tf.saved_model.load(str(folder))
             self.signature_defs = _signature_defs(folder)
-        except (tf.errors.OpError, OSError, ValueError, RuntimeError) as error:
+        except (*UNREADABLE, OSError) as error:
             raise UserError(f"{folder} can't be loaded as a SavedModel ({told(error)}): export it again") from error
         self._signatures = dict(self._model.signatures)
         if not self._signatures:

@@ -10,7 +10,15 @@ import tensorflow as tf
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_json
 from hicmd_tf.training.hicmd import HiCMD
-from hicmd_tf.training.restore import damaged, drop_unfinished, newest_whole, notes_of, saved_classes, write_sums
+from hicmd_tf.training.restore import (
+    UNREADABLE,
+    damaged,
+    drop_unfinished,
+    newest_whole,
+    notes_of,
+    saved_classes,
+    write_sums,
+)
 
 
 class Checkpoints:
@@ -78,7 +86,7 @@ class Checkpoints:
             )
         try:
             self.checkpoint.restore(newest).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except UNREADABLE as error:
             raise damaged(newest, error) from error
         return True
 

@@ -18,6 +18,8 @@ from hicmd_tf.notation import INFRARED, VISIBLE
 from hicmd_tf.training.run_folder import RunFolder
 
 INDEX = re.compile(r"ckpt-(\d+)\.index")
+UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, RuntimeError, LookupError)
+"""What TensorFlow raises of damaged checkpoints: an IndexError of a file that is cut short, for one."""
 CLASSIFIER = ("features", "head", "classify", "bias")  # as `Checkpoints` names what it saves
 
 
@@ -42,7 +44,7 @@ def restored_networks(folder: RunFolder) -> Restored:
     )
     try:
         checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+    except UNREADABLE as error:
         raise damaged(newest, error) from error
     return Restored(config, networks, int(newest.rpartition("-")[2]))
 
@@ -86,7 +88,7 @@ def _finished(checkpoint: str) -> bool:
         return True
     try:
         tf.train.load_checkpoint(checkpoint)
-    except (tf.errors.OpError, RuntimeError, ValueError):
+    except UNREADABLE:
         return False
     return True
 
@@ -149,7 +151,7 @@ def saved_classes(checkpoint: str) -> int:
         for name in CLASSIFIER:
             node = graph.nodes[{child.local_name: child.node_id for child in node.children}[name]]
         return int(reader.get_variable_to_shape_map()[node.attributes[0].checkpoint_key][0])
-    except (tf.errors.OpError, RuntimeError, ValueError, LookupError) as error:
+    except UNREADABLE as error:
         raise damaged(checkpoint, error) from error
 
 

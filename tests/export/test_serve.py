@@ -25,6 +25,7 @@ from drawn_trees import vast_png
 from odd_pictures import encoded, odd_pictures
 from PIL import Image
 
+from export.artefacts import open_artefacts
 from export.client import Client
 from export.client import main as client_main
 from export.serving.servable import WARM_UP, Servable, newest_version
@@ -77,6 +78,17 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = Toy()
     tf.saved_model.save(module, str(base / "3"), signatures=module.signatures())
     return base
+
+
+def test_a_model_whose_weights_are_cut_short_is_one_line(saved_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(saved_model, tmp_path / "1"))
+    (weights,) = folder.glob("variables/*.data-*")
+    for length in (weights.stat().st_size // 2, 0):
+        os.truncate(weights, length)
+        with pytest.raises(UserError, match="can't be loaded as a SavedModel"):
+            Servable("hicmd", folder)
+        with pytest.raises(UserError, match="can't be loaded"):
+            open_artefacts(folder)
 
 
 def test_requests_to_warm_up_with_that_are_none_are_one_line(toy: Path, tmp_path: Path) -> None:

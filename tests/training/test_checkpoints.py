@@ -83,6 +83,15 @@ def test_a_pipe_or_a_link_to_nothing_in_place_of_a_file_is_a_missing_one(tmp_pat
     assert flaw_of(str(tmp_path / "ckpt-1")) == "ckpt-1.index is missing"
 
 
+def test_weights_cut_short_without_checksums_are_one_line(run: Path) -> None:
+    checkpoint = run / "checkpoints" / "ckpt-0"
+    Path(f"{checkpoint}.sha256").unlink()
+    for length in (data_of(checkpoint).stat().st_size // 2, 0):
+        os.truncate(data_of(checkpoint), length)
+        with pytest.raises(UserError, match="the checkpoint is damaged"):
+            restored_networks(RunFolder(run))
+
+
 def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
     middle, newest = later(run, 9), later(run, 10)
     assert newest_whole(run / "checkpoints") == str(newest)
