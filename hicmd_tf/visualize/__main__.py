@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if not 0 <= options.seed < 2**32:
         raise UserError(f"--seed is {options.seed}: expected 0 to {2**32 - 1}")
+    out = options.out or options.run / "figures"
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is no folder: name one with --out, which is made where it is missing")
     from hicmd_tf.visualize.figure import save  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.visualize.figures import KINDS, all_figures
     from hicmd_tf.visualize.report import write_report
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     figures = all_figures(run, options.seed) if options.what == "all" else KINDS[options.what](run, options.seed)
     for figure in figures:
-        for file in save(figure, options.out or options.run / "figures"):
+        for file in save(figure, out):
             print(file)
 
 
