@@ -4,14 +4,16 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.arrays import read_arrays
 from hicmd_tf.config import Config, dump, load
-from hicmd_tf.data.batches import REAL, batches
+from hicmd_tf.data.batches import GENERATED, REAL, batches
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import making_folder, read_json, replacing, write_json, write_text
+from hicmd_tf.notation import MODALITIES
 from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.experiment import Experiment
 
@@ -62,7 +64,7 @@ def read_failure(folder: Path) -> tuple[Config, Failure, dict[str, Any]]:
         raise UserError(
             f"{folder / DESCRIPTION} is damaged ({type(error).__name__}: {error}): expected what a failed run wrote"
         ) from error
-    return config, failure, _read_batch(folder / BATCH)
+    return config, failure, _read_batch(folder / BATCH, config)
 
 
 def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
@@ -94,13 +96,33 @@ def _write_batch(file: Path, batch: dict[str, Any]) -> None:
         np.savez(target, **flat)
 
 
-def _read_batch(file: Path) -> dict[str, Any]:
-    flat = {name: tf.constant(array) for name, array in read_arrays(file, "a batch").items()}
+def _read_batch(file: Path, config: Config) -> dict[str, Any]:
+    """What `_write_batch` wrote. Raises UserError when it is no batch of the configuration."""
+    arrays, forms = read_arrays(file, "a batch"), _forms(config)
+    for name in sorted({*arrays, *forms}):
+        found = (arrays[name].shape, arrays[name].dtype.name) if name in arrays else "nothing"
+        if found != forms.get(name, "nothing"):
+            raise UserError(
+                f"{file}: {name[:40]} is {found}, expected {forms.get(name, 'nothing')}: take what the failed run wrote"
+            )
     batch: dict[str, Any] = {}
-    for name, tensor in flat.items():
+    for name, array in arrays.items():
         outer, _, inner = name.partition("/")
         if inner:
-            batch.setdefault(outer, {})[inner] = tensor
+            batch.setdefault(outer, {})[inner] = tf.constant(array)
         else:
-            batch[outer] = tensor
+            batch[outer] = tf.constant(array)
     return batch
+
+
+def _forms(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and type of everything in a batch (`data.batches`), by the names in the file."""
+    data, batch = config.data, config.batch
+    counts = {name: batch.negatives if "negatives" in name else batch.pairs for name in REAL + GENERATED}
+    labels = {"identities": batch.pairs, **{f"{m}_negative_identities": batch.negatives for m in MODALITIES}}
+    return {
+        **{name: ((counts[name], data.height, data.width, 3), keras.config.floatx()) for name in REAL},
+        **{name: ((count,), "int32") for name, count in labels.items()},
+        **{f"erasing/{name}": ((count, 4), "int32") for name, count in counts.items()},
+        "step": ((), "int64"),
+    }

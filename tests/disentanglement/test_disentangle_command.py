@@ -88,7 +88,9 @@ def test_people_of_one_modality_each_are_refused(run: TrainedRun) -> None:
     test = run.data.test
     apart = test.select(test.infrared == (test.identities == test.identities[0]))
     with pytest.raises(UserError, match="both visible and infrared"):
-        measure(TrainedRun(run.folder, run.config, run.model, dataclasses.replace(run.data, test=apart)), EFFORT)
+        measure(
+            TrainedRun(run.folder, run.config, run.model, DataSplits(run.data.train, run.data.held_out, apart)), EFFORT
+        )
 
 
 def test_a_run_without_checkpoint_and_numbers_out_of_range_are_one_line(folder: Path, tmp_path: Path) -> None:

@@ -147,20 +147,38 @@ def test_the_first_operation_without_numbers_is_found_and_a_sound_step_has_none(
     assert origin(lambda: trained.experiment.model.train_step(batch)) == ""
 
 
-def test_a_damaged_folder_gets_one_line(failed: tuple[Path, str, dict[str, Any]], tmp_path: Path) -> None:
-    for name, harm in {
-        "failure.json": lambda file: file.write_text('{"step": 1}'),
-        "batch.npz": lambda file: file.write_bytes(file.read_bytes()[:100]),
-        "config.yaml": lambda file: file.unlink(),
-        "ckpt-1.index": lambda file: file.unlink(),
-    }.items():
-        folder = tmp_path / name
-        shutil.copytree(failed[0], folder)
-        harm(folder / name)
-        with pytest.raises(UserError):
-            replay(folder)
-    with pytest.raises(UserError, match=r"failure\.json"):
-        replay(tmp_path / "nowhere")
+def changed(file: Path, **arrays: Any) -> None:
+    """Writes a batch again with other arrays; None takes one away."""
+    with np.load(file) as stored:
+        kept = {**stored, **arrays}
+    np.savez(file, **{name: array for name, array in kept.items() if array is not None})
+
+
+DAMAGE: list[tuple[str, Callable[[Path], object], str]] = [
+    ("failure.json", lambda file: file.write_text('{"step": 1}'), "is damaged"),
+    ("batch.npz", lambda file: file.write_bytes(file.read_bytes()[:100]), "can't be read as a batch"),
+    ("batch.npz", lambda file: changed(file, visible=np.zeros((2, 32, 16, 1), "float32")), "visible is .*expected"),
+    ("batch.npz", lambda file: changed(file, step=None), "step is nothing, expected"),
+    ("batch.npz", lambda file: changed(file, more=np.zeros(3)), "more is .*expected nothing"),
+    ("config.yaml", lambda file: file.unlink(), "can't be read"),
+    ("ckpt-1.index", lambda file: file.unlink(), "no whole checkpoint"),
+]
+
+
+@pytest.mark.parametrize(("name", "harm", "said"), DAMAGE)
+def test_a_damaged_folder_gets_one_line(
+    name: str, harm: Callable[[Path], object], said: str, failed: tuple[Path, str, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "failure"
+    shutil.copytree(failed[0], folder)
+    harm(folder / name)
+    with pytest.raises(UserError, match=said):
+        replay(folder)
+
+
+def test_a_run_that_did_not_fail_has_nothing_to_replay(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no failure\.json: only a run that stopped"):
+        replay(tmp_path)
 
 
 def test_what_was_kept_outlives_the_steps_behind_it(trained: Trained) -> None:
