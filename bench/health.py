@@ -1,11 +1,14 @@
 """`python -m bench.health --run DIR`: whether a long run grows, in memory, in time, in open files, as a picture.
 
 A whole run as hicmd_tf.fit makes it, logs, pictures, evaluations and checkpoints included, with any configuration and
-settings. Every hundred iterations one point: the process's memory, the processor time of an iteration and of an
-evaluation with its picture grid, and how many files are open. Ends with exit code 1 when one of them grew.
+settings. Every hundred iterations one point: the memory that the process has taken (not the files that it maps), the
+processor time of an iteration and of an evaluation with its picture grid, and how many files are open. Times are
+divided by that of a yardstick, the same matrix products at every point: what else the machine does slows both. Ends
+with exit code 1 when something grew.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -18,11 +21,12 @@ from hicmd_tf.errors import UserError, run_command
 
 EVERY = 100  # iterations of one point
 LEAST = 8  # points of a series in which growth can be seen
+SIDE, PRODUCTS, ROUNDS = 512, 8, 5  # of the yardstick
 TOLERANCE = 0.02  # growth, as a share, that is none
 UNITS = {
     "memory": "GiB of memory",
-    "iteration": "s of processor time, an iteration",
-    "evaluation": "s of processor time, an evaluation",
+    "iteration": "yardsticks of processor time, an iteration",
+    "evaluation": "yardsticks of processor time, an evaluation",
     "files": "open files",
 }
 Series = dict[str, list[tuple[int, float]]]
@@ -62,9 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.training.run import train
     from hicmd_tf.training.run_folder import RunFolder
 
-    series: Series = {name: [] for name in UNITS}
+    series: Series = {name: [] for name in (*UNITS, "yardstick")}
     train(config, RunFolder(options.run), watch=lambda start: [_pulse(start, config.training.picture_every, series)])
-    found = {name: growth(points) for name, points in series.items()}
+    found = {name: growth(series[name]) for name in UNITS}
     print(as_text(found))
     draw(series, options.out)
     if options.json:
@@ -89,6 +93,7 @@ def _pulse(start: int, picture_every: int, series: Series) -> Any:
             super().__init__(start)
             self.before = time.process_time()
             self.times: list[float] = []
+            self.yardstick = yardstick_seconds()
 
         def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
             self.before = time.process_time()
@@ -97,28 +102,46 @@ def _pulse(start: int, picture_every: int, series: Series) -> Any:
             seconds = time.process_time() - self.before
             self.times += [] if step % picture_every == 0 else [seconds]
             if step % picture_every == 0:
-                series["evaluation"].append((step, seconds))
+                series["evaluation"].append((step, seconds / self.yardstick))
             if step % EVERY == 0:
-                series["iteration"].append((step, median(self.times)))
-                series["memory"].append((step, resident()))
+                self.yardstick = yardstick_seconds()
+                series["yardstick"].append((step, self.yardstick))
+                series["iteration"].append((step, median(self.times) / self.yardstick))
+                series["memory"].append((step, taken()))
                 series["files"].append((step, float(len(os.listdir("/proc/self/fd")))))
                 self.times = []
 
     return Pulse()
 
 
-def resident() -> float:
-    """GiB of memory that this process holds now; Linux only."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+def taken() -> float:
+    """GiB of memory that this process has taken for itself and holds now; Linux only."""
+    line = re.search(r"^RssAnon:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if line is None:
+        raise UserError("/proc/self/status has no RssAnon: expected Linux 4.5 or newer")
+    return int(line[1]) / 2**20
+
+
+def yardstick_seconds() -> float:
+    """Processor time of some matrix products, in the middle of several rounds."""
+    import numpy as np
+
+    matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+    rounds = []
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        for _ in range(PRODUCTS):
+            matrix @ matrix
+        rounds.append(time.process_time() - before)
+    return median(rounds)
 
 
 def as_text(found: dict[str, Growth]) -> str:
     """A table of all series."""
-    lines = [f"{'':<38}{'second quarter':>16}{'last quarter':>14}{'spread':>10}"]
+    lines = [f"{'':<44}{'second quarter':>16}{'last quarter':>14}{'spread':>10}"]
     for name, of in found.items():
         verdict = "grew" if of.grew else "did not grow"
-        lines.append(f"{UNITS[name]:<38}{of.before:>16.4f}{of.after:>14.4f}{of.spread:>10.4f}  {verdict}")
+        lines.append(f"{UNITS[name]:<44}{of.before:>16.4f}{of.after:>14.4f}{of.spread:>10.4f}  {verdict}")
     return "\n".join(lines)
 
 
