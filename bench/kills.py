@@ -1,10 +1,11 @@
 """`python -m bench.kills --run DIR`: kills a run at random moments of its life and resumes it each time, to the end.
 
-Once without interruption, in DIR/whole; then in DIR/killed, where a SIGKILL comes behind a random iteration and a
-random time: while an iteration runs, a checkpoint, a picture or a log line is written, an evaluation goes on, in the
-start of a process, and behind the last iteration. At the end weights, optimisers, logs and figures are compared to the
-last bit. Ends with exit code 1 when anything differs. A configuration with `training.deterministic` and frequent
-checkpoints is asked for: a killed process must come further than the one before.
+Once without interruption, in DIR/whole; then in DIR/killed, where a SIGKILL comes behind a random iteration: after a
+random time, in which an iteration runs, a picture or a row of a table is made, an evaluation goes on, or in the middle
+of writing the next checkpoint; or in the start of a process, or behind the last iteration. At the end weights,
+optimisers, logs and figures are compared to the last bit. Ends with exit code 1 when anything differs. A configuration
+with `training.deterministic` and frequent checkpoints is asked for: a killed process must come further than the one
+before.
 """
 
 import random
@@ -22,17 +23,19 @@ from hicmd_tf.config import Config, dump
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
 
-STARTING, ENDING = 0.1, 0.1  # shares of the kills in a process's start, and behind the last iteration
-START_SECONDS, END_SECONDS = 30.0, 10.0  # over which those are spread
+STARTING, WRITING, ENDING = 0.1, 0.2, 0.1  # shares of the kills
+START_SECONDS, STEP_SECONDS, END_SECONDS = 30.0, 0.5, 30.0  # over which they are spread behind their step
 FILES = ("losses.csv", "evaluations.csv", "untrained.json", "identities.json", "pictures/final.png")
-POLL = 0.005  # seconds between two looks at the log
+POLL = 0.002  # seconds between two looks at the log
 
 
 class Moment(NamedTuple):
-    """When a process is killed: `delay` seconds behind the log's row of `step`; behind its start where that is 0."""
+    """When a process is killed: `delay` seconds behind the log's row of `step`; behind its start where that is 0.
+    writing: then as soon as the next checkpoint is being written."""
 
     step: int
     delay: float
+    writing: bool = False
 
 
 class Killed(NamedTuple):
@@ -57,9 +60,11 @@ def moments(kills: int, steps: int, checkpoint_every: int, seed: int) -> list[Mo
             f"{middle * checkpoint_every} steps or more, or fewer kills"
         )
     found = [Moment(0, rng.uniform(0, START_SECONDS)) for _ in range(starting)]
-    for span in sorted(rng.sample(range(spans), middle)):
+    aimed = set(rng.sample(range(middle), round(WRITING * kills)))
+    for number, span in enumerate(sorted(rng.sample(range(spans), middle))):
         step = span * checkpoint_every + rng.randint(1, checkpoint_every)
-        found.append(Moment(step, rng.uniform(0, 0.5)))
+        writing = number in aimed
+        found.append(Moment(step, 0.0 if writing else rng.uniform(0, STEP_SECONDS), writing))
     return found + [Moment(steps, rng.uniform(0.5, END_SECONDS)) for _ in range(ending)]
 
 
@@ -115,19 +120,19 @@ def _kill(folder: Path, run: Path, moment: Moment) -> Killed:
     while process.poll() is None and moment.step and last_step(run) < moment.step:
         time.sleep(POLL)
     deadline = time.monotonic() + moment.delay
-    while process.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None and (time.monotonic() < deadline or (moment.writing and not _being_written(run))):
         time.sleep(POLL)
     process.send_signal(signal.SIGKILL)
     if process.wait() not in (0, -signal.SIGKILL):
         raise UserError(f"{run}: a resumed run failed; see {folder / run.name}.log")
-    unfinished = [*run.rglob(".*.tmp"), *run.glob("checkpoints/ckpt-*_temp"), *_unsealed(run)]
-    names = sorted(str(file.relative_to(run)) for file in unfinished)
+    names = sorted(str(file.relative_to(run)) for file in [*run.rglob(".*.tmp"), *_being_written(run)])
     return Killed(moment, last_step(run), len(list(run.glob("checkpoints/*.sha256"))), names)
 
 
-def _unsealed(run: Path) -> list[Path]:
-    """Files of checkpoints whose checksums had not been written yet."""
-    return [file for file in run.glob("checkpoints/ckpt-*.index") if not file.with_suffix(".sha256").exists()]
+def _being_written(run: Path) -> list[Path]:
+    """What there is of checkpoints whose checksums, which come last, are not there."""
+    begun = [*run.glob("checkpoints/ckpt-*_temp"), *run.glob("checkpoints/ckpt-*.index")]
+    return [file for file in begun if not file.with_name(f"{file.stem.split('_')[0]}.sha256").exists()]
 
 
 def last_step(run: Path) -> int:

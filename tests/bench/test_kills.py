@@ -26,6 +26,7 @@ def test_starts_steps_and_ends_are_killed() -> None:
     found = moments(50, 400, 4, 1)
     assert [moment.step for moment in found].count(0) == 5
     assert [moment.step for moment in found].count(400) >= 5
+    assert sum(moment.writing for moment in found) == 10
     assert moments(50, 400, 4, 2) != found
 
 
