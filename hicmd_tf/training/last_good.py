@@ -1,6 +1,8 @@
 """What a model held before the iteration that is under way: an iteration either counts whole or changes nothing."""
 
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -8,6 +10,8 @@ import tensorflow as tf
 
 from hicmd_tf.notation import Tensor
 from hicmd_tf.training.hicmd import HiCMD
+
+_READERS: WeakKeyDictionary[HiCMD, Any] = WeakKeyDictionary()  # traced once, for all trainings of a model
 
 
 class LastGood:
@@ -19,16 +23,12 @@ class LastGood:
 
     def __init__(self, model: HiCMD) -> None:
         self._state: list[keras.Variable] = model.state
-        # What an iteration reckons with, weights and running statistics; moments of the optimisers show up in these.
-        self._weights = [i for i, v in enumerate(self._state[: len(model.variables)]) if "float" in v.dtype]
-        self._read = tf.function(self._values, autograph=False)
+        self._weights = _weights(model)
+        if model not in _READERS:
+            _READERS[model] = tf.function(_reader(self._state, self._weights), autograph=False)
+        self._read = _READERS[model]
         self.spoilt()
         self.keep()
-
-    def _values(self) -> tuple[Tensor, list[Tensor]]:
-        values = [_value(variable) for variable in self._state]
-        total = tf.add_n([tf.cast(tf.nn.l2_loss(values[i]), "float64") for i in self._weights])
-        return tf.math.is_finite(total), values
 
     def spoilt(self) -> list[str]:
         """Looks at the model as it is now: paths of its weights and running statistics that are no numbers any more, or
@@ -46,6 +46,23 @@ class LastGood:
         """Gives the model back what was kept."""
         for variable, value in zip(self._state, self._kept, strict=True):
             variable.assign(value)
+
+
+def _weights(model: HiCMD) -> list[int]:
+    """Places in the state of what an iteration reckons with, weights and running statistics; moments of the optimisers
+    show up in these."""
+    return [place for place, variable in enumerate(model.variables) if "float" in variable.dtype]
+
+
+def _reader(state: list[keras.Variable], weights: list[int]) -> Callable[[], tuple[Tensor, list[Tensor]]]:
+    """A function that says whether all weights are numbers, and gives the whole state."""
+
+    def read() -> tuple[Tensor, list[Tensor]]:
+        values = [_value(variable) for variable in state]
+        total = tf.add_n([tf.cast(tf.nn.l2_loss(values[place]), "float64") for place in weights])
+        return tf.math.is_finite(total), values
+
+    return read
 
 
 def _value(variable: keras.Variable) -> Tensor:
