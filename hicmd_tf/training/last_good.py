@@ -17,8 +17,8 @@ _READERS: WeakKeyDictionary[HiCMD, Any] = WeakKeyDictionary()  # traced once, fo
 class LastGood:
     """The state of a model and its optimisers behind the last iteration that went well.
 
-    Keeping it takes no memory until a variable changes: TensorFlow then writes to a new place, for the old one is in
-    use. By then an iteration's activations are gone, so its peak stays as it is.
+    Keeping it copies nothing until a variable changes: TensorFlow then writes to a new place, for the old one is in
+    use. By then most of an iteration's activations are gone, so its peak rises by less than the state's size.
     """
 
     def __init__(self, model: HiCMD) -> None:

@@ -123,7 +123,7 @@ def test_a_file_that_is_no_picture_is_refused_on_the_page_which_goes_on(
     hand_in = page.locator("input[type=file]")
 
     hand_in.set_input_files({"name": MISCHIEF, "mimeType": "image/png", "buffer": b"\x89PNG no picture"})
-    alert = page.get_by_role("alert").filter(has_text="no picture that can be read")
+    alert = page.get_by_role("alert").filter(has_text="choose another one, a whole PNG, JPEG or BMP")
     alert.wait_for()
     assert MISCHIEF in alert.inner_text() and page.locator(".hit").count() == 0
 
