@@ -15,7 +15,13 @@ import pytest
 from hicmd_tf.errors import run_command
 
 ROOT = Path(__file__).parents[1]
-BEGIN = "import os, resource, sys, time\nfrom pathlib import Path\nfrom hicmd_tf.errors import run_command\n"
+# What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
+BEGIN = """
+import os, resource, signal, sys, time
+from pathlib import Path
+from hicmd_tf.errors import run_command
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
 FILES = "from hicmd_tf.files import replacing, write_text\n"
 WAITING = """
 def main():
@@ -120,7 +126,6 @@ def test_a_reader_that_leaves_ends_a_command_quietly() -> None:
 def test_a_second_signal_ends_what_the_first_one_did_not() -> None:
     """A program that answers the first Ctrl-C behind its work, as a training does, ends at once at the second."""
     code = """
-import signal
 def main():
     signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.default_int_handler))
     print("ready", flush=True)
