@@ -67,7 +67,9 @@ WHOLE: dict[str, Arguments] = {
     "bench.metrics": lambda m, f: _words("--case", "regdb", "--json", f / "out.json"),
     "bench.scaling": lambda m, f: _words("--rounds", "1", "--out", f / "out.png"),
     "bench.search": lambda m, f: _words("--rows", "100", "--queries", "5", "--json", f / "out.json"),
-    "bench.health": lambda m, f: _words("--config", m.run / "config.yaml", "--run", f / "new", "--out", f / "out.png"),
+    "bench.health": lambda m, f: _words(
+        *("--config", m.run / "config.yaml", "--steps", "800"), *("--run", f / "new", "--out", f / "out.png")
+    ),
     "bench.kills": lambda m, f: _words("--config", m.run / "config.yaml", "--run", f / "new", "--kills", "1"),
     "hicmd_tf.load": lambda m, f: _words(m.run),
     "hicmd_tf.explore, picture": lambda m, f: _words(_picture(m)),
