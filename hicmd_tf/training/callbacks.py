@@ -147,16 +147,12 @@ class GrowingTable:
         self.writer.close()
 
 
-class LossTable(EachStep):
-    """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before.
+class Means(EachStep):
+    """Means of what is logged over every `every` iterations; a resumption makes no difference to them."""
 
-    A resumed run's table equals that of a run without interruption.
-    """
-
-    def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
+    def __init__(self, start: int, every: int) -> None:
         super().__init__(start)
         self.every = every
-        self.table = GrowingTable(start, path, tensorboard)
         self.sums: Logs = {}
         self.count = 0
 
@@ -167,14 +163,36 @@ class LossTable(EachStep):
         self.sums, self.count = memory["sums"], memory["count"]
 
     def on_step(self, step: int, logs: Logs) -> None:
-        for name, value in {**logs, **self._rates()}.items():
+        for name, value in {**logs, **self.further()}.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.count += 1
         if step % self.every == 0:
-            self.table.append(step, {name: total / self.count for name, total in self.sums.items()})
+            self.on_means(step, {name: total / self.count for name, total in self.sums.items()})
             self.sums, self.count = {}, 0
 
-    def _rates(self) -> Logs:
+    def further(self) -> Logs:
+        """What else of an iteration is to be averaged."""
+        return {}
+
+    def on_means(self, step: int, means: Logs) -> None:
+        """Called behind the last of `every` iterations; `count` says how many they were."""
+
+
+class LossTable(Means):
+    """losses.csv and TensorBoard: every `every` iterations a row, each value the mean since the row before.
+
+    A resumed run's table equals that of a run without interruption.
+    """
+
+    def __init__(self, start: int, every: int, path: Path, tensorboard: Path) -> None:
+        super().__init__(start, every)
+        self.table = GrowingTable(start, path, tensorboard)
+
+    def on_means(self, step: int, means: Logs) -> None:
+        self.table.append(step, means)
+
+    def further(self) -> Logs:
+        """The learning rates."""
         optimisers = {
             "generator": self.model.optimizer,
             "discriminator": self.model.discriminator_optimiser,

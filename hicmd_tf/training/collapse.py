@@ -4,10 +4,11 @@ import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_json
-from hicmd_tf.training.callbacks import EachStep, Logs
+from hicmd_tf.training.callbacks import Logs, Means
 
 ALPHA_BOUND = 0.001  # so near to 0 or 1 one part of the descriptor counts for nothing
 DEAD = 0.005  # share of active triplets below which their loss teaches nothing
@@ -83,39 +84,25 @@ SIGNS: dict[str, Callable[[Signs], str | None]] = {
 }
 
 
-class Collapse(EachStep):
+class Collapse(Means):
     """Looks at the mean of every `every` iterations, and warns of each of the `SIGNS` once in a run.
 
     told: a file of what was warned of, by sign, with the step. A resumed run forgets what it comes to again.
     """
 
     def __init__(self, start: int, every: int, told: Path) -> None:
-        super().__init__(start)
-        self.every = every
+        super().__init__(start, every)
         self.file = told
         before = read_json(told) if told.is_file() else {}
-        self.told = {sign: warned for sign, warned in before.items() if warned["step"] <= start}
-        self.sums: Logs = {}
-        self.count = 0
-
-    def memory(self) -> dict[str, Any]:
-        return {"sums": self.sums, "count": self.count}
-
-    def remember(self, memory: dict[str, Any]) -> None:
-        self.sums, self.count = memory["sums"], memory["count"]
+        try:
+            self.told = {sign: warned for sign, warned in before.items() if warned["step"] <= start}
+        except (AttributeError, TypeError, KeyError) as error:
+            raise UserError(f"{told} is not what training writes: delete it to do without") from error
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._write()
 
-    def on_step(self, step: int, logs: Logs) -> None:
-        for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
-        if step % self.every == 0:
-            self._judge(step, {name: total / self.count for name, total in self.sums.items()})
-            self.sums, self.count = {}, 0
-
-    def _judge(self, step: int, means: Logs) -> None:
+    def on_means(self, step: int, means: Logs) -> None:
         classes = self.model.features.head.sizes["classes"]
         form = self.model.settings.losses.adversarial_form
         signs = Signs(means, step - self.count + 1, step, self.every, classes, form)

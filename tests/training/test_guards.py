@@ -261,3 +261,10 @@ def test_a_resumed_training_forgets_what_it_comes_to_again(tmp_path: Path) -> No
     resumed = Collapse(4, EVERY, file)
     resumed.on_train_begin()
     assert list(json.loads(file.read_text())) == ["a"] == list(resumed.told)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"a": 1}', '{"a": {}}', '{"a": {"step": "x"}}'])
+def test_warnings_of_another_form_are_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "w.json").write_text(content)
+    with pytest.raises(UserError, match=r"w\.json is not what training writes"):
+        Collapse(4, EVERY, tmp_path / "w.json")
