@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hicmd_tf.data.labels import Texts, known, shown
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 Array = np.ndarray[Any, Any]
@@ -21,10 +22,12 @@ class Samples:
 
     encoded: N byte strings.
     names: N names (a path or a key) by which an error or a ranked list calls a picture.
-    identities: (N,) int64, the data set's own numbers, not class indices.
+    identities: (N,) int64, the data set's own numbers or those of its names (`labels`), not class indices; negative
+        where nobody says whom the picture shows.
     infrared: (N,) bool, True where the picture is infrared.
     cameras: (N,) int64.
     factors: further known factors by name, each (N,); for drawn people yaw, gait phase, illumination.
+    texts: of the identities and cameras that have names which are no numbers.
     """
 
     encoded: Sequence[bytes]
@@ -33,6 +36,7 @@ class Samples:
     infrared: Array
     cameras: Array
     factors: dict[str, Array] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -47,6 +51,7 @@ class Samples:
             self.infrared[indices],
             self.cameras[indices],
             {name: values[indices] for name, values in self.factors.items()},
+            self.texts,
         )
 
     def of(self, modality: Modality) -> "Samples":
@@ -61,6 +66,19 @@ class Samples:
         """The modality of one row."""
         return INFRARED if self.infrared[row] else VISIBLE
 
+    def identity(self, row: int) -> str:
+        """Whom a row shows, as people read it."""
+        return shown(int(self.identities[row]), self.texts)
+
+    def camera(self, row: int) -> str:
+        """Which camera took a row, as people read it."""
+        return shown(int(self.cameras[row]), self.texts)
+
+    @property
+    def known(self) -> Array:
+        """Which pictures show somebody who is known, (N,) bool; the others match nobody."""
+        return known(self.identities)
+
 
 def joined(first: Samples, second: Samples) -> Samples:
     """Both, sorted by name; known factors are left out."""
@@ -70,6 +88,7 @@ def joined(first: Samples, second: Samples) -> Samples:
         np.concatenate([first.identities, second.identities]),
         np.concatenate([first.infrared, second.infrared]),
         np.concatenate([first.cameras, second.cameras]),
+        texts={**first.texts, **second.texts},
     )
     return both.select(np.array(sorted(range(len(both)), key=both.names.__getitem__), np.int64))
 

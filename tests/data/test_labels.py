@@ -1,0 +1,94 @@
+"""Names of people and cameras are the same numbers everywhere, and keep their texts."""
+
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hicmd_tf.data import labels
+from hicmd_tf.data.labels import HASHED, UNKNOWN
+from hicmd_tf.errors import UserError
+
+NAMES = st.text(min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("0012", 12),
+        ("999999999999", 999_999_999_999),
+        ("-1", UNKNOWN),
+        ("-7", UNKNOWN),
+        ("unknown", UNKNOWN),
+        ("Unknown", UNKNOWN),
+        # Stored in people's files: these never change.
+        ("anna", 2_825_251_254_457_584),
+        ("192.168.1.64", 690_437_052_282_696),
+        ("12345678901234567890123", 1_908_075_948_324_778),
+    ],
+)
+def test_numbers_of_names(text: str, number: int) -> None:
+    assert labels.number(text) == number
+
+
+@given(NAMES)
+def test_every_name_has_a_number_that_any_file_holds(text: str) -> None:
+    number = labels.number(text)
+    assert number == UNKNOWN or 0 <= number < 2**52
+    assert int(np.float64(number)) == number
+    assert (number >= HASHED) == (number in labels.texts_of([text]))
+
+
+@given(st.integers(0, 10**12 - 1), st.integers(0, 3))
+def test_digits_are_their_number(value: int, zeros: int) -> None:
+    text = ("0" * zeros + str(value))[-12:]
+    assert labels.number(text) == int(text) < HASHED
+
+
+@given(NAMES)
+def test_unicode_forms_are_one_name(text: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert labels.number(composed) == labels.number(decomposed)
+    assert labels.numbered([composed, decomposed], "folders")[decomposed] == labels.number(text)
+
+
+@given(st.lists(NAMES, min_size=1))
+def test_names_come_back_from_what_is_stored(names: list[str]) -> None:
+    numbers = [labels.number(name) for name in names]
+    texts = labels.texts_of(names)
+    column = labels.column(np.array(numbers, np.int64), texts)
+    assert labels.texts_in(numbers, column, "a file") == texts
+    assert [labels.number(name) for name in column] == numbers
+
+
+def test_another_process_has_the_same_numbers() -> None:
+    code = "from hicmd_tf.data.labels import number; print(number('zoë'))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(output) == labels.number("zoë")
+
+
+def test_two_names_of_one_number_are_refused(monkeypatch) -> None:
+    with pytest.raises(UserError, match="two folders are the same number, 0012 and 12: call every one by one name"):
+        labels.numbered(["12", "anna", "0012"], "folders")
+    assert labels.numbered(["-1", "-2", "unknown"], "folders") == dict.fromkeys(["-1", "-2", "unknown"], UNKNOWN)
+    monkeypatch.setattr(labels, "END", HASHED + 1)  # all texts collide
+    with pytest.raises(UserError, match="two folders are the same number, anna and bob"):
+        labels.numbered(["anna", "bob"], "folders")
+
+
+def test_unknown_and_numbers_without_a_text_are_shown() -> None:
+    texts = labels.texts_of(["anna", "12"])
+    numbers = np.array([labels.number("anna"), 12, -1, -5, 2**45])
+    assert labels.column(numbers, texts) == ["anna", "12", "unknown", "unknown", str(2**45)]
+    assert labels.known(numbers).tolist() == [True, True, False, False, True]
+
+
+def test_a_stored_name_must_be_its_numbers() -> None:
+    assert labels.texts_in([12, 2**45], ["0012", str(2**45)], "x.npz") == {}
+    with pytest.raises(UserError, match=r"x\.npz calls 5 'anna', whose number is"):
+        labels.texts_in([5], ["anna"], "x.npz")
