@@ -9,6 +9,7 @@ from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.chance import chance
+from hicmd_tf.retrieval.distances import repeated
 from hicmd_tf.retrieval.metrics import Scores, score, score_distances, summary
 
 Array = np.ndarray[Any, Any]
@@ -50,7 +51,11 @@ def _pixels(samples: Samples, height: int, width: int) -> Array:
 
 
 def _squared_euclidean(x: Array, y: Array) -> Array:
-    return np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * (x @ y.T)
+    """(Q, G); equal gallery pictures are equally far, whatever the matrix product rounds."""
+    distances: Array = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * (x @ y.T)
+    copies, originals = repeated(y)
+    distances[:, copies] = distances[:, originals]
+    return distances
 
 
 def _histograms(pictures: Array) -> Array:

@@ -1,11 +1,11 @@
 """Re-ranking by k-reciprocal neighbours (Zhong et al., CVPR 2017), in blocks (imports no TensorFlow).
 
 Queries and gallery together are N pictures with squared Euclidean distances 2 - 2 cos of their unit descriptors, each
-row divided by its largest. R(i, k) are the k-reciprocal neighbours: those among the first k + 1 of i, itself included,
-that have i among their own first k + 1. R(i, 20) grows by R(c, 10) for each of its members c of which it shares more
-than two thirds. Over the grown set a picture's weights are exp(-distance), adding up to 1, averaged over its first 6
-neighbours; two pictures' Jaccard distance is 1 - m / (2 - m), m the sum of the smaller of their weights. What ranks is
-0.7 x Jaccard + 0.3 x distance.
+row divided by its largest (0 where that is 0). R(i, k) are the k-reciprocal neighbours: those among the first k + 1 of
+i, itself included, that have i among their own first k + 1. R(i, 20) grows by R(c, 10) for each of its members c of
+which it shares more than two thirds. Over the grown set a picture's weights are exp(-distance), adding up to 1,
+averaged over its first 6 neighbours; two pictures' Jaccard distance is 1 - m / (2 - m), m the sum of the smaller of
+their weights. What ranks is 0.7 x Jaccard + 0.3 x distance.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,8 @@ NEIGHBOURS, AVERAGED, ORIGINAL_SHARE = 20, 6, 0.3
 """k1, k2 and lambda of the paper, which every table uses."""
 PAIRS = 2**13
 """Pairs of descriptors that are multiplied at a time."""
+ROUNDING = 16
+"""Squared distances of at most so many epsilons are what rounding leaves of 0."""
 
 
 class Sparse(NamedTuple):
@@ -58,13 +60,16 @@ def _blocks(rows: Array, columns: Array) -> Iterator[tuple[int, Array]]:
 
 
 def _neighbours(unit: Array, count: int) -> tuple[Array, Array]:
-    """The nearest `count` of each row, itself first, then nearest first (N, count); and each row's largest distance."""
+    """The nearest `count` of each row, itself first, then nearest first (N, count); and each row's largest distance,
+    inf where that is 0."""
     near, largest = np.empty((len(unit), count), np.int64), np.empty(len(unit), unit.dtype)
     for start, block in _blocks(unit, unit):
         rows = slice(start, start + len(block))
         largest[rows] = block.max(axis=1)
         block[np.arange(len(block)), np.arange(start, rows.stop)] = -np.inf
         near[rows] = _nearest(block, count)
+    # Whose largest distance is 0 equals everyone, as when a network has collapsed: divided by this they are 0, too.
+    largest[largest <= ROUNDING * np.finfo(unit.dtype).eps] = np.inf
     return near, largest
 
 
