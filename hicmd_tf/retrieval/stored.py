@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.arrays import read_arrays
+from hicmd_tf.data.labels import column, texts_in
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import replacing
@@ -15,12 +16,14 @@ Array = np.ndarray[Any, Any]
 
 NUMBERS, WHOLE, TEXT = "fiu", "iu", "U"  # kinds of NumPy's types
 KEYS = {"descriptors": NUMBERS, "identities": WHOLE, "cameras": WHOLE, "modality": TEXT, "names": TEXT}
+TEXTS = {"identity_texts": "identities", "camera_texts": "cameras"}
+"""What people call each of the numbers; a file need not have them."""
 
 
 def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: str = "") -> None:
-    """descriptors (N, E) float, identities and cameras (N,) int64, modality and names (N,) text.
+    """descriptors (N, E) float, identities and cameras (N,) int64, their texts, modality and names (N,) text.
 
-    model: SHA-256 of the weights that described, for those who keep descriptors of several.
+    An identity below 0 is unknown. model: SHA-256 of the weights that described, for those who keep several such.
     """
     with replacing(file) as target:
         np.savez(
@@ -29,7 +32,9 @@ def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: s
             identities=samples.identities,
             cameras=samples.cameras,
             modality=np.where(samples.infrared, *MODALITIES[::-1]),
-            names=np.array(samples.names),
+            names=np.array(samples.names, str),
+            identity_texts=np.array(column(samples.identities, samples.texts), str),
+            camera_texts=np.array(column(samples.cameras, samples.texts), str),
             model=np.array(model),
         )
 
@@ -49,7 +54,11 @@ def read_descriptors(file: Path) -> Stored:
     arrays = _read(file)
     names = arrays["names"].tolist()
     identities, cameras = (arrays[key].astype(np.int64) for key in ("identities", "cameras"))
-    samples = Samples([b""] * len(names), names, identities, arrays["modality"] == INFRARED, cameras)
+    texts: dict[int, str] = {}
+    for key, of in TEXTS.items():
+        if key in arrays:
+            texts |= texts_in(arrays[of].tolist(), arrays[key].tolist(), f"{file}: {key}")
+    samples = Samples([b""] * len(names), names, identities, arrays["modality"] == INFRARED, cameras, texts=texts)
     order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
     return Stored(arrays["descriptors"][order], samples.select(order), str(arrays["model"]))
 
@@ -61,7 +70,7 @@ def _read(file: Path) -> dict[str, Array]:
     if missing:
         raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(KEYS)}, one row a picture")
     rows = len(arrays["descriptors"]) if arrays["descriptors"].ndim == 2 else 0
-    for key, kinds in KEYS.items():
+    for key, kinds in {**KEYS, **{key: TEXT for key in TEXTS if key in arrays}}.items():
         found = arrays[key]
         if key != "descriptors" and found.shape != (rows,):
             raise UserError(f"{file}: {key} has shape {found.shape}, expected ({rows},): one for each descriptor")
@@ -70,10 +79,11 @@ def _read(file: Path) -> dict[str, Array]:
             raise UserError(f"{file}: {key} is {found.dtype}, expected {words}")
         if found.dtype.kind == "u" and found.max(initial=0) > np.iinfo(np.int64).max:
             raise UserError(f"{file}: {key} has a number beyond those of int64: expected smaller ones")
-    try:
-        "".join(arrays["names"].tolist()).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{file}: names has one that is not Unicode text: describe the pictures again") from error
+    for key in ("names", *(key for key in TEXTS if key in arrays)):
+        try:
+            "".join(arrays[key].tolist()).encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{file}: {key} has one that is not Unicode text: describe the pictures again") from error
     if arrays["model"].shape or arrays["model"].dtype.kind not in TEXT:
         raise UserError(f"{file}: model is {arrays['model'].dtype} {arrays['model'].shape}, expected one text")
     other = sorted(set(arrays["modality"].tolist()) - set(MODALITIES))

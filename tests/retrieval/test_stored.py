@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
@@ -27,6 +28,18 @@ def test_what_is_written_comes_back_sorted_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.descriptors, WHOLE["descriptors"][[1, 2, 0]])
 
 
+def test_names_of_people_and_cameras_come_back(tmp_path: Path) -> None:
+    anna, gate = number("anna"), number("192.168.1.64")
+    identities, cameras = np.array([anna, 12, -1]), np.array([gate, gate, 3])
+    texts = texts_of(["anna", "192.168.1.64"])
+    samples = Samples([b""] * 3, ["a", "b", "c"], identities, np.array([False, True, True]), cameras, texts=texts)
+    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples)
+    found = read_descriptors(tmp_path / "d.npz").samples
+    assert [found.identity(row) for row in range(3)] == ["anna", "12", "unknown"]
+    assert [found.camera(row) for row in range(3)] == ["192.168.1.64", "192.168.1.64", "3"]
+    assert found.identities.tolist() == [anna, 12, -1] and found.known.tolist() == [True, True, False]
+
+
 def test_who_described_need_not_be_known(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", **WHOLE)
     assert read_descriptors(tmp_path / "d.npz").model == ""
@@ -41,6 +54,9 @@ def test_who_described_need_not_be_known(tmp_path: Path) -> None:
         ({"cameras": np.array([2**64 - 1, 1, 1], np.uint64)}, "cameras has a number beyond"),
         ({"names": np.array([1, 2, 3])}, "names is int64, expected text"),
         ({"names": np.array(["a", "b", "caf\udce9.png"])}, "names has one that is not Unicode text"),
+        ({"identity_texts": np.array(["1", "2", "anna"])}, "identity_texts calls 3 'anna', whose number is"),
+        ({"camera_texts": np.array(["1", "1"])}, r"camera_texts has shape \(2,\), expected \(3,\)"),
+        ({"camera_texts": np.array([1, 1, 2])}, "camera_texts is int64, expected text"),
         ({"modality": np.array(["visible", "thermal", "infrared"])}, "modality has 'thermal'"),
         ({"model": np.array(["a", "b"])}, r"model is <U1 \(2,\), expected one text"),
         ({"names": np.array([None] * 3, object)}, "Object arrays cannot be loaded"),
