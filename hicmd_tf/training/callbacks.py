@@ -1,9 +1,9 @@
 """What watches a run: logs, pictures, checkpoints, the progress bar, interruption, numbers that are not finite."""
 
-import csv
 import math
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_text
 from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.last_good import LastGood
+from hicmd_tf.training.step_table import STEP, StepTable, as_text, read_steps
 from hicmd_tf.visualize.grid import save_png
 
 Logs = dict[str, float]
@@ -110,28 +111,44 @@ def _said(terms: list[str], spoilt: list[str], logs: Logs) -> str:
 class GrowingTable:
     """A CSV file with a row a step, and the same numbers in TensorBoard.
 
-    A run that goes on behind step `start` makes the rows after it again: they are dropped, and a line that a kill cut
-    short.
+    A run that goes on after step `start` makes the rows after it again: they are dropped. Lines that can't be read are
+    cut, which a warning says. Columns go by their names: those that the file does not have yet, as one of an earlier
+    version of hicmd_tf, come last, and its earlier rows have nothing there. Raises UserError when the file does not say
+    which columns its rows have.
     """
 
     def __init__(self, start: int, path: Path, tensorboard: Path, prefix: str = "") -> None:
         self.path = path
         self.prefix = prefix
+        self.columns: list[str] = []
+        if path.is_file():
+            self._go_on(start)
         self.writer = tf.summary.create_file_writer(str(tensorboard))
-        if path.exists():
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
-            kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= start]
-            write_text(path, "".join(kept))
+
+    def _go_on(self, start: int) -> None:
+        table = read_steps(self.path) if start else StepTable([], [], [])
+        if table.damaged and not table.columns and len(table.damaged) > 1:
+            raise UserError(f"{self.path}: {table.flaw}: put it right, or move the file away to begin another table")
+        if table.damaged:
+            warnings.warn(f"{self.path}: {table.flaw}: left out from here on", stacklevel=1)
+        self.columns = table.columns
+        write_text(self.path, as_text(table.columns, [row for row in table.rows if int(row[0]) <= start]))
 
     def append(self, step: int, values: Logs) -> None:
         """Writes one row. Raises UserError when the disk refuses."""
+        cells = {STEP: str(step), **{name: f"{value:.7g}" for name, value in values.items()}}
         try:
-            fresh = not self.path.exists() or not self.path.stat().st_size
+            if not self.path.exists() or not self.path.stat().st_size:
+                self.columns = []
+            missing = [name for name in cells if name not in self.columns]
+            if self.columns and missing:
+                rows = [[*row, *[""] * len(missing)] for row in read_steps(self.path).rows]
+                write_text(self.path, as_text([*self.columns, *missing], rows))
+            head = not self.columns
+            self.columns = [*self.columns, *missing]
             with self.path.open("a", newline="", encoding="utf-8") as file:
-                rows = csv.writer(file, lineterminator="\n")
-                if fresh:
-                    rows.writerow(["step", *values])
-                rows.writerow([step, *(f"{value:.7g}" for value in values.values())])
+                row = [cells.get(name, "") for name in self.columns]
+                file.write(as_text(self.columns if head else [], [row]))
         except OSError as error:
             raise UserError(f"{self.path}: can't be written ({error.strerror}); free space, then --resume") from error
         with self.writer.as_default(step):

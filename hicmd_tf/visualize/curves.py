@@ -1,16 +1,16 @@
 """What a run did over its steps, and how often the right person is among the first k found."""
 
-import csv
-import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import read_json, read_text
+from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
 from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.step_table import read_steps
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 from hicmd_tf.visualize.trained_run import TrainedRun
 
@@ -28,19 +28,19 @@ SEEN = 50  # ranks of the CMC
 
 
 def read_table(path: Path, when: str) -> dict[str, list[float]]:
-    """Columns of a CSV file that a run writes, by name. when: a row comes. Raises UserError when there is no row."""
+    """Columns of a CSV file that a run writes, by name, NaN where a row has nothing; warns of lines that can't be read.
+    when: a row comes. Raises UserError when there is no row."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: name the folder of a run that has trained, with --run")
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(path, "expected a table"), newline="")))
-    except csv.Error as error:
-        raise UserError(f"{path} is damaged ({error}): expected one number a column in each row") from error
-    if not rows:
+    table = read_steps(path)
+    if not table.rows and table.damaged:
+        raise UserError(f"{path} is damaged ({table.flaw}): expected one number a column in each row")
+    if not table.rows:
         raise UserError(f"{path} has no row yet: a row comes every {when} iterations")
-    try:
-        return {name: [float(row[name]) for row in rows] for name in rows[0]}
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): expected one number a column in each row") from error
+    if table.damaged:
+        warnings.warn(f"{path}: {table.flaw}: left out", stacklevel=1)
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    return {name: [float(cell or "nan") for cell in cells] for name, cells in columns}
 
 
 def curves(run: TrainedRun) -> list[Figure]:
@@ -79,9 +79,7 @@ def _interval(steps: list[float]) -> str:
 def over_time(folder: RunFolder) -> Figure:
     """Rank-1 and mAP over the iterations, from the untrained networks' where they are known."""
     found = read_table(folder.evaluations, "training.picture_every")
-    if "step" not in found:
-        raise UserError(f"{folder.evaluations} has no column step: expected what hicmd_tf.fit writes")
-    names = [f"{direction}_{figure}" for direction in LINES for figure in FIGURES if f"{direction}_rank1" in found]
+    names = [name for direction in LINES for figure in FIGURES if (name := f"{direction}_{figure}") in found]
     if folder.untrained.is_file():
         before = read_json(folder.untrained)
         found["step"].insert(0, 0)

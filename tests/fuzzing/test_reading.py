@@ -221,6 +221,7 @@ def test_words_of_settings(option: str, word: str) -> None:
         assert str(error)
 
 
+@pytest.mark.filterwarnings("ignore:.*can't be read")
 @some
 @given(st.sampled_from(runs.ROWS) | st.text(max_size=30))
 def test_tables(tmp_path_factory: pytest.TempPathFactory, row: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,21 +39,79 @@ def test_a_row_is_the_mean_since_the_row_before(tmp_path: Path) -> None:
     assert list((tmp_path / "tb").glob("events*"))
 
 
-@pytest.mark.parametrize("torn", ["", "6,", "6", "6,1.0,0.5,0.5"])
-def test_a_resumed_table_drops_what_it_makes_again_and_a_torn_line(torn: str, tmp_path: Path) -> None:
+def goes_on(path: Path, start: int = 2, said: str | None = None) -> list[tuple[int, float]]:
+    """The rows of a table that held 1, 2 and 3 behind as many steps and was gone on with; said: in a warning."""
+    with pytest.warns(UserWarning, match=said) if said else nullcontext():
+        table = LossTable(start, 1, path, path.parent / "tb")
+    run(attached(table), [8, 9])
+    return rows(path)
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        (b"", None),
+        (b"\n", None),
+        (b" \r\n\n", None),
+        (b"6,", "line 5 can't be read"),
+        (b"6", "line 5 can't be read"),
+        (b"6,1.0,0.5,0.5", "line 5 can't be read"),
+        (b"6,1.0,0.5,0.5,0.5", "line 5 can't be read"),  # whose last number may be cut short
+        (b"\0" * 4096, "line 5 can't be read"),
+        (b"\xff\xfe\x80\n\0\n", "lines 5, 6 can't be read"),
+        (b"x,1,0.5,0.5,0.5\n", "line 5 can't be read"),
+        (b"4,x,0.5,0.5,0.5\n", "line 5 can't be read"),
+        (b"4,1,0.5,0.5,0.5,7\n", "line 5 can't be read"),
+        (b"2,1,0.5,0.5,0.5\n", "line 5 can't be read"),  # again
+        (b"4,1,0.5,0.5,0.5\r\n5,1,0.5,0.5,0.5\r\n", None),
+    ],
+)
+def test_a_resumed_table_drops_what_it_makes_again_and_what_cannot_be_read(
+    tail: bytes, said: str | None, tmp_path: Path
+) -> None:
     path = tmp_path / "losses.csv"
     run(attached(LossTable(0, 1, path, tmp_path / "tb")), [1, 2, 3])
-    with path.open("a") as file:
-        file.write(torn)
-    run(attached(LossTable(2, 1, path, tmp_path / "tb")), [8, 9])
-    assert rows(path) == [(1, 1.0), (2, 2.0), (3, 8.0), (4, 9.0)]
+    path.write_bytes(path.read_bytes() + tail)
+    assert goes_on(path, said=said) == [(1, 1.0), (2, 2.0), (3, 8.0), (4, 9.0)]
+    assert b"\r" not in path.read_bytes() and path.read_bytes().count(b"\n") == 5
 
 
-def test_a_table_torn_in_its_first_line_begins_again(tmp_path: Path) -> None:
+def test_a_damaged_row_before_the_checkpoint_is_left_out_and_said(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
-    path.write_text("step,sa")
-    run(attached(LossTable(0, 1, path, tmp_path / "tb")), [4])
-    assert rows(path) == [(1, 4.0)]
+    run(attached(LossTable(0, 1, path, tmp_path / "tb")), [1, 2, 3])
+    head, first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([head, first[:4] + b"\0" + first[5:], *others]))
+    assert goes_on(path, said="line 2 can't be read") == [(2, 2.0), (3, 8.0), (4, 9.0)]
+
+
+@pytest.mark.parametrize("content", [b"step,sa", b"", b"\n", b"\0\0\0"])
+def test_a_table_torn_in_its_first_line_begins_again(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    for start in (0, 2):
+        path.write_bytes(content)
+        said = "line 1 does not name columns" if start and content.strip() else None
+        assert goes_on(path, start, said) == [(start + 1, 8.0), (start + 2, 9.0)]
+
+
+def test_a_table_whose_columns_are_not_named_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_bytes(content := b"1,1\n2,2\n")
+    with pytest.raises(UserError, match=r"losses\.csv: line 1 does not name columns.*move the file away"):
+        LossTable(2, 1, path, tmp_path / "tb")
+    assert path.read_bytes() == content
+
+
+def test_columns_of_an_earlier_version_go_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("step,feature_rate,gone,same\n1,0.5,7,1.5\n2,0.5,7,2.5\n3,0.5,7,3.5\n")
+    run(attached(LossTable(2, 1, path, tmp_path / "tb")), [8])
+    run(attached(LossTable(3, 1, path, tmp_path / "tb")), [9])
+    with path.open() as file:
+        found = list(csv.DictReader(file))
+    assert [row["same"] for row in found] == ["1.5", "2.5", "8", "9"]
+    assert [row["gone"] for row in found] == ["7", "7", "", ""]
+    assert [row["generator_rate"] for row in found] == ["", "", "0.5", "0.5"]
+    assert [row["feature_rate"] for row in found] == ["0.5"] * 4
 
 
 @pytest.mark.parametrize("stop", range(1, 8))

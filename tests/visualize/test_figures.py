@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,6 +175,8 @@ def test_curves_show_losses_figures_over_the_steps_and_cmc(run: TrainedRun, tmp_
         ("step,same\n", "no row"),
         ("step,same\n1,x\n", "damaged"),
         ("step,same\n1,2\n", "column"),
+        ("\0\0\n1,2\n", "line 1 does not name columns"),
+        ("step,same\n1,2", "damaged .line 2 can't be read"),
         ("step,same\n1," + "9" * 200_000 + "\n", "damaged"),
         ("step,same\n1,2,3\n", "damaged"),
         ("step,same\n1\n", "damaged"),
@@ -187,6 +190,14 @@ def test_a_missing_empty_or_damaged_table_is_one_line(content: str | None, named
         curves.losses(SimpleNamespace(losses=tmp_path / "losses.csv"))  # type: ignore[arg-type]
 
 
+def test_lines_that_cannot_be_read_are_left_out_and_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfstep,same,new\r\n1,0.5,\r\n\r\n2,\0\xff,3\r\n3,0.25,4\r\n4,0.1")
+    with pytest.warns(UserWarning, match=r"t\.csv: lines 4, 6 can't be read: left out"):
+        found = curves.read_table(tmp_path / "t.csv", "training.log_every")
+    assert found["step"] == [1, 3] and found["same"] == [0.5, 0.25]
+    assert math.isnan(found["new"][0]) and found["new"][1] == 4
+
+
 @pytest.mark.parametrize(
     "before", ["[]", "7", "{}", '{"visible_to_infrared": 1}', '{"visible_to_infrared": {"rank1": "x"}}']
 )
@@ -197,7 +208,7 @@ def test_an_evaluation_before_training_of_another_form_is_one_line(before: str, 
     with pytest.raises(UserError, match=r"untrained\.json has no number"):
         curves.over_time(folder)  # type: ignore[arg-type]
     folder.evaluations.write_text("steps,visible_to_infrared_rank1\n1,0.5\n")
-    with pytest.raises(UserError, match="no column step"):
+    with pytest.raises(UserError, match="line 1 does not name columns, the first of which is step"):
         curves.over_time(folder)  # type: ignore[arg-type]
 
 
