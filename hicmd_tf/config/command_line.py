@@ -20,6 +20,7 @@ from hicmd_tf.config.loading import (
     read_chain,
 )
 from hicmd_tf.config.schema import Config
+from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import possible
 
@@ -34,8 +35,8 @@ def parse(
     """The configuration that a command line asks for, and all its options.
 
     program: module name behind `python -m`. arguments: without the program; None: those of this process. extra: adds
-    the command's own options. short: further names of settings, by that name. Raises UserError for a mistake; --help
-    prints every option and exits.
+    the command's own options. short: further names of settings, by that name. Raises UserError for a mistake, and for
+    a data set whose folder is not named, for all these programs read one; --help prints every option and exits.
     """
     parser = _parser(program, description)
     if extra is not None:
@@ -53,7 +54,9 @@ def parse(
             raise UserError(
                 f"{COMMAND_LINE}: --{name} is {str(value)[:60]!r}, which can't be the name of a file or folder"
             )
-    return load(options.config, {key: given[name] for name, key in names.items() if name in given}), options
+    config = load(options.config, {key: given[name] for name, key in names.items() if name in given})
+    refuse_sourceless(config.data)
+    return config, options
 
 
 def _parser(program: str, description: str) -> ArgumentParser:

@@ -86,9 +86,11 @@ def _stored(settings: dict[str, Setting], file: Path, version: str | None) -> Co
 
 
 def with_data(config: Config, name: str | None, source: str | None, trial: int | None) -> Config:
-    """The configuration with another data set, folder of it or split; None leaves what is there. Raises UserError."""
+    """The configuration with another data set, folder of it or split; None leaves what is there, but of another data
+    set: folder and split are a data set's own. Raises UserError."""
     given = {"data.name": name, "data.source": source, "data.trial": trial}
-    return with_values(config, {key: value for key, value in given.items() if value is not None})
+    of_another = {} if name in (None, config.data.name) else {"data.source": "", "data.trial": 1}
+    return with_values(config, of_another | {key: value for key, value in given.items() if value is not None})
 
 
 def with_values(config: Config, values: Mapping[str, Any], source: str = COMMAND_LINE) -> Config:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from hicmd_tf.config.schema import Config, NetworkConfig
+from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
 from hicmd_tf.errors import UserError
 
 DRAWN = "synthetic_vi"
@@ -200,7 +200,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from found
     if not found:
         for check in (
-            _source,
+            _trial,
             _identities,
             _norm_groups,
             _dilations,
@@ -238,14 +238,20 @@ def _lists(config: Config) -> Iterator[Problem]:
             )
 
 
-def _source(config: Config) -> Iterator[Problem]:
-    """Data sets that are not drawn come from a folder, and only RegDB's has several splits."""
+def refuse_sourceless(data: DataConfig) -> None:
+    """Raises UserError when pictures are to be loaded from a folder and none is named. A configuration alone may lack
+    it: that of an exported model names no place."""
+    if data.name != DRAWN and not data.source.strip():
+        raise UserError(
+            f"data.source is {data.source!r}: {data.name} is read from a folder; name it with --source, or as "
+            "data.source where a configuration is given"
+        )
+
+
+def _trial(config: Config) -> Iterator[Problem]:
+    """Of the data sets in folders only RegDB has several splits."""
     data = config.data
-    if data.name == DRAWN:
-        return
-    if not data.source.strip():
-        yield Problem("data.source", repr(data.source), f"{data.name} is read from a folder; name it here")
-    if data.name != "regdb" and data.trial != 1:
+    if data.name not in (DRAWN, "regdb") and data.trial != 1:
         yield Problem("data.trial", data.trial, f"{data.name} has one split; leave it at 1")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config.schema import CheckPolicy, DataConfig
-from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.config.validation import DRAWN, refuse_sourceless
 from hicmd_tf.data.identity_splits import shuffled, split_identities
 from hicmd_tf.data.samples import DataSplits, Samples, Split, joined
 from hicmd_tf.data.sources import read
@@ -52,6 +52,7 @@ def _drawn(config: DataConfig) -> DataSplits:
 def _listed(config: DataConfig) -> DataSplits:
     from hicmd_tf.data.sources.builders import BUILDERS, TRIAL, fingerprint
 
+    refuse_sourceless(config)
     source = Path(config.source)
     listing = read(config.name, source, config.trial)
     folder = Path(config.directory) / f"{config.name}_{fingerprint(source, listing)}"

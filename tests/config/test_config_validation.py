@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from hicmd_tf.config import Config, load
+from hicmd_tf.config import Config, load, with_data
+from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.loading import KEYS
 from hicmd_tf.config.validation import LENGTHS, RANGES, problems
+from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.errors import UserError
 
 RESNET = {
@@ -40,10 +42,22 @@ def test_every_number_name_and_list_has_a_range() -> None:
     assert set(guarded) == set(KEYS) - choices - {"data.source"}  # which may be empty, for drawn people
 
 
-def test_a_data_set_that_is_not_drawn_needs_a_folder_and_one_of_its_splits() -> None:
-    assert refused({"data.name": "regdb"}) == "data.source"
+def test_a_data_set_that_is_not_drawn_needs_one_of_its_splits_and_a_folder_once_it_is_loaded() -> None:
+    assert refused({"data.name": "regdb"}) is None  # metadata of an exported model name no place
+    with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
+        parse("hicmd_tf.fit", "", ["--data.name", "regdb"])
+    with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
+        load_data(load("tiny", {"data.name": "regdb"}).data)
     assert refused({"data.name": "regdb", "data.source": "somewhere", "data.trial": 10}) is None
     assert refused({"data.name": "llcm", "data.source": "somewhere", "data.trial": 2}) == "data.trial"
+
+
+def test_folder_and_split_belong_to_the_data_set_they_were_given_for() -> None:
+    config = load("tiny", {"data.name": "regdb", "data.source": "somewhere", "data.trial": 3})
+    assert with_data(config, None, None, None) == with_data(config, "regdb", None, None) == config
+    other = with_data(config, "llcm", None, None).data
+    assert (other.name, other.source, other.trial) == ("llcm", "", 1)
+    assert with_data(config, None, "elsewhere", None).data.trial == 3
 
 
 @pytest.mark.parametrize(

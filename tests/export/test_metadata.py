@@ -1,12 +1,15 @@
 """What an artefact says of itself is believed only when it is whole."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from export.metadata import FORMAT, read_metadata, trained_on
-from hicmd_tf.config import Config, to_dict
+from export.metadata import FORMAT, metadata, read_metadata, trained_on
+from export.source import Source
+from hicmd_tf.config import Config, to_dict, with_data, with_values
+from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
 from hicmd_tf.training.trained import Trained
@@ -27,6 +30,18 @@ def test_whole_metadata_are_read(smoke_config: Config, tmp_path: Path) -> None:
     write_json(tmp_path / "metadata.json", whole(smoke_config))
     found, config = read_metadata(tmp_path / "metadata.json")
     assert (config, trained_on(found)) == (smoke_config, Trained("regdb", [1]))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_config: Config, tmp_path: Path) -> None:
+    config = with_data(smoke_config, name, "somewhere", None)
+    branch = SimpleNamespace(digest="0" * 64, length=config.networks.feature_learning.embedding)
+    source = Source(config, cast("Any", branch), 6, Trained(name, [1]))
+    write_json(tmp_path / "metadata.json", metadata(source, "CC0"))
+    assert "somewhere" not in (tmp_path / "metadata.json").read_text()
+    assert read_metadata(tmp_path / "metadata.json")[1] == with_values(
+        config, {"data.source": "", "data.directory": "data"}
+    )
 
 
 @pytest.mark.parametrize(
