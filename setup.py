@@ -24,6 +24,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
+    classifiers=["Operating System :: POSIX :: Linux", "Programming Language :: Python :: 3.11"],
     # configs/ stands at the top of a checkout, where one looks for it; an installed package carries it inside.
     packages=[
         *find_packages(include=["hicmd_tf", "hicmd_tf.*", "export", "export.*", "tuning", "tuning.*"]),

@@ -5,7 +5,6 @@ round measures a 4096^3 float32 matrix product (the yardstick: its time divides 
 comparable) and each model in turn. Weights are of chance, which cost the same. For a fair figure run nothing else.
 """
 
-import os
 import statistics
 import tempfile
 import time
@@ -38,7 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="for every model (default: %(default)s)")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     branch = _branch(options.run, options.threads)
     with tempfile.TemporaryDirectory() as folder:
         models = _models(branch, Path(folder), options.threads)

@@ -4,7 +4,6 @@ The full-size networks of `bench.train_step`, a process for each point, measured
 Batches and identities are varied at half the released height: 16 pairs of full size need more memory than most have.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--rounds", type=at_least_one, default=2, metavar="N", help="of measurements (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tqdm import tqdm
 
     from hicmd_tf.files import write_json

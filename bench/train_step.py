@@ -8,7 +8,6 @@ run nothing else.
 """
 
 import json
-import os
 import resource
 import statistics
 import time
@@ -60,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             others = json.loads(options.compare.read_text("utf-8"))
         except (OSError, ValueError) as error:
             parser.error(f"--compare {options.compare} can't be read ({error}): name a file that --json wrote")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = [options.only] if options.only else list(PRECISIONS)
     figures = collected(
         {name: alone(iteration, options.config, PRECISIONS[name], options.memory, options.rounds) for name in chosen},

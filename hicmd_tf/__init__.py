@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hicmd_tf.startup import prepare
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 __version__ = "0.1.0"
+
+prepare()
 
 
 def load(run_folder: str | Path) -> Model:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
 EXIT_CODE = 2
 INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended; SIGTERM is answered alike
 ADVICE = {  # to errors of a disk or a machine, which can come wherever a file is used
@@ -31,7 +29,10 @@ EXTRAS = {  # what brings packages that not everyone needs
     "nicegui": "explore",
     "starlette": "serve",
     "uvicorn": "serve",
+    "grpc": "serve",
+    "torch": "torch",
 }
+OURS = ("hicmd_tf", "export", "tuning", "bench")
 
 
 class UserError(Exception):
@@ -39,22 +40,21 @@ class UserError(Exception):
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Runs a command-line entry point. A UserError, an extra that is not installed, a full disk, a folder that can't be
+    """Runs a command-line entry point. A UserError, a package that is not there, a full disk, a folder that can't be
     written or memory that is out becomes one line on standard error and exit code 2; Ctrl-C and SIGTERM become one line
     and exit code 130."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own chatter; what fails still raises
     warnings.showwarning = _warn
     try:
         with _terminable():
             main()
             sys.stdout.flush()
     except UserError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        lacking = missing(error)
+        if lacking is None:
             raise
-        _refuse(f"the package {error.name} is not installed: pip install 'hicmd-tf[{extra}]' brings it")
+        refuse(lacking)
     except KeyboardInterrupt:
         stop("stopped; nothing is half-written, the same command begins again")
     except BrokenPipeError:  # who reads our output has enough of it, as `head` has
@@ -64,7 +64,21 @@ def run_command(main: Callable[[], None]) -> None:
         reason = _of_the_machine(error)
         if reason is None:
             raise
-        _refuse(reason)
+        refuse(reason)
+
+
+def missing(error: BaseException) -> str | None:
+    """What to say of a package that is not installed; None of other errors, a module of ours that isn't there among
+    them."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package in OURS or package in sys.stdlib_module_names:
+        return None
+    if package in EXTRAS:
+        return f"the package {package} is not installed: pip install 'hicmd-tf[{EXTRAS[package]}]' brings it"
+    return (
+        f"the package {package} is not installed for {sys.executable}: start this with the Python that hicmd_tf was "
+        f"installed for (make env: .venv/bin/python), or pip install . in its folder"
+    )
 
 
 def stop(message: str) -> NoReturn:
@@ -106,10 +120,13 @@ def _of_the_machine(error: Exception) -> str | None:
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line, above a progress bar where there is one."""
+    from tqdm import tqdm  # here: what is missing is said by `run_command`
+
     tqdm.write(f"warning: {_line(str(message))}", file=sys.stderr)
 
 
-def _refuse(message: str) -> NoReturn:
+def refuse(message: str) -> NoReturn:
+    """Ends the program with an error's line."""
     print(f"error: {_line(message)}", file=sys.stderr)
     sys.exit(EXIT_CODE)
 
