@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.files import write_json, write_text
     from hicmd_tf.visualize.trained_run import TrainedRun
 
-    run = TrainedRun.open(options.run)
+    run = TrainedRun.open(options.run).known
     found = measure(run, Effort(options.seed, options.observer_steps, options.pairs))
     verdicts, facts = judge(found), _facts(run, options)
     folder = options.out or options.run

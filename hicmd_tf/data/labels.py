@@ -97,6 +97,17 @@ def texts_in(numbers: Sequence[int], names: Sequence[str], place: str) -> dict[i
     return texts_of(name for _, name in named)
 
 
-def known(identities: Array) -> Array:
-    """Which pictures show somebody who is known. identities: (N,); (N,) bool."""
+def named(numbers: Array, texts: Texts) -> dict[int, str]:
+    """What is shown of numbers (N,), each once: those without a text first, ascending, then texts by the alphabet."""
+    found = ((one, shown(one, texts)) for one in np.unique(numbers).tolist())
+    return dict(sorted(found, key=lambda pair: (texts.get(pair[0], ""), pair[0])))
+
+
+def known(identities: Array | int) -> Array:
+    """Whether each of the identities is somebody's who is known; bool of their shape."""
     return np.asarray(identities) >= 0
+
+
+def same(one: Array | int, other: Array | int) -> Array:
+    """Whether identities, broadcast against each other, are one person's; nobody is an unknown person's match."""
+    return (np.asarray(one) == other) & known(one)

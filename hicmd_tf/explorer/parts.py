@@ -88,7 +88,8 @@ class Picker:
         self._pressed: int | None = None
         with ui.element("div").classes("line"):
             self._modality = modality_toggle("modality", self._from_the_start)
-            people: dict[int | None, str] = {None: "everyone", **{number: str(number) for number in studio.identities}}
+            people: dict[int | None, str] = {None: "everyone"}
+            people.update(studio.people.items())
             self._identity = ui.select(
                 people, value=None, label="person", with_input=True, on_change=self._from_the_start
             )
@@ -126,7 +127,7 @@ class Picker:
         with ui.element("button").classes("thumb").on("click", lambda: self._press(row), args=[]) as button:
             button.props.update({"type": "button", "aria-pressed": str(row == self._pressed).lower()})
             picture(address(row), self._studio.words(row))
-            ui.label(str(self._studio.run.samples.identities[row])).props("aria-hidden=true")
+            ui.label(self._studio.run.samples.identity(row)).props("aria-hidden=true")
         return button
 
     def _press(self, row: int) -> Any:

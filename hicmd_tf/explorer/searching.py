@@ -108,7 +108,7 @@ class Searching:
             with ui.element("figcaption"):
                 text("div", f"{rank}: {verdict}", "verdict")
                 text("div", f"cosine {hit.similarity:.3f}")
-                text("div", f"person {samples.identities[hit.row]}, camera {samples.cameras[hit.row]}", "faint")
+                text("div", f"person {samples.identity(hit.row)}, camera {samples.camera(hit.row)}", "faint")
 
 
 def summary(ranking: Ranking) -> str:

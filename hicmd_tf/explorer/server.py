@@ -60,7 +60,11 @@ def _page(studio: Studio) -> None:
     ui.add_css(STYLE + f"img {{ aspect-ratio: {model.width} / {model.height}; }}")  # nothing moves as pictures come
     text("h1", f"Hi-CMD explorer: {studio.run.folder.path.name}")
     samples = studio.run.samples
-    text("p", f"{len(samples)} pictures of {len(studio.identities)} people, {model.step} steps", "faint")
+    text(
+        "p",
+        f"{len(samples)} pictures of {sum(number >= 0 for number in studio.people)} people, {model.step} steps",
+        "faint",
+    )
     with ui.tabs().props("no-caps inline-label align=left") as tabs:
         ui.tab("search", "Search")
         ui.tab("codes", "Codes")

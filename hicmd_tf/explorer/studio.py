@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from hicmd_tf.data.labels import named
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.explorer.upload import picture_of
 from hicmd_tf.notation import Codes, Modality, other
@@ -59,13 +60,13 @@ class Studio:
     """A run's test pictures, looked up and mixed. Its methods may be called from several threads; a row is a number of
     `TrainedRun.samples`.
 
-    identities: numbers of the people, ascending.
+    people: what everyone is called, by number.
     """
 
     def __init__(self, run: TrainedRun) -> None:
         """Describes all pictures, once. Raises UserError where a descriptor is not finite or all zeros."""
         self.run = run
-        self.identities: list[int] = np.unique(run.samples.identities).tolist()
+        self.people = named(run.samples.identities, run.samples.texts)
         self._descriptors = checked(run.descriptors, "test").rows
         self._networks = Lock()  # one decode at a time: several would only share the processor
         self.png = lru_cache(KEPT_PICTURES)(self._png)
@@ -80,7 +81,7 @@ class Studio:
     def words(self, row: int) -> str:
         """What is known of a picture, as `person 7, camera 2, infrared`."""
         samples = self.run.samples
-        return f"person {samples.identities[row]}, camera {samples.cameras[row]}, {samples.modality(row)}"
+        return f"person {samples.identity(row)}, camera {samples.camera(row)}, {samples.modality(row)}"
 
     def name(self, row: int) -> str:
         """A picture's name, without what no text may hold."""
@@ -89,7 +90,8 @@ class Studio:
     def search(self, row: int) -> Ranking:
         """The other modality's pictures, ranked for one of the run's pictures."""
         samples = self.run.samples
-        return self._ranked(self._descriptors[row], samples.modality(row), int(samples.identities[row]))
+        identity = int(samples.identities[row]) if samples.known[row] else None
+        return self._ranked(self._descriptors[row], samples.modality(row), identity)
 
     def search_upload(self, picture: Array, modality: Modality) -> Ranking:
         """The other modality's pictures, ranked for a picture uint8 (H, W, 3) of someone unknown."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from hicmd_tf.data.labels import known, same
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.metrics import NO_MATCH, RANKS
+from hicmd_tf.retrieval.metrics import NO_MATCH, NOBODY, RANKS
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +21,9 @@ def chance(query_ids: Array, gallery_ids: Array) -> dict[str, float]:
       the last match at p with probability C(p - 1, R - 1) / C(n, R), which gives E[INP].
     """
     query_ids, gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
-    counts = np.array([np.count_nonzero(gallery_ids == identity) for identity in query_ids])
+    if not known(query_ids).any():
+        raise UserError(NOBODY)
+    counts = np.array([np.count_nonzero(same(identity, gallery_ids)) for identity in query_ids])
     if not counts.any():
         raise UserError(NO_MATCH)
     matches, queries = np.unique(counts[counts > 0], return_counts=True)

@@ -9,8 +9,10 @@ import numpy as np
 
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.sources.sysu_mm01 import INFRARED_CAMERAS, VISIBLE_CAMERAS
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+from hicmd_tf.retrieval.metrics import NOBODY
 from hicmd_tf.retrieval.permutations import PERMUTATIONS, Permutations, find_permutations, read_permutations
 from hicmd_tf.retrieval.protocols import ProtocolName
 
@@ -19,6 +21,11 @@ Array = np.ndarray[Any, Any]
 TRIALS = 10
 Mode = Literal["all", "indoor"]
 Scheme = Literal["official", "python"]
+CAMERAS: dict[str, dict[Modality, tuple[int, ...]]] = {
+    "sysu_mm01": {VISIBLE: VISIBLE_CAMERAS, INFRARED: INFRARED_CAMERAS},
+    "llcm": dict.fromkeys((VISIBLE, INFRARED), tuple(range(1, 10))),
+}
+"""Which cameras took a modality's pictures, where the protocol goes by their numbers."""
 GALLERY_CAMERAS: dict[Mode, tuple[int, ...]] = {"all": (1, 2, 4, 5), "indoor": (1, 2)}
 SHOTS = (1, 10)
 
@@ -52,19 +59,46 @@ class Search(NamedTuple):
 def searches(name: str, samples: Samples, permutations: Permutations | None = None) -> Iterator[Search]:
     """Every search that the data set's published tables have; `samples` are its test pictures, sorted by name.
 
-    permutations: SYSU-MM01's rand_perm_cam.mat, without which the official galleries are left out.
+    Pictures of unknown people are in the galleries, where a camera's or a modality's are, and no queries. permutations:
+    SYSU-MM01's rand_perm_cam.mat, without which the official galleries are left out. Raises UserError when nobody is
+    known, and for cameras that the data set does not have in a modality.
     """
+    if not samples.known.any():
+        raise UserError(NOBODY)
+    _refuse_cameras(name, samples)
     if name == "sysu_mm01":
         yield from _sysu(samples, permutations)
         return
     for direction in DIRECTIONS:
-        queries, everyone = (np.flatnonzero(samples.infrared == (m == INFRARED)) for m in direction)
+        queries, everyone = asking(samples, direction.query), _rows(samples, direction.gallery)
         if name == "llcm":
             galleries = [llcm_gallery(samples, direction.gallery, trial) for trial in range(TRIALS)]
             yield Search("one picture a camera", direction, "llcm", queries, galleries)
         else:
             rules: ProtocolName = "market1501" if name == "folder" else "regdb"
             yield Search("all pictures", direction, rules, queries, [everyone])
+
+
+def asking(samples: Samples, modality: Modality) -> Array:
+    """Rows of the queries of a modality: pictures of known people."""
+    return np.flatnonzero((samples.infrared == (modality == INFRARED)) & samples.known)
+
+
+def _rows(samples: Samples, modality: Modality) -> Array:
+    return np.flatnonzero(samples.infrared == (modality == INFRARED))
+
+
+def _refuse_cameras(name: str, samples: Samples) -> None:
+    """Refuses cameras that took no picture of a modality in a data set whose protocol goes by cameras."""
+    for modality, cameras in CAMERAS.get(name, {}).items():
+        rows = _rows(samples, modality)
+        strange = rows[~np.isin(samples.cameras[rows], cameras)]
+        if len(strange):
+            named = f"{', '.join(map(str, cameras[:-1]))} and {cameras[-1]}"
+            raise UserError(
+                f"{samples.names[strange[0]]} is {modality} and by camera {samples.camera(strange[0])} ({len(strange)} "
+                f"such pictures), {name}'s {modality} cameras are {named}: give its own cameras, or another --data"
+            )
 
 
 def published(data: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
@@ -79,7 +113,7 @@ def published(data: DataConfig, samples: Samples, permutations: Path | None = No
 
 def _sysu(samples: Samples, permutations: Permutations | None) -> Iterator[Search]:
     direction = Direction(INFRARED, VISIBLE)
-    queries = np.flatnonzero(samples.infrared)
+    queries = asking(samples, INFRARED)
     schemes: list[Scheme] = ["official", "python"] if permutations else ["python"]
     for mode, cameras in GALLERY_CAMERAS.items():
         for scheme in schemes:
@@ -103,7 +137,7 @@ def official_gallery(
     """
     rows = []
     for camera in cameras:
-        for identity in np.unique(samples.identities):
+        for identity in np.unique(samples.identities[samples.known]):
             own = np.flatnonzero((samples.cameras == camera) & (samples.identities == identity))
             if not len(own):
                 continue
@@ -114,7 +148,7 @@ def official_gallery(
                     f"data set has {len(own)}: take the whole data set, without skipping any, and the file of it"
                 )
             rows.append(own[chosen[trial, :shots] - 1])
-    return np.concatenate(rows)
+    return np.concatenate([*rows, _strangers(samples, np.isin(samples.cameras, cameras))])
 
 
 def python_gallery(samples: Samples, cameras: tuple[int, ...], trial: int) -> Array:
@@ -132,6 +166,12 @@ def _one_each(samples: Samples, among: Array, trial: int) -> Array:
     draws = random.Random(trial)
     keys = list(zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True))
     of: dict[tuple[int, int], list[int]] = {}
-    for row in np.flatnonzero(among).tolist():
+    for row in np.flatnonzero(among & samples.known).tolist():
         of.setdefault(keys[row], []).append(row)
-    return np.array([draws.choice(of[key]) for key in sorted(of)], np.int64)
+    chosen = np.array([draws.choice(of[key]) for key in sorted(of)], np.int64)
+    return np.concatenate([chosen, _strangers(samples, among)])
+
+
+def _strangers(samples: Samples, among: Array) -> Array:
+    """Rows of unknown people, each of whom may be another: all of them are in a gallery, behind those who are known."""
+    return np.flatnonzero(among & ~samples.known)

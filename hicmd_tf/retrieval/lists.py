@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.data.labels import same
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.protocols import SHARED_PLACE, Protocol, protocol
@@ -40,7 +41,7 @@ def _ranked(descriptors: Array, samples: Samples, gallery: Array, rules: Protoco
     seen = gallery[~hidden(samples, gallery, rules, query)]
     distances = 1 - descriptors[seen] @ descriptors[query]
     order = np.argsort(distances, kind="stable")
-    right = samples.identities[seen[order]] == samples.identities[query]
+    right = same(samples.identities[query], samples.identities[seen[order]])
     ranks = np.flatnonzero(right) + 1
     precision = float(np.mean(np.arange(1, len(ranks) + 1) / ranks)) if len(ranks) else 0.0
     return RankedList(query, seen[order], distances[order], right, int(ranks[0]) if len(ranks) else 0, precision)
@@ -52,7 +53,7 @@ def hidden(samples: Samples, gallery: Array, rules: Protocol, query: int) -> Arr
     if rules.hides == "shared place":
         return (samples.cameras[query] == SHARED_PLACE[0]) & (cameras == SHARED_PLACE[1])
     if rules.hides == "own camera":
-        own = samples.identities[gallery] == samples.identities[query]
+        own = same(samples.identities[query], samples.identities[gallery])
         return own & (cameras == samples.cameras[query])
     return np.zeros(len(gallery), bool)
 

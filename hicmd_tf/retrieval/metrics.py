@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.data.labels import known
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.distances import Blocks, block_rows, check_same_length, checked, cosine_distances
 from hicmd_tf.retrieval.protocols import ProtocolName, protocol
@@ -27,6 +28,7 @@ from hicmd_tf.retrieval.reranking import reranked_distances
 Array = np.ndarray[Any, Any]
 
 RANKS = (1, 5, 10, 20)
+NOBODY = "no query is of a known person, all identities are negative: say whom the pictures show"
 NO_MATCH = "no query has a picture of its identity in the gallery: check that both hold the same identities"
 
 
@@ -59,7 +61,8 @@ def score(
 ) -> Scores:
     """Every query against the gallery by cosine, under a protocol's rules, in bounded memory.
 
-    descriptors: (Q, D) and (G, D), any length; float64 is compared as such. ids: (Q,) and (G,) integers.
+    descriptors: (Q, D) and (G, D), any length; float64 is compared as such. ids: (Q,) and (G,) integers; negative ones
+    are unknown: nobody's match, in the gallery distractors, each a person of its own.
     cams: likewise, the data set's camera numbers; regdb needs none.
     protocol: "regdb", everything is seen, CMC over pictures; "sysu", pictures by camera 2 are hidden from queries by
     camera 3, CMC over identities; "llcm" and "market1501", pictures of the query's identity by the query's camera are
@@ -105,6 +108,8 @@ def _ranker(
     query_ids, gallery_ids = (
         _labels(x, f"{role} ids", len(y)) for x, y, role in zip(ids, rows, ("query", "gallery"), strict=True)
     )
+    if not known(query_ids).any():
+        raise UserError(NOBODY)
     if rules.hides == "nothing":
         return Ranker(query_ids, gallery_ids, None, None, rules)
     for x, role in zip(cams, ("query", "gallery"), strict=True):

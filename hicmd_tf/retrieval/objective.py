@@ -7,7 +7,7 @@ import numpy as np
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.notation import INFRARED
 from hicmd_tf.retrieval.evaluation import Figures, evaluate, main_figures
-from hicmd_tf.retrieval.galleries import DIRECTIONS, Search
+from hicmd_tf.retrieval.galleries import DIRECTIONS, Search, asking
 from hicmd_tf.retrieval.protocols import ProtocolName
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +24,8 @@ def both_directions(descriptors: Array, samples: Samples, data: str) -> dict[str
     """
     searches = []
     for direction in DIRECTIONS:
-        queries, gallery = (np.flatnonzero(samples.infrared == (m == INFRARED)) for m in direction)
+        queries = asking(samples, direction.query)
+        gallery = np.flatnonzero(samples.infrared == (direction.gallery == INFRARED))
         searches.append(Search("all pictures", direction, RULES.get(data, "regdb"), queries, [gallery]))
     return main_figures(evaluate(descriptors, samples, searches))
 

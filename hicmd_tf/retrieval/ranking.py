@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.data.labels import known, same
 from hicmd_tf.retrieval.protocols import SHARED_PLACE, Protocol
 
 Array = np.ndarray[Any, Any]
@@ -32,7 +33,8 @@ class Ranks(NamedTuple):
 class Ranker:
     """A protocol's view of a gallery: who is where in it, and what each query may see.
 
-    ids: (Q,) and (G,) int64. cams: likewise, for protocols that hide pictures.
+    ids: (Q,) and (G,) int64; negative ones are unknown, match nobody, and are different people to CMC. cams: likewise,
+    for protocols that hide pictures.
     order: (G,) rows of the gallery in the order in which `ranks` wants their distances.
     """
 
@@ -46,7 +48,8 @@ class Ranker:
     ) -> None:
         self.rules = rules
         self.gallery = len(gallery_ids)
-        self.identities, of = np.unique(gallery_ids, return_inverse=True)
+        strangers = np.where(known(gallery_ids), gallery_ids, -1 - np.arange(self.gallery))
+        self.identities, of = np.unique(strangers, return_inverse=True)
         by_identity = np.argsort(of, kind="stable")  # rows of the gallery, identity after identity
         self.counts = np.bincount(of)
         self.starts = np.cumsum(self.counts) - self.counts
@@ -58,7 +61,7 @@ class Ranker:
             column[self.order] = np.arange(self.gallery)
             self.columns = column[by_identity]
         place = np.minimum(np.searchsorted(self.identities, query_ids), len(self.identities) - 1)
-        self.place = np.where(self.identities[place] == query_ids, place, -1)
+        self.place = np.where(same(query_ids, self.identities[place]), place, -1)
         if query_cams is not None and gallery_cams is not None:
             self.query_cams, self.gallery_cams = query_cams, gallery_cams[self.order]
 

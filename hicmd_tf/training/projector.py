@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from tensorboard.plugins import projector
 
+from hicmd_tf.data.labels import column
 from hicmd_tf.data.pictures import decoded
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import write_text
@@ -54,9 +55,9 @@ class Projector:
 
 def _known(samples: Samples) -> list[list[str]]:
     columns: dict[str, Any] = {
-        "identity": samples.identities.tolist(),
+        "identity": column(samples.identities, samples.texts),
         "modality": [samples.modality(row) for row in range(len(samples))],
-        "camera": samples.cameras.tolist(),
+        "camera": column(samples.cameras, samples.texts),
         **{name: [f"{value:.3f}" for value in values] for name, values in samples.factors.items()},
         "name": [" ".join(name.split()) for name in samples.names],  # a tab would be another column
     }

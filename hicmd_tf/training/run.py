@@ -235,7 +235,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
         **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
         "split": "held_out" if held_out else "test",
-        "identities": len(set(samples.identities.tolist())),
+        "identities": len(set(samples.identities[samples.known].tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
         **({"skipped": experiment.data.skipped} if config.data.check == "skip" else {}),
         "steps": experiment.model.step,

@@ -42,7 +42,8 @@ class Points(NamedTuple):
 def embedding(run: TrainedRun, seed: int) -> list[Figure]:
     """Every code of at most a thousand pictures: a sheet of plots, and a page to look into."""
     points = place(run, seed)
-    people = len(set(run.samples.identities[points.rows].tolist()))
+    shown = run.samples.select(points.rows)
+    people = len(set(shown.identities[shown.known].tolist()))
     return [
         Figure(
             "embedding",
@@ -126,8 +127,8 @@ def _page(run: TrainedRun, points: Points) -> str:
         "places": shown,
         "colours": {kind: _hex(colours(kind, values)) for kind, values in points.known.items()},
         "words": [
-            f"identity {identity}, {samples.modality(row)}, camera {camera}"
-            for row, (identity, camera) in enumerate(zip(samples.identities, samples.cameras, strict=True))
+            f"identity {samples.identity(row)}, {samples.modality(row)}, camera {samples.camera(row)}"
+            for row in range(len(samples))
         ],
         "thumbnail": THUMBNAIL,
         "columns": COLUMNS,

@@ -16,12 +16,12 @@ from hicmd_tf.visualize.trained_run import TrainedRun
 KINDS: dict[str, Callable[[TrainedRun, int], list[Figure]]] = {
     "curves": lambda run, seed: curves(run),
     "ranked": lambda run, seed: [*ranked(run, seed), *hardest_queries(run)],
-    "swap": swap,
-    "illumination": illumination,
-    "interpolate": interpolate,
-    "distances": lambda run, seed: distances(run),
+    "swap": lambda run, seed: swap(run.known, seed),
+    "illumination": lambda run, seed: illumination(run.known, seed),
+    "interpolate": lambda run, seed: interpolate(run.known, seed),
+    "distances": lambda run, seed: distances(run.known),
     "embedding": embedding,
-    "attention": attention,
+    "attention": lambda run, seed: attention(run.known, seed),
 }
 """What makes the figures of a kind, from a run and a seed that says whose pictures are shown."""
 

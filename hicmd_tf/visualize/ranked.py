@@ -56,21 +56,21 @@ def _figures(
 
 def _words(run: TrainedRun, found: RankedList) -> str:
     first = f"first right at rank {found.first}" if found.first else "no right one in the gallery"
-    return f"Identity {run.samples.identities[found.query]}: {first}."
+    return f"Identity {run.samples.identity(found.query)}: {first}."
 
 
 def _row(run: TrainedRun, found: RankedList) -> list[Cell]:
     samples, shown = run.samples, found.gallery[:LENGTH]
     pictures = run.pictures(np.array([found.query, *shown]))
     first = f"first at {found.first}" if found.first else "none there"
-    query = Cell(pictures[0], [f"id {samples.identities[found.query]}", f"AP {found.precision:.2f}", first], GREY)
+    query = Cell(pictures[0], [f"id {samples.identity(found.query)}", f"AP {found.precision:.2f}", first], GREY)
     cells = [query, Cell(lines=[" "])]
     for rank, (row, picture) in enumerate(zip(shown, pictures[1:], strict=True), 1):
         right = bool(found.right[rank - 1])
         lines = [
             f"{rank}  {'right' if right else 'wrong'}",
-            f"id {samples.identities[row]}",
-            f"cam {samples.cameras[row]}  {found.distances[rank - 1]:.2f}",
+            f"id {samples.identity(row)}",
+            f"cam {samples.camera(row)}  {found.distances[rank - 1]:.2f}",
         ]
         cells.append(Cell(picture, lines, RIGHT if right else WRONG, ring=not right))
     return cells

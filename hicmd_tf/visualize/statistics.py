@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.data.bounds import size_of
+from hicmd_tf.data.labels import named
 from hicmd_tf.data.samples import SPLITS, DataSplits, Samples
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -58,7 +59,7 @@ def statistics(data: DataSplits) -> list[Part]:
 
 
 def _part(split: str, modality: Modality, samples: Samples) -> Part:
-    people, each = np.unique(samples.identities, return_counts=True)
+    people, each = np.unique(samples.identities[samples.known], return_counts=True)
     cameras = np.unique(samples.cameras)
     sizes = _sizes(samples.encoded)
     return Part(
@@ -66,8 +67,10 @@ def _part(split: str, modality: Modality, samples: Samples) -> Part:
         modality,
         len(people),
         len(samples),
-        ", ".join(map(str, cameras)) if len(cameras) <= LISTED_CAMERAS else f"{len(cameras)} cameras",
-        Spread.of(each),
+        ", ".join(named(cameras, samples.texts).values())
+        if len(cameras) <= LISTED_CAMERAS
+        else f"{len(cameras)} cameras",
+        Spread.of(each if len(each) else np.zeros(1)),
         Spread.of(sizes[:, 1]) if len(sizes) else None,
         Spread.of(sizes[:, 0]) if len(sizes) else None,
         sum(map(len, samples.encoded)),

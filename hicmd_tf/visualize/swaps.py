@@ -27,7 +27,7 @@ class Shown:
     def __init__(self, run: TrainedRun, rows: Sequence[int]) -> None:
         self.pictures = run.pictures(np.array(rows))
         self.modalities = [run.samples.modality(row) for row in rows]
-        self.identities = run.samples.identities[list(rows)].tolist()
+        self.identities = [run.samples.identity(row) for row in rows]
         parts = [run.model.encode(x[None], m) for x, m in zip(self.pictures, self.modalities, strict=True)]
         self.codes = [Codes(*(np.asarray(part) for part in codes)) for codes in parts]
 

@@ -28,15 +28,18 @@ Array = np.ndarray[Any, Any]
 
 class TrainedRun:
     """folder: of the run. config: of it. model: its networks. data: all its pictures by split. samples: the pictures of
-    the people that its figures are computed on, sorted by name."""
+    the people that its figures are computed on, sorted by name, unknown people among them."""
 
-    def __init__(self, folder: RunFolder, config: Config, model: Model, data: DataSplits) -> None:
+    def __init__(
+        self, folder: RunFolder, config: Config, model: Model, data: DataSplits, samples: Samples | None = None
+    ) -> None:
+        """samples: None for all of those that the configuration's figures are computed on."""
         self.folder, self.config, self.model, self.data = folder, config, model, data
-        self.samples = evaluated(config, data)
+        self.samples = evaluated(config, data) if samples is None else samples
         for m in MODALITIES:
             if not len(self.samples.of(m)):
                 raise UserError(
-                    f"{folder.path}: no picture of the people to test is {m}: nothing can be looked up across "
+                    f"{folder.path}: no picture of the known people to test is {m}: nothing can be looked up across "
                     f"modalities; add {m} pictures, or choose another split by data.trial"
                 )
 
@@ -56,7 +59,14 @@ class TrainedRun:
             return None
         keras.utils.set_random_seed(self.config.seed)
         networks = build_networks(self.config.networks, self.model.networks.features.head.sizes["classes"])
-        return TrainedRun(self.folder, self.config, Model(Restored(self.config, networks, 0)), self.data)
+        return TrainedRun(self.folder, self.config, Model(Restored(self.config, networks, 0)), self.data, self.samples)
+
+    @cached_property
+    def known(self) -> "TrainedRun":
+        """The same with the pictures of known people only: of others nobody knows who is the same and who is not."""
+        if self.samples.known.all():
+            return self
+        return TrainedRun(self.folder, self.config, self.model, self.data, self.samples.select(self.samples.known))
 
     @property
     def layout(self) -> AttributeLayout:

@@ -107,7 +107,7 @@ def test_a_query_gives_its_ranked_list_with_right_and_wrong_in_words(
 
 def test_a_person_can_be_chosen(browser: Any, port: int, studio: Studio) -> None:
     page = opened(browser, port, WIDE, "dark")
-    identity = studio.identities[-1]
+    identity = list(studio.people)[-1]
     page.get_by_role("combobox", name="person").first.fill(str(identity))
     page.get_by_role("option", name=str(identity), exact=True).click()
     page.get_by_text("1 to 2 of 2").wait_for()

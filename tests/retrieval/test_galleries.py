@@ -1,12 +1,13 @@
 """Queries and galleries of the published protocols, against their words."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.samples import Samples, joined
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.evaluation import as_csv, as_markdown, as_text, evaluate, main_figures, over_trials
 from hicmd_tf.retrieval.galleries import TRIALS, searches
@@ -123,6 +124,60 @@ def test_regdb_and_folders_ask_everything_of_everything_in_both_directions() -> 
         assert (str(there.direction), str(back.direction)) == ("visible_to_infrared", "infrared_to_visible")
         assert there.protocol == back.protocol == protocol
         np.testing.assert_array_equal(there.queries, back.galleries[0])
+
+
+def with_strangers(samples: Samples, unknown: int = -1) -> Samples:
+    """Every fourth picture is of somebody unknown."""
+    return replace(samples, identities=np.where(np.arange(len(samples)) % 4 == 0, unknown, samples.identities))
+
+
+@pytest.mark.parametrize("name", ["regdb", "folder", "llcm", "sysu_mm01"])
+def test_unknown_people_are_in_the_gallery_and_ask_nothing(name: str) -> None:
+    samples = with_strangers(sysu())
+    for search in searches(name, samples):
+        assert samples.known[search.queries].all()
+        assert len(search.queries) == np.count_nonzero(
+            samples.known & (samples.infrared == (search.direction.query == "infrared"))
+        )
+        cameras = (1, 2) if search.setting.startswith("indoor") else (1, 2, 4, 5)
+        there = samples.infrared == (search.direction.gallery == "infrared")
+        among = there & np.isin(samples.cameras, cameras) if name == "sysu_mm01" else there
+        for gallery in search.galleries:
+            strangers = gallery[~samples.known[gallery]]
+            np.testing.assert_array_equal(np.sort(strangers), np.flatnonzero(among & ~samples.known))
+
+
+def test_sampled_galleries_draw_known_people_as_without_strangers() -> None:
+    known = sysu()
+    strangers = replace(known, names=[f"z{name}" for name in known.names], identities=np.full(len(known), -1))
+    both = joined(known, strangers)
+    for alone, among in zip(searches("llcm", known), searches("llcm", both), strict=True):
+        for first, second in zip(alone.galleries, among.galleries, strict=True):
+            assert [both.names[row] for row in second[: len(first)]] == [known.names[row] for row in first]
+
+
+@pytest.mark.parametrize("name", ["regdb", "folder", "llcm", "sysu_mm01", "synthetic_vi"])
+def test_when_nobody_is_known_one_line_says_so(name: str) -> None:
+    nobody = replace(sysu(), identities=np.full(len(sysu()), -5))
+    with pytest.raises(UserError, match="no query is of a known person"):
+        list(searches(name, nobody))
+
+
+@pytest.mark.parametrize(
+    ("name", "camera", "infrared", "said"),
+    [
+        ("sysu_mm01", 1, True, r"by camera 1 \(36 such pictures\), sysu_mm01's infrared cameras are 3 and 6"),
+        ("sysu_mm01", 3, False, r"by camera 3 \(36 such pictures\), sysu_mm01's visible cameras are 1, 2, 4 and 5"),
+        ("sysu_mm01", 7, True, "by camera 7"),
+        ("llcm", 10, True, "by camera 10"),
+        ("llcm", 0, False, "by camera 0"),
+    ],
+)
+def test_cameras_that_contradict_the_modality_are_refused(name: str, camera: int, infrared: bool, said: str) -> None:
+    samples = sysu()
+    odd = samples.cameras == (6 if infrared else 1)
+    with pytest.raises(UserError, match=said):
+        list(searches(name, replace(samples, cameras=np.where(odd, camera, samples.cameras))))
 
 
 def test_tables_have_means_and_deviations_over_galleries() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import RANKS, score, score_distances, summary
+from hicmd_tf.retrieval.protocols import ProtocolName
 
 
 def naive(distances: np.ndarray, query_ids: np.ndarray, gallery_ids: np.ndarray) -> dict[str, float]:
@@ -52,6 +53,34 @@ def test_queries_without_a_match_count_nowhere() -> None:
     distances = np.array([[0.1, 0.2], [0.2, 0.1]])
     scores = score_distances(distances, np.array([1, 9]), np.array([1, 2]))
     assert scores.valid.tolist() == [True, False] and scores.cmc[0] == 1 and len(scores.average_precision) == 1
+
+
+@pytest.mark.parametrize("protocol", ["regdb", "sysu", "llcm", "market1501"])
+@given(rankings())
+def test_unknown_people_match_nobody_and_are_people_of_their_own(
+    protocol: ProtocolName, ranking: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    distances, query_ids, gallery_ids = ranking
+    cameras = np.ones(len(query_ids), int), np.full(len(gallery_ids), 2)
+    alone = np.where(gallery_ids == 3, 100 + np.arange(len(gallery_ids)), gallery_ids)  # 3 is nobody twice
+    unknown = np.where(gallery_ids == 3, -1 - gallery_ids % 2, gallery_ids)
+    asking = np.where(query_ids == 3, -1, query_ids)
+    if not np.isin(asking[asking >= 0], unknown).any():
+        return
+    expected = score_distances(distances, np.where(query_ids == 3, 99, query_ids), alone, *cameras, protocol)
+    found = score_distances(distances, asking, unknown, *cameras, protocol)
+    assert summary(found) == summary(expected)
+    assert not found.valid[asking < 0].any()
+
+
+def test_two_unknown_people_are_not_one() -> None:
+    distances = np.zeros((2, 2))
+    for score_them in (lambda *ids: score_distances(distances, *ids), chance):
+        with pytest.raises(UserError, match="no query is of a known person"):
+            score_them(np.array([-1, -1]), np.array([-1, -1]))
+    assert chance(np.array([-1, 5]), np.array([5, -1]))["rank1"] == 0.5
+    with pytest.raises(UserError, match="no query has a picture of its identity"):
+        chance(np.array([-1, 5]), np.array([-1, -1]))
 
 
 def test_chance_is_what_shuffled_galleries_give_on_average() -> None:

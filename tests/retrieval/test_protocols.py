@@ -23,9 +23,11 @@ def hidden(protocol: str, query: tuple[int, int], picture: tuple[int, int]) -> b
 def naive(
     distances: np.ndarray, query_ids: list[int], gallery_ids: list[int], query_cams, gallery_cams, protocol: str
 ) -> list[tuple[int, float, float] | None]:
-    """For each query its first rank, AP and INP; None without a match."""
+    """For each query its first rank, AP and INP; None without a match. Unknown people, -1, are all different."""
     results: list[tuple[int, float, float] | None] = []
-    pictures = list(zip(gallery_ids, gallery_cams, strict=True))
+    people = [-1 - place if identity < 0 else identity for place, identity in enumerate(gallery_ids)]
+    query_ids = [-np.inf if identity < 0 else identity for identity in query_ids]
+    pictures = list(zip(people, gallery_cams, strict=True))
     for row, identity, camera in zip(distances.tolist(), query_ids, query_cams, strict=True):
         order = [g for g in sorted(range(len(row)), key=row.__getitem__)]  # stable
         seen = [pictures[g][0] for g in order if not hidden(protocol, (identity, camera), pictures[g])]
