@@ -3,17 +3,21 @@
   python -m hicmd_tf.extract --run RUN --images DIR --modality visible --out visible.npz
   python -m hicmd_tf.extract --run RUN --data regdb --source DIR --out regdb.npz
 
---images takes every picture below a folder; without --modality those below folders named visible and infrared.
-Identities are those of folders that are numbers, else -1; cameras those in names such as cam3 or _c03, else 1 for
-visible, 2 for infrared pictures.
+--images takes every picture below a folder; without --modality those below folders named visible and infrared (or rgb,
+ir, thermal ..). People are the folders directly above those, or the single ones below them (anna/visible/1.png,
+visible/anna/1.png; with --modality anna/1.png), but no days; everyone else is unknown, -1. Cameras are those in names
+such as cam3 or _c03, else 1 for visible, 2 for infrared pictures. --pattern says it otherwise, such as
+'(?P<identity>[^/]+)/[^/]+/(?P<camera>[^_]+)_': named groups identity, camera and modality, looked for in the path.
 --data takes the test pictures of a data set.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser
+from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
@@ -35,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.training.restore import restored_networks
     from hicmd_tf.training.run_folder import RunFolder
 
-    folder, records = _records(options)
+    folder, records, texts = _records(options)
     run = RunFolder(options.run)
-    samples = usable(read_pictures(folder, records), run.open().data.check)
+    samples = usable(replace(read_pictures(folder, records), texts=texts), run.open().data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
     config, networks, step = restored_networks(run)
@@ -47,10 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")
 
 
-def _records(options: argparse.Namespace) -> tuple[Path, list[Record]]:
+def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:
+    """The folder, its pictures, and what their people and cameras are called; prints what was taken for which."""
     if options.images is not None:
-        return options.images, anything(options.images, options.modality)
-    return Path(options.source), read(options.data, Path(options.source), options.trial).splits["test"]
+        listing = anything(options.images, options.modality, options.pattern)
+        print("\n".join([*listing.taken, *listing.passed]), flush=True)
+        return options.images, listing.records, listing.texts
+    folder = Path(options.source)
+    listing = read(options.data, folder, options.trial, options.pattern)
+    print("\n".join(listing.passed), end="\n" if listing.passed else "", flush=True)
+    return folder, listing.splits["test"], listing.texts
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, metavar="FILE", type=Path, help=".npz file to write")
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
     add("--modality", choices=MODALITIES, help="of all pictures in --images")
+    add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera, modality")
     add("--data", choices=list(SOURCES), help="data set whose test pictures are described")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, default=1, metavar="N", help="split of that data set (default: 1)")

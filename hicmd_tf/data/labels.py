@@ -52,8 +52,8 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def numbered(names: Iterable[str], kind: str) -> dict[str, int]:
-    """The number of each name. kind: what bears the names, in words.
+def numbered(names: Iterable[str], bearers: str) -> dict[str, int]:
+    """The number of each name. bearers: in words, the two that bear one number's names, for the message.
 
     Raises UserError when two names have one number, such as 12 and 0012, or two texts, which next to never happens.
     """
@@ -63,14 +63,14 @@ def numbered(names: Iterable[str], kind: str) -> dict[str, int]:
         other = first.setdefault(one, name)
         if one != UNKNOWN and composed(other) != composed(name):
             both = " and ".join(sorted((other, name)))
-            raise UserError(f"two {kind} are the same number, {both}: call every one by one name")
+            raise UserError(f"{bearers} are the same number, {both}: call every one by one name")
     return found
 
 
 def texts_of(names: Iterable[str]) -> dict[int, str]:
-    """Texts by number, of those names that are no numbers."""
-    numbers = {name: number(name) for name in names}
-    return {one: composed(name) for name, one in numbers.items() if one >= HASHED}
+    """Texts by number, of those names that are no numbers. Raises UserError when two have one number."""
+    texts = (name for name in names if number(name) >= HASHED)
+    return {one: composed(name) for name, one in numbered(texts, "two names").items()}
 
 
 def shown(one: int, texts: Texts) -> str:

@@ -139,13 +139,14 @@ def _pictures(model: "Model", options: argparse.Namespace) -> Iterator[tuple[int
     from hicmd_tf.data.sources.folder import anything
     from hicmd_tf.search.describe import described_folder
 
-    records = anything(options.images, options.modality)
-    paths = {str((options.images / record.name).absolute()): record for record in records}
+    listing = anything(options.images, options.modality, options.pattern)
+    print("\n".join([*listing.taken, *listing.passed]), flush=True)
+    paths = {str((options.images / record.name).absolute()): record for record in listing.records}
     known = _store(options).known(list(paths))
     if known:
         print(f"{len(known)} pictures are known already")
     fresh = [record for path, record in paths.items() if path not in known]
-    for part in described_folder(model, options.images, fresh, options.time):
+    for part in described_folder(model, options.images, fresh, options.time, listing.texts):
         yield len(fresh), part
 
 
@@ -208,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         given("--run", metavar="DIR", type=Path, help="run folder whose model describes")
         given("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
         given("--modality", choices=MODALITIES, help="of all of them; else of those below folders of these names")
+        given("--pattern", default="", metavar="REGEX", help="what paths say: groups identity, camera, modality")
         given("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote")
         given("--time", type=_moment, metavar="TIME", help="of all of them (default: each file's)")
 

@@ -1,14 +1,16 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.data.labels import UNKNOWN, Texts, number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import Record
+from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
 from hicmd_tf.search.entries import Entry
@@ -53,13 +55,14 @@ class Model:
 
 
 def described_folder(
-    model: Model, folder: Path, records: Sequence[Record], time: float | None = None
+    model: Model, folder: Path, records: Sequence[Record], time: float | None = None, texts: Texts | None = None
 ) -> Iterator[Described]:
-    """The pictures of records below a folder, a part at a time. time: of all of them; None: when each file changed."""
+    """The pictures of records below a folder, a part at a time. texts: of their identities and cameras. time: of all of
+    them; None: when each file changed."""
     from hicmd_tf.data.sources.reading import read_pictures
 
     for start in range(0, len(records), PART):
-        samples = model.usable(read_pictures(folder, records[start : start + PART]))
+        samples = model.usable(replace(read_pictures(folder, records[start : start + PART]), texts=texts or {}))
         paths = [str((folder / name).absolute()) for name in samples.names]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
         if len(samples):
@@ -67,24 +70,22 @@ def described_folder(
 
 
 def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:
-    """Single pictures; an identity is the number of the nearest folder that is one, else -1. Raises UserError, also for
-    one that can't be used: what is asked for is never left out."""
+    """Single pictures; whom they show is what their paths say, where a folder is named after a modality. Raises
+    UserError, also for one that can't be used: what is asked for is never left out."""
     from hicmd_tf.data.bounds import content
     from hicmd_tf.data.usable import usable
 
+    people = [person_of(file) for file in files]
     samples = Samples(
         [content(file) for file in files],
         [str(file) for file in files],
-        np.array([_identity(file) for file in files], np.int64),
+        np.array([number(person) if person else UNKNOWN for person in people], np.int64),
         np.full(len(files), modality == "infrared"),
         np.zeros(len(files), np.int64),
+        texts=texts_of(person for person in people if person),
     )
     described = model.describe(usable(samples, "stop"))
     return Described(described, entries_of(samples, samples.names, [0.0] * len(files)))
-
-
-def _identity(file: Path) -> int:
-    return next((int(name) for name in reversed(file.absolute().parts[:-1]) if re.fullmatch(r"\d{1,9}", name)), -1)
 
 
 def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float]) -> list[Entry]:

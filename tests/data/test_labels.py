@@ -54,7 +54,7 @@ def test_digits_are_their_number(value: int, zeros: int) -> None:
 def test_unicode_forms_are_one_name(text: str) -> None:
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
     assert labels.number(composed) == labels.number(decomposed)
-    assert labels.numbered([composed, decomposed], "folders")[decomposed] == labels.number(text)
+    assert labels.numbered([composed, decomposed], "two folders")[decomposed] == labels.number(text)
 
 
 @given(st.lists(NAMES, min_size=1))
@@ -74,11 +74,11 @@ def test_another_process_has_the_same_numbers() -> None:
 
 def test_two_names_of_one_number_are_refused(monkeypatch) -> None:
     with pytest.raises(UserError, match="two folders are the same number, 0012 and 12: call every one by one name"):
-        labels.numbered(["12", "anna", "0012"], "folders")
-    assert labels.numbered(["-1", "-2", "unknown"], "folders") == dict.fromkeys(["-1", "-2", "unknown"], UNKNOWN)
+        labels.numbered(["12", "anna", "0012"], "two folders")
+    assert labels.numbered(["-1", "-2", "unknown"], "two folders") == dict.fromkeys(["-1", "-2", "unknown"], UNKNOWN)
     monkeypatch.setattr(labels, "END", HASHED + 1)  # all texts collide
     with pytest.raises(UserError, match="two folders are the same number, anna and bob"):
-        labels.numbered(["anna", "bob"], "folders")
+        labels.numbered(["anna", "bob"], "two folders")
 
 
 def test_unknown_and_numbers_without_a_text_are_shown() -> None:

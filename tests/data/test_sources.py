@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hicmd_tf.data import check
+from hicmd_tf.data import check, labels
 from hicmd_tf.data.sources import SOURCES, Record, read, regdb
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.records import from_lists
@@ -47,8 +47,9 @@ def test_own_pictures_keep_numbers_and_get_some(tmp_path: Path) -> None:
     splits = read("folder", trees.own(tmp_path / "numbers")).splits
     assert {record.identity for record in splits["test"]} == {11, 12}
     assert {record.camera for record in splits["test"]} == {1, 2}
-    named = read("folder", trees.own(tmp_path / "names", ("ann", "7", "zoe", "bob"))).splits
-    assert {record.identity for record in named["test"]} == {2, 3}  # 7, ann, bob, zoe
+    named = read("folder", trees.own(tmp_path / "names", ("ann", "7", "zoe", "bob")))
+    assert {labels.shown(record.identity, named.texts) for record in named.splits["test"]} == {"bob", "zoe"}
+    assert {record.identity for record in named.splits["train"]} == {7, labels.number("ann")}
 
 
 @pytest.mark.parametrize("name", list(SOURCES))
@@ -115,8 +116,8 @@ def permuted(folder: Path, pictures: int = 2) -> None:
 
 
 def elsewhere(folder: Path) -> None:
-    (folder / "test/11/visible").rename(folder / "test/11/rgb")
-    (folder / "test/11/infrared").rename(folder / "test/11/ir")
+    (folder / "test/11/visible").rename(folder / "test/11/left")
+    (folder / "test/11/infrared").rename(folder / "test/11/right")
 
 
 def miscounted(folder: Path) -> None:
@@ -344,7 +345,7 @@ def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     names = {record.name for record in read("folder", folder).records}
     assert names >= {f"train/3/visible/{name}.png" for name in HOSTILE}
-    assert {record.name for record in anything(folder, None)} == names and sorted(tmp_path.rglob("*")) == before
+    assert {record.name for record in anything(folder, None).records} == names and sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:

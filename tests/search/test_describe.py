@@ -43,14 +43,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_skipped_leaves_the_others_with_their_own_names(folder: Path) -> None:
     with pytest.warns(UserWarning, match="^2 of 4 pictures can't be used and are skipped: visible/1.png has 60000 x 6"):
-        (part,) = described_folder(Describer("skip"), folder, anything(folder, None))
+        (part,) = described_folder(Describer("skip"), folder, anything(folder, None).records)
     assert [Path(entry.path).name for entry in part.entries] == ["0.png", "3.png"]
     assert part.descriptors[:, 0].tolist() == [Path(entry.path).stat().st_size for entry in part.entries]
 
 
 def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path) -> None:
     with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* and 1 more, expected"):
-        list(described_folder(Describer("stop"), folder, anything(folder, None)))
+        list(described_folder(Describer("stop"), folder, anything(folder, None).records))
     with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, JPEG or BMP: replace it or"):
         described_pictures(Describer("skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
 

@@ -14,13 +14,14 @@ Counts = dict[tuple[str, Modality], tuple[int, int]]
 
 
 class Source(NamedTuple):
-    """reader: (folder, trial, advice) -> pictures by split. layout: what the folder holds, in words. obtained: where.
+    """reader: (folder, trial, advice) -> pictures by split; people's own take a pattern, too. layout: what the folder
+    holds, in words. obtained: where.
 
     counts: known identities and pictures by split and modality; empty for people's own pictures. trials: how many
     splits the data set has.
     """
 
-    reader: Callable[[Path, int, str], Listing]
+    reader: Callable[..., Listing]
     layout: str
     obtained: str
     counts: Counts
@@ -76,8 +77,12 @@ SOURCES = {
 }
 
 
-def read(name: str, where: Path, trial: int = 1) -> Listing:
-    """The pictures of a data set in a folder. Raises UserError for another name or trial, and as the readers do."""
+def read(name: str, where: Path, trial: int = 1, pattern: str = "") -> Listing:
+    """The pictures of a data set in a folder. pattern: what the paths of people's own pictures say; empty for their
+    layout.
+
+    Raises UserError for another name or trial, for a pattern that another data set is given, and as the readers do.
+    """
     if name not in SOURCES:
         raise UserError(f"there is no data set {name}{nearest(name, SOURCES)}: give one of {', '.join(SOURCES)}")
     source = SOURCES[name]
@@ -86,4 +91,6 @@ def read(name: str, where: Path, trial: int = 1) -> Listing:
             f"trials 1 to {source.trials}; choose one of them" if source.trials > 1 else "one split; leave it at 1"
         )
         raise UserError(f"trial is {trial}: {name} has {choices}")
-    return source.reader(where, trial, source.advice)
+    if pattern and name != "folder":
+        raise UserError(f"a pattern is given, which is for folder: {name} has a layout of its own; leave it out")
+    return source.reader(where, trial, source.advice, **({"pattern": pattern} if pattern else {}))

@@ -1,84 +1,183 @@
 """People's own pictures: DIR/train/ID/visible/*.png, DIR/train/ID/infrared/*.png, and the same below DIR/test.
 
-An identity is a folder's number; when not all are numbers, its place among the sorted names. A file's name may have the
-camera's number, as in cam3 or _c03; without one visible pictures are by camera 1, infrared ones by camera 2.
+ID is any name (`labels`); unknown, or -1, is nobody, and can only be tested on. Files' names may have the camera's, as
+cam3 or _c03 (`paths`); without one visible pictures are by camera 1, infrared ones by camera 2. With a pattern the
+pictures below DIR may lie as they will.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, pictures, refuse_unwritable
-from hicmd_tf.errors import UserError
+from hicmd_tf.data.labels import number, numbered, texts_of
+from hicmd_tf.data.sources.paths import Paths, Said, camera_of, compiled, modality_of
+from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, refuse_unwritable
+from hicmd_tf.data.sources.walking import Passed, folders, sentences, walked
+from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
 
 SPLITS = ("train", "test")
-CAMERA = re.compile(r"(?:cam|(?:^|_)c)(\d+)", re.IGNORECASE)
+SETTING = "data.pattern"
+NO_MATCH = "the pattern does not match"
+NO_SPLIT = f"not below {' or '.join(SPLITS)}"
+NO_MODALITY = f"in no folder {' or '.join(MODALITIES)} of a person"
+TOO_DEEP = f"too deep, below a person's {' or '.join(MODALITIES)}"
+OTHER_SPLIT = f"of a split that is not {' or '.join(SPLITS)}"
+DEFAULT_CAMERAS = {m: str(1 if m == VISIBLE else 2) for m in MODALITIES}
 
 
-def read(folder: Path, trial: int, advice: str) -> Listing:
+class Found(NamedTuple):
+    """A picture that has its place: its name, what its path says, and its modality."""
+
+    name: str
+    said: Said
+    modality: Modality
+
+
+def read(folder: Path, trial: int, advice: str, pattern: str = "") -> Listing:
     """All pictures below the folder. There is one split, so `trial` chooses nothing here.
 
-    Raises UserError for what is missing or makes no sense.
+    pattern: a regular expression with named groups (`paths.GROUPS`); empty for the layout above. Raises UserError for
+    what is missing or makes no sense.
     """
     del trial
-    existing(folder, *SPLITS, advice=advice)
+    existing(folder, *(() if pattern else SPLITS), advice=advice)
+    walk = walked(folder)
+    if pattern:
+        found = _by_pattern(folder, walk.pictures, walk.passed, compiled(pattern, SETTING))
+    else:
+        found = _by_layout(folder, walk.pictures, walk.passed, advice)
+    everyone = [one for split in SPLITS for one in found[split]]
+    records, texts = _records(folder, everyone)
     for split in SPLITS:
-        existing(folder / split, advice=advice)
-    people = {split: sorted(path.name for path in (folder / split).iterdir() if path.is_dir()) for split in SPLITS}
-    names = sorted({name for found in people.values() for name in found})
-    numeric = all(re.fullmatch(r"\d{1,9}", name) for name in names)
-    if numeric and len({int(name) for name in names}) < len(names):
-        raise UserError(f"{folder}: two folders are the same number: call every person by one name")
-    identities = {name: int(name) if numeric else place for place, name in enumerate(names)}
-    splits = {
-        split: [
-            record
-            for name in people[split]
-            for modality in MODALITIES
-            for record in _records(folder, f"{split}/{name}/{modality}", identities[name], modality)
-        ]
-        for split in SPLITS
-    }
-    for split in SPLITS:
-        if not splits[split]:
-            raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {advice}")
-        seen = {record.identity for record in splits[split]}
-        for name in people[split]:
-            if identities[name] not in seen:
-                raise UserError(f"{folder / split / name} has no pictures below visible or infrared: {advice}")
-    return checked(folder, splits)
+        if not found[split]:
+            said = f"{SETTING} {pattern!r} finds none" if pattern else advice
+            raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {said}")
+    listing = checked(folder, {split: [records[one.name] for one in found[split]] for split in SPLITS}, texts)
+    return listing._replace(taken=_taken(everyone), passed=sentences(walk.passed))
 
 
-def _records(folder: Path, below: str, identity: int, modality: Modality) -> list[Record]:
-    return [
-        Record(f"{below}/{file.name}", identity, modality, _camera(file, modality)) for file in pictures(folder / below)
-    ]
+def anything(folder: Path, modality: Modality | None, pattern: str = "", option: str = "--pattern") -> Listing:
+    """Every picture below a folder, at any depth, as the split `all`: of one modality, or of that which the nearest
+    folder so named says; whom it shows and by which camera as `paths` reads it.
 
-
-def _camera(file: Path, modality: Modality) -> int:
-    found = CAMERA.search(file.stem)
-    return int(found[1]) if found else 1 if modality == VISIBLE else 2
-
-
-def anything(folder: Path, modality: Modality | None) -> list[Record]:
-    """Every picture below a folder, at any depth: of one modality, or of that which the nearest folder so named says.
-
-    An identity is the number of the nearest folder that is one, else -1. Raises UserError when there are no pictures,
-    or one's modality isn't known.
+    pattern: as `read` has it, given by `option`. Raises UserError when there are no pictures, or one's modality isn't
+    known or is another than the given one.
     """
     existing(folder, advice="give a folder with pictures")
-    records = []
-    for file in sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES):
-        below = file.relative_to(folder)
-        folders = list(reversed(below.parts[:-1]))
-        of = modality or next((m for name in folders for m in MODALITIES if name == m), None)
-        if of is None:
+    rule = compiled(pattern, option) if pattern else None
+    if rule is not None and "split" in rule.groupindex:
+        raise UserError(f"{option} has a group split, which is for training ({SETTING}): leave its name out here")
+    walk = walked(folder)
+    paths, found = Paths(folder, walk.pictures, modality, rule), []
+    for name in walk.pictures:
+        said = paths.read(name)
+        if said is None:
+            walk.passed.setdefault(NO_MATCH, []).append(name)
+        elif said.modality is None:
             raise UserError(
-                f"{file} lies below no folder named {' or '.join(MODALITIES)}: say which it is with --modality"
+                f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with --modality"
             )
-        identity = next((int(name) for name in folders if re.fullmatch(r"\d{1,9}", name)), -1)
-        records.append(Record(below.as_posix(), identity, of, _camera(file, of)))
-    refuse_unwritable(folder, records)
+        else:
+            found.append(Found(name, said, said.modality))
+    records, texts = _records(folder, found)
+    refuse_unwritable(folder, records.values())
+    passed = sentences(walk.passed)
     if not records:
-        raise UserError(f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth: give a folder that has some")
-    return records
+        why = f" ({passed[0]})" if passed else ""
+        raise UserError(
+            f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth{why}: give a folder that has some"
+        )
+    return Listing({"all": sorted(records.values())}, texts, _taken(found), passed)
+
+
+def _by_layout(folder: Path, names: Iterable[str], passed: Passed, advice: str) -> dict[str, list[Found]]:
+    found: dict[str, list[Found]] = {split: [] for split in SPLITS}
+    for name in names:
+        split, *parts = name.split("/")
+        modality = modality_of(parts[1]) if len(parts) > 2 else None
+        if split not in SPLITS:
+            passed.setdefault(NO_SPLIT, []).append(name)
+        elif modality is None:
+            passed.setdefault(NO_MODALITY, []).append(name)
+        elif len(parts) > 3:
+            passed.setdefault(TOO_DEEP, []).append(name)
+        else:
+            camera = camera_of(Path(name).stem)
+            said = Said(
+                parts[0], modality, camera, split, f"the folder below {' and '.join(SPLITS)}", "the file's name"
+            )
+            found[split].append(Found(name, said, modality))
+    for split in SPLITS:
+        existing(folder / split, advice=advice)
+        if found[split]:
+            seen = {one.said.identity for one in found[split]}
+            for person in folders(folder / split):
+                if person not in seen:
+                    raise UserError(
+                        f"{folder / split / person} has no pictures below {' or '.join(MODALITIES)}: {advice}"
+                    )
+    return found
+
+
+def _by_pattern(folder: Path, names: Sequence[str], passed: Passed, pattern: re.Pattern[str]) -> dict[str, list[Found]]:
+    found: dict[str, list[Found]] = {split: [] for split in SPLITS}
+    paths = Paths(folder, names, None, pattern)
+    for name in names:
+        said = paths.read(name)
+        if said is None:
+            passed.setdefault(NO_MATCH, []).append(name)
+            continue
+        split = said.split if "split" in pattern.groupindex else name.split("/")[0]
+        if split not in SPLITS:
+            passed.setdefault(OTHER_SPLIT if "split" in pattern.groupindex else NO_SPLIT, []).append(name)
+        elif said.modality is None:
+            raise UserError(
+                f"{folder / name}: neither {SETTING} nor a folder named {' or '.join(MODALITIES)} says its modality: "
+                "give the pattern a group modality"
+            )
+        else:
+            found[split].append(Found(name, said, said.modality))
+    return found
+
+
+def _records(folder: Path, found: Sequence[Found]) -> tuple[dict[str, Record], dict[int, str]]:
+    """Records by name, and texts by number."""
+    people = {one.said.identity for one in found if one.said.identity}
+    numbers = numbered(people, f"{folder}: two folders")
+    cameras = {one.name: one.said.camera or DEFAULT_CAMERAS[one.modality] for one in found}
+    records = {
+        one.name: Record(one.name, numbers.get(one.said.identity or "", -1), one.modality, number(cameras[one.name]))
+        for one in found
+    }
+    return records, texts_of([*people, *cameras.values()])
+
+
+def _taken(found: Sequence[Found]) -> list[str]:
+    """What was taken for people and for cameras, from which part of the path, with an example."""
+    people = [(one.said.identity, one.said.identity_by, one.name) for one in found]
+    strangers = [(None if number(label or "-1") < 0 else label, by, name) for label, by, name in people]
+    cameras = [(one.said.camera, one.said.camera_by, one.name) for one in found]
+    defaults = " and ".join(f"{camera} ({m})" for m, camera in DEFAULT_CAMERAS.items())
+    return [_told("identities", strangers, "unknown"), _told("cameras", cameras, f"without, taken as {defaults}")]
+
+
+def _told(kind: str, labels: Iterable[tuple[str | None, str, str]], otherwise: str) -> str:
+    """labels: (label, which part of the path says so, name) of each picture. otherwise: what those without are."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    bare: list[str] = []
+    for label, source, name in labels:
+        if label is None:
+            bare.append(name)
+        else:
+            said.setdefault(source, []).append((label, name))
+    parts = [
+        f"{len({number(label) for label, _ in of}):,} by {source}, such as {printable(f'{of[0][0]} in {of[0][1]}')}"
+        for source, of in said.items()
+    ]
+    if bare:
+        parts.append(
+            f"{len(bare):,} {'picture' if len(bare) == 1 else 'pictures'} {otherwise}, such as {printable(bare[0])}"
+        )
+    return f"{kind}: {'; '.join(parts)}"

@@ -1,11 +1,13 @@
 """What is known of a picture before it is opened, and how lists and folders are read without trusting them."""
 
+import codecs
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -13,7 +15,8 @@ PICTURES = (".bmp", ".jpeg", ".jpg", ".png")
 
 
 class Record(NamedTuple):
-    """name: path below the data set's folder, with slashes. identity, camera: the data set's own numbers."""
+    """name: path below the data set's folder, with slashes. identity, camera: the data set's own numbers, or those of
+    names (`labels`); an identity below 0 is unknown."""
 
     name: str
     identity: int
@@ -22,9 +25,16 @@ class Record(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name."""
+    """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name.
+
+    texts: of the identities and cameras that are called by a text. taken: from which part of their paths people and
+    cameras were taken, a line each. passed: what was passed over, one line per reason.
+    """
 
     splits: dict[str, list[Record]]
+    texts: Texts = {}  # noqa: RUF012 (nobody writes into it)
+    taken: Sequence[str] = ()
+    passed: Sequence[str] = ()
 
     @property
     def records(self) -> list[Record]:
@@ -32,12 +42,13 @@ class Listing(NamedTuple):
         return [record for records in self.splits.values() for record in records]
 
 
-def checked(folder: Path, splits: dict[str, list[Record]]) -> Listing:
+def checked(folder: Path, splits: dict[str, list[Record]], texts: Texts | None = None) -> Listing:
     """Raises UserError for what no list may do: a name twice or that is no text, an identity in two splits, no
-    pictures, a training identity in one modality only, pictures that are not there."""
-    listing = Listing({split: sorted(records) for split, records in splits.items()})
+    pictures, unknown people in training, a training identity in one modality only, pictures that are not there."""
+    listing = Listing({split: sorted(records) for split, records in splits.items()}, texts or {})
     refuse_unwritable(folder, listing.records)
     _refuse_shared_identities(folder, listing)
+    _refuse_strangers(folder, listing)
     _refuse_duplicates(folder, listing)
     for split, records in listing.splits.items():
         for modality in MODALITIES:
@@ -45,7 +56,7 @@ def checked(folder: Path, splits: dict[str, list[Record]]) -> Listing:
                 raise UserError(
                     f"{folder} has no {modality} picture in its {split} split: expected some of either modality"
                 )
-    _refuse_lonely(folder, listing.splits["train"])
+    _refuse_lonely(folder, listing)
     missing = [record.name for record in listing.records if not (folder / record.name).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -71,23 +82,35 @@ def _refuse_duplicates(folder: Path, listing: Listing) -> None:
 def _refuse_shared_identities(folder: Path, listing: Listing) -> None:
     seen: dict[int, str] = {}
     for split, records in listing.splits.items():
-        for identity in {record.identity for record in records}:
+        for identity in {record.identity for record in records if record.identity >= 0}:
             if identity in seen:
                 raise UserError(
-                    f"{folder}: identity {identity} is in the {seen[identity]} and the {split} split: who was trained "
-                    "on can't be tested, take this person out of one"
+                    f"{folder}: identity {shown(identity, listing.texts)} is in the {seen[identity]} and the {split} "
+                    "split: who was trained on can't be tested, take this person out of one"
                 )
             seen[identity] = split
 
 
-def _refuse_lonely(folder: Path, records: list[Record]) -> None:
+def _refuse_strangers(folder: Path, listing: Listing) -> None:
+    for split, records in listing.splits.items():
+        unknown = [record.name for record in records if record.identity < 0]
+        if unknown and split != "test":
+            raise UserError(
+                f"{folder}: nobody says whom {unknown[0]} of the {split} split shows ({len(unknown)} such pictures): "
+                "name its person, or take it out; unknown people can only be tested on"
+            )
+
+
+def _refuse_lonely(folder: Path, listing: Listing) -> None:
+    records = listing.splits["train"]
     of = {m: {record.identity for record in records if record.modality == m} for m in MODALITIES}
     for modality in MODALITIES:
         lonely = sorted(set.union(*of.values()) - of[modality])
         if lonely:
             raise UserError(
-                f"{folder}: training identity {lonely[0]} has no {modality} picture ({len(lonely)} such identities): "
-                "add pictures or take it out, training needs both modalities of everyone"
+                f"{folder}: training identity {shown(lonely[0], listing.texts)} has no {modality} picture "
+                f"({len(lonely)} such identities): add pictures or take it out, training needs both modalities "
+                "of everyone"
             )
 
 
@@ -101,9 +124,12 @@ def existing(folder: Path, *names: str, advice: str) -> None:
 
 
 def lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a list that aren't empty. Raises UserError for a file that can't be read as text."""
+    """Numbered lines of a list that aren't empty, with or without a byte-order mark. Raises UserError for a file that
+    can't be read as text."""
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(content) > 2
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} can't be read as a list of pictures ({error}): take the original file") from error
     return ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip())
@@ -187,10 +213,3 @@ def _words(file: Path, number: int, line: str) -> tuple[str, int]:
     if path.is_absolute() or ".." in path.parts:
         raise UserError(f"{file}, line {number}: {line[:60]!r} leads out of the data set's folder")
     return str(path), int(words[1])
-
-
-def pictures(folder: Path) -> Iterable[Path]:
-    """Picture files of a folder, sorted; none when it isn't there."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)

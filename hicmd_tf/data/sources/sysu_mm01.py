@@ -5,7 +5,8 @@ DIR/cam1/0001/0001.jpg .. DIR/cam6, DIR/exp/{train,val,test}_id.txt with identit
 
 from pathlib import Path
 
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers, pictures
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers
+from hicmd_tf.data.sources.walking import pictures
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
 
