@@ -3,7 +3,9 @@
 import contextlib
 import io
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +57,15 @@ def _listed(config: DataConfig) -> DataSplits:
     refuse_sourceless(config)
     source = Path(config.source)
     listing = read(config.name, source, config.trial)
+    for line in listing.passed:
+        warnings.warn(f"{source}: {line}", stacklevel=2)
     folder = Path(config.directory) / f"{config.name}_{fingerprint(source, listing)}"
     settings = f"{TRIAL}{config.trial}" if BUILDERS[config.name].BUILDER_CONFIGS else None
     builder = _prepared(BUILDERS[config.name], str(folder), settings, config.source)
-    splits = {split: _read(builder, split, len(records)) for split, records in listing.splits.items()}
+    splits = {
+        split: replace(_read(builder, split, len(records)), texts=listing.texts)
+        for split, records in listing.splits.items()
+    }
     training = splits["train"]
     if config.validation_trains and "val" in splits:
         training = joined(training, splits["val"])
