@@ -27,8 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from export.source import open_run
     from hicmd_tf.files import making_folder
 
-    target = options.out / str(_next_version(options.out))
-    with making_folder(target) as partial:
+    target = options.out
+
+    def next_target() -> Path:
+        nonlocal target
+        target = options.out / str(_next_version(options.out))
+        return target
+
+    with making_folder(next_target(), next_target) as partial:
         source = open_run(options.run)
         save(source, partial, options.licence)
         rows = check(source, [partial], options)

@@ -1,14 +1,17 @@
 """Files that are whole or absent: written under a temporary name beside the target, then renamed. And files that are
 read as what they should be: never a pipe or a device, which may not end, and never more than a bound."""
 
+import errno
 import fcntl
+import glob
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
-import tempfile
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +21,7 @@ from hicmd_tf.errors import UserError
 LARGEST_TEXT = 64 << 20
 """Bytes of a text file: the longest that is written, losses of a million steps, has some megabytes."""
 
-LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as tempfile makes it below
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # a temporary name, as `_temporary` makes it
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, of Linux and most others
 
@@ -37,22 +40,23 @@ def possible(path: str | Path) -> bool:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write that takes the place of `path` at the end, or leaves no trace when something goes wrong.
 
-    Raises UserError when the folder can't be written, or `path` is no file: a device must not be put out of its place.
+    It has the mode of the file that it replaces, or else what the umask leaves. Raises UserError when the folder can't
+    be written, or `path` is no file: a device must not be put out of its place.
     """
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is no file that can be replaced: name another one")
         made = _make_parents(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary, handle = _temporary(path, lambda new: os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to") from error
+        raise _unwritable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
-            _held(handle)
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
+            if path.exists():
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             os.replace(temporary, path)
     except OSError as error:
         os.unlink(temporary)
@@ -64,26 +68,81 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         _drop_empty(made)
 
 
+def check_writable(path: Path, option: str = "--out") -> None:
+    """Tries whether `path` could be written, before long work is done for it; leaves no trace. option: by which
+    another one is named. Raises UserError when it couldn't."""
+    try:
+        with replacing(path):
+            raise _OnlyTried
+    except _OnlyTried:
+        pass
+    except UserError as error:
+        raise UserError(f"{error} with {option}") from error
+
+
+class _OnlyTried(Exception):  # noqa: N818 (no error)
+    """Nothing is to be written."""
+
+
 @contextmanager
-def making_folder(path: Path) -> Iterator[Path]:
+def making_folder(path: Path, otherwise: Callable[[], Path] | None = None) -> Iterator[Path]:
     """A folder to fill that becomes `path` at the end, or leaves no trace when something goes wrong.
 
-    Raises UserError when `path` is there already and isn't empty, or can't be written.
+    otherwise: finds another name when a process beside made `path` in the meantime. Raises UserError when `path` is
+    there already and isn't empty, or can't be written.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path} exists already: name another folder")
+    _refuse_existing(path)
+
+    def new(folder: Path) -> int:
+        folder.mkdir()
+        return os.open(folder, os.O_RDONLY)
+
     try:
         made = _make_parents(path)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        partial, handle = _temporary(path, new)
     except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to") from error
+        raise _unwritable(path, error) from error
     try:
         yield partial
-        partial.chmod(0o755)
-        os.replace(partial, path)
+        while True:
+            try:
+                os.rename(partial, path)
+                break
+            except OSError:
+                if otherwise is None:
+                    _refuse_existing(path)
+                    raise
+                path, before = otherwise(), path
+                if path == before:
+                    raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        os.close(handle)
         _drop_empty(made)
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists already: name another folder")
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to")
+
+
+def _temporary(path: Path, new: Callable[[Path], int]) -> tuple[Path, int]:
+    """A new file or folder beside `path`, open and locked so that nobody sweeps it; sweeps what was left of others."""
+    sweep(path.parent, path.name)
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            handle = new(temporary)
+        except FileExistsError:
+            continue
+        _lock(handle, wait=True)
+        if temporary.exists():  # not swept before it was locked
+            return temporary, handle
+        os.close(handle)
 
 
 def _make_parents(path: Path) -> list[Path]:
@@ -105,24 +164,29 @@ def is_leftover(path: Path) -> bool:
     return LEFTOVER.fullmatch(path.name) is not None
 
 
-def sweep(folder: Path) -> None:
-    """Deletes the files that killed processes left half-written in a folder. What another process writes just now, or
-    can't be locked or deleted, stays."""
-    for path in filter(is_leftover, folder.glob(".*.tmp")):
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Deletes what killed processes left half-written in a folder: files and folders, of any name or of one. What
+    another process writes just now, or can't be locked or deleted, stays."""
+    for path in filter(is_leftover, folder.glob(f".{'*' if name is None else glob.escape(name)}.*.tmp")):
         with suppress(OSError):
-            handle = os.open(path, os.O_RDWR)
+            handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
             try:
-                if _held(handle):
-                    path.unlink()
+                if _lock(handle, wait=False):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
             finally:
                 os.close(handle)
 
 
-def _held(handle: int) -> bool:
-    """Locks an open file until it is closed, so that `sweep` leaves it alone; says whether that was possible."""
+def _lock(handle: int, wait: bool) -> bool:
+    """Locks an open file or folder until it is closed. False where the file system has no locks. Raises
+    BlockingIOError when another process holds it, and is not waited for."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno == errno.EACCES:  # as some file systems say it
+            raise BlockingIOError(error.errno, error.strerror) from error
         return False
     return True
 
@@ -130,20 +194,20 @@ def _held(handle: int) -> bool:
 @contextmanager
 def alone(lock: Path, busy: str) -> Iterator[None]:
     """Holds a lock file, which a process that ends gives back however it ends. Raises UserError `busy` when another
-    process holds it. Where a file system has no locks nothing is held."""
+    process holds it. Warns where the file system has no locks."""
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = _opened(lock)
     except OSError as error:
         raise UserError(
             f"{lock.parent}: can't be written ({error.strerror}); name a folder that you may write to"
-        ) from (error)
+        ) from error
     try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(busy) from error
+        try:
+            held = _lock(handle, wait=False)
+        except BlockingIOError as error:
+            raise UserError(busy) from error
+        if not held:
+            _warn_of_no_locks(lock)
         yield
     finally:
         os.close(handle)
@@ -151,20 +215,32 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def in_turn(lock: Path) -> Iterator[None]:
-    """Holds a lock file, and waits for whoever holds it. Where none can be made, or the file system has no locks,
-    nothing is held: who only reads needs none."""
+    """Holds a lock file, and waits for whoever holds it. Where none can be made nothing is held: who only reads needs
+    none. Warns where the file system has no locks."""
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = _opened(lock)
     except OSError:
         yield
         return
     try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        if not _lock(handle, wait=True):
+            _warn_of_no_locks(lock)
         yield
     finally:
         os.close(handle)
+
+
+def _opened(lock: Path) -> int:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _warn_of_no_locks(lock: Path) -> None:
+    warnings.warn(
+        f"{lock.parent} lies on a file system without locks: nothing keeps other processes from writing there at the "
+        f"same time, so start none",
+        stacklevel=4,
+    )
 
 
 def write_text(path: Path, text: str) -> None:

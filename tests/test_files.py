@@ -1,13 +1,149 @@
 """Files are whole or absent; commands end in one line."""
 
+import errno
+import fcntl
 import os
+import stat
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import in_turn, making_folder, read_bytes, read_json, read_text, replacing, write_json, write_text
+from hicmd_tf.files import (
+    alone,
+    check_writable,
+    in_turn,
+    making_folder,
+    read_bytes,
+    read_json,
+    read_text,
+    replacing,
+    sweep,
+    write_json,
+    write_text,
+)
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o2, 0o664, 0o775)]
+)
+def test_new_files_and_folders_have_the_mode_that_the_umask_leaves(
+    mask: int, file: int, folder: int, tmp_path: Path
+) -> None:
+    with umask(mask):
+        write_text(tmp_path / "new" / "a", "")
+        with making_folder(tmp_path / "made"):
+            pass
+        with alone(tmp_path / "lock", "busy"):
+            pass
+    assert [mode(tmp_path / name) for name in ("new/a", "new", "made", "lock")] == [file, folder, folder, file]
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for kept in (0o600, 0o640, 0o755):
+        path.write_text("before")
+        path.chmod(kept)
+        write_text(path, "after")
+        assert (mode(path), path.read_text()) == (kept, "after")
+        path.unlink()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from hicmd_tf.files import making_folder, replacing
+folder = Path(sys.argv[1])
+with replacing(folder / "it") as file, making_folder(folder / "all") as partial:
+    (partial / "half").write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder, temporary names as kinds."""
+    return sorted(f".{path.name.split('.')[1]}" if path.name[0] == "." else path.name for path in folder.iterdir())
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next_one_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    (tmp_path / ".other.abcdefgh.tmp").write_text("of another file")
+    assert names(tmp_path) == [".all", ".it", ".other"]
+    with replacing(tmp_path / "it") as file, making_folder(tmp_path / "all"):
+        assert names(tmp_path) == [".all", ".it", ".other"]
+        write_text(tmp_path / "it", "by another process")
+        sweep(tmp_path)
+        assert names(tmp_path) == [".all", ".it", "it"]
+        file.write(b"by this one")
+    assert names(tmp_path) == ["all", "it"] and (tmp_path / "it").read_text() == "by this one"
+
+
+def test_of_two_who_make_one_folder_the_second_says_so_or_takes_another_name(tmp_path: Path) -> None:
+    with making_folder(tmp_path / "1", lambda: tmp_path / "2") as partial:
+        (partial / "second").write_text("")
+        with making_folder(tmp_path / "1") as first:
+            (first / "first").write_text("")
+    assert (tmp_path / "1" / "first").is_file() and (tmp_path / "2" / "second").is_file()
+    with pytest.raises(UserError, match="3 exists already: name another folder"), making_folder(tmp_path / "3"):
+        write_text(tmp_path / "3" / "first", "")
+    assert names(tmp_path) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_lock_that_is_not_held_is_said(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for hold in (lambda: alone(tmp_path / "lock", "busy"), lambda: in_turn(tmp_path / "lock")):
+        with pytest.warns(UserWarning, match=f"{tmp_path} lies on a file system without locks"), hold():
+            pass
+    with replacing(tmp_path / "it"):
+        sweep(tmp_path)  # leaves what may be written just now
+        assert names(tmp_path) == [".it", "lock"]
+
+
+def test_a_lock_is_held_by_one_process_and_given_back_by_a_killed_one(tmp_path: Path) -> None:
+    hold = (
+        "import os, sys, time; from pathlib import Path; from hicmd_tf.files import alone\n"
+        "with alone(Path(sys.argv[1]), 'busy'): print('held', flush=True); time.sleep(100)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", hold, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"held\n"
+    with pytest.raises(UserError, match=r"^busy$"), alone(tmp_path / "lock", "busy"):
+        pass
+    process.kill()
+    process.communicate()
+    with alone(tmp_path / "lock", "busy"), pytest.raises(BlockingIOError):
+        raise BlockingIOError  # of the work, not of the lock
+
+
+def test_what_can_not_be_written_is_said_with_its_option_and_trying_leaves_no_trace(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "newer" / "a")
+    write_text(tmp_path / "file", "before")
+    check_writable(tmp_path / "file")
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "before"
+    for path in (tmp_path / "file" / "a", Path("/proc/a/b"), tmp_path):
+        with pytest.raises(UserError, match=rf"^{path}.* with --to$"):
+            check_writable(path, "--to")
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

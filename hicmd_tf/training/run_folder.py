@@ -1,6 +1,7 @@
 """The folder that holds everything a run makes, and nothing else."""
 
 import platform
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -128,6 +129,6 @@ def _environment(config: Config) -> dict[str, object]:
         "hicmd_tf": __version__,
         **packages(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
         "seed": config.seed,
     }

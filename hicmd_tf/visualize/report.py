@@ -178,7 +178,12 @@ def skipped(run: TrainedRun) -> list[str]:
 
 def configuration_name(environment: dict[str, Any]) -> str | None:
     """What --config named in the command that began or continued the run; None where it named nothing."""
-    words = str(environment.get("command", "")).replace("--config=", "--config ").split()
+    command = str(environment.get("command", ""))
+    try:
+        words = shlex.split(command)
+    except ValueError:  # of an earlier version, which quoted nothing
+        words = command.split()
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
     named = [Path(value).stem for option, value in pairwise(words) if option == "--config"]
     return named[-1] if named else None
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def test_a_run_of_an_earlier_version_opens_with_base_s_values_and_one_line(
         assert run.open() == smoke_config  # which has base's values of them
     (line,) = {str(warning.message) for warning in told}
     assert all(f"{key} {value}" in line for key, value in NEWER.items()) and "\n" not in line
+
+
+def test_the_command_is_written_down_so_that_a_shell_takes_it(
+    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["fit.py", "--run", "a b/it's", "--data.source", "$HOME/*"]
+    monkeypatch.setattr(sys, "argv", typed)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(smoke_config, resume=False)
+    assert shlex.split(json.loads(folder.environment.read_text())["command"]) == typed
 
 
 def test_a_run_of_an_earlier_version_goes_on(run: RunFolder, smoke_config: Config) -> None:

@@ -312,6 +312,8 @@ def test_settings_unlike_base_are_marked(opened: Any) -> None:
     [
         ("fit.py --config tiny --run x", "tiny"),
         ("fit.py --config=configs/mine.yaml", "mine"),
+        ("fit.py --config 'configs/of mine.yaml' --run 'my runs/1'", "of mine"),
+        ("fit.py --config tiny --run it's", "tiny"),
         ("fit.py --run x --config", None),
         ("", None),
     ],
