@@ -20,7 +20,7 @@ from hicmd_tf.config.loading import (
     read_chain,
 )
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.validation import refuse_sourceless
+from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import possible
 
@@ -56,6 +56,7 @@ def parse(
             )
     config = load(options.config, {key: given[name] for name, key in names.items() if name in given})
     refuse_sourceless(config.data)
+    refuse_unread(config, (key for name, key in names.items() if name in given))
     return config, options
 
 

@@ -4,7 +4,7 @@ Every problem names the setting and its value, what is expected, and what to do.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
@@ -200,6 +200,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from found
     if not found:
         for check in (
+            _source,
             _trial,
             _identities,
             _norm_groups,
@@ -246,6 +247,34 @@ def refuse_sourceless(data: DataConfig) -> None:
             f"data.source is {data.source!r}: {data.name} is read from a folder; name it with --source, or as "
             "data.source where a configuration is given"
         )
+
+
+READ_BY = {
+    "data.synthetic.": (DRAWN,),
+    "data.test_identities": (DRAWN,),
+    "data.validation_trains": ("sysu_mm01",),
+}
+"""Settings, by how their names begin, that only some data sets read."""
+
+
+def refuse_unread(config: Config, given: Iterable[str]) -> None:
+    """Raises UserError for the first of the settings that were given for this data set and that it does not read. In
+    files they may stand: one file is for several data sets."""
+    for key in given:
+        for start, names in READ_BY.items():
+            if key.startswith(start) and config.data.name not in names:
+                raise UserError(
+                    f"{key} is for {' and '.join(names)}, which data.name is not: it is {config.data.name}; leave "
+                    f"{key} out, or name that data set"
+                )
+
+
+def _source(config: Config) -> Iterator[Problem]:
+    """Drawn people come from no folder."""
+    data = config.data
+    if data.name == DRAWN and data.source.strip():
+        advice = f"data.name is {DRAWN}, whose people are drawn; name the data set in that folder by data.name"
+        yield Problem("data.source", data.source, f"{advice}, folder for your own pictures")
 
 
 def _trial(config: Config) -> Iterator[Problem]:

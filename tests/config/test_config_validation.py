@@ -52,6 +52,30 @@ def test_a_data_set_that_is_not_drawn_needs_one_of_its_splits_and_a_folder_once_
     assert refused({"data.name": "llcm", "data.source": "somewhere", "data.trial": 2}) == "data.trial"
 
 
+def test_a_folder_is_not_given_to_drawn_people() -> None:
+    assert refused({"data.source": "somewhere"}) == "data.source"
+    with pytest.raises(
+        UserError, match=r"command line: data\.source is pictures: data.name is synthetic_vi, whose people"
+    ):
+        parse("hicmd_tf.fit", "", ["--config", "tiny", "--data.source", "pictures"])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "reader"),
+    [
+        ("folder", "data.test_identities", "3", "synthetic_vi"),
+        ("regdb", "data.synthetic.identities", "24", "synthetic_vi"),
+        ("llcm", "data.validation_trains", "true", "sysu_mm01"),
+    ],
+)
+def test_settings_that_only_another_data_set_reads_are_refused(name: str, key: str, value: str, reader: str) -> None:
+    given = ["--config", "tiny", "--data.name", name, "--data.source", "somewhere"]
+    with pytest.raises(UserError, match=f"{key} is for {reader}, which data.name is not: it is {name}; leave"):
+        parse("hicmd_tf.fit", "", [*given, f"--{key}", value])
+    config, _ = parse("hicmd_tf.fit", "", given)  # tiny itself has settings of drawn people
+    assert config.data.name == name
+
+
 def test_folder_and_split_belong_to_the_data_set_they_were_given_for() -> None:
     config = load("tiny", {"data.name": "regdb", "data.source": "somewhere", "data.trial": 3})
     assert with_data(config, None, None, None) == with_data(config, "regdb", None, None) == config
