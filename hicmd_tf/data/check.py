@@ -1,25 +1,32 @@
 """`python -m hicmd_tf.data.check NAME DIR`: whether a data set is whole, before anything is trained on it."""
 
 import itertools
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.arguments import Parser
 from hicmd_tf.data.bounds import content
 from hicmd_tf.data.duplicates import Seen, digest, reported
-from hicmd_tf.data.samples import SPLITS
-from hicmd_tf.data.sources import SOURCES, Listing, read
+from hicmd_tf.data.labels import Texts, named, shown
+from hicmd_tf.data.samples import SPLITS, Samples
+from hicmd_tf.data.sources import SOURCES, Listing, Record, read
 from hicmd_tf.data.sources.catalogue import Counts
 from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
-from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
+from hicmd_tf.errors import UserError, printable, run_command
+from hicmd_tf.notation import INFRARED, MODALITIES
+from hicmd_tf.retrieval.galleries import searches
+from hicmd_tf.retrieval.hidden import hidden
 from hicmd_tf.retrieval.permutations import Permutations, find_permutations, read_permutations
 
 SPLIT_WORDS = {"train": SPLITS["train"], "val": "validation", "test": SPLITS["test"]}
+LISTED = 20  # names of people, or cameras, in a line
 HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"
 
 
@@ -32,12 +39,58 @@ def _rows(listing: Listing, known: Counts) -> Iterator[str]:
     for split, records in listing.splits.items():
         for modality in MODALITIES:
             found = [record for record in records if record.modality == modality]
-            cameras = sorted({record.camera for record in found})
-            counts = len({record.identity for record in found}), len(found)
+            cameras = list(cameras_of(found, listing.texts))
+            counts = len({record.identity for record in found if record.identity >= 0}), len(found)
             said = known.get((split, modality))
             verdict = "-" if said is None else "the same" if said == counts else f"{said[0]} and {said[1]}"
-            numbers = ",".join(map(str, cameras)) if len(cameras) <= 9 else str(len(cameras))
-            yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{numbers:>20}  {verdict}"
+            names = ",".join(cameras)
+            if len(cameras) > 9 or len(names) > 19:
+                names = str(len(cameras))
+            yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{names:>20}  {verdict}"
+
+
+def cameras_of(records: Sequence[Record], texts: Texts) -> dict[str, int]:
+    """How many pictures each camera took, by its name."""
+    counts = Counter(record.camera for record in records)
+    return {name: counts[number] for number, name in named(np.array([*counts], np.int64), texts).items()}
+
+
+def labels(listing: Listing) -> Iterator[str]:
+    """People and cameras by name, and which part of the paths they were taken from, a line each."""
+    people = list(named(np.array([r.identity for r in listing.records if r.identity >= 0]), listing.texts).values())
+    yield f"{len(people):,} people: {_some(people)}"
+    strangers = sum(record.identity < 0 for record in listing.records)
+    if strangers:
+        yield f"{strangers:,} pictures of unknown people, who are looked through and never looked for"
+    for modality in MODALITIES:
+        found = cameras_of([record for record in listing.records if record.modality == modality], listing.texts)
+        yield f"{modality} cameras: {_some([f'{name} ({count:,} pictures)' for name, count in found.items()])}"
+    yield from listing.taken
+
+
+def _some(words: Sequence[str]) -> str:
+    named = ", ".join(map(printable, words[:LISTED]))
+    return f"{named} and {len(words) - LISTED:,} more" if len(words) > LISTED else named
+
+
+def unlisted(folder: Path, listings: Iterable[Listing]) -> list[str]:
+    """What lies in the folder of a data set that comes with lists, and is in none: one line per reason."""
+    walk = walked(folder)
+    listed = {record.name for listing in listings for record in listing.records}
+    found = {"in no list of the data set": [name for name in walk.pictures if name not in listed]}
+    return sentences(found | {reason: names for reason, names in walk.passed.items() if reason != NO_PICTURES})
+
+
+def lost_matches(name: str, listing: Listing) -> Iterator[str]:
+    """Which cameras took pictures of the test's people in both modalities, and hide matches by the data set's rules."""
+    records = sorted(listing.splits["test"])
+    columns = ([getattr(record, key) for record in records] for key in ("name", "identity", "modality", "camera"))
+    names, identities, modality, cameras = (np.array(column) for column in columns)
+    samples = Samples([b""] * len(records), names.tolist(), identities, modality == INFRARED, cameras)
+    for search in searches(name, samples):
+        found = hidden(samples, search)
+        if found.some:
+            yield found.words(listing.texts)
 
 
 class Looked(NamedTuple):
@@ -65,7 +118,13 @@ def look(folder: Path, names: Sequence[str]) -> Looked:
 def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
     """In a line each, the same pictures in two splits, or of two identities of one."""
     pictures = (
-        Seen(digests[record.name], SPLIT_WORDS[split], record.identity, record.name)
+        Seen(
+            digests[record.name],
+            SPLIT_WORDS[split],
+            shown(record.identity, listing.texts),
+            record.name,
+            record.modality,
+        )
         for split, records in listing.splits.items()
         for record in records
     )
@@ -89,15 +148,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Parser("python -m hicmd_tf.data.check", description=__doc__)
     parser.add_argument("name", choices=SOURCES, help="data set")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
+    parser.add_argument("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
     parser.add_argument("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
     options = parser.parse_args(arguments)
     source = SOURCES[options.name]
     trials = [options.trial] if options.trial is not None else range(1, source.trials + 1)
-    listings = {trial: read(options.name, options.folder, trial) for trial in trials}
+    listings = {trial: read(options.name, options.folder, trial, options.pattern) for trial in trials}
     names = sorted({record.name for listing in listings.values() for record in listing.records})
     for trial, listing in listings.items():
         print(f"{options.name}, trial {trial}" if source.trials > 1 else options.name)
-        print(table(listing, source.counts), flush=True)
+        print(table(listing, source.counts))
+        print("\n".join(labels(listing)), flush=True)
+    if options.name == "folder":
+        _report([*listings[1].passed, *lost_matches(options.name, listings[1])])
+    else:
+        _report(unlisted(options.folder, listings.values()))
     if options.name == "sysu_mm01":
         _compare_with_permutations(options.folder, listings[1])
     flaws, digests = look(options.folder, names)
@@ -109,6 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             of = f", trial {trial}" if source.trials > 1 else ""
             raise UserError(f"{options.folder}{of}: {'; and '.join(found)}")
     print(f"all {len(names):,} pictures can be decoded, and each is in one split and of one identity")
+
+
+def _report(lines: Iterable[str]) -> None:
+    """What need not be wrong, and may be."""
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def _compare_with_permutations(folder: Path, listing: Listing) -> None:

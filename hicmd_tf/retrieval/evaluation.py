@@ -2,6 +2,7 @@
 
 import csv
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.retrieval.galleries import Search
+from hicmd_tf.retrieval.hidden import refuse_hidden
 from hicmd_tf.retrieval.metrics import score, summary
 from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS
 
@@ -43,8 +45,14 @@ class Row(NamedTuple):
 def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], rerank: bool = False) -> list[Row]:
     """One row a search, and with `rerank` another behind it. descriptors: (N, E), one for each sample.
 
-    Raises UserError as `score` does.
+    Warns when people's own cameras hide all matches of some queries. Raises UserError when they do of all, and as
+    `score` does.
     """
+    searches = list(searches)
+    for search in searches:
+        found = refuse_hidden(samples, search)
+        if found.lost and search.protocol == "market1501":  # LLCM's tables are made with all that its rules hide
+            warnings.warn(found.words(samples.texts), stacklevel=2)
     jobs = [(search, again) for search in searches for again in ((False, True) if rerank else (False,))]
     total = sum(len(search.galleries) for search, _ in jobs)
     with tqdm(total=total, desc="scoring", unit="gallery", leave=False) as bar:

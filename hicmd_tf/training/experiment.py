@@ -14,6 +14,8 @@ from hicmd_tf.data.batches import BatchPlanner
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
+from hicmd_tf.retrieval.galleries import published
+from hicmd_tf.retrieval.hidden import refuse_hidden
 from hicmd_tf.training.devices import make_strategy
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
@@ -56,7 +58,10 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
     # A strategy of several workers can only be made before TensorFlow's first operation.
     strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
     data = load(config.data)
-    evaluated(config, data)  # a picture that can't be used is named now, not behind hours of training
+    # Pictures that can't be used, and people who can't be looked up, are named now, not after hours of training.
+    samples = evaluated(config, data)
+    for search in published(config.data, samples):
+        refuse_hidden(samples, search)
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 
-def picture(file: Path, seed: int = 0, size: tuple[int, int] = (20, 12)) -> None:
-    """A picture of noise; its suffix says in which format."""
+def picture(file: Path, seed: int = 0, size: tuple[int, int] = (20, 12), grey: bool = False) -> None:
+    """A picture of noise, in colour or grey as infrared ones are; its suffix says in which format."""
     file.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-    Image.fromarray(pixels).save(file)
+    Image.fromarray(pixels[..., :1].repeat(3, axis=2) if grey else pixels).save(file)
 
 
 def vast_png(side: int = 60000) -> bytes:
@@ -33,7 +33,7 @@ def regdb(folder: Path, people: int = 6, pictures: int = 2, trial: int = 1) -> P
             split = "train" if person % 2 == trial % 2 else "test"
             for number in range(pictures):
                 name = f"{part}/{person}/male_back_{short}_{number:05d}_{person}.bmp"
-                picture(folder / name, 100 * person + number)
+                picture(folder / name, 100 * person + number, grey=part == "Thermal")
                 lists[split].append(f"{name} {(person - 1) // 2}")
         for split, lines in lists.items():
             file = folder / "idx" / f"{split}_{part.lower()}_{trial}.txt"
@@ -51,7 +51,8 @@ def sysu_mm01(folder: Path, train: int = 4, val: int = 1, test: int = 3, picture
         for camera in range(1, 7):
             for person in people:
                 for number in range(1, pictures + 1):
-                    picture(folder / f"cam{camera}/{person:04d}/{number:04d}.jpg", 1000 * camera + 10 * person + number)
+                    file = folder / f"cam{camera}/{person:04d}/{number:04d}.jpg"
+                    picture(file, 1000 * camera + 10 * person + number, grey=camera in (3, 6))
         (folder / "exp").mkdir(exist_ok=True)
         (folder / "exp" / f"{split}_id.txt").write_text(",".join(map(str, people)) + "\n")
     return folder
@@ -64,7 +65,7 @@ def llcm(folder: Path, people: int = 6, cameras: tuple[int, ...] = (1, 2)) -> Pa
         for person in range(1, people + 1):
             for camera in cameras:
                 name = f"{part}/{person:04d}/{person:04d}_c{camera:02d}_s100_f{person}_{part}.jpg"
-                picture(folder / name, 10 * person + camera)
+                picture(folder / name, 10 * person + camera, grey=part == "nir")
                 lists["train" if person % 2 else "test"].append(f"{name} {(person - 1) // 2}")
         for split, lines in lists.items():
             file = folder / "idx" / f"{split}_{part}.txt"
@@ -79,7 +80,8 @@ def own(folder: Path, names: tuple[str, ...] = ("3", "5", "11", "12")) -> Path:
         split = "train" if place < len(names) // 2 else "test"
         for modality in ("visible", "infrared"):
             for number in (1, 2):
-                picture(folder / split / name / modality / f"cam{number}_{number}.png", 10 * place + number)
+                file = folder / split / name / modality / f"cam{number}_{number}.png"
+                picture(file, 10 * place + number, grey=modality == "infrared")
     return folder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import drawn_trees as trees
 import pytest
 
+from hicmd_tf.data import check
 from hicmd_tf.data.labels import number, shown
 from hicmd_tf.data.sources import Listing, read
 from hicmd_tf.data.sources.folder import anything
@@ -279,3 +280,38 @@ def test_folders_that_cannot_be_listed_are_refused(tmp_path: Path) -> None:
         pytest.skip("everything may be read here")
     with pytest.raises(PermissionError):
         anything(tmp_path, None)
+
+
+def test_check_lists_people_and_cameras_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = trees.own(tmp_path, ("anna", "bob", "7", "12"))
+    (own / "test/12/visible/cam2_2.png").rename(own / "test/12/visible/cam192.168.1.64_2.png")
+    lay(own, "test/unknown/visible/cam9_1.png", "test/a.heic")
+    check.main(["folder", str(own)])
+    said = capsys.readouterr()
+    assert "4 people: 7, 12, anna, bob\n" in said.out
+    assert "visible cameras: 1 (4 pictures), 2 (3 pictures), 9 (1 pictures), 192.168.1.64 (1 pictures)\n" in said.out
+    assert "infrared cameras: 1 (4 pictures), 2 (4 pictures)\n" in said.out
+    assert "1 pictures of unknown people" in said.out
+    assert "warning: 1 file passed over: test/a.heic (no picture by its name" in said.err
+
+
+def test_check_counts_the_pictures_that_no_list_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trees.sysu_mm01(tmp_path)
+    lay(tmp_path, "cam1/0099/0001.jpg", "cam2/0001/readme.txt", ".DS_Store")
+    check.main(["sysu_mm01", str(tmp_path)])
+    warned = capsys.readouterr().err
+    assert "warning: 1 file passed over: cam1/0099/0001.jpg (in no list of the data set)" in warned
+    assert "readme" not in warned
+
+
+@pytest.mark.parametrize("name", ["folder", "regdb"])
+def test_one_file_in_both_modalities_is_refused(name: str, tmp_path: Path) -> None:
+    trees.TREES[name](tmp_path)
+    own = ("test/11/visible/cam1_1.png", "test/11/infrared/cam1_1.png")
+    regdb = ("Visible/2/male_back_v_00000_2.bmp", "Thermal/2/male_back_t_00000_2.bmp")
+    source, target = (tmp_path / file for file in (own if name == "folder" else regdb))
+    target.write_bytes(source.read_bytes())
+    with pytest.raises(
+        UserError, match=r"\(infrared\) and .* \(visible\) of identity \d+, both test, are the same picture"
+    ):
+        check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hicmd_tf import evaluate, extract
+from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
@@ -90,7 +91,7 @@ def test_sysus_protocol_from_a_run_and_from_its_descriptors(smoke_run: Path, tmp
     assert printed.splitlines()[1] in capsys.readouterr().out
 
 
-def test_any_folder_of_pictures_is_described(smoke_run: Path, tmp_path: Path) -> None:
+def test_any_folder_of_pictures_is_described(smoke_run: Path, tmp_path: Path, capsys) -> None:
     tree = trees.own(tmp_path / "own")
     trees.picture(tree / "night" / "infrared" / "stray.jpg", 5, (31, 17))
     file = tmp_path / "own.npz"
@@ -98,8 +99,11 @@ def test_any_folder_of_pictures_is_described(smoke_run: Path, tmp_path: Path) ->
     with np.load(file) as stored:
         arrays = dict(stored)
     assert arrays["names"][0] == "night/infrared/stray.jpg" and len(arrays["names"]) == 17
-    assert arrays["identities"][0] == -1 and arrays["cameras"][0] == 2 and arrays["modality"][0] == "infrared"
-    assert set(arrays["identities"].tolist()) == {-1, 3, 5, 11, 12}
+    assert arrays["identity_texts"][0] == "night" and arrays["cameras"][0] == 2 and arrays["modality"][0] == "infrared"
+    assert set(arrays["identities"].tolist()) == {number("night"), 3, 5, 11, 12}
+    said = capsys.readouterr().out
+    assert "identities: 5 by the folder above the modality's, such as night in night/infrared/stray.jpg" in said
+    assert "1 picture without, taken as 1 (visible) and 2 (infrared), such as night/infrared/stray.jpg" in said
     np.testing.assert_allclose(np.linalg.norm(arrays["descriptors"], axis=1), 1, rtol=1e-5)
     again = tmp_path / "again.npz"
     chosen = ["--images", str(tree / "train" / "3" / "visible"), "--modality", "visible"]
