@@ -117,7 +117,7 @@ def _untrained(config: Config, trained: "Trained | None", options: argparse.Name
 
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:
-        refuse_trained(trained, Trained.of(config, samples))
+        refuse_trained(trained, Trained.of(config, samples), samples.texts)
     return samples
 
 

@@ -106,6 +106,6 @@ class Mixing:
 
 def _first_pair(studio: Studio) -> dict[str, int]:
     """Two pictures to begin with: one person in both modalities, where there is such a person."""
-    a = studio.rows(VISIBLE)[0]
-    same = studio.rows(INFRARED, int(studio.run.samples.identities[a]))
+    a, samples = studio.rows(VISIBLE)[0], studio.run.samples
+    same = studio.rows(INFRARED, int(samples.identities[a])) if samples.known[a] else []
     return {"A": a, "B": (same or studio.rows(INFRARED))[0]}

@@ -43,7 +43,7 @@ from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.provenance import provenance
 from hicmd_tf.training.restore import newest_whole
 from hicmd_tf.training.run_folder import RunFolder
-from hicmd_tf.training.trained import Trained
+from hicmd_tf.training.trained import Trained, written
 from hicmd_tf.visualize.grid import save_png
 from hicmd_tf.visualize.reconstructions import Reconstructions
 
@@ -133,7 +133,8 @@ def _wait_for_all(workers: Workers) -> None:
 
 
 def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watch: Watch) -> Metrics:
-    write_json(folder.identities, Trained.of(config, experiment.data.train)._asdict())
+    training = experiment.data.train
+    write_json(folder.identities, written(Trained.of(config, training), training.texts))
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
     if not checkpoints.restore():
         samples = evaluated(config, experiment.data)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
@@ -21,7 +22,7 @@ class Trained(NamedTuple):
         """The people in some pictures of a configuration's data set."""
         data = config.data
         people = f"{data.name}, seed {data.synthetic.seed}" if data.name == DRAWN else data.name
-        return cls(people, sorted(set(samples.identities.tolist())))
+        return cls(people, sorted(set(samples.identities[samples.known].tolist())))
 
 
 def read_trained(file: Path) -> Trained | None:
@@ -39,13 +40,19 @@ def trained_of(found: Any, file: Path) -> Trained:
     )
 
 
-def refuse_trained(trained: Trained | None, tested: Trained) -> None:
-    """Raises UserError when people that are to be tested are known to have been trained on."""
+def written(trained: Trained, texts: Texts) -> dict[str, Any]:
+    """What a run's file says: beside each number what people call it."""
+    return {**trained._asdict(), "names": [shown(one, texts) for one in trained.identities]}
+
+
+def refuse_trained(trained: Trained | None, tested: Trained, texts: Texts) -> None:
+    """Raises UserError when people that are to be tested, of whom these are the texts, are known to have been trained
+    on."""
     if trained is None or trained.people != tested.people:
         return
     both = sorted(set(trained.identities) & set(tested.identities))
     if both:
         raise UserError(
-            f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is {both[0]}: evaluate "
-            f"on the trial that the run was trained with, or give --allow-trained for figures that flatter"
+            f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is "
+            f"{shown(both[0], texts)}: evaluate on the trial that the run was trained with, or give --allow-trained for figures that flatter"
         )
