@@ -54,5 +54,6 @@ def refuse_trained(trained: Trained | None, tested: Trained, texts: Texts) -> No
     if both:
         raise UserError(
             f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is "
-            f"{shown(both[0], texts)}: evaluate on the trial that the run was trained with, or give --allow-trained for figures that flatter"
+            f"{shown(both[0], texts)}: evaluate on the trial that the run was trained with, or give --allow-trained "
+            "for figures that flatter"
         )
