@@ -14,8 +14,8 @@ from hicmd_tf.training.restore import (
     UNREADABLE,
     damaged,
     drop_unfinished,
-    newest_whole,
     notes_of,
+    read_newest,
     saved_classes,
     write_sums,
 )
@@ -75,9 +75,10 @@ class Checkpoints:
     def restore(self) -> bool:
         """Restores the newest whole checkpoint, if there is one; says whether. Raises UserError when all are damaged,
         or it knows another number of identities."""
-        self._newest = newest = newest_whole(self.folder)
-        if newest is None:
-            return False
+        self._newest = read_newest(self.folder, self._read)
+        return self._newest is not None
+
+    def _read(self, newest: str) -> str:
         there, here = saved_classes(newest), self.model.features.head.sizes["classes"]
         if there != here:
             raise UserError(
@@ -88,7 +89,7 @@ class Checkpoints:
             self.checkpoint.restore(newest).assert_consumed()
         except UNREADABLE as error:
             raise damaged(newest, error) from error
-        return True
+        return newest
 
 
 def _reason(error: Exception) -> str:

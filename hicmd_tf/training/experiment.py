@@ -14,6 +14,7 @@ from hicmd_tf.data.batches import BatchPlanner
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.networks.build import FULL_PRECISION, build_networks, computing_in
+from hicmd_tf.networks.pretrained import read_resnet
 from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.retrieval.hidden import refuse_hidden
 from hicmd_tf.training.devices import make_strategy
@@ -55,6 +56,8 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
     do; None: those of the data, and initial weights.
     """
     set_up_tensorflow(config)
+    if classes is None:  # weights that can't be had are reported now, not after data sets have been drawn
+        read_resnet(config.networks.resnet_weights)
     # A strategy of several workers can only be made before TensorFlow's first operation.
     strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
     data = load(config.data)

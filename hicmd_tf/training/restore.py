@@ -1,11 +1,13 @@
 """Networks of a run folder, whatever its data: sizes from its configuration, classes and weights from a checkpoint."""
 
 import hashlib
+import os
 import re
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
@@ -16,6 +18,8 @@ from hicmd_tf.files import write_text
 from hicmd_tf.networks.build import Networks, build_networks
 from hicmd_tf.notation import INFRARED, VISIBLE
 from hicmd_tf.training.run_folder import RunFolder
+
+T = TypeVar("T")
 
 INDEX = re.compile(r"ckpt-(\d+)\.index")
 UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, RuntimeError, LookupError)
@@ -34,29 +38,56 @@ class Restored(NamedTuple):
 def restored_networks(folder: RunFolder) -> Restored:
     """The networks of a run's newest checkpoint, without optimisers. Raises UserError when there is none or damaged."""
     config = folder.open()
-    newest = newest_checkpoint(folder)
-    networks = build_networks(config.networks, saved_classes(newest), restored=True)
-    checkpoint = tf.train.Checkpoint(
-        generator=networks.generator,
-        visible_discriminator=networks.discriminators[VISIBLE],
-        infrared_discriminator=networks.discriminators[INFRARED],
-        features=networks.features,
-    )
-    try:
-        checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
-    except UNREADABLE as error:
-        raise damaged(newest, error) from error
-    return Restored(config, networks, int(newest.rpartition("-")[2]))
+
+    def restore(newest: str) -> Restored:
+        networks = build_networks(config.networks, saved_classes(newest), restored=True)
+        checkpoint = tf.train.Checkpoint(
+            generator=networks.generator,
+            visible_discriminator=networks.discriminators[VISIBLE],
+            infrared_discriminator=networks.discriminators[INFRARED],
+            features=networks.features,
+        )
+        try:
+            checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
+        except UNREADABLE as error:
+            raise damaged(newest, error) from error
+        return Restored(config, networks, int(newest.rpartition("-")[2]))
+
+    restored = read_newest(folder.checkpoints, restore)
+    if restored is None:
+        raise _none_yet(folder)
+    return restored
 
 
 def newest_checkpoint(folder: RunFolder) -> str:
     """Name of a run's newest whole checkpoint. Raises UserError when it has none."""
     newest = newest_whole(folder.checkpoints)
     if newest is None:
-        raise UserError(
-            f"{folder.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {folder.path}"
-        )
+        raise _none_yet(folder)
     return newest
+
+
+def _none_yet(folder: RunFolder) -> UserError:
+    return UserError(f"{folder.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {folder.path}")
+
+
+def read_newest(checkpoints: Path, read: Callable[[str], T]) -> T | None:
+    """What `read` makes of the newest whole checkpoint, or of a newer one when a training beside deletes that one
+    meanwhile; None where there is none. Raises the UserError of `read` when the checkpoint is still there."""
+    while True:
+        newest = newest_whole(checkpoints)
+        if newest is None:
+            return None
+        try:
+            return read(newest)
+        except UserError:
+            if _there(newest):
+                raise
+
+
+def _there(checkpoint: str) -> bool:
+    """Whether a checkpoint is still there. TensorFlow deletes its index first."""
+    return os.path.lexists(f"{checkpoint}.index")
 
 
 def newest_whole(checkpoints: Path) -> str | None:
@@ -70,10 +101,15 @@ def newest_whole(checkpoints: Path) -> str | None:
         name = str(checkpoints / f"ckpt-{step}")
         if damage is not None:
             warnings.warn(f"{damage}; an older one is tried", stacklevel=2)
-        if not _finished(name):
+        finished = _finished(name)
+        if not _there(name):  # a training beside deleted it, and has written a newer one
+            return newest_whole(checkpoints)
+        if not finished:
             warnings.warn(f"{name}: a kill cut the checkpoint short while it was written; left out", stacklevel=2)
             continue
         flaw = flaw_of(name)
+        if not _there(name):
+            return newest_whole(checkpoints)
         if flaw is None:
             return name
         damage = f"{name}: the checkpoint is damaged ({flaw})"
@@ -124,10 +160,13 @@ def flaw_of(checkpoint: str) -> str | None:
     present = {file.name for file in _files(checkpoint)}
     for line in sums.read_text(errors="replace").splitlines():
         digest, _, name = line.partition("  ")
-        if name not in present:
+        try:
+            if name not in present:
+                return f"{name} is missing"
+            if _sum(sums.with_name(name)) != digest:
+                return f"{name} is not what was written"
+        except FileNotFoundError:
             return f"{name} is missing"
-        if _sum(sums.with_name(name)) != digest:
-            return f"{name} is not what was written"
     return None
 
 
@@ -159,6 +198,6 @@ def damaged(checkpoint: str, error: Exception) -> UserError:
     """What to say of a checkpoint that can't be read into the networks of its configuration."""
     reason = " ".join(str(error).split())[:200]
     return UserError(
-        f"{checkpoint}: the checkpoint is damaged or of other networks ({reason}); delete "
-        f"its files to use the one before"
+        f"{checkpoint}: the checkpoint is damaged or of other networks ({reason}); copy it again from where it is "
+        f"whole, or, when no training goes on there, move its files elsewhere to use the one before"
     )

@@ -1,5 +1,6 @@
 """A run with the pictures it is judged by, and what its networks make of them: what every figure is made from."""
 
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,16 @@ class TrainedRun:
 
     @cached_property
     def untrained(self) -> "TrainedRun | None":
-        """The same with the initial weights that the run began from; None for weights that came from elsewhere."""
+        """The same with the initial weights that the run began from; None for weights that came from elsewhere, and
+        with a warning where their file is gone."""
         if not self.folder.untrained.is_file():
             return None
         keras.utils.set_random_seed(self.config.seed)
-        networks = build_networks(self.config.networks, self.model.networks.features.head.sizes["classes"])
+        try:
+            networks = build_networks(self.config.networks, self.model.networks.features.head.sizes["classes"])
+        except UserError as error:
+            warnings.warn(f"left out, the run's initial weights: {error}", stacklevel=1)
+            return None
         return TrainedRun(self.folder, self.config, Model(Restored(self.config, networks, 0)), self.data, self.samples)
 
     @cached_property

@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hicmd_tf.config import Config, load, with_values
+from hicmd_tf.config.loading import BASE
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone
 from hicmd_tf.networks.build import build_networks
+from hicmd_tf.training import restore
 from hicmd_tf.training.checkpoints import Checkpoints
+from hicmd_tf.training.experiment import prepare
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
 from hicmd_tf.training.restore import flaw_of, newest_whole, restored_networks
@@ -88,8 +92,9 @@ def test_weights_cut_short_without_checksums_are_one_line(run: Path) -> None:
     Path(f"{checkpoint}.sha256").unlink()
     for length in (data_of(checkpoint).stat().st_size // 2, 0):
         os.truncate(data_of(checkpoint), length)
-        with pytest.raises(UserError, match="the checkpoint is damaged"):
+        with pytest.raises(UserError, match="the checkpoint is damaged") as damage:
             restored_networks(RunFolder(run))
+        assert "delete" not in str(damage.value)
 
 
 def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
@@ -104,6 +109,30 @@ def test_the_one_before_a_damaged_checkpoint_is_taken(run: Path) -> None:
         flip(data_of(checkpoint))
     with pytest.raises(UserError, match="no other is whole"), pytest.warns(UserWarning, match="ckpt-9"):
         newest_whole(run / "checkpoints")
+
+
+def rotate(checkpoint: Path) -> None:
+    """What a training does: a newer checkpoint, then this one's files are deleted, the index first."""
+    later(checkpoint.parents[1], int(checkpoint.name.rpartition("-")[2]) + 1)
+    for file in sorted(checkpoint.parent.glob(f"{checkpoint.name}.*"), key=lambda file: file.suffix != ".index"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("moment", ["_finished", "flaw_of", "saved_classes", "build_networks"])
+def test_a_checkpoint_that_rotates_away_while_it_is_read_is_no_damage(
+    moment: str, run: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Whatever is being read when a training beside deletes it, before and after: the newer one is taken."""
+    original, turns, first = getattr(restore, moment), [1, 2], later(run, 1)
+
+    def meanwhile(*arguments: Any, **options: Any) -> Any:
+        if turns:
+            rotate(first.with_name(f"ckpt-{turns.pop(0)}"))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(restore, moment, meanwhile)
+    assert restored_networks(RunFolder(run)).step == 3
+    assert not list(recwarn)
 
 
 @pytest.mark.parametrize("length", [0, 30])
@@ -251,3 +280,11 @@ def test_a_folder_that_is_refused_is_left_as_it_was(smoke_config: Config, tmp_pa
     with pytest.raises(UserError, match="not a run folder"):
         train(smoke_config, RunFolder(tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_weights_that_are_not_there_are_reported_before_data_are_prepared(tmp_path: Path) -> None:
+    gone, data = str(tmp_path / "gone.h5"), str(tmp_path / "data")
+    config = load(BASE, {"networks.resnet_weights": gone, "data.directory": data})
+    with pytest.raises(UserError, match=r"there is no file .*gone\.h5"):
+        prepare(config)
+    assert not list(tmp_path.iterdir())
