@@ -1,21 +1,35 @@
-"""`python -m hicmd_tf.baselines`: what raw pixels and colour histograms reach on a configuration's identities."""
+"""`python -m hicmd_tf.baselines`: what raw pixels, colour histograms and chance reach on a configuration's identities.
+
+python -m hicmd_tf.baselines --config tiny
+python -m hicmd_tf.baselines --run RUN            on those of a run
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from hicmd_tf.config import Config
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, prints a table of the baselines and of chance."""
-    config, _ = parse("hicmd_tf.baselines", __doc__ or "", arguments)
+    config, _ = parse("hicmd_tf.baselines", __doc__ or "", arguments, stored=_stored)
     from hicmd_tf.data.datasets import load
     from hicmd_tf.retrieval.baselines import simple_figures
+    from hicmd_tf.retrieval.galleries import published
     from hicmd_tf.retrieval.report import table
     from hicmd_tf.training.experiment import evaluated
 
     samples = evaluated(config, load(config.data))
-    print(table(simple_figures(samples, config.data.height, config.data.width)))
+    searches = published(config.data, samples)
+    print(table(simple_figures(samples, searches, config.data.height, config.data.width)))
+
+
+def _stored(run: Path) -> Config:
+    from hicmd_tf.training.run_folder import RunFolder
+
+    return RunFolder(run).open()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.data.bounds import opened
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import read_json, write_text
-from hicmd_tf.retrieval.report import DIRECTIONS
+from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
 from hicmd_tf.visualize.grid import save_png
 from tuning.processes import role
 from tuning.study import Settings, Study
@@ -153,8 +153,14 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
         cells = [ablation.sampling, ablation.losses, ablation.features, ablation.removed or "-", str(len(found[name]))]
         for direction in DIRECTIONS:
             for figure in ("rank1", "mAP"):
-                cells.append(_spread([100 * metrics[direction][figure] for metrics in found[name]]))
+                told = [metrics[direction] for metrics in found[name] if direction in metrics]  # SYSU-MM01's has one
+                cells.append(_spread([100 * figures[figure] for figures in told]))
         lines.append(cells)
+    first = next((metrics for of in found.values() for metrics in of), {})  # what needs no learning is the same in all
+    for key in (key for key in COMPARED if key in first and key != "untrained"):
+        figures = (first[key].get(direction, {}).get(figure) for direction in DIRECTIONS for figure in ("rank1", "mAP"))
+        cells = ["-" if value is None else f"{100 * value:.1f}" for value in figures]
+        lines.append([COMPARED[key], "-", "-", "-", "-", *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

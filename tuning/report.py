@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hicmd_tf.config import Config, dump
 from hicmd_tf.files import replacing, write_text
+from hicmd_tf.retrieval.report import COMPARED
 from tuning.space import SEARCHED, Space
 
 Array = np.ndarray[Any, Any]
@@ -45,16 +46,21 @@ def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda one: -1.0 if one.objective is None else one.objective, reverse=True)
 
 
-def write_report(out: Path, outcomes: Sequence[Outcome], space: Space, seed: int) -> str:
-    """Writes trials.csv, trials.md, importance.csv, trials.png and best.yaml into a folder; returns what to print."""
+def write_report(
+    out: Path, outcomes: Sequence[Outcome], space: Space, seed: int, unlearned: Mapping[str, float]
+) -> str:
+    """Writes trials.csv, trials.md, importance.csv, trials.png and best.yaml into a folder; returns what to print.
+
+    unlearned: the objective of what needs no learning, chance among it, by name.
+    """
     outcomes = ranked(outcomes)
     done = [one for one in outcomes if one.objective is not None]
     write_text(out / "trials.csv", as_csv(outcomes, space))
-    write_text(out / "trials.md", as_markdown(outcomes, space))
+    write_text(out / "trials.md", as_markdown(outcomes, space) + f"\n{compared(done, unlearned)}\n")
     if not done:
         return f"no trial came to its end: {outcomes[0].reason if outcomes else 'none was begun'}"
     write_text(out / "best.yaml", dump(done[0].config))
-    parts = [as_text(outcomes)]
+    parts = [f"{as_text(outcomes)}\n{compared(done, unlearned)}"]
     estimates = importance(done, space, seed)
     if estimates:
         write_text(out / "importance.csv", _csv([list(Importance._fields), *([*map(str, one)] for one in estimates)]))
@@ -63,6 +69,15 @@ def write_report(out: Path, outcomes: Sequence[Outcome], space: Space, seed: int
         file.write(parallel_coordinates(done, space))
     parts.append(f"best: trial {done[0].name}; python -m hicmd_tf.fit --config {out / 'best.yaml'} repeats it")
     return "\n\n".join(parts)
+
+
+def compared(done: Sequence[Outcome], unlearned: Mapping[str, float]) -> str:
+    """What the same figure is without any learning, and how many trials are no better than chance. done: trials that
+    came to their end."""
+    shown = ", ".join(f"{COMPARED[name]} {100 * value:.2f}" for name, value in unlearned.items())
+    low = [one for one in done if one.objective is not None and one.objective <= unlearned["chance"]]
+    judged = f"; {len(low)} of {len(done)} trials not above chance" if low else ""
+    return f"mAP %: {shown}{judged}"
 
 
 def as_csv(outcomes: Sequence[Outcome], space: Space) -> str:

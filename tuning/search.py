@@ -109,7 +109,20 @@ def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
         values = {key: value_of(config, key) for key in SEARCHED}
         why = "" if trial.score is not None else reason(trial, study.runs)
         outcomes.append(Outcome(name, trial.score, config, values, why))
-    return write_report(study.out, outcomes, space, study.settings.config.seed)
+    return write_report(study.out, outcomes, space, study.settings.config.seed, _unlearned(study.settings.config))
+
+
+def _unlearned(config: Config) -> dict[str, float]:
+    """The objective of what needs no learning, by name."""
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.retrieval.baselines import simple_figures
+    from hicmd_tf.retrieval.objective import all_against_all, mean_map
+    from hicmd_tf.training.experiment import evaluated
+
+    samples = evaluated(config, load(config.data))
+    searches = all_against_all(samples, config.data.name)
+    found = simple_figures(samples, searches, config.data.height, config.data.width)
+    return {name: mean_map(figures) for name, figures in found.items()}
 
 
 if __name__ == "__main__":

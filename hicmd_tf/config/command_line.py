@@ -18,6 +18,7 @@ from hicmd_tf.config.loading import (
     load,
     nearest,
     read_chain,
+    with_values,
 )
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
@@ -31,16 +32,20 @@ def parse(
     arguments: Sequence[str] | None,
     extra: Callable[[ArgumentParser], None] | None = None,
     short: Mapping[str, str] | None = None,
+    stored: Callable[[Path], Config] | None = None,
 ) -> tuple[Config, Namespace]:
     """The configuration that a command line asks for, and all its options.
 
     program: module name behind `python -m`. arguments: without the program; None: those of this process. extra: adds
-    the command's own options. short: further names of settings, by that name. Raises UserError for a mistake, and for
+    the command's own options. short: further names of settings, by that name. stored: opens the configuration of a run
+    folder, which --run then names instead of --config. Raises UserError for a mistake, and for
     a data set whose folder is not named, for all these programs read one; --help prints every option and exits.
     """
     parser = _parser(program, description)
     if extra is not None:
         extra(parser)
+    if stored is not None:
+        parser.add_argument("--run", metavar="DIR", type=Path, help="run folder whose settings hold, not --config")
     names = {**dict(zip(KEYS, KEYS, strict=True)), **(short or {})}
     for name, key in (short or {}).items():
         parser.add_argument(f"--{name}", type=KEYS[key], metavar="N", help=f"the same as --{key}")
@@ -54,7 +59,13 @@ def parse(
             raise UserError(
                 f"{COMMAND_LINE}: --{name} is {str(value)[:60]!r}, which can't be the name of a file or folder"
             )
-    config = load(options.config, {key: given[name] for name, key in names.items() if name in given})
+    overrides = {key: given[name] for name, key in names.items() if name in given}
+    if stored is not None and options.run is not None:
+        if "config" in given:
+            raise UserError("give either --config or --run: whose settings hold")
+        config = with_values(stored(options.run), overrides)
+    else:
+        config = load(options.config, overrides)
     refuse_sourceless(config.data)
     refuse_unread(config, (key for name, key in names.items() if name in given))
     return config, options

@@ -1,47 +1,118 @@
-"""What a random ranking is expected to give, exactly (imports no TensorFlow)."""
+"""What a random ranking is expected to give, exactly, under every protocol's rules (imports no TensorFlow)."""
 
+from collections import Counter
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
-from hicmd_tf.data.labels import known, same
+from hicmd_tf.data.labels import known
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.metrics import NO_MATCH, NOBODY, RANKS
+from hicmd_tf.retrieval.protocols import SHARED_PLACE, ProtocolName, protocol
 
 Array = np.ndarray[Any, Any]
+Others = tuple[tuple[int, int], ...]
+"""Of the wrong identities that a query may see: (pictures of one, how many have so many)."""
+
+NODES = 256  # of the quadrature, which is exact for up to twice as many pictures, and to 1e-9 beyond
 
 
-def chance(query_ids: Array, gallery_ids: Array) -> dict[str, float]:
-    """What `summary` of a random ranking is expected to give when nothing is hidden and CMC counts pictures.
+def chance(
+    query_ids: Array,
+    gallery_ids: Array,
+    query_cams: Array | None = None,
+    gallery_cams: Array | None = None,
+    name: ProtocolName = "regdb",
+) -> dict[str, float]:
+    """What `summary` of a random ranking is expected to give, over the queries that have a match.
 
-    With R matches among n pictures, a random ranking puts
-      none of them among the first k with probability  C(n - R, k) / C(n, k) = prod_{i<k} (n - R - i) / (n - i);
+    ids, cams and the protocol's name as `metrics.score` takes them. Of R matches among the n pictures that a query may
+    see, a random ranking puts
+      none among the first k with probability  C(n - R, k) / C(n, k) = prod_{i<k} (n - R - i) / (n - i);
       rank p is a match with probability R / n, and then (R - 1)(p - 1) / (n - 1) of those before it are, on average, so
       E[AP] = 1/n sum_p (1 + (R - 1)(p - 1) / (n - 1)) / p;
       the last match at p with probability C(p - 1, R - 1) / C(n, R), which gives E[INP].
+    Where CMC counts identities: give every picture a random moment from 0 to 1. No match comes before t with
+    probability (1 - t)^R, and one of c pictures of a wrong identity does with probability 1 - (1 - t)^c, whatever the
+    others do; so the wrong identities before a first match at t are a sum of binomials, over which is integrated.
+
+    Raises UserError when no query has a match.
     """
+    rules = protocol(name)
     query_ids, gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
     if not known(query_ids).any():
         raise UserError(NOBODY)
-    counts = np.array([np.count_nonzero(same(identity, gallery_ids)) for identity in query_ids])
-    if not counts.any():
+    somebody = known(gallery_ids)
+    identities, of = np.unique(gallery_ids[somebody], return_inverse=True)
+    cameras = np.zeros_like(gallery_ids) if gallery_cams is None else np.asarray(gallery_cams)
+    asking = np.zeros_like(query_ids) if query_cams is None or rules.hides == "nothing" else np.asarray(query_cams)
+    kinds: Counter[tuple[int, int, Others]] = Counter()
+    for camera in np.unique(asking):
+        seen = np.full(len(gallery_ids), True)
+        if rules.hides == "shared place" and camera == SHARED_PLACE[0]:
+            seen = cameras != SHARED_PLACE[1]
+        counts = np.bincount(of[seen[somebody]], minlength=len(identities))
+        own = rules.hides == "own camera"
+        hidden = np.bincount(of[(cameras == camera)[somebody]], minlength=len(identities)) if own else 0 * counts
+        unknown = int(np.count_nonzero(seen & ~somebody))  # each is somebody else
+        there, people = np.unique(counts, return_counts=True)
+        everyone = Counter(dict(zip(there.tolist(), people.tolist(), strict=True))) + Counter({1: unknown})
+        for identity, queries in zip(*np.unique(query_ids[asking == camera], return_counts=True), strict=True):
+            place = int(np.searchsorted(identities, identity))
+            if place == len(identities) or identities[place] != identity:
+                continue
+            pictures, matches = int(counts[place]), int(counts[place] - hidden[place])
+            if matches:
+                others = everyone - Counter([pictures])
+                del others[0]
+                kinds[matches, int(seen.sum()) - pictures, tuple(sorted(others.items()))] += int(queries)
+    if not kinds:
         raise UserError(NO_MATCH)
-    matches, queries = np.unique(counts[counts > 0], return_counts=True)
-    rows = [_chance_of(int(r), len(gallery_ids)) for r in matches]
-    return {key: float(np.average([row[key] for row in rows], weights=queries)) for key in rows[0]}
+    over_pictures = rules.cmc_over == "pictures"
+    rows = [_chance_of(r, wrong, () if over_pictures else others) for r, wrong, others in kinds]
+    return {key: float(np.average([row[key] for row in rows], weights=[*kinds.values()])) for key in rows[0]}
 
 
-def _chance_of(matches: int, gallery: int) -> dict[str, float]:
+@lru_cache(maxsize=4096)  # galleries of several trials, and evaluations while training, are alike
+def _chance_of(matches: int, wrong: int, others: Others) -> dict[str, float]:
+    """The figures of one query. others: None is counted where CMC counts pictures."""
+    gallery = matches + wrong
     ranks = np.arange(1, gallery + 1)
     before = np.arange(max(RANKS))
-    missed = np.cumprod(np.clip((gallery - matches - before) / np.maximum(gallery - before, 1), 0, 1))
+    missed = np.cumprod(np.clip((wrong - before) / np.maximum(gallery - before, 1), 0, 1))
+    found = _identities_before(matches, others) if others else 1 - missed
     share = (matches - 1) / max(gallery - 1, 1)
     precision = np.mean((1 + share * (ranks - 1)) / ranks)
     return {
-        **{f"rank{k}": 1 - missed[k - 1] for k in RANKS},
-        "mAP": precision,
-        "mINP": matches * np.sum(_last_at(matches, gallery) / ranks),
+        **{f"rank{k}": float(found[k - 1]) for k in RANKS},
+        "mAP": float(precision),
+        "mINP": float(matches * np.sum(_last_at(matches, gallery) / ranks)),
     }
+
+
+def _identities_before(matches: int, others: Others) -> Array:
+    """(20,) probabilities that fewer than 1 .. 20 wrong identities come before the first of the matches."""
+    places = np.arange(max(RANKS))
+    later, weights = _quadrature()  # of 1 - t
+    before = np.zeros((len(later), len(places)))  # the distribution of identities before t
+    before[:, 0] = 1
+    for pictures, people in others:
+        some = binom.pmf(places, people, 1 - later[:, None] ** pictures)
+        before = sum(
+            np.pad(before[:, : len(places) - k], ((0, 0), (k, 0))) * some[:, k : k + 1]
+            for k in range(min(people, len(places) - 1) + 1)
+        )
+    first = weights * matches * later ** (matches - 1)  # the density of the first match
+    return np.minimum(first @ np.cumsum(before, axis=1), 1.0)
+
+
+@cache
+def _quadrature() -> tuple[Array, Array]:
+    """Gauss and Legendre's nodes and weights from 0 to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return (nodes + 1) / 2, weights / 2
 
 
 def _last_at(matches: int, gallery: int) -> Array:

@@ -16,18 +16,21 @@ RULES: dict[str, ProtocolName] = {"sysu_mm01": "sysu", "llcm": "llcm", "folder":
 """Which protocol's rules judge a data set; the others have RegDB's."""
 
 
-def both_directions(descriptors: Array, samples: Samples, data: str) -> dict[str, Figures]:
-    """Figures of each direction, every picture of one modality looked up among all of the other.
-
-    descriptors: (N, E), one for each sample. data: the data set's name, whose rules hold; which directions and
-    galleries its published tables have does not matter here. Raises UserError as `evaluate` does.
-    """
+def all_against_all(samples: Samples, data: str) -> list[Search]:
+    """A search in each direction, every picture of one modality looked up among all of the other. data: the data set's
+    name, whose rules hold; which directions and galleries its published tables have does not matter here."""
     searches = []
     for direction in DIRECTIONS:
         queries = asking(samples, direction.query)
         gallery = np.flatnonzero(samples.infrared == (direction.gallery == INFRARED))
         searches.append(Search("all pictures", direction, RULES.get(data, "regdb"), queries, [gallery]))
-    return main_figures(evaluate(descriptors, samples, searches))
+    return searches
+
+
+def both_directions(descriptors: Array, samples: Samples, data: str) -> dict[str, Figures]:
+    """Figures of each of these directions. descriptors: (N, E), one for each sample. Raises UserError as `evaluate`
+    does."""
+    return main_figures(evaluate(descriptors, samples, all_against_all(samples, data)))
 
 
 def mean_map(figures: dict[str, Figures]) -> float:

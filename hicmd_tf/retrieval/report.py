@@ -10,6 +10,13 @@ Scores = Mapping[str, Mapping[str, float]]
 
 COLUMNS = {"rank1": "R-1", "rank5": "R-5", "rank10": "R-10", "rank20": "R-20", "mAP": "mAP", "mINP": "mINP"}
 NAMES = {"hicmd": "Hi-CMD", "raw_pixels": "raw pixels", "colour_histogram": "colour histogram"}
+COMPARED = {
+    "untrained": "the same networks untrained",
+    "raw_pixels": "nearest raw pixels",
+    "colour_histogram": "nearest colour histogram",
+    "chance": "chance",
+}
+"""What a run is compared with, in words."""
 DIRECTIONS = {"visible_to_infrared": "visible -> infrared", "infrared_to_visible": "infrared -> visible"}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config import Config
-from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
@@ -15,7 +14,7 @@ from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures
+from hicmd_tf.retrieval.evaluation import Row, as_text, at_chance, main_figures, main_rows
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.retrieval.objective import both_directions, mean_map
@@ -221,11 +220,12 @@ def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:
 
 def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
     """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, of
-    held-out identities the objective that settings are chosen by, of drawn people what needs no learning, and where
-    all that comes from."""
+    held-out identities the objective that settings are chosen by, what needs no learning, which main figures are not
+    above chance, and where all that comes from."""
     samples = evaluated(config, experiment.data)
     described = describe(experiment.model, samples, config)
-    rows = _rows(described, samples, config)
+    searches = published(config.data, samples)
+    rows = judge(described, samples, searches)
     held_out = config.data.held_out > 0
     main = main_figures(rows)
     return {
@@ -234,7 +234,8 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
         **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
         **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
-        **(simple_figures(samples, config.data.height, config.data.width) if config.data.name == DRAWN else {}),
+        **simple_figures(samples, searches, config.data.height, config.data.width),
+        "at_chance": {direction: row.at_chance for direction, row in main_rows(rows).items()},
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities[samples.known].tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
@@ -257,10 +258,12 @@ def _warnings(folder: RunFolder) -> list[str]:
 
 
 def shown(metrics: Metrics) -> str:
-    """What is printed: the main figures beside what they are compared with; of pictures that aren't drawn every
-    published setting by its name."""
+    """What is printed: the main figures beside what they are compared with, those of them that are at chance, and every
+    published setting by its name where there are more."""
     rows = [Row(**row) for row in metrics["settings"]]
-    return "\n\n".join([table(figures(metrics)), *([] if "chance" in metrics else [as_text(rows)])])
+    main = [*main_rows(rows).values()]
+    further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
+    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(at_chance(main))]))
 
 
 def figures(metrics: Metrics) -> dict[str, Metrics]:

@@ -12,9 +12,10 @@ from hicmd_tf.config.loading import BASE
 from hicmd_tf.data.samples import SPLITS, Samples, Split
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_text
-from hicmd_tf.retrieval.evaluation import Figures, Row
-from hicmd_tf.retrieval.intervals import Interval, answers, over_identities
-from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS
+from hicmd_tf.retrieval.evaluation import BOUNDED, Figures, Row, evaluate
+from hicmd_tf.retrieval.galleries import Search
+from hicmd_tf.retrieval.intervals import FEW
+from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS
 from hicmd_tf.training.run_folder import RunFolder
 from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.pages import PAGES
@@ -22,12 +23,6 @@ from hicmd_tf.visualize.statistics import statistics
 from hicmd_tf.visualize.trained_run import TrainedRun
 
 REPORT = "report.html"
-COMPARED = {
-    "untrained": "the same networks untrained",
-    "raw_pixels": "nearest raw pixels",
-    "colour_histogram": "nearest colour histogram",
-    "chance": "chance",
-}
 ARROWS = {name: words.replace("->", "→") for name, words in DIRECTIONS.items()}
 
 
@@ -39,17 +34,6 @@ class Line(NamedTuple):
     figures: Figures
     deviation: Figures | None
     multiple: float | None
-
-
-class Certainty(NamedTuple):
-    """Intervals of the main setting of one direction, and over how many queries and people."""
-
-    direction: str
-    setting: str
-    queries: int
-    identities: int
-    rank1: Interval
-    mean_average_precision: Interval
 
 
 class Setting(NamedTuple):
@@ -99,6 +83,8 @@ def report_of(run: TrainedRun, figures: list[Figure]) -> str:
         environment=environment,
         lacking=list(_lacking(run, results, environment)),
         certainties=certainties(run),
+        bounded={name: COLUMNS[name] for name in BOUNDED},
+        few=FEW,
         groups=[(title, list(group)) for title, group in groupby(figures, lambda figure: figure.title)],
         scripts=any(figure.page for figure in figures),
         parts=statistics(run.data),
@@ -134,7 +120,8 @@ def _row(found: dict[str, Any]) -> Row:
         type(count) is int for count in (row.trials, row.queries, row.unanswered)
     ):
         raise ValueError(f"{row} is no row")
-    return row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation))
+    chance = _columns(row.chance) if row.chance is not None else None
+    return row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation), chance=chance)
 
 
 def _lines(metrics: dict[str, Any], row: Row) -> list[Line]:
@@ -152,18 +139,12 @@ def _columns(figures: Figures) -> Figures:
     return {key: float(figures[key]) for key in COLUMNS}
 
 
-def certainties(run: TrainedRun) -> list[Certainty]:
-    """Intervals of rank-1 and mAP of each direction's main setting, which is its first, over the people tested."""
-    found: dict[str, Certainty] = {}
+def certainties(run: TrainedRun) -> list[Row]:
+    """The main setting of each direction, which is its first, with its intervals over the people tested."""
+    main: dict[str, Search] = {}
     for search in run.searches:
-        direction = str(search.direction)
-        if direction in found:
-            continue
-        each = answers(run.descriptors, run.samples, search)
-        both = (over_identities(values, each.identities) for values in (each.rank1, each.average_precision))
-        people = len(set(each.identities.tolist()))
-        found[direction] = Certainty(direction, search.setting, len(each.identities), people, *both)
-    return list(found.values())
+        main.setdefault(str(search.direction), search)
+    return evaluate(run.descriptors, run.samples, main.values())
 
 
 def skipped(run: TrainedRun) -> list[str]:

@@ -1,37 +1,54 @@
-"""Intervals over identities, against every draw there is and against the table's own figures."""
-
-import itertools
+"""Intervals over people: they hold the truth as often as they say, also over few people, and are those of the table."""
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.retrieval.evaluation import evaluate
+from hicmd_tf.retrieval.evaluation import Row, at_chance, evaluate
 from hicmd_tf.retrieval.galleries import searches
-from hicmd_tf.retrieval.intervals import answers, over_identities
+from hicmd_tf.retrieval.intervals import FEW, over_identities
+from hicmd_tf.retrieval.metrics import score
 
 
-def naive(values: list[float], identities: list[int]) -> tuple[float, float]:
-    """The percentiles over all ways to draw as many people as there are, each as likely as another."""
-    of = {person: [v for v, i in zip(values, identities, strict=True) if i == person] for person in set(identities)}
-    means = []
-    for drawn in itertools.product(of, repeat=len(of)):
-        asked = [value for person in drawn for value in of[person]]
-        means.append(sum(asked) / len(asked))
-    means.sort()
-    return means[int(0.025 * len(means))], means[int(0.975 * len(means))]
+@pytest.mark.parametrize(("people", "found"), [(1, 1), (4, 1), (4, 4), (9, 0)])
+def test_few_people_who_are_found_or_not_have_clopper_and_pearsons_interval(people: int, found: int) -> None:
+    values = np.repeat(np.arange(people) < found, 3)  # three queries each, all alike
+    interval = over_identities(values, np.arange(3 * people) // 3)
+    expected = binomtest(found, people).proportion_ci(0.95, "exact")
+    assert interval == pytest.approx((found / people, expected.low, expected.high))
 
 
-def test_an_interval_is_that_of_all_draws() -> None:
-    identities = [5, 5, 5, 9, 9, 2, 7, 7, 7, 7, 4]
-    values = [0.9, 0.8, 1.0, 0.1, 0.3, 0.5, 0.2, 0.0, 0.4, 0.1, 0.7]
-    found = over_identities(np.array(values), np.array(identities), draws=50_000)
-    assert found.figure == pytest.approx(sum(values) / len(values))
-    assert (found.low, found.high) == pytest.approx(naive(values, identities), abs=0.005)
+@pytest.mark.parametrize("people", [4, FEW, 40])
+def test_people_who_are_all_alike_tell_no_more_than_as_many_answers(people: int) -> None:
+    """Four of whom everyone is found once in four queries: 25.0, and not "25.0 to 25.0"."""
+    interval = over_identities(np.tile([1.0, 0, 0, 0], people), np.repeat(np.arange(people), 4))
+    assert interval.figure == 0.25 and interval.low < 0.2 and interval.high > 0.3
+    assert interval.high - interval.low > 1 / people
 
 
-def test_an_interval_of_equal_values_is_a_point() -> None:
-    assert over_identities(np.full(12, 0.3), np.arange(12) // 3) == pytest.approx((0.3, 0.3, 0.3))
+@pytest.mark.parametrize("people", [3, 7, 12, 40])
+@pytest.mark.parametrize("kind", ["rank1", "mAP"])
+def test_they_hold_the_truth_as_often_as_they_say(kind: str, people: int) -> None:
+    rng = np.random.default_rng(people)
+    held = 0
+    for _ in range(300):
+        each = rng.beta(1.2, 2.8, people)  # how well this person is found: 0.3 on average
+        queries = rng.integers(1, 7, people)
+        person = np.repeat(np.arange(people), queries)
+        noise = rng.random(len(person))
+        values = noise < each[person] if kind == "rank1" else np.clip(each[person] + 0.1 * (noise - 0.5), 0, 1)
+        interval = over_identities(values.astype(float), person)
+        held += interval.low <= 0.3 <= interval.high
+    assert held >= 0.92 * 300  # 0.95 less two and a half standard errors of the count
+
+
+def test_many_people_have_the_interval_of_their_variance() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random(2000)
+    interval = over_identities(values, np.arange(2000))
+    half = 1.96 * values.std() / np.sqrt(2000)
+    assert interval == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), abs=5e-4)
 
 
 def test_identities_move_together() -> None:
@@ -42,27 +59,59 @@ def test_identities_move_together() -> None:
     assert alike.figure == apart.figure == 0.5 and alike.low < 0.5 < alike.high
 
 
-def test_the_seed_decides_and_the_order_does_not() -> None:
-    rng = np.random.default_rng(0)
-    values, identities = rng.random(60), rng.integers(0, 15, 60)
-    order = rng.permutation(60)
-    again = over_identities(values[order], identities[order], seed=3)
-    assert again == pytest.approx(over_identities(values, identities, seed=3))
-    assert again != pytest.approx(over_identities(values, identities, seed=4))
+def made(people: int = 12) -> Samples:
+    """Everyone before six cameras, three pictures each."""
+    identities, cameras = np.meshgrid(np.arange(people), np.arange(1, 7), indexing="ij")
+    identities, cameras = identities.ravel().repeat(3), cameras.ravel().repeat(3)
+    names = [f"{row:04d}" for row in range(len(identities))]
+    return Samples([b""] * len(names), names, identities, np.isin(cameras, (3, 6)), cameras)
+
+
+def described(samples: Samples, signal: float) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=(len(samples), 8))
+    return noise + signal * rng.normal(size=(samples.identities.max() + 1, 8))[samples.identities]
 
 
 @pytest.mark.parametrize("data", ["regdb", "folder", "sysu_mm01", "llcm"])
-def test_means_of_the_answers_are_the_figures_of_the_table(data: str) -> None:
-    rng = np.random.default_rng(1)
-    people, cameras = np.meshgrid(np.arange(12), np.arange(1, 7), indexing="ij")
-    identities, cameras = people.ravel().repeat(3), cameras.ravel().repeat(3)
-    infrared = np.isin(cameras, (3, 6))
-    seen = ~((identities == 0) & np.isin(cameras, (1, 4, 5)))  # by SYSU-MM01's rules camera 3 then has no match
-    samples = Samples([b""] * 216, [f"{i:03d}" for i in range(216)], identities, infrared, cameras).select(seen)
-    descriptors = rng.normal(size=(len(samples), 8)) + 0.5 * rng.normal(size=(12, 8))[samples.identities]
-    for search in searches(data, samples):
-        row = evaluate(descriptors, samples, [search])[0]
-        found = answers(descriptors, samples, search)
-        assert len(found.identities) == row.queries - row.unanswered // row.trials
-        assert found.rank1.mean() == pytest.approx(row.mean["rank1"])
-        assert found.average_precision.mean() == pytest.approx(row.mean["mAP"])
+def test_a_row_has_the_interval_of_its_queries_means_over_the_galleries(data: str) -> None:
+    samples = made()
+    samples = samples.select(~((samples.identities == 0) & np.isin(samples.cameras, (1, 4, 5))))
+    # By SYSU-MM01's rules camera 3 has no match of identity 0 then.
+    descriptors = described(samples, 0.5)
+    for search, row in zip(
+        searches(data, samples), evaluate(descriptors, samples, searches(data, samples)), strict=True
+    ):
+        ids, cameras = samples.identities, samples.cameras
+        totals, answered = np.zeros((2, len(search.queries))), np.zeros(len(search.queries))
+        for gallery in search.galleries:
+            labels = ids[search.queries], ids[gallery], cameras[search.queries], cameras[gallery]
+            scores = score(descriptors[search.queries], descriptors[gallery], *labels, search.protocol)
+            totals[:, scores.valid] += scores.first_rank == 1, scores.average_precision
+            answered += scores.valid
+        there = answered > 0
+        assert row.unanswered == (len(search.galleries) - answered).sum()
+        assert row.people == len(set(ids[search.queries[there]].tolist()))
+        for name, total in zip(("rank1", "mAP"), totals, strict=True):
+            expected = over_identities(total[there] / answered[there], ids[search.queries[there]])
+            assert row.between is not None and tuple(row.between[name]) == pytest.approx(expected[1:])
+            assert row.mean[name] == pytest.approx(expected.figure)
+
+
+@pytest.mark.parametrize("data", ["synthetic_vi", "regdb", "folder", "sysu_mm01", "llcm"])
+def test_random_descriptors_are_called_at_chance_and_others_are_not(data: str) -> None:
+    samples = made(30)
+    for row in evaluate(described(samples, 0.0), samples, searches(data, samples)):
+        assert row.at_chance == ["rank1", "mAP"]
+        assert row.chance is not None and row.mean["mAP"] == pytest.approx(row.chance["mAP"], abs=0.03)
+        (line,) = at_chance([row])
+        assert line.startswith("not above chance ") and f"chance {100 * row.chance['rank1']:.1f}" in line
+    for row in evaluate(described(samples, 2.0), samples, searches(data, samples)):
+        assert row.at_chance == [] and at_chance([row]) == []
+
+
+def test_few_people_are_said_to_be_few() -> None:
+    samples = made(4)
+    row = evaluate(described(samples, 0.0), samples, searches("folder", samples))[0]
+    (line,) = at_chance([row])
+    assert "of 4 people, who are few," in line and isinstance(row, Row)

@@ -43,6 +43,17 @@ def test_the_table_has_means_and_deviations_over_seeds() -> None:
     assert any(line.endswith("| 0 | - | - | - | - |") for line in rows.values())
 
 
+def test_what_needs_no_learning_stands_below_also_of_one_direction() -> None:
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
+    one_way = {name: {"infrared_to_visible": {"rank1": 0.3, "mAP": 0.25}} for name in ("chance", "raw_pixels")}
+    found["full"] = [{"infrared_to_visible": {"rank1": 0.5, "mAP": 0.4}, **one_way}]
+    lines = table(found).splitlines()
+    assert "| 1 | - | - | 50.0 | 40.0 |" in lines[2]
+    assert lines[-2:] == [
+        f"| {name} | - | - | - | - | - | - | 30.0 | 25.0 |" for name in ("nearest raw pixels", "chance")
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

@@ -12,6 +12,8 @@ from hicmd_tf.config import Config, load
 from tuning.report import Outcome, as_csv, as_markdown, as_text, importance, ranked, write_report
 from tuning.space import Space, configured, space_of
 
+UNLEARNED = {"chance": 0.2, "raw_pixels": 0.25, "colour_histogram": 0.21}
+
 
 @pytest.fixture(scope="module")
 def config() -> Config:
@@ -55,6 +57,17 @@ def test_the_best_comes_first_and_failures_last(config: Config, space: Space) ->
     assert "the configuration itself" in as_text(found)
 
 
+def test_trials_stand_beside_what_needs_no_learning_and_those_at_chance_are_counted(
+    config: Config, space: Space, tmp_path: Path
+) -> None:
+    found = outcomes(config, space, 5)
+    low = [one._replace(objective=0.19) if one.name == "02" else one._replace(objective=0.3) for one in found]
+    told = "mAP %: chance 20.00, nearest raw pixels 25.00, nearest colour histogram 21.00"
+    for objectives, judged in ((low, "; 1 of 5 trials not above chance"), ([low[0]], "")):
+        text = write_report(tmp_path, objectives, space, 1, UNLEARNED)
+        assert f"{told}{judged}\n" in text and f"{told}{judged}\n" in (tmp_path / "trials.md").read_text()
+
+
 def test_the_setting_that_matters_is_found_and_few_trials_say_nothing(config: Config, space: Space) -> None:
     done = [one for one in outcomes(config, space, 31) if one.objective is not None]
     found = importance(done, space, 1)
@@ -68,7 +81,7 @@ def test_the_setting_that_matters_is_found_and_few_trials_say_nothing(config: Co
 
 def test_the_report_is_files_and_best_is_a_whole_configuration(config: Config, space: Space, tmp_path: Path) -> None:
     found = outcomes(config, space, 9)
-    text = write_report(tmp_path, found, space, 1)
+    text = write_report(tmp_path, found, space, 1, UNLEARNED)
     best = ranked(found)[0]
     assert load(tmp_path / "best.yaml") == best.config
     assert f"best: trial {best.name}" in text and "importance by 8 trials" in text
@@ -84,6 +97,6 @@ def test_the_report_is_files_and_best_is_a_whole_configuration(config: Config, s
 
 def test_a_search_in_which_all_failed_says_why(config: Config, space: Space, tmp_path: Path) -> None:
     failed = outcomes(config, space, 1)
-    assert "cross became nan" in write_report(tmp_path, failed, space, 1)
+    assert "cross became nan" in write_report(tmp_path, failed, space, 1, UNLEARNED)
     assert not (tmp_path / "best.yaml").exists()
-    assert "none was begun" in write_report(tmp_path, [], space, 1)
+    assert "none was begun" in write_report(tmp_path, [], space, 1, UNLEARNED)

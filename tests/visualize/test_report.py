@@ -236,11 +236,15 @@ def test_intervals_are_of_the_run_s_own_descriptors(opened: Any, tmp_path: Path)
     found = certainties(opened)
     assert [c.direction for c in found] == [row.direction for row in rows]
     for c, row in zip(found, rows, strict=True):
-        assert (c.identities, c.queries) == (6, 12)
-        assert c.rank1.figure == pytest.approx(row.mean["rank1"]) and c.rank1.low <= c.rank1.figure <= c.rank1.high
-        assert c.mean_average_precision.figure == pytest.approx(row.mean["mAP"])
-    first = found[0].mean_average_precision
-    assert f"{100 * first.low:.1f} to {100 * first.high:.1f}" in text_of(opened, tmp_path)
+        assert (c.people, c.queries) == (6, 12)
+        assert c.mean == row.mean and c.between["rank1"][0] <= c.mean["rank1"] <= c.between["rank1"][1]
+    low, high = found[0].between["mAP"]
+    text = text_of(opened, tmp_path)
+    assert f"{100 * low:.1f} to {100 * high:.1f} (95&nbsp;%); chance {100 * found[0].chance['mAP']:.1f}" in text
+    for c in found:  # six people and initial weights: nothing can be told from chance
+        assert c.at_chance == ["rank1", "mAP"]
+        direction = c.direction.replace("_to_", " → ")
+        assert f"{direction}: R-1 and mAP are not above chance; 6 people are too few to tell much." in text
 
 
 @pytest.mark.parametrize(
