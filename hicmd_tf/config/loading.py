@@ -89,7 +89,7 @@ def with_data(config: Config, name: str | None, source: str | None, trial: int |
     """The configuration with another data set, folder of it or split; None leaves what is there, but of another data
     set: folder and split are a data set's own. Raises UserError."""
     given = {"data.name": name, "data.source": source, "data.trial": trial}
-    of_another = {} if name in (None, config.data.name) else {"data.source": "", "data.trial": 1}
+    of_another = {} if name in (None, config.data.name) else {"data.source": "", "data.trial": 1, "data.pattern": ""}
     return with_values(config, of_another | {key: value for key, value in given.items() if value is not None})
 
 

@@ -45,6 +45,10 @@ class DataConfig:
     """Which pictures: synthetic_vi draws people, folder has people's own, laid out as the README says."""
     source: str
     """Folder that holds the data set as its authors hand it out; empty for synthetic_vi, which is drawn."""
+    pattern: str
+    """What the paths of people's own pictures say, of folder only: a regular expression that is looked for in each path
+    below source, with some of the named groups identity, camera, modality and split; empty for the layout that the
+    README describes."""
     directory: str
     """Folder that keeps prepared data sets, shared by runs."""
     trial: int

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from hicmd_tf.config import patterns
 from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
 from hicmd_tf.errors import UserError
 
@@ -171,6 +172,11 @@ RANGES = (
         ("data.synthetic.identities",),
     ),
     Rule(
+        f"{patterns.EXPECTED}, or nothing",
+        lambda value: value == "" or patterns.possible(value),
+        ("data.pattern",),
+    ),
+    Rule(
         "a name that is not empty",
         lambda value: value.strip() != "",
         ("data.directory", "networks.resnet_weights"),
@@ -201,6 +207,7 @@ def problems(config: Config) -> Iterator[Problem]:
     if not found:
         for check in (
             _source,
+            _pattern,
             _trial,
             _identities,
             _norm_groups,
@@ -275,6 +282,18 @@ def _source(config: Config) -> Iterator[Problem]:
     if data.name == DRAWN and data.source.strip():
         advice = f"data.name is {DRAWN}, whose people are drawn; name the data set in that folder by data.name"
         yield Problem("data.source", data.source, f"{advice}, folder for your own pictures")
+
+
+def _pattern(config: Config) -> Iterator[Problem]:
+    """Only people's own pictures lie as they will."""
+    data = config.data
+    if not data.pattern:
+        return
+    if data.name != "folder":
+        yield Problem(
+            "data.pattern", data.pattern, f"{data.name} has a layout of its own; leave it out, or name folder"
+        )
+        return
 
 
 def _trial(config: Config) -> Iterator[Problem]:

@@ -56,12 +56,12 @@ def _listed(config: DataConfig) -> DataSplits:
 
     refuse_sourceless(config)
     source = Path(config.source)
-    listing = read(config.name, source, config.trial)
+    listing = read(config.name, source, config.trial, config.pattern)
     for line in listing.passed:
         warnings.warn(f"{source}: {line}", stacklevel=2)
     folder = Path(config.directory) / f"{config.name}_{fingerprint(source, listing)}"
     settings = f"{TRIAL}{config.trial}" if BUILDERS[config.name].BUILDER_CONFIGS else None
-    builder = _prepared(BUILDERS[config.name], str(folder), settings, config.source)
+    builder = _prepared(BUILDERS[config.name], str(folder), settings, config.source, config.pattern)
     splits = {
         split: replace(_read(builder, split, len(records)), texts=listing.texts)
         for split, records in listing.splits.items()
@@ -88,7 +88,7 @@ def _checking(policy: CheckPolicy) -> Callable[[Samples, Split], Samples]:
     return check
 
 
-def _prepared(kind: Any, directory: str, settings: Any, source: str | None) -> Any:
+def _prepared(kind: Any, directory: str, settings: Any, source: str | None, pattern: str = "") -> Any:
     """A builder whose data set is there. tfds writes to a folder of another name and renames it at the end; processes
     that begin at once make one after the other what they share, and so once."""
     import tensorflow_datasets as tfds
@@ -98,6 +98,7 @@ def _prepared(kind: Any, directory: str, settings: Any, source: str | None) -> A
     try:
         with _quiet(), in_turn(Path(directory) / f".{kind.name}.lock"):
             builder = kind(config=settings, data_dir=directory)
+            builder.pattern = pattern
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=source))
     except OSError as error:
         reason = error.strerror or str(error)

@@ -52,6 +52,17 @@ def test_a_data_set_that_is_not_drawn_needs_one_of_its_splits_and_a_folder_once_
     assert refused({"data.name": "llcm", "data.source": "somewhere", "data.trial": 2}) == "data.trial"
 
 
+def test_patterns_are_for_folders_and_say_something() -> None:
+    folder = {"data.name": "folder", "data.source": "somewhere"}
+    assert refused({**folder, "data.pattern": "(?P<identity>[^/]+)/(?P<modality>ir|rgb)_"}) is None
+    for wrong in ("(?P<identity>", "[a-z]+", "(?P<person>[a-z]+)"):
+        assert refused({**folder, "data.pattern": wrong}) == "data.pattern"
+    assert refused({**folder, "data.name": "regdb", "data.pattern": "(?P<identity>x)"}) == "data.pattern"
+    given = load("tiny", {**folder, "data.pattern": "(?P<identity>x)"})
+    assert with_data(given, "regdb", "elsewhere", None).data.pattern == ""
+    assert with_data(given, None, "elsewhere", None).data.pattern == "(?P<identity>x)"
+
+
 def test_a_folder_is_not_given_to_drawn_people() -> None:
     assert refused({"data.source": "somewhere"}) == "data.source"
     with pytest.raises(

@@ -8,7 +8,9 @@ from pathlib import Path
 import drawn_trees as trees
 import pytest
 
+from hicmd_tf.config import load
 from hicmd_tf.data import check
+from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.labels import number, shown
 from hicmd_tf.data.sources import Listing, read
 from hicmd_tf.data.sources.folder import anything
@@ -315,3 +317,12 @@ def test_one_file_in_both_modalities_is_refused(name: str, tmp_path: Path) -> No
         UserError, match=r"\(infrared\) and .* \(visible\) of identity \d+, both test, are the same picture"
     ):
         check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
+
+
+def test_what_is_trained_on_has_the_names_and_warns_of_what_is_passed_over(tmp_path: Path) -> None:
+    folder, settings = by_pattern(tmp_path / "own"), {"data.directory": str(tmp_path / "data"), "data.pattern": PATTERN}
+    config = load("tiny", {"data.name": "folder", "data.source": str(folder), **settings}).data
+    with pytest.warns(UserWarning, match=r"own: 1 file passed over: testing/2026/11/IMG_0001\.jpg \(the patt"):
+        data = load_data(config)
+    assert {data.train.identity(row) for row in range(len(data.train))} == {"anna", "bob"}
+    assert {data.test.camera(row) for row in range(len(data.test))} == {"gate", "192.168.1.64"}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hicmd_tf.data.sources.paths import Paths, camera_folder, camera_of, compiled, days, modality_of, person_of
+from hicmd_tf.config.patterns import compiled
+from hicmd_tf.data.sources.paths import Paths, camera_folder, camera_of, days, modality_of, person_of
 from hicmd_tf.errors import UserError
 
 
@@ -210,10 +211,13 @@ def test_a_pattern_says_it_otherwise(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("(?P<identity>[a-z]", "which is no regular expression"),
-        ("[a-z]+", r"has no named group: expected some of identity, camera, modality, split"),
-        ("(?P<person>[a-z]+)/", "has groups person: expected"),
-        ("(?P<identity>a)(?P<person>[a-z]+)/", "has groups identity, person: expected"),
+        ("(?P<identity>[a-z]", "no regular expression"),
+        (
+            "[a-z]+",
+            "with no named group: expected a regular expression with some of the named groups identity, ",
+        ),
+        ("(?P<person>[a-z]+)/", "with groups person: expected"),
+        ("(?P<identity>a)(?P<person>[a-z]+)/", "with groups identity, person: expected"),
     ],
 )
 def test_patterns_that_say_nothing_are_refused(pattern: str, said: str) -> None:

@@ -23,6 +23,7 @@ def config(directory: Path, **changes: object) -> DataConfig:
     settings = {
         "name": "synthetic_vi",
         "source": "",
+        "pattern": "",
         "validation_trains": False,
         "trial": 1,
         "test_identities": 4,

@@ -34,6 +34,7 @@ def fingerprint(folder: Path, listing: Listing) -> str:
 class ListedPictures(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc, call-arg]
     """One record a picture: image, name, identity, modality, camera."""
 
+    pattern = ""
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 (tfds' own form)
 
@@ -55,7 +56,7 @@ class ListedPictures(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         folder = Path(dl_manager.manual_dir)
         config = self.builder_config
-        listing = read(self.name, folder, int(config.name.removeprefix(TRIAL)) if config else 1)
+        listing = read(self.name, folder, int(config.name.removeprefix(TRIAL)) if config else 1, self.pattern)
         return {split: self._generate_examples(folder, records) for split, records in listing.splits.items()}
 
     def _generate_examples(self, folder: Path, records: list[Record]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hicmd_tf.config.patterns import compiled
 from hicmd_tf.data.labels import number, numbered, texts_of
-from hicmd_tf.data.sources.paths import Paths, Said, camera_of, compiled, modality_of
+from hicmd_tf.data.sources.paths import Paths, Said, camera_of, modality_of
 from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, refuse_unwritable
 from hicmd_tf.data.sources.walking import Passed, folders, sentences, walked
 from hicmd_tf.errors import UserError, printable
@@ -38,8 +39,8 @@ class Found(NamedTuple):
 def read(folder: Path, trial: int, advice: str, pattern: str = "") -> Listing:
     """All pictures below the folder. There is one split, so `trial` chooses nothing here.
 
-    pattern: a regular expression with named groups (`paths.GROUPS`); empty for the layout above. Raises UserError for
-    what is missing or makes no sense.
+    pattern: a regular expression with named groups (`patterns.GROUPS`); empty for the layout above. Raises UserError
+    for what is missing or makes no sense.
     """
     del trial
     existing(folder, *(() if pattern else SPLITS), advice=advice)

@@ -58,8 +58,6 @@ MONTH_OF_YEAR = re.compile(rf"{_YEAR}[-_. ](?:{_MONTH}|{_MONTH_NAME}|w\d\d)|{_MO
 TIME = re.compile(_CLOCK, re.IGNORECASE)
 NUMERIC = re.compile(r"\d[\d._:-]*")
 
-GROUPS = ("identity", "camera", "modality", "split")
-
 
 class Said(NamedTuple):
     """What is said of a picture, each None where nothing is. identity_by, camera_by: which part of its path says so."""
@@ -89,23 +87,6 @@ def camera_folder(name: str) -> str | None:
 
 def _first(found: Iterable[re.Match[str] | None]) -> str | None:
     return next((match["label"] for match in found if match), None)
-
-
-def compiled(pattern: str, named: str) -> re.Pattern[str]:
-    """A pattern that `Paths` takes. named: the option or setting it was given by, for the message.
-
-    Raises UserError when it is no regular expression, or has none of the groups, or others.
-    """
-    try:
-        found = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise UserError(f"{named} is {pattern!r}, which is no regular expression ({error}): correct it") from error
-    if not found.groupindex or set(found.groupindex) - set(GROUPS):
-        given = f"has groups {', '.join(found.groupindex)}" if found.groupindex else "has no named group"
-        raise UserError(
-            f"{named} {pattern!r} {given}: expected some of {', '.join(GROUPS)}, such as (?P<identity>[^/]+)"
-        )
-    return found
 
 
 class Paths:
