@@ -26,6 +26,7 @@ import numpy as np
 from hicmd_tf.arguments import Parser
 from hicmd_tf.data.bounds import SERVED, content, flaw_of
 from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.files import check_writable, replacing
 from hicmd_tf.notation import MODALITIES, Modality
 
 Array = np.ndarray[Any, Any]
@@ -167,13 +168,13 @@ def _parts(encoded: Iterator[bytes]) -> Iterator[list[bytes]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
+    if options.out is not None:
+        check_writable(options.out)
     found = Client(options.url, options.model, options.timeout).embed(options.pictures, options.modality)
     if options.out is None:
         for picture, row in zip(options.pictures, found, strict=True):
             print(json.dumps({"picture": str(picture), "descriptor": row.tolist()}))
         return
-    from hicmd_tf.files import replacing
-
     with replacing(options.out) as file:
         np.savez(file, descriptors=found, names=np.array([str(picture) for picture in options.pictures]))
     print(f"{options.out}: {len(found)} descriptors of length {found.shape[1]}")

@@ -15,6 +15,8 @@ from hicmd_tf.errors import UserError, run_command
 if TYPE_CHECKING:
     from hicmd_tf.visualize.trained_run import TrainedRun
 
+TABLE = "disentangle.json"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, measures, prints the tables and writes them."""
@@ -29,15 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.disentanglement.measure import Effort, measure
     from hicmd_tf.disentanglement.report import as_csv, as_json, as_markdown
     from hicmd_tf.files import write_json, write_text
+    from hicmd_tf.training.run_folder import RunFolder
     from hicmd_tf.visualize.trained_run import TrainedRun
 
+    folder = RunFolder(options.run).place_for(options.out, TABLE)
     run = TrainedRun.open(options.run).known
     found = measure(run, Effort(options.seed, options.observer_steps, options.pairs))
     verdicts, facts = judge(found), _facts(run, options)
-    folder = options.out or options.run
     text = as_markdown(found, verdicts, facts)
     print(text, end="")
-    write_json(folder / "disentangle.json", as_json(found, verdicts, facts))
+    write_json(folder / TABLE, as_json(found, verdicts, facts))
     write_text(folder / "disentangle.md", text)
     write_text(folder / "disentangle.csv", as_csv(found))
 

@@ -1,11 +1,11 @@
 """`python -m hicmd_tf.evaluate`: figures of a run, or of descriptors, as the data set's published tables have them.
 
-  python -m hicmd_tf.evaluate --run RUN                             the run's own evaluation, into its metrics.json
+  python -m hicmd_tf.evaluate --run RUN                             the run's own evaluation, into metrics.json
   python -m hicmd_tf.evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
   python -m hicmd_tf.evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   python -m hicmd_tf.evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd_tf.extract has them
 
-The table is also written as evaluation.json, .csv and .md, into --out or the run folder.
+The table is also written as evaluation.json, .csv and .md. All files go into --out, or else into the run folder.
 """
 
 import argparse
@@ -18,10 +18,13 @@ from hicmd_tf.config import Config, with_data
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.files import check_writable
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
     from hicmd_tf.training.trained import Trained
+
+TABLE = "evaluation.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,14 +73,14 @@ def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
-    config = folder.open()
+    config, out = folder.open(), folder.place_for(options.out, TABLE)
     experiment = prepare(config, saved_classes(newest_checkpoint(folder)))
     Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
     metrics = evaluate(config, folder, experiment)
-    write_json(folder.metrics, metrics)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
-    _write([Row(**row) for row in metrics["settings"]], options.out or options.run, config.data.name)
+    write_json(out / folder.metrics.name, metrics)
+    _write([Row(**row) for row in metrics["settings"]], out, config.data.name)
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
@@ -90,10 +93,12 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
 
     folder = RunFolder(options.run)
     config = with_data(folder.open(), options.data, options.source, options.trial)
+    out = folder.place_for(options.out, TABLE)
     set_up_tensorflow(config)
-    samples = _untrained(config, read_trained(folder.identities), options)
     model, data = HiCMD(restored_networks(folder).networks, config), config.data
-    _judge(descriptors(model, samples, data.height, data.width, config.training.embed_batch), samples, config, options)
+    samples = _untrained(config, read_trained(folder.identities), options)
+    described = descriptors(model, samples, data.height, data.width, config.training.embed_batch)
+    _judge(described, samples, config, options, out)
 
 
 def _evaluate_exported(options: argparse.Namespace) -> None:
@@ -101,11 +106,13 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
     from export.metadata import trained_on
 
     artefacts = open_artefacts(options.model)
+    place = options.out or Path()
+    check_writable(place / TABLE)
     config = with_data(artefacts[0].config, options.data, options.source, options.trial)
     samples = _untrained(config, trained_on(artefacts[0].metadata), options)
     for artefact in artefacts:
         print(artefact.name)
-        out = (options.out or Path()) / artefact.name.replace(", ", "_").replace(" ", "_")
+        out = place / artefact.name.replace(", ", "_").replace(" ", "_")
         _judge(descriptors(artefact, samples), samples, config, options, out)
 
 
@@ -121,15 +128,13 @@ def _untrained(config: Config, trained: "Trained | None", options: argparse.Name
     return samples
 
 
-def _judge(
-    descriptors: Any, samples: "Samples", config: Config, options: argparse.Namespace, out: Path | None = None
-) -> None:
+def _judge(descriptors: Any, samples: "Samples", config: Config, options: argparse.Namespace, out: Path) -> None:
     from hicmd_tf.retrieval.evaluation import as_text, evaluate
     from hicmd_tf.retrieval.galleries import published
 
     rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, out or options.out or options.run, config.data.name)
+    _write(rows, out, config.data.name)
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
@@ -140,18 +145,20 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
 
     if options.data is None:
         raise UserError(f"--descriptors needs --data, whose protocol it is: one of {', '.join([DRAWN, *SOURCES])}")
+    out = options.out or options.descriptors.parent
     descriptors, samples, _ = read_descriptors(options.descriptors)
+    check_writable(out / TABLE)
     permutations = read_permutations(options.permutations) if options.permutations else None
     rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, options.out or options.descriptors.parent, options.data)
+    _write(rows, out, options.data)
 
 
 def _write(rows: Any, folder: Path, name: str) -> None:
     from hicmd_tf.files import write_json, write_text
     from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
 
-    write_json(folder / "evaluation.json", {"data": name, "rows": [row._asdict() for row in rows]})
+    write_json(folder / TABLE, {"data": name, "rows": [row._asdict() for row in rows]})
     write_text(folder / "evaluation.csv", as_csv(rows))
     write_text(folder / "evaluation.md", as_markdown(rows))
 

@@ -21,6 +21,7 @@ from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.files import check_writable
 from hicmd_tf.notation import MODALITIES
 
 
@@ -40,11 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.training.run_folder import RunFolder
 
     folder, records, texts = _records(options)
-    run = RunFolder(options.run)
-    samples = usable(replace(read_pictures(folder, records), texts=texts), run.open().data.check)
+    check_writable(options.out)
+    config, networks, step = restored_networks(RunFolder(options.run))
+    samples = usable(replace(read_pictures(folder, records), texts=texts), config.data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
-    config, networks, step = restored_networks(run)
     data = config.data
     described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
     write_descriptors(options.out, described, samples, networks.digest())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hicmd_tf.arguments import Parser, count
 from hicmd_tf.errors import run_command, stop
+from hicmd_tf.files import check_writable
 
 UNLIKE = 1
 """Exit code when something is not equal bit for bit."""
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     original = read_original(options.original)
     target = options.run or options.original / "reproduction"
     config, folder = repetition(original, target, options.source, options.devices)
+    check_writable(folder.lock, "--run")
     from hicmd_tf.training.run import Interrupted  # TensorFlow takes seconds: mistakes come first
 
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import write_text
+from hicmd_tf.files import check_writable
 from tuning.processes import role
 from tuning.space import SEARCHED, Space, space_of
 from tuning.study import Settings, Study
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check(config, options)
     space = space_of(config, options.space)
     if role() != "worker":
-        _check_writable(options.out)
+        check_writable(Path(options.out) / "study.json")
     config = _holding_out(config)
     settings = Settings(options.tuner, config, options.intervals, space)
     study = Study(options.out, settings, options.max_trials)
@@ -69,14 +69,6 @@ def _check(config: Config, options: Any) -> None:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}: expected 1 or more")
     if options.intervals > config.training.steps:
         raise UserError(f"--intervals is {options.intervals}: {config.training.steps} steps have at most so many")
-
-
-def _check_writable(out: Path) -> None:
-    """Before anything takes time."""
-    if not out.exists() or out.is_dir():
-        probe = out / ".writable"
-        write_text(probe, "")
-        probe.unlink()
 
 
 def _holding_out(config: Config) -> Config:

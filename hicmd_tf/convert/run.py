@@ -7,7 +7,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.convert.read import Released, fill, read_checkpoint
 from hicmd_tf.convert.write import write_checkpoint
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import making_folder, write_json
+from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.networks.build import build_networks
 from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.hicmd import HiCMD
@@ -31,6 +31,7 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists already: name another folder for the run")
+    check_writable(target / "config.yaml", "the second argument")
     released = read_checkpoint(source, iteration)
     networks = build_networks(config.networks, released.classes)
     dropped = fill(networks, released)
@@ -55,5 +56,6 @@ def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversio
 
 def to_torch(run: Path, target: Path) -> list[Path]:
     """Writes the newest checkpoint of a run as released files; returns their paths. Raises UserError."""
+    check_writable(target / "gen.pt", "the second argument")
     restored = restored_networks(RunFolder(run))
     return write_checkpoint(restored.networks, restored.step, target)

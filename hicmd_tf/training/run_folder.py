@@ -10,7 +10,7 @@ from typing import Any
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import is_leftover, read_json, sweep, write_json, write_text
+from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.training.provenance import Origin, packages, read_origins, with_origin
 
 MAY_CHANGE = (
@@ -46,6 +46,14 @@ class RunFolder:
         self.conversion = path / "conversion.json"
         self.reproduction = path / "reproduction.json"
         self.lock = path / "lock"
+
+    def place_for(self, out: Path | None, file: str) -> Path:
+        """The folder that a command's files go to: `out` where it is given, else the run's. Raises UserError, before
+        anything is computed for it, when there is no run, or `file` could not be written there."""
+        self.open()
+        folder = out or self.path
+        check_writable(folder / file)
+        return folder
 
     def begin(self, config: Config, resume: bool) -> None:
         """Starts a new folder, or joins an old one when told to, without what a kill left half-written. Raises

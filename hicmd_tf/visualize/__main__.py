@@ -11,7 +11,8 @@
   all           every one of these
   report        one page with all of it, report.html
 
-Files go into DIR/figures, or --out. Nothing is computed on other people than those that the run is judged by.
+Files go into DIR/figures, the report into DIR, or all of it into --out. Nothing is computed on other people than those
+that the run is judged by.
 """
 
 import argparse
@@ -29,18 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if not 0 <= options.seed < 2**32:
         raise UserError(f"--seed is {options.seed}: expected 0 to {2**32 - 1}")
-    out = options.out or options.run / "figures"
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is no folder: name one with --out, which is made where it is missing")
-    from hicmd_tf.visualize.figure import save  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.training.run_folder import RunFolder  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.visualize.figure import save
     from hicmd_tf.visualize.figures import KINDS, all_figures
-    from hicmd_tf.visualize.report import write_report
+    from hicmd_tf.visualize.report import REPORT, write_report
     from hicmd_tf.visualize.trained_run import TrainedRun
 
-    run = TrainedRun.open(options.run)
+    folder = RunFolder(options.run)
     if options.what == "report":
-        print(write_report(run, all_figures(run, options.seed)))
+        out = folder.place_for(options.out, REPORT)
+        run = TrainedRun.open(options.run)
+        print(write_report(run, all_figures(run, options.seed), out))
         return
+    out = folder.place_for(options.out or options.run / "figures", "figure.png")
+    run = TrainedRun.open(options.run)
     figures = all_figures(run, options.seed) if options.what == "all" else KINDS[options.what](run, options.seed)
     for figure in figures:
         for file in save(figure, out):
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=[*NAMES, "all", "report"], metavar="WHAT", help="one of the above")
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit made")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder for the files; DIR/figures of the run by default"
+        "--out", metavar="DIR", type=Path, help="folder for the files; by default DIR/figures, for the report DIR"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="whose pictures are shown; 0 by default")
     return parser

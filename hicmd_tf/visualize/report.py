@@ -61,13 +61,13 @@ class Results(NamedTuple):
         return not self.rows
 
 
-def write_report(run: TrainedRun, figures: Iterable[Figure]) -> Path:
-    """Writes report.html into the run folder, figures in the order given, and returns its path.
+def write_report(run: TrainedRun, figures: Iterable[Figure], folder: Path | None = None) -> Path:
+    """Writes report.html into a folder, by default the run's, figures in the order given, and returns its path.
 
     What an older run lacks is said in the page. Raises UserError when a file of the run is damaged or the folder can't
     be written.
     """
-    path = run.folder.path / REPORT
+    path = (folder or run.folder.path) / REPORT
     write_text(path, report_of(run, list(figures)))
     return path
 

@@ -212,12 +212,6 @@ def test_an_evaluation_before_training_of_another_form_is_one_line(before: str, 
         curves.over_time(folder)  # type: ignore[arg-type]
 
 
-def test_a_file_in_place_of_the_folder_for_figures_is_told_before_anything_is_opened(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("")
-    with pytest.raises(UserError, match="out is no folder"):
-        main(["curves", "--run", str(tmp_path / "no run"), "--out", str(tmp_path / "out")])
-
-
 def only(run: TrainedRun, rows: np.ndarray) -> TrainedRun:
     """The run with some of its test pictures."""
     data = SimpleNamespace(train=run.data.train, held_out=run.data.held_out, test=run.samples.select(rows))

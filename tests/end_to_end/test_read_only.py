@@ -1,0 +1,81 @@
+"""What only reads a run leaves it alone, and says at once where it can't write."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from export.client import main as ask
+from hicmd_tf.convert.run import to_torch
+from hicmd_tf.disentangle import main as disentangle
+from hicmd_tf.errors import UserError
+from hicmd_tf.evaluate import main as evaluate
+from hicmd_tf.extract import main as extract
+from hicmd_tf.visualize.__main__ import main as visualize
+
+Command = Callable[[Sequence[str]], None]
+
+
+def content(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Every file with its time and bytes."""
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_evaluation_with_out_writes_there_and_nothing_into_the_run(
+    smoke_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = content(smoke_run)
+    evaluate(["--run", str(smoke_run), "--out", str(tmp_path / "out")])
+    assert content(smoke_run) == before
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert set(written) == {"metrics.json", "evaluation.json", "evaluation.csv", "evaluation.md"}
+    found = json.loads(written["metrics.json"])["visible_to_infrared"]["rank1"]
+    assert f"{100 * found:.2f}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def run(smoke_run: Path, tmp_path: Path) -> Path:
+    """A run whose data would have to be prepared first."""
+    shutil.copytree(smoke_run, tmp_path / "run")
+    settings = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    settings["data"]["directory"] = str(tmp_path / "data")
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(settings))
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (evaluate, []),
+        (evaluate, ["--trial", "1"]),
+        (disentangle, []),
+        (visualize, ["all"]),
+        (visualize, ["report"]),
+        (extract, ["--images", ".", "--modality", "visible"]),
+    ],
+)
+def test_a_place_that_can_not_be_written_is_named_before_anything_is_done(
+    command: Command, arguments: list[str], run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file" / "out", Path("/proc/nothing")):
+        with pytest.raises(UserError, match=rf"^{out}.*: can't be written \(.*\); give a folder .* with --out$"):
+            command([*arguments, "--run", str(run), "--out", str(out)])
+    assert not (tmp_path / "data").exists()
+
+
+def test_so_is_one_of_commands_without_out(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"can't be written .* with the second argument$"):
+        to_torch(run, tmp_path / "file" / "out")
+    with pytest.raises(UserError, match=r"can't be written .* with --out$"):
+        ask(["--modality", "visible", "--out", str(tmp_path / "file" / "out"), "a.png"])
+
+
+def test_a_run_that_is_none_is_said_before_its_place(tmp_path: Path) -> None:
+    for command, arguments in ((evaluate, []), (disentangle, []), (visualize, ["all"])):
+        with pytest.raises(UserError, match="/proc/nothing is not a run folder"):
+            command([*arguments, "--run", "/proc/nothing"])
