@@ -79,7 +79,9 @@ def _stored(settings: dict[str, Setting], file: Path, version: str | None) -> Co
             )
     missing = {key: setting for key, setting in read_chain(find(BASE)).items() if key not in settings}
     if missing:
-        named = ", ".join(f"{key} {setting.value}" for key, setting in [*missing.items()][:NAMED])
+        named = ", ".join(
+            f"{key} {setting.value or repr(setting.value)}" for key, setting in [*missing.items()][:NAMED]
+        )
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         warnings.warn(f"{shown(file)} is older than {named}{more}: taken as {BASE} has it", stacklevel=1)
     return _checked(settings | missing, file)
