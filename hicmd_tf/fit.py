@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.config import with_values
+from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command, stop
-
-GO_ON = "go on with the same command and --resume"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, trains, prints the figures."""
     config, options = parse("hicmd_tf.fit", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    changes = read_changes(options.change or [])
+    if changes and not options.resume:
+        raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
     if options.trials is not None:
         _train_all(list(sys.argv[1:] if arguments is None else arguments), options)
         return
@@ -26,19 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     try:
         if not cluster().is_chief:
-            assist(config)
+            assist(with_values(config, changes))
             return
-        metrics = train(config, RunFolder(Path(options.run)), resume=options.resume)
+        metrics = train(config, RunFolder(Path(options.run)), options.resume, changes=changes)
     except Interrupted as interrupted:
-        stop(f"{interrupted}; {GO_ON}")
+        stop(f"{interrupted}; {_go_on(options)}")
     except KeyboardInterrupt:
-        stop(f"stopped; {GO_ON}")
+        stop(f"stopped; {_go_on(options)}")
     print(shown(metrics))
     if not options.no_report:
         _report(Path(options.run))
     print(
         f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
     )
+
+
+def _go_on(options: Any) -> str:
+    """The command that does."""
+    return f"go on with the same command{'' if options.resume else ' and --resume'}"
 
 
 def _report(run: Path) -> None:
@@ -62,6 +70,12 @@ def _options(parser: Any) -> None:
         "--resume",
         action="store_true",
         help="go on with the run in DIR from its newest checkpoint; begin it when there is none",
+    )
+    parser.add_argument(
+        "--change",
+        action="append",
+        metavar="KEY=VALUE",
+        help="with --resume: another value of a learning rate or a loss weight from here on; once for each of them",
     )
     parser.add_argument("--no-report", action="store_true", help="leave out report.html, which takes a minute or two")
     parser.add_argument(

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, flattened, to_dict
+from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
@@ -22,35 +23,56 @@ from hicmd_tf.files import read_json
 Origin = dict[str, Any]
 Provenance = dict[str, Any]
 
-NO_NUMBER_HANGS_ON = ("data.source", "data.directory", "training.devices", "training.keep_checkpoints")
-"""What the configuration's hash leaves out: places, how many files stay, and devices, which stand with the machine."""
-
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 SOURCE = Path(__file__).parents[1]  # of the package hicmd_tf
 PATIENCE = 10  # seconds for git
 SHOWN = 12  # letters of a hash in a message
 
 
-def provenance(config: Config, data: DataSplits, origins: list[Origin | None], start: int, end: int) -> Provenance:
+def provenance(
+    config: Config,
+    data: DataSplits,
+    origins: list[Origin | None],
+    start: int,
+    end: int,
+    changes: Sequence[dict[str, Any]] = (),
+) -> Provenance:
     """What metrics.json says of where its figures come from.
 
-    origins: who trained and evaluated the run, as `with_origin` lists them. start, end: iterations behind the weights
-    that the run began with and that it ended with.
+    config: with which the last step was made. origins: who trained and evaluated the run, as `with_origin` lists them.
+    start, end: iterations behind the weights that the run began with and that it ended with. changes: as changes.json
+    has them.
     """
-    evaluated = "held_out" if config.data.held_out else "test"
     return {
         "configuration_sha256": configuration_hash(config),
         "seed": config.seed,
         "deterministic": config.training.deterministic,
         "steps": {"start": start, "end": end},
-        "data_sha256": {"train": fingerprint(data.train), evaluated: fingerprint(getattr(data, evaluated))},
+        **({"changes": list(changes)} if changes else {}),
+        "data_sha256": data_hashes(config, data),
         "origins": origins,
     }
 
 
+def data_hashes(config: Config, data: DataSplits) -> dict[str, str]:
+    """The `fingerprint` of the pictures that train and of those that the run is judged by, by split."""
+    evaluated = "held_out" if config.data.held_out else "test"
+    return {"train": fingerprint(data.train), evaluated: fingerprint(getattr(data, evaluated))}
+
+
+def refuse_other_pictures(known: Any, now: dict[str, str], run: Path) -> None:
+    """Raises UserError when pictures are not those of a run. known: what `data_hashes` gave then."""
+    for split, found in now.items():
+        if known.get(split) != found:
+            raise UserError(
+                f"the {split.replace('_', '-')} pictures, their names or labels are not those that {run} was made with "
+                f"(sha256 {str(known.get(split))[:SHOWN]}, now {found[:SHOWN]}): bring them back, or say where they are"
+            )
+
+
 def configuration_hash(config: Config) -> str:
-    """SHA-256 of all settings but `NO_NUMBER_HANGS_ON`, whatever their order in a file."""
-    settings = {key: value for key, value in flattened(to_dict(config)) if key not in NO_NUMBER_HANGS_ON}
+    """SHA-256 of all settings but `NO_FIGURE_DEPENDS_ON`, whatever their order in a file."""
+    settings = {key: value for key, value in flattened(to_dict(config)) if key not in NO_FIGURE_DEPENDS_ON}
     return _sha256(json.dumps(settings, sort_keys=True).encode())
 
 

@@ -8,19 +8,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
-from hicmd_tf.training.provenance import Provenance, differences, provenance, read_provenance, with_origin
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.provenance import (
+    Provenance,
+    differences,
+    provenance,
+    read_provenance,
+    refuse_other_pictures,
+    with_origin,
+)
+from hicmd_tf.training.run_folder import Change, RunFolder
 
 if TYPE_CHECKING:
     from hicmd_tf.training.callbacks import EachStep
     from hicmd_tf.training.comparison import Comparison
+    from hicmd_tf.training.experiment import Experiment
 
 
 class Original(NamedTuple):
-    """A run to be made again. config: as it was trained. provenance: of its metrics.json."""
+    """A run to be made again. config: as it began. changes: of settings while it trained. provenance: of its
+    metrics.json."""
 
     folder: RunFolder
     config: Config
+    changes: list[Change]
     provenance: Provenance
 
 
@@ -30,7 +40,7 @@ def read_original(path: Path) -> Original:
     Raises UserError for anything else, and for one whose metrics.json does not say where it comes from.
     """
     folder = RunFolder(path)
-    config = folder.open()
+    config = folder.begun()
     if folder.conversion.exists():
         raise UserError(f"{path} was converted: its weights are not of a training here, which could be repeated")
     again = f"python -m hicmd_tf.fit --config {folder.config} --run {path} --resume"
@@ -40,7 +50,7 @@ def read_original(path: Path) -> Original:
     done = found["steps"]["end"]
     if done != config.training.steps:
         raise UserError(f"{path} is not finished, {done} of {config.training.steps} steps: go on with {again}")
-    return Original(folder, config, found)
+    return Original(folder, config, folder.changes(), found)
 
 
 def repetition(original: Original, target: Path, source: str | None, devices: int | None) -> tuple[Config, RunFolder]:
@@ -66,19 +76,51 @@ def reproduce(original: Original, config: Config, folder: RunFolder) -> "Compari
     """
     from hicmd_tf.training.comparison import compare
     from hicmd_tf.training.experiment import prepare
-    from hicmd_tf.training.run import train
 
     _check_alone()
     _check_last_checkpoint(original)
-    experiment = prepare(config)
-    now = provenance(config, experiment.data, with_origin([], config), 0, config.training.steps)
+    stages = _stages(original, config)
+    experiment = prepare(stages[0].config)
+    last = with_values(config, {change.setting: change.after for change in original.changes})
+    changes = [change._asdict() for change in original.changes]
+    now = provenance(last, experiment.data, with_origin([], config), 0, config.training.steps, changes)
     for line in differences(original.provenance, now):
         warnings.warn(line, stacklevel=1)
-    _check_data(original, now)
-    train(config, folder, resume=True, experiment=experiment, watch=_marking(folder))
+    refuse_other_pictures(original.provenance["data_sha256"], now["data_sha256"], original.folder.path)
+    for stage in stages:
+        _train(stage, folder, experiment if stage is stages[0] else None, stage is stages[-1])
     comparison = compare(original.folder, folder)
     write_json(folder.reproduction, comparison.as_json())
     return comparison
+
+
+class _Stage(NamedTuple):
+    """Steps of one configuration. config: as the run began, up to the stage's last step. changes: when it begins."""
+
+    config: Config
+    changes: dict[str, Any]
+
+
+def _stages(original: Original, config: Config) -> list[_Stage]:
+    """What a run was trained with one after another: as it began, then with each change, up to its end."""
+    values: dict[int, dict[str, Any]] = {0: {}}
+    for change in sorted(original.changes):
+        values.setdefault(change.step, {})[change.setting] = change.after
+    begun = with_values(config, values[0])  # what changed before the first step might as well have been given
+    ends = [*list(values)[1:], config.training.steps]
+    return [
+        _Stage(with_values(begun, {"training.steps": end}), values[start] if start else {})
+        for start, end in zip(values, ends, strict=True)
+    ]
+
+
+def _train(stage: _Stage, folder: RunFolder, experiment: "Experiment | None", last: bool) -> None:
+    """Trains what is left of a stage."""
+    from hicmd_tf.training.restore import newest_step
+    from hicmd_tf.training.run import train
+
+    if last or newest_step(folder) < stage.config.training.steps:
+        train(stage.config, folder, True, experiment, _marking(folder), stage.changes)
 
 
 def _marking(folder: RunFolder) -> Callable[[int], Sequence["EachStep"]]:
@@ -108,14 +150,3 @@ def _check_last_checkpoint(original: Original) -> None:
             f"{original.folder.path} has its figures of step {end}, but its newest whole checkpoint is {newest}: there "
             f"is nothing to compare with"
         )
-
-
-def _check_data(original: Original, now: Provenance) -> None:
-    then: dict[str, Any] = original.provenance["data_sha256"]
-    for split, found in now["data_sha256"].items():
-        if then.get(split) != found:
-            raise UserError(
-                f"the {split.replace('_', '-')} pictures, their names or labels are not those that "
-                f"{original.folder.path} was made with (sha256 {str(then.get(split))[:12]}, now {found[:12]}): bring "
-                f"them back, or say with --source where they are"
-            )

@@ -51,12 +51,26 @@ def restored_networks(folder: RunFolder) -> Restored:
             checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
         except UNREADABLE as error:
             raise damaged(newest, error) from error
-        return Restored(config, networks, int(newest.rpartition("-")[2]))
+        return Restored(config, networks, step_of(newest))
 
     restored = read_newest(folder.checkpoints, restore)
     if restored is None:
         raise _none_yet(folder)
     return restored
+
+
+def newest_step(folder: RunFolder) -> int:
+    """Iterations that a run goes on from, 0 without a checkpoint. Raises UserError when there are some, and none is
+    whole."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # who restores one warns
+        newest = newest_whole(folder.checkpoints)
+    return 0 if newest is None else step_of(newest)
+
+
+def step_of(checkpoint: str) -> int:
+    """Iterations behind a checkpoint, by its name."""
+    return int(checkpoint.rpartition("-")[2])
 
 
 def newest_checkpoint(folder: RunFolder) -> str:

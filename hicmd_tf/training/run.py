@@ -1,12 +1,13 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from hicmd_tf.config import Config
+from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
@@ -29,19 +30,18 @@ from hicmd_tf.training.callbacks import (
     SaveCheckpoints,
     StopAtNonFinite,
     remember,
-    start_again,
 )
 from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.collapse import Collapse
-from hicmd_tf.training.devices import Workers, reporting_lost_workers
+from hicmd_tf.training.devices import Workers, cluster, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
 from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
-from hicmd_tf.training.provenance import provenance
-from hicmd_tf.training.restore import newest_whole
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.provenance import data_hashes, provenance, refuse_other_pictures
+from hicmd_tf.training.restore import newest_step
+from hicmd_tf.training.run_folder import NOTHING, RunFolder
 from hicmd_tf.training.trained import Trained, written
 from hicmd_tf.visualize.grid import save_png
 from hicmd_tf.visualize.reconstructions import Reconstructions
@@ -70,28 +70,65 @@ def train(
     resume: bool = False,
     experiment: Experiment | None = None,
     watch: Watch = no_further_callbacks,
+    changes: Mapping[str, Any] = NOTHING,
 ) -> Metrics:
     """Trains, or goes on training, and evaluates; returns what metrics.json says. Of several workers the chief's part.
 
     experiment: prepared for this configuration, with initial weights; None prepares it. watch: further callbacks of a
-    training that begins at a step. Raises UserError for what the user can mend, another process that trains in the
-    folder among it, Interrupted when asked to stop.
+    training that begins at a step. changes: settings, by dotted name, that the steps to come are made with other values
+    of. Raises UserError for what the user can mend, another process that trains in the folder among it, Interrupted
+    when asked to stop.
     """
-    folder.check(config, resume)
+    now = folder.check(config, resume, changes)
+    _refuse_unshared(config, changes, now)
     with alone(
         folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     ):
-        ready = experiment or _prepared(config)  # before the folder is begun: data that are refused leave none behind
-        _refuse_damaged(folder)
-        folder.begin(config, resume)
-        return _train_alone(config, folder, ready, watch)
+        start = newest_step(folder)  # where all checkpoints are damaged, nothing in the folder is to be changed
+        if changes and start >= now.training.steps and folder.open() != now:
+            raise UserError(
+                f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
+            )
+        ready = experiment or _prepared(now)  # before the folder is begun: data that are refused leave none behind
+        _refuse_other_pictures(folder, now, ready)
+        folder.begin(config, resume, changes, start)
+        return _train_alone(now, folder, ready, watch)
 
 
-def _refuse_damaged(folder: RunFolder) -> None:
-    """Raises UserError when there are checkpoints, and none is whole: then nothing in the folder is to be changed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # who restores one warns
-        newest_whole(folder.checkpoints)
+def _refuse_unshared(config: Config, changes: Mapping[str, Any], now: Config) -> None:
+    """Several workers train with what their commands say, for only the chief reads the run folder."""
+    if cluster().workers == 1:
+        return
+    said, meant = (dict(flattened(to_dict(one))) for one in (with_values(config, changes), now))
+    for key, value in meant.items():
+        if said[key] != value:
+            raise UserError(f"{key} changed to {value} in the run: give --{key} {value} to the command of every worker")
+
+
+def _refuse_other_pictures(folder: RunFolder, config: Config, experiment: Experiment) -> None:
+    """Wherever the pictures are by now, they must be those that the run was made with, as far as that is known."""
+    if not folder.config.exists():
+        return
+    known = _known_pictures(folder)
+    if known is not None:
+        refuse_other_pictures(known, data_hashes(config, experiment.data), folder.path)
+    elif config.data.source != folder.begun().data.source:
+        warnings.warn(
+            f"{folder.path} does not say which pictures it was begun with: those in {config.data.source} are taken for "
+            f"the same",
+            stacklevel=1,
+        )
+
+
+def _known_pictures(folder: RunFolder) -> dict[str, str] | None:
+    """The `data_hashes` of a run, in the place of this version or of an earlier one; None where there are none."""
+    for file, keys in ((folder.identities, ("data_sha256",)), (folder.metrics, ("provenance", "data_sha256"))):
+        with suppress(UserError, LookupError, TypeError):
+            found = read_json(file)
+            for key in keys:
+                found = found[key]
+            return {str(split): str(hashed) for split, hashed in found.items()} if isinstance(found, dict) else None
+    return None
 
 
 def _prepared(config: Config) -> Experiment:
@@ -133,7 +170,8 @@ def _wait_for_all(workers: Workers) -> None:
 
 def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watch: Watch) -> Metrics:
     training = experiment.data.train
-    write_json(folder.identities, written(Trained.of(config, training), training.texts))
+    hashes = {"data_sha256": data_hashes(config, experiment.data)}
+    write_json(folder.identities, {**written(Trained.of(config, training), training.texts), **hashes})
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
     if not checkpoints.restore():
         samples = evaluated(config, experiment.data)
@@ -168,7 +206,11 @@ def _train_on(
         return by_direction(main_figures(_rows(described, samples, config)))
 
     def report(step: int, losses: dict[str, float], spoilt: list[str]) -> str:
-        advice = f"{start_again(step, losses, spoilt)} in another folder"
+        rate = config.optimisers.generator_rate / 2
+        advice = (
+            f"go on from the newest checkpoint with other rates: --resume --change optimisers.generator_rate={rate:g}, "
+            f"say, besides the same command"
+        )
         try:
             pictures = write_failure(folder.failure, experiment, step, losses, spoilt)
         except UserError as error:
@@ -243,7 +285,12 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         "steps": experiment.model.step,
         "seed": config.seed,
         "provenance": provenance(
-            config, experiment.data, folder.origins(config), folder.first_step(), experiment.model.step
+            config,
+            experiment.data,
+            folder.origins(config),
+            folder.first_step(),
+            experiment.model.step,
+            [change._asdict() for change in folder.changes()],
         ),
     }
 

@@ -3,26 +3,36 @@
 import platform
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hicmd_tf import __version__
-from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict
+from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict, value_of, with_values
+from hicmd_tf.config.changing import CHANGEABLE, NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.training.provenance import Origin, packages, read_origins, with_origin
 
-MAY_CHANGE = (
-    "training.steps",
-    "training.devices",
-)  # in a resumed run: no number of the iterations so far hangs on them
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Change(NamedTuple):
+    """A setting that the steps after `step` were made with another value of."""
+
+    step: int
+    setting: str
+    before: Any
+    after: Any
 
 
 class RunFolder:
     """Names and first contents of a run folder.
 
-    config.yaml: the whole configuration. environment.json: versions, machine, command, and the origins of all who
+    config.yaml: the whole configuration. changes.json: settings that changed while it trained, with their step; they
+    hold in the place of config.yaml's. environment.json: versions, machine, command, and the origins of all who
     trained here. losses.csv, evaluations.csv, tensorboard/: logs. pictures/: picture grids. checkpoints/.
     identities.json: who is trained on. warnings.json: what the training was warned of. failure/: a step that failed, to
     be run again. untrained.json: the evaluation before the first step. metrics.json: the last one. conversion.json: of
@@ -32,6 +42,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.changed = path / "changes.json"
         self.environment = path / "environment.json"
         self.losses = path / "losses.csv"
         self.evaluations = path / "evaluations.csv"
@@ -55,15 +66,34 @@ class RunFolder:
         check_writable(folder / file)
         return folder
 
-    def begin(self, config: Config, resume: bool) -> None:
-        """Starts a new folder, or joins an old one when told to, without what a kill left half-written. Raises
-        UserError as `check` does."""
-        self.check(config, resume)
+    def begin(self, config: Config, resume: bool, changes: Mapping[str, Any] = NOTHING, start: int = 0) -> None:
+        """Starts a new folder, or joins an old one when told to, without what a kill left half-written.
+
+        start: the step that it goes on from, with other values of some settings. Raises UserError as `check` does.
+        """
+        self.check(config, resume, changes)
         for folder in (self.path, self.checkpoints, self.pictures, self.tensorboard / "projector"):
             sweep(folder)
         origins = self.origins(config)
+        if self.config.exists():
+            self._keep_changes(changes, start)
+            begun = self.begun()
+            config = with_values(config, {key: value_of(begun, key) for key in CHANGEABLE})
         write_text(self.config, dump(config))
         write_json(self.environment, {**_environment(config), "origins": origins})
+
+    def _keep_changes(self, changes: Mapping[str, Any], start: int) -> None:
+        """Adds what changes at a step. Steps after it, which an earlier change came before, are made anew."""
+        current = self.open()
+        kept = [change._replace(step=min(change.step, start)) for change in self.changes()]
+        new = [Change(start, key, value_of(current, key), value) for key, value in changes.items()]
+        found: dict[tuple[int, str], Change] = {}
+        for change in [*kept, *new]:
+            first = found.get((change.step, change.setting), change)
+            found[change.step, change.setting] = change._replace(before=first.before)
+        changed = [change._asdict() for change in found.values() if change.before != change.after]
+        if changed or self.changed.exists():
+            write_json(self.changed, changed)
 
     def origins(self, config: Config) -> list[Origin | None]:
         """Who trained here, this process last, as `provenance.with_origin` lists them."""
@@ -82,11 +112,13 @@ class RunFolder:
             raise UserError(f"{self.conversion} names no iteration: convert the checkpoint again")
         return int(found["iteration"])
 
-    def check(self, config: Config, resume: bool) -> None:
-        """Whether a run may begin, or go on, here; changes nothing.
+    def check(self, config: Config, resume: bool, changes: Mapping[str, Any] = NOTHING) -> Config:
+        """Whether a run may begin, or go on, here; changes nothing. Returns the configuration to train with: the given
+        one, with what changed in the run so far and what is to change now.
 
-        Raises UserError when the folder holds a run and `resume` is not given, or one with another configuration. A
-        resumed run may differ in training.steps, which makes it longer, and in its devices only.
+        changes: values by dotted name, as `read_changes` gives them. Raises UserError when the folder holds a run and
+        `resume` is not given, or one with another configuration. A resumed run may be longer, and differ in what
+        `NO_FIGURE_DEPENDS_ON` names.
         """
         if self.config.exists():
             if not resume:
@@ -94,21 +126,51 @@ class RunFolder:
                     f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
                 )
             self._check_same(config)
-        elif self.path.exists() and (not self.path.is_dir() or any(map(self._is_foreign, self.path.iterdir()))):
-            raise UserError(f"{self.path} exists and is not a run folder: name another one with --run")
+            return with_values(config, {**{change.setting: change.after for change in self.changes()}, **changes})
+        if self.path.exists() and (not self.path.is_dir() or any(map(self._is_foreign, self.path.iterdir()))):
+            what = "holds trials, each a run" if self._trials() else "exists and is not a run folder"
+            raise UserError(f"{self.path} {what}: name another one with --run")
+        if changes:
+            key, value = next(iter(changes.items()))
+            raise UserError(f"--change {key}={value}: {self.path} holds no run yet, begin it with --{key} {value}")
+        return config
+
+    def _trials(self) -> list[Path]:
+        """The run folders of trials that `fit --trials` makes here."""
+        return sorted(file.parent for file in self.path.glob("trial_*/config.yaml"))
 
     def _is_foreign(self, path: Path) -> bool:
         """Whether a file was there before any run: neither the lock nor a leftover of one killed at its beginning."""
         return path != self.lock and not is_leftover(path)
 
     def open(self) -> Config:
-        """The configuration of an existing run, of an earlier version of hicmd_tf too: what was no setting then has
-        base's value, and a warning says so. Raises UserError when there is none, or it has settings of a later one."""
+        """The configuration of an existing run, with what changed while it trained; otherwise as `begun`."""
+        return with_values(self.begun(), {change.setting: change.after for change in self.changes()}, str(self.changed))
+
+    def begun(self) -> Config:
+        """The configuration that an existing run began with, of an earlier version of hicmd_tf too: what was no setting
+        then has base's value, and a warning says so. Raises UserError when there is none, or it has settings of a later
+        one."""
         if not self.config.is_file():
+            trials = self._trials()
+            if trials:
+                raise UserError(f"{self.path} holds {len(trials)} trials, each a run: name one, such as {trials[0]}")
             raise UserError(
                 f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
             )
         return load_stored(self.config, self._said_of("hicmd_tf"))
+
+    def changes(self) -> list[Change]:
+        """What changed while the run trained, in its order. Raises UserError when the file is damaged."""
+        if not self.changed.exists():
+            return []
+        try:
+            found = [Change(**one) for one in read_json(self.changed)]
+            if all(type(one.step) is int and one.setting in CHANGEABLE for one in found):
+                return found
+        except TypeError:
+            pass
+        raise UserError(f"{self.changed} is not what training writes: take it from where it is whole")
 
     def _said_of(self, key: str) -> Any:
         """What environment.json has of a key; None where it is missing or damaged."""
@@ -117,14 +179,18 @@ class RunFolder:
         return None
 
     def _check_same(self, config: Config) -> None:
-        begun = self.open()
+        begun = self.begun()
         before, now = dict(flattened(to_dict(begun))), dict(flattened(to_dict(config)))
+        current = {**before, **{change.setting: change.after for change in self.changes()}}
         for key, value in now.items():
-            if key not in MAY_CHANGE and before[key] != value:
-                raise UserError(
-                    f"{key} is {value}, but {self.path} was begun with {before[key]}: resume it with its own "
-                    f"configuration or name another folder with --run"
-                )
+            if key in (*NO_FIGURE_DEPENDS_ON, "training.steps") or value in (before[key], current[key]):
+                continue
+            since = "" if before[key] == current[key] else f" and then trained with {current[key]}"
+            advice = f"; --change {key}={value} instead changes it from here on" if key in CHANGEABLE else ""
+            raise UserError(
+                f"{key} is {value}, but {self.path} was begun with {before[key]}{since}: resume it with its own "
+                f"configuration or name another folder with --run{advice}"
+            )
         if config.training.steps < begun.training.steps:
             raise UserError(
                 f"training.steps is {config.training.steps}, but {self.path} was begun with "

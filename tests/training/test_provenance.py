@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.config import Config, flattened, load, to_dict, with_values
+from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.training import provenance as module
 from hicmd_tf.training.provenance import (
-    NO_NUMBER_HANGS_ON,
     configuration_hash,
     differences,
     fingerprint,
@@ -47,10 +47,11 @@ def changed(config: Any, key: str) -> Any:
 
 
 @pytest.mark.parametrize("key", [key for key, _ in flattened(to_dict(CONFIG))])
-def test_the_configuration_s_hash_follows_every_setting_that_a_number_can_hang_on(key: str) -> None:
+def test_the_configuration_s_hash_follows_every_setting_that_a_figure_can_depend_on(key: str) -> None:
     same = configuration_hash(changed(CONFIG, key)) == configuration_hash(CONFIG)
-    assert same == (key in ("data.source", "data.directory", "training.devices", "training.keep_checkpoints"))
-    assert same == (key in NO_NUMBER_HANGS_ON)
+    written = [f"training.{name}_every" for name in ("checkpoint", "log", "picture", "watch")]
+    assert same == (key in ("data.source", "data.directory", "training.devices", "training.keep_checkpoints", *written))
+    assert same == (key in NO_FIGURE_DEPENDS_ON)
 
 
 PICTURES = st.lists(

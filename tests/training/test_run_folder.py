@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hicmd_tf.config import Config, from_dict, to_dict
+from hicmd_tf.config import Config, from_dict, to_dict, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import LEFTOVER, is_leftover, replacing, sweep
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.run_folder import Change, RunFolder
 from tuning.study import Settings, Study
 
 NEWER = {"losses.margin": 0.5, "training.devices": 1}  # settings that are taken for new ones, with base's values
@@ -160,3 +160,86 @@ def test_what_is_being_written_is_no_leftover_to_be_swept(tmp_path: Path) -> Non
         (partial,) = tmp_path.iterdir()
         assert is_leftover(partial)
     assert (tmp_path / "report.html").read_bytes() == b"whole"
+
+
+RATE, WEIGHT = "optimisers.generator_rate", "losses.cross"
+
+
+def test_what_no_figure_depends_on_may_be_another_and_nothing_else(run: RunFolder, smoke_config: Config) -> None:
+    others = {
+        **{f"training.{name}_every": 7 for name in ("checkpoint", "log", "picture", "watch")},
+        **{"training.keep_checkpoints": 9, "training.devices": 0, "data.directory": "elsewhere"},
+    }
+    other = with_values(smoke_config, others)
+    run.begin(other, resume=True)
+    assert run.open() == other and run.changes() == []
+    for key, value in (("seed", 5), ("training.embed_batch", 3), (RATE, 0.5)):
+        advice = "; --change optimisers.generator_rate=0.5 instead changes it from here on" if key == RATE else "--run"
+        with pytest.raises(UserError, match=f"{key} is {value}, but .* was begun with .*{advice}$"):
+            run.begin(with_values(other, {key: value}), resume=True)
+    with pytest.raises(UserError, match="can only become longer"):
+        run.begin(with_values(other, {"training.steps": 1}), resume=True)
+
+
+def test_a_change_is_kept_with_its_step_and_holds_from_there_on(run: RunFolder, smoke_config: Config) -> None:
+    before = smoke_config.optimisers.generator_rate
+    assert run.check(smoke_config, True, {RATE: 1e-5}).optimisers.generator_rate == 1e-5
+    assert run.open() == smoke_config  # checking changes nothing
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=300)
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=310)  # the same command again
+    run.begin(smoke_config, True, {RATE: 1e-6, WEIGHT: 2.0}, start=400)
+    assert run.changes() == [
+        Change(300, RATE, before, 1e-5),
+        Change(400, RATE, 1e-5, 1e-6),
+        Change(400, WEIGHT, smoke_config.losses.cross, 2.0),
+    ]
+    changed = with_values(smoke_config, {RATE: 1e-6, WEIGHT: 2.0})
+    assert run.open() == changed and run.begun() == smoke_config
+    for given in (smoke_config, changed):  # the command as it was, or with the values of now
+        assert run.check(given, True) == changed
+    with pytest.raises(UserError, match=f"{RATE} is 0.5, but .* was begun with {before} and then trained with 1e-06"):
+        run.check(with_values(smoke_config, {RATE: 0.5}), True)
+
+
+def test_steps_that_are_made_again_are_made_with_the_change(run: RunFolder, smoke_config: Config) -> None:
+    before = smoke_config.optimisers.generator_rate
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=300)
+    run.begin(smoke_config, True, start=200)  # where the newest checkpoint was damaged
+    assert run.changes() == [Change(200, RATE, before, 1e-5)]
+    run.begin(smoke_config, True, {RATE: 1e-6}, start=200)
+    assert run.changes() == [Change(200, RATE, before, 1e-6)]
+    run.begin(smoke_config, True, {RATE: before}, start=200)
+    assert run.changes() == [] and run.open() == smoke_config
+
+
+def test_a_change_that_is_none_is_one_line(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"optimisers\.generator_rate is -1\.0: expected a number above 0"):
+        run.check(smoke_config, True, {RATE: -1.0})
+    with pytest.raises(UserError, match=f"--change {RATE}=1e-05: .* holds no run yet, begin it with --{RATE} 1e-05"):
+        RunFolder(tmp_path / "new").check(smoke_config, True, {RATE: 1e-5})
+    for content in ("{", "[1]", '[{"step": 3}]', '[{"step": 3, "setting": "seed", "before": 1, "after": 2}]'):
+        run.changed.write_text(content)
+        with pytest.raises(UserError, match=r"changes\.json"):
+            run.open()
+    run.changed.write_text('[{"step": 3, "setting": "losses.cross", "before": 1, "after": "x"}]')
+    with pytest.raises(UserError, match=r"losses\.cross is 'x': expected a finite number"):
+        run.open()
+
+
+def test_a_folder_of_trials_says_what_it_holds(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    run.path.rename(tmp_path / "all" / "trial_2")
+    parent = RunFolder(tmp_path / "all")
+    with pytest.raises(UserError, match=r"all holds 1 trials, each a run: name one, such as .*trial_2"):
+        parent.open()
+    with pytest.raises(UserError, match="all holds trials, each a run: name another one with --run"):
+        parent.check(smoke_config, resume=True)
+
+
+def test_a_file_is_no_run_folder(smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(UserError, match="file exists and is not a run folder"):
+            RunFolder(tmp_path / "file").check(smoke_config, resume)
+    with pytest.raises(UserError, match="file is not a run folder"):
+        RunFolder(tmp_path / "file").open()
