@@ -1,17 +1,22 @@
 """`python -m hicmd_tf.fit`: trains a configuration into a run folder, and evaluates it."""
 
+import os
 import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.config import with_values
+from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
+from hicmd_tf.config.validation import DRAWN, TRIALS
+from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command, stop
+from hicmd_tf.training.provenance import configuration_hash, read_provenance
+from hicmd_tf.training.run_folder import RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,11 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
     if options.trials is not None:
-        _train_all(list(sys.argv[1:] if arguments is None else arguments), options)
+        _train_all(list(sys.argv[1:] if arguments is None else arguments), config, changes, options)
         return
     from hicmd_tf.training.devices import cluster  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.training.run import Interrupted, assist, shown, train
-    from hicmd_tf.training.run_folder import RunFolder
 
     try:
         if not cluster().is_chief:
@@ -85,19 +89,28 @@ def _options(parser: Any) -> None:
     )
 
 
-def _train_all(arguments: list[str], options: Any) -> None:
+def _train_all(arguments: list[str], config: Config, changes: Mapping[str, Any], options: Any) -> None:
     """Every trial in a run folder and a process of its own, then their mean. --resume leaves out what is done."""
     from hicmd_tf.files import read_json, write_json, write_text
     from hicmd_tf.retrieval.evaluation import Row, as_csv, as_markdown, as_text, over_trials
 
-    run, trials = Path(options.run), _numbers(options.trials)
+    run, trials = Path(options.run), _trials(arguments, config, options.trials)
+    if run.is_file() or (run / "config.yaml").exists():
+        raise UserError(f"{run} holds a run, or is a file: name another folder for the trials with --run")
+    configs = {trial: with_values(config, {"data.trial": trial}) for trial in trials}
+    left = [
+        trial
+        for trial, of_trial in configs.items()  # all are looked at before one is trained
+        if not _is_done(RunFolder(run / f"trial_{trial}"), of_trial, options.resume, changes)
+    ]
     common = _without(_without(arguments, "--trials"), "--run")
-    for trial in trials:
-        folder = run / f"trial_{trial}"
-        if options.resume and (folder / "metrics.json").is_file():
-            continue
-        command = [sys.executable, "-m", "hicmd_tf.fit", *common, "--data.trial", str(trial), "--run", str(folder)]
-        status = _run(command)
+    for trial in left:
+        folder = str(run / f"trial_{trial}")
+        command = [sys.executable, "-m", "hicmd_tf.fit", *common, "--data.trial", str(trial), "--run", folder]
+        try:
+            status = _run(command)
+        except KeyboardInterrupt:
+            stop(f"stopped in trial {trial}; {_go_on(options)}")
         if status:
             sys.exit(status)
     rows = [[Row(**row) for row in read_json(run / f"trial_{t}" / "metrics.json")["settings"]] for t in trials]
@@ -106,6 +119,32 @@ def _train_all(arguments: list[str], options: Any) -> None:
     write_text(run / "evaluation.csv", as_csv(table))
     write_text(run / "evaluation.md", as_markdown(table))
     print(as_text(table))
+
+
+def _trials(arguments: list[str], config: Config, text: str) -> list[int]:
+    """Which trials to train. Raises UserError when the data set has one split, or the command can't mean several."""
+    name = config.data.name
+    splits = TRIALS if name == DRAWN else SOURCES[name].trials
+    if splits == 1:
+        raise UserError(f"--trials {text}: {name} has one split: leave --trials out")
+    if any(argument.partition("=")[0] == "--data.trial" for argument in arguments):
+        raise UserError(f"--trials {text} and --data.trial both say which split: leave one of them out")
+    if os.environ.get("TF_CONFIG"):
+        raise UserError(f"--trials {text}: TF_CONFIG is for one run of several workers: unset it, or train each trial")
+    return _numbers(text)
+
+
+def _is_done(folder: RunFolder, config: Config, resume: bool, changes: Mapping[str, Any]) -> bool:
+    """Whether a trial has its figures, by all steps of this configuration. Raises UserError, which names what differs,
+    for a folder that this configuration can't go on in."""
+    now = folder.check(config, resume, changes)
+    try:
+        found = read_provenance(folder.metrics)
+    except UserError:
+        return False  # none yet, damaged, or of an earlier version: evaluated again, with --resume
+    return bool(
+        found["configuration_sha256"] == configuration_hash(now) and found["steps"]["end"] == now.training.steps
+    )
 
 
 def _run(command: Sequence[str]) -> int:
@@ -121,11 +160,11 @@ def _run(command: Sequence[str]) -> int:
 
 def _numbers(text: str) -> list[int]:
     """1-3,7 as [1, 2, 3, 7]. Raises UserError for anything else."""
-    spans = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
-    numbers = [n for span in spans if span for n in range(int(span[1]), int(span[2] or span[1]) + 1)]
-    if not all(spans) or not numbers:
+    found = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
+    spans = [range(int(span[1]), int(span[2] or span[1]) + 1) for span in found if span]
+    if not all(found) or not all(spans):
         raise UserError(f"--trials is {text!r}: expected numbers or spans of them, such as 1-10 or 1,4,7")
-    return sorted(set(numbers))
+    return sorted({number for span in spans for number in span})
 
 
 def _without(arguments: list[str], option: str) -> list[str]:

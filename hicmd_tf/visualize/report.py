@@ -90,6 +90,7 @@ def report_of(run: TrainedRun, figures: list[Figure]) -> str:
         parts=statistics(run.data),
         skipped=skipped(run),
         sections=sections(run.config),
+        changes=run.folder.changes(),
         commands=commands(run.folder),
         columns=COLUMNS,
         arrows=ARROWS,
@@ -194,6 +195,8 @@ def commands(folder: RunFolder) -> list[tuple[str, str]]:
     ]
     if not folder.untrained.is_file():
         return again
+    if folder.changes():
+        return [("the whole run again, with what changed", f"python -m hicmd_tf.reproduce {run}"), *again]
     settings, other = shlex.quote(str(folder.config)), shlex.quote(f"{folder.path}-again")
     return [("the whole run again", f"python -m hicmd_tf.fit --config {settings} --run {other}"), *again]
 

@@ -292,6 +292,14 @@ def test_what_the_run_was_warned_of_is_said(opened: Any, tmp_path: Path) -> None
     assert "warned of" not in text_of(opened, tmp_path / "none", metrics=metrics_made())
 
 
+def test_what_changed_while_the_run_trained_is_said(opened: Any, tmp_path: Path) -> None:
+    change = {"step": 40, "setting": "losses.cross", "before": 50.0, "after": 10.0}
+    page = text_of(opened, tmp_path, changes=[change], untrained=metrics_made())
+    assert "after 40 steps losses.cross, from 50.0 to 10.0" in page
+    assert "python -m hicmd_tf.reproduce" in page and "--run" in page and "-again" not in page
+    assert "While it trained" not in text_of(opened, tmp_path / "none")
+
+
 def test_no_multiple_of_a_chance_of_0(tmp_path: Path) -> None:
     from hicmd_tf.visualize.report import read_results
 
