@@ -8,9 +8,10 @@ import pytest
 from drawn_trees import picture
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
 from hicmd_tf.training import run as module
-from hicmd_tf.training.experiment import Experiment, prepare
+from hicmd_tf.training.experiment import Experiment
 from hicmd_tf.training.provenance import data_hashes
 from hicmd_tf.training.run_folder import RunFolder
 
@@ -47,6 +48,7 @@ def run(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunF
         raise TrainingBegins
 
     monkeypatch.setattr(module, "_train_alone", begin)
+    monkeypatch.setattr(module, "_prepared", lambda config: Experiment(load(config.data), None, None))
     folder = RunFolder(tmp_path / "run")
     with pytest.raises(TrainingBegins):
         module.train(config, folder)
@@ -126,9 +128,7 @@ def test_other_people_drawn_are_refused(smoke_config: Config, run: RunFolder, tm
         module.train(smoke_config, folder)
     with pytest.raises(TrainingBegins):
         resumed(smoke_config, folder, directory=str(tmp_path / "elsewhere"))
-    experiment = prepare(smoke_config)
-    folder.identities.write_text(
-        json.dumps({"data_sha256": {**data_hashes(smoke_config, experiment.data), "test": "f"}})
-    )
+    hashes = json.loads(folder.identities.read_text())["data_sha256"]
+    folder.identities.write_text(json.dumps({"data_sha256": {**hashes, "test": "f"}}))
     with pytest.raises(UserError, match=r"the test pictures.*\(sha256 f, now "):
         resumed(smoke_config, folder)
