@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.disentanglement.factors import IDENTITY, Factor
 from hicmd_tf.errors import UserError
@@ -92,9 +93,10 @@ def identity_folds(samples: Samples, seed: int) -> dict[str, list[Fold]]:
             f"there is {len(people)} person to test on, expected 2 or more: choose another split or data set"
         )
     if counts.min() < 2:
+        person = shown(int(people[counts.argmin()]), samples.texts)
         raise UserError(
-            f"person {people[counts.argmin()]} has {counts.min()} picture, expected 2 or more of everyone, to learn on "
-            f"one and ask on another: add pictures, or choose another split"
+            f"person {person} has {counts.min()} picture, expected 2 or more of everyone, to learn on one and ask on "
+            "another: add pictures, or choose another split"
         )
     folds = {IDENTITY: list(_stratified(samples.identities, np.arange(len(samples)), seed))}
     for name, modality in ACROSS.items():

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.sysu_mm01 import INFRARED_CAMERAS, VISIBLE_CAMERAS
 from hicmd_tf.errors import UserError
@@ -144,7 +145,8 @@ def official_gallery(
             chosen = permutations.get((camera, int(identity)), np.empty((0, 0), np.int64))
             if chosen.shape[:1] != (TRIALS,) or chosen.shape[1] != len(own):
                 raise UserError(
-                    f"{PERMUTATIONS} knows {chosen.shape[-1]} pictures of identity {identity} by camera {camera}, the "
+                    f"{PERMUTATIONS} knows {chosen.shape[-1]} pictures of identity "
+                    f"{shown(int(identity), samples.texts)} by camera {camera}, the "
                     f"data set has {len(own)}: take the whole data set, without skipping any, and the file of it"
                 )
             rows.append(own[chosen[trial, :shots] - 1])

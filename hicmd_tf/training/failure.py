@@ -76,6 +76,7 @@ def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
             "as": kind,
             "name": samples.names[row],
             "identity": int(samples.identities[row]),
+            "person": samples.identity(row),
             "modality": samples.modality(row),
             "flipped": bool(plan.flips[kind][place]),
             "erased": plan.erasing[kind][place].tolist(),

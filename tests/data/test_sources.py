@@ -185,7 +185,7 @@ MISTAKES = {
     "trained and tested": (
         "folder",
         lambda f: copied(f / "train/3/visible/cam1_1.png", f / "test/11/visible/cam1_1.png"),
-        r"train/3/infrared/cam1_1.png \(training\) and test/11/visible/cam1_1.png \(test\) are the same picture: wh",
+        r"train/3/visible/cam1_1.png \(training\) and test/11/visible/cam1_1.png \(test\) are the same picture: wh",
     ),
     "two people": (
         "sysu_mm01",
@@ -269,6 +269,11 @@ MISTAKES = {
         "llcm",
         rewritten("idx/test_nir.txt", lambda s: "nir/0002/x.jpg 0\n" + s),
         "such as nir/0891/0891_c06",
+    ),
+    "endless numbers": (
+        "llcm",
+        rewritten("idx/test_nir.txt", lambda s: f"nir/0002/0002_c{'1' * 23}_x.jpg 0\n" + s),
+        "line 1: .* is no infrared picture: expected nir/ID/ID_cCAMERA",
     ),
     "other people tested": (
         "llcm",

@@ -13,7 +13,7 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 TESTED = "idx/test_id.txt"
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
-NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d+)/(?P=identity)_c(?P<camera>\d+)_[^/]+")
+NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d{1,9})/(?P=identity)_c(?P<camera>\d{1,9})_[^/]+", re.ASCII)
 
 
 def read(folder: Path, trial: int, advice: str) -> Listing:
