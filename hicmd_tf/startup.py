@@ -1,6 +1,7 @@
 """What comes before all else: one line where this machine lacks something, and TensorFlow without its chatter."""
 
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -22,6 +23,7 @@ def prepare() -> None:
     sys.meta_path.insert(0, _Quietly())
     if sys.argv[:1] == ["-m"]:  # as Python has it while it looks for the command that it was started for
         sys.excepthook = _say_what_is_missing
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which warns where no home folder can be written
     if importlib.util.find_spec("fcntl") is None:
         raise UserError(f"hicmd_tf runs on Linux, not on {sys.platform}: on Windows, install it inside of WSL 2")
 
