@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.arguments import Parser, count, positive
+from hicmd_tf.arguments import Parser, count, positive, writable
 from hicmd_tf.errors import UserError, run_command
 
 
@@ -66,7 +66,7 @@ def _parser() -> Parser:
     add("--seed", type=count, default=777, metavar="N", help="of what is drawn (default: %(default)s)")
     add("--inputs", type=positive, default=1200, metavar="N", help="about how many (default: %(default)s)")
     add("--only", metavar="N,..", help="only inputs of these numbers, to try them again")
-    add("--out", type=Path, metavar="FILE", help="write every outcome there, as JSON")
+    add("--out", type=writable, metavar="FILE", help="write every outcome there, as JSON")
     return parser
 
 

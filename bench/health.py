@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
+from hicmd_tf.arguments import writable
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
 
@@ -78,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(parser: Any) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="run folder to make")
-    parser.add_argument("--out", type=Path, default=Path("docs/health.png"), metavar="FILE", help="the picture")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the points there")
+    parser.add_argument("--out", type=writable, default=Path("docs/health.png"), metavar="FILE", help="the picture")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the points there")
 
 
 def _pulse(start: int, picture_every: int, series: Series) -> Any:

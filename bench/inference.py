@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.options import at_least_one
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.errors import run_command
 
 SEED = 777
@@ -30,7 +30,7 @@ Work = Callable[[Any], Any]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exports, measures in turns, prints a table, and writes the figures as JSON when asked."""
     parser = Parser("bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--run", type=Path, metavar="DIR", help="run folder to take instead of configs/released.yaml")
     parser.add_argument(
         "--rounds", type=at_least_one, default=7, metavar="N", help="of measurements (default: %(default)s)"

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from hicmd_tf.arguments import writable
 from hicmd_tf.config import Config, dump
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
@@ -93,7 +94,7 @@ def _options(parser: Any) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder to make, for both runs")
     parser.add_argument("--kills", type=PositiveInt, default=50, metavar="N", help="how often (default: %(default)s)")
     parser.add_argument("--seed-of-kills", type=NonNegativeInt, default=0, metavar="N", help="of the moments")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write what was found there")
 
 
 def _logged(config: Config) -> Config:

@@ -13,10 +13,9 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.errors import run_command
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -118,7 +117,7 @@ def _peak_mib(work: Callable[[], None]) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the cases, prints a table, and writes the figures as JSON when asked."""
     parser = Parser("bench.metrics", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--case", choices=CASES, action="append", help="only this one; may be given several times")
     parser.add_argument("--inside", choices=CASES, help=argparse.SUPPRESS)  # the process of one case
     options = parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bench.options import at_least_one
 from bench.train_step import CLASSES, Figures, alone, cost
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.errors import run_command
 
 
@@ -50,8 +50,8 @@ AXES = [
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures every point once, prints a table, draws the picture, and writes the figures as JSON when asked."""
     parser = Parser("bench.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", type=Path, default=Path("docs/scaling.png"), metavar="FILE", help="the picture")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--out", type=writable, default=Path("docs/scaling.png"), metavar="FILE", help="the picture")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
         "--rounds", type=at_least_one, default=2, metavar="N", help="of measurements (default: %(default)s)"

@@ -9,10 +9,9 @@ import argparse
 import resource
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.errors import run_command
 
 PICTURES = 20  # of one person
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Draws, builds, measures, prints a table, and writes the figures as JSON when asked."""
     parser = Parser("bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    add("--json", type=writable, metavar="FILE", help="write the figures there")
     add("--rows", type=int, default=1_000_000, metavar="N", help="of the gallery (default: %(default)s)")
     add("--dimension", type=int, default=256, metavar="N", help="of descriptors (default: %(default)s)")
     add("--queries", type=int, default=256, metavar="N", help="asked (default: %(default)s)")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.options import at_least_one
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.errors import run_command
 
 SEED = 777
@@ -42,7 +42,7 @@ Figures = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints two tables, and writes the figures as JSON when asked."""
     parser = Parser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
         "--rounds", type=at_least_one, default=5, metavar="N", help="of measurements (default: %(default)s)"

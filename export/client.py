@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.data.bounds import SERVED, content, flaw_of
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import check_writable, replacing
+from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES, Modality
 
 Array = np.ndarray[Any, Any]
@@ -168,8 +168,6 @@ def _parts(encoded: Iterator[bytes]) -> Iterator[list[bytes]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
-    if options.out is not None:
-        check_writable(options.out)
     found = Client(options.url, options.model, options.timeout).embed(options.pictures, options.modality)
     if options.out is None:
         for picture, row in zip(options.pictures, found, strict=True):
@@ -188,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
     add("--modality", required=True, choices=MODALITIES, help="of all pictures")
     add("--timeout", type=float, default=60.0, metavar="S", help="seconds for one request (default: %(default)s)")
-    add("--out", metavar="FILE", type=Path, help=".npz file to write, instead of printing a line of JSON a picture")
+    add("--out", metavar="FILE", type=writable, help=".npz file to write, instead of printing a line of JSON a picture")
     return parser
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import possible
+from hicmd_tf.files import check_writable, possible
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
 LARGEST_NUMBER = 2**53
@@ -49,6 +49,16 @@ def path(text: str) -> Path:
     if not possible(text):
         raise argparse.ArgumentTypeError(f"{_shown(text)} can't be the name of a file or folder")
     return Path(text)
+
+
+def writable(text: str) -> Path:
+    """A file that can be written, which is tried: it would be a pity to find out when all is computed."""
+    found = path(text)
+    try:
+        check_writable(found, None)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return found
 
 
 READERS: dict[type, Callable[[str], Any]] = {int: whole, float: number, Path: path}

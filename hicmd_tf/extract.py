@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import check_writable
 from hicmd_tf.notation import MODALITIES
 
 
@@ -41,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.training.run_folder import RunFolder
 
     folder, records, texts = _records(options)
-    check_writable(options.out)
     config, networks, step = restored_networks(RunFolder(options.run))
     samples = usable(replace(read_pictures(folder, records), texts=texts), config.data.check)
     if not len(samples):
@@ -68,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m hicmd_tf.extract", description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
-    add("--out", required=True, metavar="FILE", type=Path, help=".npz file to write")
+    add("--out", required=True, metavar="FILE", type=writable, help=".npz file to write")
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
     add("--modality", choices=MODALITIES, help="of all pictures in --images")
     add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera, modality")

@@ -68,16 +68,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         _drop_empty(made)
 
 
-def check_writable(path: Path, option: str = "--out") -> None:
+def check_writable(path: Path, option: str | None = "--out") -> None:
     """Tries whether `path` could be written, before long work is done for it; leaves no trace. option: by which
-    another one is named. Raises UserError when it couldn't."""
+    another one is named, for the message. Raises UserError when it couldn't."""
     try:
         with replacing(path):
             raise _OnlyTried
     except _OnlyTried:
         pass
     except UserError as error:
-        raise UserError(f"{error} with {option}") from error
+        raise UserError(f"{error} with {option}" if option else str(error)) from error
 
 
 class _OnlyTried(Exception):  # noqa: N818 (no error)
