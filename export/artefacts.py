@@ -12,10 +12,11 @@ from tqdm import tqdm
 from export.branch import OUTPUT
 from export.metadata import FILE, Metadata, read_metadata
 from hicmd_tf.config import Config
-from hicmd_tf.data.pictures import decode_any, normalise, resize
+from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
+from hicmd_tf.pictures.decode import decode, simple
 from hicmd_tf.training.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
@@ -53,7 +54,7 @@ class SavedModel:
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
         run = self._model.signatures[f"{modality}_bytes"]
-        return run(picture_bytes=tf.constant(list(encoded), tf.string))[OUTPUT].numpy()
+        return run(picture_bytes=tf.constant(list(map(simple, encoded)), tf.string))[OUTPUT].numpy()
 
 
 class OnnxModel:
@@ -70,10 +71,12 @@ class OnnxModel:
         self._sessions = {modality: session(folder / name, threads) for modality, name in names.items()}
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
-        pictures = [decode_any(one).numpy() for one in encoded]
+        data = self.config.data
         if self._floats:
-            data = self.config.data
-            pictures = [normalise(resize(picture, data.height, data.width)).numpy() for picture in pictures]
+            sized = (fitted(one, data.height, data.width, data.sixteen_bit) for one in encoded)
+            pictures = [normalise(picture).numpy() for picture in sized]
+        else:
+            pictures = [decode(one, data.sixteen_bit) for one in encoded]
         found = np.empty((len(pictures), self.metadata["descriptor"]["length"]), np.float32)
         for rows in _of_one_size(pictures):
             found[rows] = self.run(np.stack([pictures[row] for row in rows]), modality)

@@ -9,9 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from hicmd_tf.data.pictures import decode, normalise, resize
+from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.pictures.graph import decode
 
 OUTPUT = "descriptors"
 DECODED_AT_ONCE = 4  # files; large photographs take memory
@@ -23,14 +24,14 @@ Signature = Any  # tf.function, from pictures to {OUTPUT: descriptors}
 class DescriptorBranch(tf.Module):
     """Descriptors (B, E) of pictures, as graphs by name.
 
-    height, width: what pictures of any other size are resized to. length: E. digest: SHA-256 of the
-    weights. Rows that can't be described (none at all,
+    height, width: what pictures of any other size are resized to. sixteen_bit: as data.sixteen_bit. length: E. digest:
+    SHA-256 of the weights. Rows that can't be described (none at all,
     an undecodable picture, an unknown modality) raise InvalidArgumentError when a graph runs.
     """
 
-    def __init__(self, networks: Networks, height: int, width: int) -> None:
+    def __init__(self, networks: Networks, height: int, width: int, sixteen_bit: str = "") -> None:
         super().__init__(name="hicmd")
-        self.height, self.width = height, width
+        self.height, self.width, self.sixteen_bit = height, width, sixteen_bit
         self.encoders = {modality: networks.generator.encoders(modality) for modality in MODALITIES}
         features, layout = networks.features, networks.layout
         self.digest = networks.digest()
@@ -80,12 +81,19 @@ class DescriptorBranch(tf.Module):
         """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
         tf.debugging.assert_positive(tf.size(picture_bytes), "picture_bytes are empty: give at least one picture")
         pictures = tf.map_fn(
-            lambda one: decode(one, self.height, self.width),
+            self._fitted,
             picture_bytes,
             parallel_iterations=DECODED_AT_ONCE,
             fn_output_signature=tf.uint8,
         )
         return normalise(pictures)
+
+    def _fitted(self, encoded: Tensor) -> Tensor:
+        picture = decode(encoded, self.sixteen_bit)
+        shape = tf.shape(picture)
+        fits = tf.logical_and(shape[0] == self.height, shape[1] == self.width)
+        picture = tf.cond(fits, lambda: picture, lambda: resize(picture, self.height, self.width))
+        return tf.ensure_shape(picture, (self.height, self.width, 3))
 
     def _normalised(self) -> tf.TensorSpec:
         return tf.TensorSpec((None, self.height, self.width, 3), tf.float32, "normalised")

@@ -12,7 +12,6 @@ grpc://127.0.0.1:8500 speaks gRPC instead, for which tensorflow-serving-api is n
 
 import argparse
 import base64
-import io
 import json
 import time
 import urllib.error
@@ -24,10 +23,11 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.arguments import Parser, writable
-from hicmd_tf.data.bounds import SERVED, content, flaw_of
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.pictures.bounds import BadPictureError, content
+from hicmd_tf.pictures.decode import as_png, simple
 
 Array = np.ndarray[Any, Any]
 Picture = str | Path | bytes | Array
@@ -133,22 +133,16 @@ def _said(error: urllib.error.HTTPError) -> str:
 
 
 def _encoded(picture: Picture) -> bytes:
-    """A picture as the bytes of a file; arrays become PNG, which keeps every grey level."""
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, str | Path):
-        encoded = content(Path(picture))
-        flaw = flaw_of(encoded, formats=SERVED)
-        if flaw is not None:
-            raise UserError(f"picture {picture} {flaw}, expected a whole {', '.join(SERVED[:-1])} or {SERVED[-1]}")
-        return encoded
+    """A picture as the bytes of a file that every server takes; arrays become PNG, which keeps every grey level."""
+    if isinstance(picture, bytes | str | Path):
+        name = "given as bytes" if isinstance(picture, bytes) else picture
+        try:
+            return simple(picture if isinstance(picture, bytes) else content(Path(picture)))
+        except BadPictureError as error:
+            raise UserError(f"picture {name} {error.told('give another one')}") from error
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3 or 0 in picture.shape:
         raise UserError(f"a picture is {picture.dtype} {picture.shape}, expected uint8 (H, W, 3), RGB")
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return as_png(picture)
 
 
 def _parts(encoded: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -181,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m export.client", description=__doc__)
     add = parser.add_argument
-    add("pictures", nargs="+", metavar="PICTURE", type=Path, help="JPEG, PNG or BMP files")
+    add("pictures", nargs="+", metavar="PICTURE", type=Path, help="files of pictures")
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")
     add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
     add("--modality", required=True, choices=MODALITIES, help="of all pictures")

@@ -41,6 +41,7 @@ def metadata(source: Source, licence: str) -> Metadata:
             "pictures": "uint8 (batch, any height, any width, 3), RGB",
             "height": config.data.height,
             "width": config.data.width,
+            "sixteen_bit": config.data.sixteen_bit or "refused",
             "resize": "bicubic, a = -0.5, antialiased, half-pixel centres, rounded to grey levels; inside the artefact",
             "mean": [round(float(value), 6) for value in MEAN],
             "deviation": [round(float(value), 6) for value in DEVIATION],

@@ -11,7 +11,7 @@ import tensorflow as tf
 OPERATORS = ["Conv", "Add", "Relu", "Pad", "MaxPool"]
 
 
-def quantised(file: Path, pictures: tf.data.Dataset) -> onnx.ModelProto:
+def quantised(file: Path, pictures: Iterator[tf.Tensor]) -> onnx.ModelProto:
     """An ONNX file (floats in) with 8-bit convolutions, per channel.
 
     pictures: batches of normalised training pictures (b, H, W, 3), by whose extremes the activations' ranges are set.
@@ -27,11 +27,11 @@ def quantised(file: Path, pictures: tf.data.Dataset) -> onnx.ModelProto:
 
     class Pictures(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._batches: Iterator[Any] = pictures.as_numpy_iterator()
+            self._batches = pictures
 
         def get_next(self) -> dict[str, Any] | None:
             batch = next(self._batches, None)
-            return None if batch is None else {"normalised": batch}
+            return None if batch is None else {"normalised": batch.numpy()}
 
     target = file.with_suffix(".quantised")
     quant_pre_process(str(file), str(target), skip_symbolic_shape=True)

@@ -31,7 +31,7 @@ def open_run(run: Path) -> Source:
     config = folder.open()
     set_up_tensorflow(config)
     config, networks, step = restored_networks(folder)
-    branch = DescriptorBranch(networks, config.data.height, config.data.width)
+    branch = DescriptorBranch(networks, config.data.height, config.data.width, config.data.sixteen_bit)
     return Source(config, branch, step, read_trained(folder.identities))
 
 

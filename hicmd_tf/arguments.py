@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, possible
+from hicmd_tf.pictures.sixteen_bit import EXPECTED, is_setting
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
 LARGEST_NUMBER = 2**53
@@ -85,6 +86,13 @@ def seconds(text: str) -> float:
     if not 0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f"{_shown(text)} is no time, expected a number from 0 on")
     return value
+
+
+def sixteen_bit(text: str) -> str:
+    """A range of 16-bit counts, as the setting data.sixteen_bit."""
+    if not is_setting(text):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no range, expected {EXPECTED}")
+    return text
 
 
 def _whole(text: str, least: int, most: int, complaint: str) -> int:

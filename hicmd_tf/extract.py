@@ -13,7 +13,6 @@ such as cam3 or _c03, else 1 for visible, 2 for infrared pictures. --pattern say
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, writable
@@ -41,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     folder, records, texts = _records(options)
     config, networks, step = restored_networks(RunFolder(options.run))
-    samples = usable(replace(read_pictures(folder, records), texts=texts), config.data.check)
+    data = config.data
+    samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
-    data = config.data
     described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
     write_descriptors(options.out, described, samples, networks.digest())
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")

@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.data.bounds import opened
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import read_json, write_text
+from hicmd_tf.pictures.decode import opened
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
 from hicmd_tf.visualize.grid import save_png
 from tuning.processes import role
@@ -173,7 +173,7 @@ def _spread(values: list[float]) -> str:
 
 def side_by_side(pictures: dict[str, Path]) -> Image.Image:
     """The grids of several ablations, two in a row, each with its name above."""
-    grids = {name: opened(path).convert("RGB") for name, path in pictures.items()}
+    grids = {name: opened(path) for name, path in pictures.items()}
     columns = min(2, len(grids))
     width = max(grid.width for grid in grids.values())
     height = max(grid.height for grid in grids.values()) + TITLE_HEIGHT

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 
 from export.serving.failures import Failure, Kind
-from hicmd_tf.data.bounds import LARGEST_PIXELS, SERVED, size_of
+from hicmd_tf.pictures.bounds import LARGEST_PIXELS, BadPictureError
+from hicmd_tf.pictures.decode import simple
 
-# How files begin that a graph can decode; the last two, of JPEG XL, tell no size that Pillow could read.
-PICTURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8", b"RIFF", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+
+ENCODED = "_bytes"  # so end the names of inputs that are files
 
 
 @dataclass(frozen=True)
@@ -21,29 +24,19 @@ class Limits:
     pixels: int = LARGEST_PIXELS
     seconds: float = 60.0
 
-    def check(self, inputs: dict[str, np.ndarray[Any, Any]]) -> None:
-        """Raises Failure when a request has too many rows, or a picture too many pixels."""
+    def checked(self, inputs: Arrays) -> Arrays:
+        """The inputs with encoded pictures as the graph takes them: a JPEG as it is, any other file as a PNG of the
+        same pixels. Raises Failure when a request has too many rows, or holds a picture that can't be used."""
         rows = max((len(value) for value in inputs.values() if value.ndim), default=0)
         if rows > self.rows:
             raise Failure(Kind.TOO_LARGE, f"{rows} rows in one request, expected at most {self.rows}: ask in parts")
-        for name, value in inputs.items():
-            if value.dtype.kind == "O":
-                for row, content in enumerate(value.ravel()):
-                    self._check_picture(name, row, content)
+        return {name: self._simple(name, value) if name.endswith(ENCODED) else value for name, value in inputs.items()}
 
-    def _check_picture(self, name: str, row: int, content: bytes) -> None:
-        if not content.startswith(PICTURES):
-            return  # another kind of text, or a file that the graph will refuse
-        size = size_of(content, SERVED)
-        if size is None:
-            raise Failure(
-                Kind.INVALID,
-                f"{name}[{row}] does not tell its size, expected a whole JPEG, PNG, BMP, WebP or unmoving GIF file",
-            )
-        width, height = size
-        if width * height > self.pixels:
-            raise Failure(
-                Kind.INVALID,
-                f"{name}[{row}] is a picture of {width} x {height} pixels, expected at most {self.pixels}: send a "
-                f"smaller one",
-            )
+    def _simple(self, name: str, pictures: Array) -> Array:
+        found = np.empty(pictures.shape, object)
+        for row, content in enumerate(pictures.ravel()):
+            try:
+                found.flat[row] = simple(content, self.pixels)
+            except BadPictureError as error:
+                raise Failure(Kind.INVALID, f"{name}[{row}] {error.told('send another one')}") from error
+        return found

@@ -30,8 +30,7 @@ class Service:
     def submit(self, signature: str, inputs: Arrays, seconds: float) -> "Future[Arrays]":
         """The outputs of checked inputs, later. Raises Failure."""
         self.servable.check(signature, inputs)
-        self.limits.check(inputs)
-        return self.batcher.submit(signature, inputs, self.servable.batchable(signature), seconds)
+        return self.batcher.submit(signature, self.limits.checked(inputs), self.servable.batchable(signature), seconds)
 
     def counts(self) -> dict[str, int]:
         """Requests answered, and batches they were answered in."""

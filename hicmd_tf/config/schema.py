@@ -50,7 +50,7 @@ class DataConfig:
     below source, with some of the named groups identity, camera, modality and split; empty for the layout that the
     README describes."""
     directory: str
-    """Folder that keeps prepared data sets, shared by runs."""
+    """Folder that keeps drawn people, shared by runs; other data sets are read where they are."""
     trial: int
     """Which of the ten splits into training and test identities, 1 to 10; of regdb and synthetic_vi, 1 elsewhere."""
     test_identities: int
@@ -64,6 +64,9 @@ class DataConfig:
     check: CheckPolicy
     """What is done about pictures that can't be decoded or have too many pixels: stop before anything begins, or skip
     them, with a warning, in training and evaluation."""
+    sixteen_bit: str
+    """Which counts of grey pictures of 16 bits, as thermal cameras write them, become 0 and 255: LO-HI, or LO%-HI% for
+    each picture's own percentiles. Empty: such pictures are refused."""
     height: int
     """Height of the pictures given to the networks, in pixels; a multiple of 4."""
     width: int

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import patterns
 from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures import sixteen_bit
 
 DRAWN = "synthetic_vi"
 TRIALS = 10
@@ -46,6 +47,7 @@ class Rule(NamedTuple):
 
 
 RANGES = (
+    Rule(sixteen_bit.EXPECTED, sixteen_bit.is_setting, ("data.sixteen_bit",)),
     Rule(
         "a probability or share from 0 to 1",
         lambda value: 0 <= value <= 1,

@@ -1,25 +1,30 @@
 """What one iteration sees: identity pairs across modalities and unpaired negatives (method 2.1).
 
 A batch is a pure function of seed and step, so that a resumed run goes on with the same data without storing anything.
-`BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels with tf.data.
+`BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels ahead.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config.schema import BatchConfig
+from hicmd_tf.data.ahead import ahead
 from hicmd_tf.data.augment import erasing_boxes
-from hicmd_tf.data.pictures import decode, normalise
+from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.pictures.bounds import BadPictureError
 
 Array = np.ndarray[Any, Any]
+Batch = dict[str, Any]
 
 MEMORY_LIMIT = 2**30  # bytes of decoded pictures kept in memory; larger data sets are decoded batch by batch
+AHEAD = 4  # batches that are made before they are asked for
 PASS_STREAM, STEP_STREAM = 0, 1  # keep the random streams of passes and of steps apart
 
 
@@ -94,10 +99,11 @@ class BatchPlanner:
     def indexed_row(self, step: int) -> int:
         """The row that a shuffled pass over all pictures has come to."""
         number, position = divmod(step, len(self.labels))
-        if self._pass[0] != number:
+        kept, order = self._pass  # of another thread's step it may be another pass
+        if kept != number:
             order = np.random.default_rng([self.seed, PASS_STREAM, number]).permutation(len(self.labels))
             self._pass = number, order
-        return int(self._pass[1][position])
+        return int(order[position])
 
     def plan(self, step: int) -> Plan:
         """The choices of iteration `step`, counted from 0."""
@@ -131,54 +137,46 @@ def _modality(name: str) -> Modality:
     return VISIBLE if name.startswith("visible") else INFRARED
 
 
-def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> tf.data.Dataset:
+def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
     """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
 
     Each is a dictionary with P pairs and N negatives a modality (N may be 0), or the share of their pictures and boxes;
     class indices are always those of the whole batch:
     `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
     `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
-    boxes (P or N, 4) by name of pictures, real or generated; `step` ().
+    boxes (P or N, 4) by name of pictures, real or generated; `step` () int64.
+
+    Raises UserError for a picture that can't be read any more.
     """
     fetch = _fetcher(samples, planner.height, planner.width)
-    whole = {
-        name: planner.config.negatives if "negatives" in name else planner.config.pairs for name in REAL + GENERATED
-    }
-    counts = {name: count // share.of for name, count in whole.items()}
 
-    def choose(step: tf.Tensor) -> list[Array]:
-        plan = planner.plan(int(step))
+    def part(values: Array) -> Array:
+        return values[share.span(len(values))]
 
-        def own(choices: dict[str, Array], names: Sequence[str]) -> Array:
-            return np.concatenate([choices[name][share.span(whole[name])] for name in names])
+    def assemble(step: int) -> Batch:
+        plan = planner.plan(step)
+        rows = np.concatenate([part(plan.rows[name]) for name in REAL])
+        flips = np.concatenate([part(plan.flips[name]) for name in REAL])
+        pictures = fetch(rows)
+        pictures[flips] = pictures[flips, :, ::-1]
+        with tf.device("CPU:0"):
+            ends = np.cumsum([len(part(plan.rows[name])) for name in REAL])[:-1]
+            normalised = (_normalised(kind) for kind in np.split(pictures, ends))
+            return {
+                **dict(zip(REAL, normalised, strict=True)),
+                "identities": tf.constant(plan.labels["visible"]),
+                **{f"{m}_negative_identities": tf.constant(plan.labels[f"{m}_negatives"]) for m in MODALITIES},
+                "erasing": {name: tf.constant(part(boxes)) for name, boxes in plan.erasing.items()},
+                "step": tf.constant(step, tf.int64),
+            }
 
-        labels = np.concatenate([plan.labels[name] for name in REAL])
-        return [own(plan.rows, REAL), own(plan.flips, REAL), labels, own(plan.erasing, REAL + GENERATED)]
-
-    def assemble(step: tf.Tensor) -> dict[str, Any]:
-        rows, flips, labels, boxes = tf.numpy_function(choose, [step], [tf.int64, tf.bool, tf.int32, tf.int32])
-        total = sum(counts[name] for name in REAL)
-        pictures = fetch(tf.ensure_shape(rows, (total,)))
-        pictures = tf.where(tf.reshape(flips, (total, 1, 1, 1)), pictures[:, :, ::-1], pictures)
-        parts = _cut(normalise(pictures), REAL, counts)
-        of = _cut(tf.ensure_shape(labels, (sum(whole[name] for name in REAL),)), REAL, whole)
-        return {
-            **parts,
-            "identities": of["visible"],
-            **{f"{m}_negative_identities": of[f"{m}_negatives"] for m in MODALITIES},
-            "erasing": _cut(tf.ensure_shape(boxes, (sum(counts.values()), 4)), REAL + GENERATED, counts),
-            "step": step,
-        }
-
-    steps = tf.data.Dataset.range(start, stop)
-    # One at a time: the plan is Python, and its pictures are decoded in parallel inside.
-    return steps.map(assemble, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return ahead(assemble, range(start, stop), AHEAD)
 
 
-def divided(batch: dict[str, Any], among: int) -> tuple[dict[str, Any], ...]:
+def divided(batch: Batch, among: int) -> tuple[Batch, ...]:
     """A batch, or a worker's share of one, as the shares of its devices."""
 
-    def part(share: Share) -> dict[str, Any]:
+    def part(share: Share) -> Batch:
         def own(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return {name: tensor[share.span(tensor.shape[0])] for name, tensor in tensors.items()}
 
@@ -187,40 +185,36 @@ def divided(batch: dict[str, Any], among: int) -> tuple[dict[str, Any], ...]:
     return tuple(part(Share(number, among)) for number in range(among))
 
 
-def _cut(tensor: tf.Tensor, names: Iterable[str], counts: dict[str, int]) -> dict[str, tf.Tensor]:
-    """Rows of one tensor by name, with static shapes."""
-    parts, start = {}, 0
-    for name in names:
-        parts[name] = tensor[start : start + counts[name]]
-        start += counts[name]
-    return parts
-
-
-def _fetcher(samples: Samples, height: int, width: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from rows (R,) to pictures uint8 (R, H, W, 3): from memory when all decoded pictures fit."""
-    encoded = tf.constant(list(samples.encoded), tf.string)
+def _fetcher(samples: Samples, height: int, width: int) -> Callable[[Array], Array]:
+    """A function from rows (R,) to new pictures uint8 (R, H, W, 3): from memory when all decoded pictures fit."""
     if len(samples) * height * width * 3 > MEMORY_LIMIT:
-        return lambda rows: _decode_all(tf.gather(encoded, rows), height, width)
-    pictures = np.concatenate([x.numpy() for x in _decoded(samples, height, width, 256)])
-    kept = tf.constant(pictures)
-    return lambda rows: tf.gather(kept, rows)
+        return lambda rows: np.stack([_fitted(samples, row, height, width) for row in rows.tolist()])
+    kept = np.empty((len(samples), height, width, 3), np.uint8)
+    for row, picture in enumerate(_all_fitted(samples, height, width)):
+        kept[row] = picture
+    return lambda rows: kept[rows]
 
 
-def _decode_all(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    return tf.map_fn(
-        lambda one: decode(one, height, width), encoded, parallel_iterations=16, fn_output_signature=tf.uint8
-    )
+def _fitted(samples: Samples, row: int, height: int, width: int) -> Array:
+    try:
+        return fitted(samples.encoded[row], height, width, samples.sixteen_bit)
+    except BadPictureError as error:  # what was checked can be damaged since
+        raise UserError(f"picture {samples.names[row]} {error.told('copy it again')}") from error
 
 
-def _decoded(samples: Samples, height: int, width: int, batch: int) -> tf.data.Dataset:
-    """All pictures in order, uint8 (b, H, W, 3)."""
-    encoded = tf.data.Dataset.from_tensor_slices(tf.constant(list(samples.encoded), tf.string))
-    pictures = encoded.map(
-        lambda one: decode(one, height, width), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    return pictures.batch(batch)
+def _all_fitted(samples: Samples, height: int, width: int) -> Iterator[Array]:
+    return ahead(lambda row: _fitted(samples, row, height, width), range(len(samples)))
 
 
-def evaluation_batches(samples: Samples, height: int, width: int, batch: int) -> tf.data.Dataset:
-    """All pictures in order, normalised (b, H, W, 3); the last batch may be smaller."""
-    return _decoded(samples, height, width, batch).map(normalise).prefetch(2)
+@tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+def _normalised(pictures: tf.Tensor) -> tf.Tensor:
+    return normalise(pictures)
+
+
+def evaluation_batches(samples: Samples, height: int, width: int, batch: int) -> Iterator[tf.Tensor]:
+    """All pictures in order, normalised (b, H, W, 3); the last batch may be smaller. Raises UserError for a picture
+    that can't be read any more."""
+    pictures = _all_fitted(samples, height, width)
+    while part := list(islice(pictures, batch)):
+        with tf.device("CPU:0"):
+            yield _normalised(np.stack(part))

@@ -3,15 +3,16 @@
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from hicmd_tf.arguments import Parser
-from hicmd_tf.data.bounds import content
+from hicmd_tf.arguments import Parser, sixteen_bit
+from hicmd_tf.data import usable
+from hicmd_tf.data.ahead import ahead
 from hicmd_tf.data.duplicates import Seen, digest, reported
 from hicmd_tf.data.labels import Texts, named, shown
 from hicmd_tf.data.samples import SPLITS, Samples
@@ -21,6 +22,8 @@ from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
 from hicmd_tf.errors import UserError, printable, run_command
 from hicmd_tf.notation import INFRARED, MODALITIES
+from hicmd_tf.pictures.bounds import BadPictureError, content
+from hicmd_tf.pictures.sixteen_bit import EXPECTED
 from hicmd_tf.retrieval.galleries import searches
 from hicmd_tf.retrieval.hidden import hidden
 from hicmd_tf.retrieval.permutations import Permutations, find_permutations, read_permutations
@@ -94,24 +97,29 @@ def lost_matches(name: str, listing: Listing) -> Iterator[str]:
 
 
 class Looked(NamedTuple):
-    """flaws: of pictures that training could not use, in words behind their names. digests: of all, by name."""
+    """flaws: of pictures that training could not use, by name. flat: names of those that are nearly constant. digests:
+    of all, by name."""
 
-    flaws: list[str]
+    flaws: dict[str, BadPictureError]
+    flat: list[str]
     digests: dict[str, bytes]
 
 
-def look(folder: Path, names: Sequence[str]) -> Looked:
+def look(folder: Path, names: Sequence[str], sixteen_bit: str = "") -> Looked:
     """Reads and decodes pictures, each once. Raises UserError for one that can't be read."""
-    from hicmd_tf.data.usable import AT_ONCE, flawed  # TensorFlow's import takes seconds
 
-    found = Looked([], {})
-    with tqdm(total=len(names), desc="decoding", unit="picture", leave=False) as bar:
-        for start in range(0, len(names), AT_ONCE):
-            part = names[start : start + AT_ONCE]
-            encoded = [content(folder / name) for name in part]
-            found.flaws.extend(map(str, flawed(part, encoded)))
-            found.digests.update(zip(part, map(digest, encoded), strict=True))
-            bar.update(len(part))
+    def one(name: str) -> tuple[usable.Look, bytes]:
+        encoded = content(folder / name)
+        return usable.look(encoded, sixteen_bit), digest(encoded)
+
+    found = Looked({}, [], {})
+    decoded = zip(names, ahead(one, names), strict=True)
+    for name, (seen, digested) in tqdm(decoded, "decoding", len(names), unit="picture", leave=False):
+        if seen.flaw:
+            found.flaws[name] = seen.flaw
+        if seen.flat:
+            found.flat.append(name)
+        found.digests[name] = digested
     return found
 
 
@@ -150,6 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
     parser.add_argument("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
     parser.add_argument("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
+    parser.add_argument(
+        "--sixteen-bit", type=sixteen_bit, default="", metavar="LO-HI", help=f"as data.sixteen_bit: {EXPECTED}"
+    )
     options = parser.parse_args(arguments)
     source = SOURCES[options.name]
     trials = [options.trial] if options.trial is not None else range(1, source.trials + 1)
@@ -165,9 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _report(unlisted(options.folder, listings.values()))
     if options.name == "sysu_mm01":
         _compare_with_permutations(options.folder, listings[1])
-    flaws, digests = look(options.folder, names)
+    flaws, flat, digests = look(options.folder, names, options.sixteen_bit)
+    if flat:
+        _report([usable.flat_words(flat, len(names))])
     if flaws:
-        raise UserError(f"{options.folder}: {flaws[0]}{_more(flaws)}: copy it again; {source.obtained}")
+        name, flaw = next(iter(flaws.items()))
+        raise UserError(f"{options.folder}: {name} {flaw.told(f'copy it again; {source.obtained}', _more(flaws))}")
     for trial, listing in listings.items():
         found = duplicates(listing, digests)
         if found:
@@ -190,7 +204,7 @@ def _compare_with_permutations(folder: Path, listing: Listing) -> None:
         raise UserError(f"{folder}: {wrong[0]} by {file}{_more(wrong)}: copy the whole data set there")
 
 
-def _more(found: Sequence[str]) -> str:
+def _more(found: Sized) -> str:
     return f" and {len(found) - 1} more" if len(found) > 1 else ""
 
 

@@ -1,12 +1,12 @@
-"""From encoded pictures to the networks' input: decoding, resizing, normalising."""
+"""From encoded pictures to the networks' input: resized as everywhere, and normalised."""
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hicmd_tf.data.orientation import upright
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.pictures.decode import decode
 
 Array = np.ndarray[Any, Any]
 
@@ -15,36 +15,33 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def decode(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (height, width, 3); grey pictures get three equal channels.
+def fitted(encoded: bytes, height: int, width: int, sixteen_bit: str = "") -> Array:
+    """A file's content -> uint8 (height, width, 3), upright. sixteen_bit: as the setting.
 
     Another size is resized bicubically with antialiasing, as the release does with PIL; TensorFlow's and PIL's results
-    differ by rounding only, two grey levels at most.
+    differ by rounding only, two grey levels at most. Raises BadPictureError as `pictures.decode` does.
     """
-    picture = decode_any(encoded)
-    shape = tf.shape(picture)
-    fits = tf.logical_and(shape[0] == height, shape[1] == width)
-    picture = tf.cond(fits, lambda: picture, lambda: resize(picture, height, width))
-    return tf.ensure_shape(picture, (height, width, 3))
+    picture = decode(encoded, sixteen_bit)
+    return picture if picture.shape[:2] == (height, width) else _resized(picture, height, width).numpy()
 
 
 def decoded(samples: Samples, height: int, width: int) -> Array:
     """All pictures of the samples, uint8 (N, height, width, 3)."""
     found = np.empty((len(samples), height, width, 3), np.uint8)
     for row, encoded in enumerate(samples.encoded):
-        found[row] = decode(tf.constant(encoded), height, width).numpy()
+        found[row] = fitted(encoded, height, width, samples.sixteen_bit)
     return found
-
-
-def decode_any(encoded: tf.Tensor) -> tf.Tensor:
-    """An encoded PNG, JPEG or BMP (scalar string) -> uint8 (H, W, 3) in its own size, upright; alpha is left out."""
-    return upright(tf.io.decode_image(encoded, channels=3, expand_animations=False), encoded)
 
 
 def resize(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """uint8 pictures (..., H, W, 3) of any size -> uint8 (..., height, width, 3), bicubically with antialiasing."""
     resized = tf.image.resize(picture, (height, width), method="bicubic", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+@tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((), tf.int32)] * 2])
+def _resized(picture: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return resize(picture, height, width)
 
 
 def normalise(pictures: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.labels import Texts, known, shown
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
@@ -18,9 +19,9 @@ SPLITS: dict[Split, str] = {"train": "training", "held_out": "held-out", "test":
 
 @dataclass(frozen=True)
 class Samples:
-    """N pictures. Pictures stay encoded (PNG, JPEG, BMP) until a batch needs them, so a data set fits in memory.
+    """N pictures. Pictures stay encoded until a batch needs them.
 
-    encoded: N byte strings.
+    encoded: N byte strings; of files `contents.Contents`, which reads each when it is asked for.
     names: N names (a path or a key) by which an error or a ranked list calls a picture.
     identities: (N,) int64, the data set's own numbers or those of its names (`labels`), not class indices; negative
         where nobody says whom the picture shows.
@@ -28,6 +29,7 @@ class Samples:
     cameras: (N,) int64.
     factors: further known factors by name, each (N,); for drawn people yaw, gait phase, illumination.
     texts: of the identities and cameras that have names which are no numbers.
+    sixteen_bit: how pictures of 16 bits among them are shown with 8, as the setting data.sixteen_bit.
     """
 
     encoded: Sequence[bytes]
@@ -37,6 +39,7 @@ class Samples:
     cameras: Array
     factors: dict[str, Array] = field(default_factory=dict)
     texts: Texts = field(default_factory=dict)
+    sixteen_bit: str = ""
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -45,13 +48,14 @@ class Samples:
         """The given rows: indices (M,) or a mask (N,) of bool."""
         indices = (np.flatnonzero(rows) if rows.dtype == bool else rows).tolist()
         return Samples(
-            [self.encoded[i] for i in indices],
+            _selected(self.encoded, indices),
             [self.names[i] for i in indices],
             self.identities[indices],
             self.infrared[indices],
             self.cameras[indices],
             {name: values[indices] for name, values in self.factors.items()},
             self.texts,
+            self.sixteen_bit,
         )
 
     def of(self, modality: Modality) -> "Samples":
@@ -80,15 +84,26 @@ class Samples:
         return known(self.identities)
 
 
+def _selected(encoded: Sequence[bytes], rows: Sequence[int]) -> Sequence[bytes]:
+    return encoded.select(rows) if isinstance(encoded, Contents) else [encoded[row] for row in rows]
+
+
+def _joined(first: Sequence[bytes], second: Sequence[bytes]) -> Sequence[bytes]:
+    if isinstance(first, Contents) and isinstance(second, Contents):
+        return first + second
+    return [*first, *second]
+
+
 def joined(first: Samples, second: Samples) -> Samples:
     """Both, sorted by name; known factors are left out."""
     both = Samples(
-        [*first.encoded, *second.encoded],
+        _joined(first.encoded, second.encoded),
         [*first.names, *second.names],
         np.concatenate([first.identities, second.identities]),
         np.concatenate([first.infrared, second.infrared]),
         np.concatenate([first.cameras, second.cameras]),
         texts={**first.texts, **second.texts},
+        sixteen_bit=first.sixteen_bit,
     )
     return both.select(np.array(sorted(range(len(both)), key=both.names.__getitem__), np.int64))
 

@@ -1,63 +1,50 @@
 """Which pictures can be used: each is decoded once before anything is made of them (data.check)."""
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from hicmd_tf.config.schema import CheckPolicy
-from hicmd_tf.data.bounds import flaw_of
+from hicmd_tf.data.ahead import ahead
 from hicmd_tf.data.samples import SPLITS, Samples, Split
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.pictures.bounds import BadPictureError
+from hicmd_tf.pictures.decode import decode, is_flat
 
-AT_ONCE = 256
-STANDARD_ERROR = 2
-_SILENCE = Lock()
+SHOWN_FROM = 256  # pictures; fewer take no time
 NAMED = 3  # so many does a warning name
-EXPECTED = "expected a whole PNG, JPEG or BMP"
-ADVICE = (
-    "replace it or take it out of the data set (what was prepared in data.directory is made again when its folder "
-    "there is deleted), or set data.check to skip"
-)
-
-
-class Flaw(NamedTuple):
-    """name: of the picture. words: why it can't be used."""
-
-    name: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.words}"
+ADVICE = "replace it or take it out of the data set, or set data.check to skip"
 
 
 def usable(samples: Samples, policy: CheckPolicy, split: Split | None = None) -> Samples:
     """The pictures that can be used: all of them, or with `skip` those that can be, and one warning.
 
-    split: whose they are; None: pictures of no data set. Raises UserError naming the first that can't be used and how
-    many there are; with `skip` when of a split someone to train on, or everyone, has no picture of a modality left.
+    split: whose they are; None: pictures of no data set. Warns of those that are nearly constant. Raises UserError
+    naming the first that can't be used and how many there are; with `skip` when of a split someone to train on, or
+    everyone, has no picture of a modality left.
     """
-    flaws = flawed(samples.names, samples.encoded)
+    of = f"{SPLITS[split]} " if split else ""
+    seen = list(zip(samples.names, looks(samples), strict=True))
+    flaws = [(name, one.flaw) for name, one in seen if one.flaw]
+    flat = [name for name, one in seen if one.flat]
+    if flat:
+        warnings.warn(flat_words(flat, len(samples), of), stacklevel=2)
     if not flaws:
         return samples
-    of = f"{SPLITS[split]} " if split else ""
     if policy == "stop":
         advice = ADVICE if split else "replace it or leave it out"
-        raise UserError(f"{of}picture {flaws[0]}{more(len(flaws) - 1)}, {EXPECTED}: {advice}")
-    named = "; ".join(map(str, flaws[:NAMED]))
+        name, flaw = flaws[0]
+        raise UserError(f"{of}picture {name} {flaw.told(advice, more(len(flaws) - 1))}")
+    named = "; ".join(f"{name} {flaw}" for name, flaw in flaws[:NAMED])
     warnings.warn(
         f"{len(flaws)} of {len(samples)} {of}pictures can't be used and are skipped: {named}{more(len(flaws) - NAMED)}",
         stacklevel=2,
     )
-    bad = {flaw.name for flaw in flaws}
-    left = samples.select(np.array([name not in bad for name in samples.names], bool))
+    left = samples.select(np.array([one.flaw is None for _, one in seen], bool))
     if split is not None:
         _refuse_emptied(samples, left, split)
     return left
@@ -76,70 +63,35 @@ def _refuse_emptied(samples: Samples, left: Samples, split: Split) -> None:
             )
 
 
-def flawed(names: Sequence[str], encoded: Sequence[bytes]) -> list[Flaw]:
-    """The pictures that can't be used, in their order: too large by their heads, which are read first, or corrupt."""
-    found: list[Flaw] = []
-    with tqdm(total=len(names), desc="checking", unit="picture", leave=False, disable=len(names) < AT_ONCE) as bar:
-        for start in range(0, len(names), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            words = _flaws(list(encoded[part]))
-            found += [Flaw(name, why) for name, why in zip(names[part], words, strict=True) if why is not None]
-            bar.update(len(words))
-    return found
+class Look(NamedTuple):
+    """Of one picture. flaw: why it can't be used; None of one that can. flat: whether it is nearly constant."""
+
+    flaw: BadPictureError | None
+    flat: bool
+
+
+def look(encoded: bytes, sixteen_bit: str = "") -> Look:
+    """What decoding a file tells. sixteen_bit: as the setting."""
+    try:
+        return Look(None, is_flat(decode(encoded, sixteen_bit)))
+    except BadPictureError as error:
+        return Look(error, False)
+
+
+def looks(samples: Samples) -> Iterator[Look]:
+    """Of each picture in order; each is read when its turn comes, and decoded once."""
+    found = ahead(lambda row: look(samples.encoded[row], samples.sixteen_bit), range(len(samples)))
+    return iter(tqdm(found, "checking", len(samples), unit="picture", leave=False, disable=len(samples) < SHOWN_FROM))
+
+
+def flat_words(names: Sequence[str], of: int, whose: str = "") -> str:
+    """In words, that pictures of these names are nearly constant, and what that may come of."""
+    return (
+        f"{len(names)} of {of} {whose}pictures are nearly constant: {'; '.join(names[:NAMED])}"
+        f"{more(len(names) - NAMED)}: look at them, and for those of 16 bits at the range of data.sixteen_bit"
+    )
 
 
 def more(count: int) -> str:
     """In words, that there are so many further ones."""
     return f" and {count} more" if count > 0 else ""
-
-
-def _flaws(encoded: list[bytes]) -> list[str | None]:
-    """Why each can't be used; None for one that can. Each alone is only looked at when not all can be decoded."""
-    words = [flaw_of(one) for one in encoded]
-    sound = [row for row, why in enumerate(words) if why is None]
-    if not _all_decode([encoded[row] for row in sound]):
-        for row in sound:
-            if not _all_decode([encoded[row]]):
-                words[row] = "can't be decoded"
-    return words
-
-
-@tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
-def _pixels(encoded: tf.Tensor) -> tf.Tensor:
-    def count(one: tf.Tensor) -> tf.Tensor:
-        return tf.size(tf.io.decode_image(one, channels=3, expand_animations=False))
-
-    return tf.map_fn(count, encoded, fn_output_signature=tf.int32)
-
-
-def _all_decode(encoded: list[bytes]) -> bool:
-    try:
-        with libraries_silent():
-            _pixels(tf.constant(encoded, tf.string))
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-        return False
-    return True
-
-
-@contextmanager
-def libraries_silent() -> Iterator[None]:
-    """libjpeg itself writes a line to standard error for every file that is cut short; ours says which it is. One
-    thread at a time: two would put back what the other had put in place."""
-    with _SILENCE:
-        yield from _silent()
-
-
-def _silent() -> Iterator[None]:
-    try:
-        kept = os.dup(STANDARD_ERROR)
-    except OSError:  # there is no standard error
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, STANDARD_ERROR)
-        yield
-    finally:
-        os.dup2(kept, STANDARD_ERROR)
-        os.close(kept)
-        os.close(nowhere)

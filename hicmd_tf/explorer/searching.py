@@ -4,7 +4,6 @@ import asyncio
 
 from nicegui import events, ui
 
-from hicmd_tf.data.bounds import FORMATS
 from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.latest import Latest
 from hicmd_tf.explorer.look import WIDE
@@ -12,6 +11,7 @@ from hicmd_tf.explorer.parts import Picker, address, inline, modality_toggle, pi
 from hicmd_tf.explorer.studio import Hit, Ranking, Studio
 from hicmd_tf.explorer.upload import LARGEST_BYTES, check_bytes
 from hicmd_tf.notation import other
+from hicmd_tf.pictures.bounds import FORMATS
 
 SHOWN = 10
 VERDICTS = {True: ("right", "✓ right"), False: ("wrong", "✗ wrong"), None: ("unknown", "? unknown")}

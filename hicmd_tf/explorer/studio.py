@@ -101,7 +101,8 @@ class Studio:
 
     def opened(self, content: bytes) -> Array:
         """A file's content as a picture uint8 (H, W, 3) of the run's size. Raises UserError as `picture_of` does."""
-        return picture_of(content, self.run.model.height, self.run.model.width)
+        data = self.run.config.data
+        return picture_of(content, data.height, data.width, data.sixteen_bit)
 
     def mixed(self, a: int, b: int, mixture: Mixture) -> Array:
         """G of codes between those of two pictures -> uint8 (H, W, 3); `Mixture()` is A's own reconstruction."""

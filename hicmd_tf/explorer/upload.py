@@ -3,12 +3,10 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from hicmd_tf.data.bounds import flaw_of
-from hicmd_tf.data.pictures import decode
-from hicmd_tf.data.usable import libraries_silent
+from hicmd_tf.data.pictures import fitted
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.bounds import BadPictureError
 
 Array = np.ndarray[Any, Any]
 
@@ -16,21 +14,17 @@ LARGEST_BYTES = 20 << 20
 """Of an upload; less than of a file of one's own, as it comes by the browser and is held twice."""
 
 
-def picture_of(content: bytes, height: int, width: int) -> Array:
-    """A file's content -> uint8 (height, width, 3), upright.
+def picture_of(content: bytes, height: int, width: int, sixteen_bit: str = "") -> Array:
+    """A file's content -> uint8 (height, width, 3), upright. sixteen_bit: as the setting.
 
     Raises UserError for more than `LARGEST_BYTES` or `bounds.LARGEST_PIXELS`, and for anything but a whole picture of
     `bounds.FORMATS`.
     """
     check_bytes(len(content))
-    flaw = flaw_of(content)
-    if flaw is not None:
-        raise UserError(f"the picture {flaw}: choose another one, a whole PNG, JPEG or BMP")
     try:
-        with libraries_silent():
-            return decode(tf.constant(content), height, width).numpy()
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-        raise UserError("the picture is damaged or cut short: choose a whole file") from error
+        return fitted(content, height, width, sixteen_bit)
+    except BadPictureError as error:
+        raise UserError(f"the picture {error.told('choose another one')}") from error
 
 
 def check_bytes(size: int) -> None:

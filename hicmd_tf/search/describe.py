@@ -1,7 +1,6 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ class Described(NamedTuple):
 
 
 class Model:
-    """A run's descriptors. digest: of its weights. length: of a descriptor."""
+    """A run's descriptors. digest: of its weights. length: of a descriptor. sixteen_bit: the run's setting."""
 
     def __init__(self, run: Path) -> None:
         from hicmd_tf.training.hicmd import HiCMD
@@ -38,6 +37,7 @@ class Model:
         self._config, networks, _ = restored_networks(RunFolder(run))
         self.digest = networks.digest()
         self.length = self._config.networks.feature_learning.embedding
+        self.sixteen_bit = self._config.data.sixteen_bit
         self._model = HiCMD(networks, self._config)
 
     def usable(self, samples: Samples) -> Samples:
@@ -62,7 +62,7 @@ def described_folder(
     from hicmd_tf.data.sources.reading import read_pictures
 
     for start in range(0, len(records), PART):
-        samples = model.usable(replace(read_pictures(folder, records[start : start + PART]), texts=texts or {}))
+        samples = model.usable(read_pictures(folder, records[start : start + PART], texts, model.sixteen_bit))
         paths = [str((folder / name).absolute()) for name in samples.names]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
         if len(samples):
@@ -72,8 +72,8 @@ def described_folder(
 def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:
     """Single pictures; whom they show is what their paths say, where a folder is named after a modality. Raises
     UserError, also for one that can't be used: what is asked for is never left out."""
-    from hicmd_tf.data.bounds import content
     from hicmd_tf.data.usable import usable
+    from hicmd_tf.pictures.bounds import content
 
     people = [person_of(file) for file in files]
     samples = Samples(
@@ -83,6 +83,7 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
         np.full(len(files), modality == "infrared"),
         np.zeros(len(files), np.int64),
         texts=texts_of(person for person in people if person),
+        sixteen_bit=model.sixteen_bit,
     )
     described = model.describe(usable(samples, "stop"))
     return Described(described, entries_of(samples, samples.names, [0.0] * len(files)))

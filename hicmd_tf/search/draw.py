@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
-from hicmd_tf.data.bounds import opened
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.decode import opened
 from hicmd_tf.search.entries import Entry, Hit
 from hicmd_tf.visualize.grid import save_png
 
@@ -48,9 +48,8 @@ def _cell(
 def _picture(path: str) -> Image.Image:
     """A picture in the cell's size; a grey cell where it is gone, or no picture any more."""
     try:
-        upright = ImageOps.exif_transpose(opened(Path(path)))
-        return upright.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    except (UserError, OSError, ValueError, SyntaxError):  # the others are of a path, or of EXIF, that is none
+        return opened(Path(path)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    except (UserError, OSError, ValueError):  # the others are of a path that is none
         missing = Image.new("RGB", (WIDTH, HEIGHT), (225, 225, 225))
         ImageDraw.Draw(missing).text((WIDTH // 2 - 22, HEIGHT // 2 - 6), "missing", "black")
         return missing

@@ -24,7 +24,8 @@ def iterate(
     watching.on_train_begin()
     shares = batches(experiment.planner, experiment.data.train, start, stop, share)
     try:
-        for number, parts in enumerate(shares.map(lambda batch: divided(batch, workers.replicas))):
+        for number, batch in enumerate(shares):
+            parts = divided(batch, workers.replicas)
             watching.on_train_batch_begin(number)
             with reporting_lost_workers(place.workers):
                 losses = workers.of_one(model.train_replicas(workers.spread(parts)))

@@ -50,4 +50,4 @@ def _make(model: HiCMD, visible: Tensor, infrared: Tensor) -> list[dict[Modality
 
 def _first_pictures(samples: Samples, identities: Array, height: int, width: int) -> Tensor:
     rows = np.array([np.flatnonzero(samples.identities == identity)[0] for identity in identities])
-    return next(iter(evaluation_batches(samples.select(rows), height, width, len(rows))))
+    return next(evaluation_batches(samples.select(rows), height, width, len(rows)))

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.data.bounds import size_of
 from hicmd_tf.data.labels import named
 from hicmd_tf.data.samples import SPLITS, DataSplits, Samples
 from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.pictures.bounds import size_of
 
 Array = np.ndarray[Any, Any]
 

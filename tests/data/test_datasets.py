@@ -1,4 +1,4 @@
-"""Data sets in a folder, as the training sees them: through tensorflow-datasets, prepared once, whole bytes."""
+"""Data sets in a folder, as the training sees them: where they are, whole bytes."""
 
 import dataclasses
 from pathlib import Path
@@ -6,10 +6,14 @@ from pathlib import Path
 import drawn_trees as trees
 import numpy as np
 import pytest
+from odd_files import drawn, encoded
 
 from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.data import contents
+from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.bounds import content
 
 
 @pytest.fixture
@@ -38,19 +42,46 @@ def test_pictures_are_what_the_folder_holds(name: str, at) -> None:
     assert again.test.names == splits.test.names and list(again.test.encoded) == list(splits.test.encoded)
 
 
-def test_a_changed_folder_is_prepared_anew(at, tmp_path: Path) -> None:
+def test_a_changed_folder_is_read_as_it_is(at, tmp_path: Path) -> None:
     data = at("folder")
     before = load(data)
     trees.picture(tmp_path / "folder" / "test" / "11" / "visible" / "new.png", 99)
     assert len(load(data).test) == len(before.test) + 1
 
 
-def test_a_picture_of_the_same_length_is_prepared_anew(at, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", list(trees.TREES))
+def test_nothing_is_written_and_pictures_are_read_when_asked_for(name: str, at, tmp_path: Path, monkeypatch) -> None:
+    data = dataclasses.replace(at(name), directory="/nowhere/at/all")
+    read: list[Path] = []
+    monkeypatch.setattr(contents, "content", lambda file: read.append(file) or content(file))
+    splits = load(data)
+    splits.unchecked["test"].of("visible").select(np.array([1, 0]))
+    assert not read
+    assert len(splits.test) == len(read)  # the check, once each
+    splits.test.encoded[1:].select([0])[0]
+    assert read[-1] == tmp_path / name / splits.test.names[1] and len(read) == len(splits.test) + 1
+    assert not Path("/nowhere").exists()
+
+
+def test_a_picture_written_again_or_gone_under_a_run_is_one_line(at, tmp_path: Path) -> None:
+    test = load(at("folder")).test
+    file = tmp_path / "folder" / test.names[0]
+    old = file.read_bytes()
+    file.write_bytes(old[:-1] + bytes([old[-1] ^ 1]))  # of the same length
+    with pytest.raises(UserError, match=rf"{test.names[0]} was written again while it was in use: give the same"):
+        list(evaluation_batches(test, 8, 4, 4))
+    file.unlink()
+    with pytest.raises(UserError, match=rf"{test.names[0]} can't be read \(No such file or directory\)"):
+        list(evaluation_batches(test, 8, 4, 4))
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".tif", ".TIFF", ".jpg"])
+def test_a_file_is_what_it_holds_whatever_it_is_called(suffix: str, at, tmp_path: Path) -> None:
     data = at("folder")
-    name, old = load(data).test.names[0], load(data).test.encoded[0]
-    file = tmp_path / "folder" / name
-    file.write_bytes(old[:-1] + bytes([old[-1] ^ 1]))  # a checksum's last bit
-    assert load(dataclasses.replace(data, check="skip")).unchecked["test"].encoded[0] == file.read_bytes() != old
+    folder = tmp_path / "folder" / "test" / "11" / "visible"
+    for form in ("WEBP", "TIFF", "PNG", "JPEG", "BMP"):
+        (folder / f"{form}{suffix}").write_bytes(encoded(drawn((12, 20)), form))
+    assert sum(name.endswith(suffix) for name in load(data).test.names) == 5
 
 
 def test_a_picture_that_cannot_be_read_is_named_and_not_the_folder_of_prepared_data(at, monkeypatch) -> None:
@@ -65,7 +96,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_not_the_folder_of_prepared_d
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", failing)
         with pytest.raises(UserError, match=r"Visible/3/male_back_v_00001_3.bmp can't be read \(Permission denied\)"):
-            load(data)
+            len(load(data).train)
     assert len(load(data).test) == 12
 
 
@@ -83,23 +114,3 @@ def test_sysus_validation_people_train_when_asked_to(at) -> None:
     assert set(load(data).train.identities) == {1, 2, 3, 4}
     both = load(dataclasses.replace(data, validation_trains=True)).train
     assert set(both.identities) == {1, 2, 3, 4, 5} and list(both.names) == sorted(both.names)
-
-
-def test_preparing_leaves_nothing_among_the_temporary_files(at, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    load(at("folder"))
-    assert not any((tmp_path / "temporary").iterdir())
-
-
-def test_the_builders_work_as_any_other_of_tensorflow_datasets(tmp_path: Path) -> None:
-    import tensorflow_datasets as tfds
-
-    from hicmd_tf.data.sources.builders import RegDb
-
-    trees.regdb(tmp_path / "regdb", trial=3)
-    builder = RegDb(config="trial_3", data_dir=tmp_path)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(tmp_path / "regdb")))
-    records = list(builder.as_dataset(split="train").as_numpy_iterator())
-    assert builder.info.splits["train"].num_examples == len(records) == 12
-    assert records[0]["image"].shape == (20, 12, 3) and records[0]["image"].dtype == np.uint8

@@ -196,7 +196,7 @@ MISTAKES = {
     "vast picture": (
         "folder",
         lambda f: put(f / "train/3/visible/cam1_1.png", trees.vast_png()),
-        "train/3/visible/cam1_1.png has 60000 x 60000 pixels, more than 25 million: copy it again",
+        "train/3/visible/cam1_1.png has 60000 x 60000 pixels, more than 25 million, expected a whole PNG",
     ),
     "no label": (
         "regdb",
@@ -213,7 +213,7 @@ MISTAKES = {
     "half a picture": (
         "regdb",
         cut("Visible/1/male_back_v_00000_1.bmp"),
-        "can't be decoded: copy it again; RegDB is to be",
+        "can't be decoded, expected a whole .*: copy it again; RegDB is to be",
     ),
     "another label": (
         "regdb",

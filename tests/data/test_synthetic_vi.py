@@ -29,6 +29,7 @@ def config(directory: Path, **changes: object) -> DataConfig:
         "test_identities": 4,
         "held_out": 1,
         "check": "stop",
+        "sixteen_bit": "",
         "height": 32,
         "width": 16,
         "synthetic": SYNTHETIC,
@@ -122,7 +123,7 @@ def test_an_interrupted_preparation_starts_afresh(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_damaged_records_are_one_clear_line(tmp_path: Path, damage: str) -> None:
     load(config(tmp_path))
-    (record,) = tmp_path.rglob("*.tfrecord*")
+    (record,) = tmp_path.rglob("*.array_record*")
     content = bytearray(record.read_bytes())
     if damage == "flip":
         content[len(content) // 2] ^= 0xFF
@@ -133,6 +134,13 @@ def test_damaged_records_are_one_clear_line(tmp_path: Path, damage: str) -> None
         record.unlink()
     with pytest.raises(UserError, match=r"damaged.*delete that folder"):
         load(config(tmp_path))
+
+
+def test_preparing_leaves_nothing_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    load(config(tmp_path / "data"))
+    assert not any((tmp_path / "temporary").iterdir())
 
 
 def test_a_damaged_description_is_one_clear_line(tmp_path: Path) -> None:

@@ -1,21 +1,23 @@
 """What is done about pictures that can't be used: stop before anything begins, or skip and count them."""
 
 import dataclasses
-import sys
-import warnings
+from functools import partial
 
 import drawn_trees as trees
 import numpy as np
 import pytest
-import tensorflow as tf
+from odd_files import DEEP_FILES, drawn, encoded
+from PIL import Image
 from test_bounds import WHOLE
 
+from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import DataSplits, Samples
-from hicmd_tf.data.usable import flawed, usable
+from hicmd_tf.data.usable import Look, looks, usable
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.bounds import BadPictureError
 
-PICTURE = WHOLE["PNG"]
+PICTURE = encoded(drawn(), "PNG")
 
 
 def samples(contents: list[bytes], identities: list[int] | None = None, infrared: list[bool] | None = None) -> Samples:
@@ -40,21 +42,55 @@ def test_the_first_unusable_picture_is_named_and_all_are_counted() -> None:
 
 
 def test_libraries_say_nothing_of_their_own(capfd) -> None:
-    cut = WHOLE["JPEG"][:-60]
     capfd.readouterr()
-    assert len(flawed(["cut"], [cut])) == 1
+    contents = [WHOLE[form][:-60] for form in ("JPEG", "TIFF", "WebP")]
+    with pytest.raises(UserError, match="picture_0 can't be decoded and 2 more"):
+        usable(samples(contents), "stop")
     assert capfd.readouterr() == ("", "")
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        tf.io.decode_image(cut)
-    assert capfd.readouterr().err.count("\n") == 1  # which libjpeg would have said
-    print("still heard", file=sys.stderr)
-    assert capfd.readouterr().err == "still heard\n"
 
 
 def test_one_corrupt_picture_of_ten_thousand_is_named() -> None:
     contents = [PICTURE] * 10_000
     contents[9_321] = PICTURE[:-30]
-    assert list(map(str, flawed(samples(contents).names, contents))) == ["picture_9321 can't be decoded"]
+    with pytest.raises(UserError, match="picture picture_9321 can't be decoded, expected"):
+        usable(samples(contents), "stop")
+
+
+def test_each_picture_is_read_once_and_few_ahead() -> None:
+    read: list[int] = []
+
+    def reader(row: int) -> bytes:
+        read.append(row)
+        return PICTURE
+
+    of_files = dataclasses.replace(samples([PICTURE] * 500), encoded=Contents([partial(reader, r) for r in range(500)]))
+    seen = looks(of_files)
+    for _ in range(3):
+        next(seen)
+    assert len(read) < 100
+    assert len(list(seen)) == 497 and sorted(read) == list(range(500))
+
+
+def test_nearly_constant_pictures_are_warned_of_and_kept() -> None:
+    flat = encoded(Image.new("RGB", (8, 8), (200, 20, 20)), "PNG")
+    with pytest.warns(UserWarning) as warned:
+        assert len(usable(samples([PICTURE, flat, PICTURE, flat, flat, flat]), "stop", "train")) == 6
+    (said,) = (str(one.message) for one in warned)
+    assert said.startswith(
+        "4 of 6 training pictures are nearly constant: picture_1; picture_3; picture_4 and 1 more: look at them"
+    )
+
+
+def test_sixteen_bits_are_refused_or_shown_as_the_setting_says() -> None:
+    contents = [PICTURE, *DEEP_FILES.values()]
+    with pytest.raises(
+        UserError, match=r"test picture picture_1 has 16 bits of grey and 5 more, expected data\.sixteen_"
+    ):
+        usable(samples(contents), "stop", "test")
+    ranged = dataclasses.replace(samples(contents), sixteen_bit="29000-31000")
+    assert len(usable(ranged, "stop", "test")) == len(contents)
+    with pytest.warns(UserWarning, match="6 of 7 test pictures are nearly constant: .* data.sixteen_bit"):
+        usable(dataclasses.replace(ranged, sixteen_bit="0-65535"), "stop", "test")
 
 
 def test_a_vast_picture_is_refused_by_its_head() -> None:
@@ -124,8 +160,8 @@ def test_every_data_set_is_checked_as_the_setting_says(name: str, smoke_config, 
 
 def test_drawn_pictures_are_checked_too(smoke_config, monkeypatch) -> None:
     data = load(smoke_config.data)
-    name = data.unchecked["test"].names[0]
-    monkeypatch.setattr("hicmd_tf.data.usable.flaw_of", lambda one: "is odd" if one is first else None)
     first = data.unchecked["test"].encoded[0]
-    with warnings.catch_warnings(), pytest.raises(UserError, match=f"test picture {name} is odd"):
+    flaw = Look(BadPictureError("is odd"), False)
+    monkeypatch.setattr("hicmd_tf.data.usable.look", lambda one, _: flaw if one == first else Look(None, False))
+    with pytest.raises(UserError, match=f"test picture {data.unchecked['test'].names[0]} is odd, expected a whole"):
         len(data.test)

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from drawn_trees import vast_png
-from odd_pictures import encoded, odd_pictures
+from odd_files import ODD_FILES, encoded
 from PIL import Image
 
 from export.artefacts import open_artefacts
@@ -30,9 +30,10 @@ from export.client import Client
 from export.client import main as client_main
 from export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.decode import simple
 
 MEBI = 1 << 20
-PICTURE = odd_pictures()["grey jpeg"]
+PICTURE = ODD_FILES["JPEG, grey 37 x 91"]
 
 
 class Toy(tf.Module):
@@ -178,8 +179,8 @@ def test_rows_and_columns_give_what_the_model_gives(server: Running, direct: Any
 
 
 def test_encoded_files_come_as_base64_and_one_input_needs_no_name(server: Running, direct: Any) -> None:
-    files = [PICTURE, odd_pictures()["odd size"]]
-    expected = direct("visible_bytes", picture_bytes=files)["descriptors"].numpy()
+    files = [PICTURE, ODD_FILES["WEBP, alpha"]]
+    expected = direct("visible_bytes", picture_bytes=list(map(simple, files)))["descriptors"].numpy()
     bodies = [
         {"instances": [b64(file) for file in files]},
         {"instances": [{"picture_bytes": b64(file)} for file in files]},
@@ -231,17 +232,17 @@ GOOD = [[[1, 2, 3]]]
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:500])]}, 400, "JPEG"),
-        ({"signature_name": "visible_bytes", "instances": [b64(b"just text")]}, 400, "Unknown image file format"),
-        ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:20])]}, 400, "does not tell its size"),
+        ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:500])]}, 400, "can't be decoded"),
+        ({"signature_name": "visible_bytes", "instances": [b64(b"just text")]}, 400, "expected a whole PNG, JPEG"),
+        ({"signature_name": "visible_bytes", "instances": [b64(PICTURE[:20])]}, 400, "can't be decoded"),
         (
             {"signature_name": "visible_bytes", "instances": [b64(b"\xff\x0a" + bytes(99))]},
             400,
-            "does not tell its size",
+            "can't be decoded",
         ),
         ({"signature_name": "visible_bytes", "instances": [b64(WEBP)]}, 400, "2000 x 1500 pixels"),
         ({"signature_name": "visible_bytes", "instances": [b64(vast_png())]}, 400, "60000 x 60000 pixels"),
-        ({"signature_name": "visible_bytes", "instances": [b64(MOVING)]}, 400, "unmoving GIF"),
+        ({"signature_name": "visible_bytes", "instances": [b64(MOVING)]}, 400, "holds 3 pictures"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": "*"}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [{"b64": 3}]}, 400, "base64"),
         ({"signature_name": "visible_bytes", "instances": [3]}, 400, "neither text nor"),
@@ -390,7 +391,9 @@ def test_the_client_takes_files_bytes_and_arrays(server: Running, direct: Any, t
     assert np.array_equal(client.embed([tmp_path / "a.jpg", array], "infrared"), expected)
     many = client.embed([PICTURE] * 70, "infrared")  # more than one request
     assert np.allclose(many, expected[0], atol=1e-6) and many.shape == (70, 96)
-    with pytest.raises(UserError, match=r"refuses: .*Unknown image file format"):
+    with pytest.raises(UserError, match=r"refuses: .*2000 x 1500 pixels"):
+        client.embed([LARGE], "visible")
+    with pytest.raises(UserError, match="picture given as bytes can't be decoded, expected a whole PNG"):
         client.embed([b"text"], "visible")
     with pytest.raises(UserError, match="can't be read"):
         client.embed([tmp_path / "missing.png"], "visible")

@@ -21,6 +21,8 @@ from hicmd_tf.search.entries import Entry, Hit
 class Describer:
     """Describes by file sizes."""
 
+    sixteen_bit = ""
+
     def __init__(self, policy: str) -> None:
         self.policy = policy
 

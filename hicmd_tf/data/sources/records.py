@@ -11,7 +11,7 @@ from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, Modality
 
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png")
+PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 class Record(NamedTuple):

@@ -45,10 +45,9 @@ def builder_config(synthetic: SyntheticConfig, height: int, width: int) -> Synth
 class SyntheticVi(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
     """One split, `SPLIT`; identities are divided by `hicmd_tf.data.identity_splits`."""
 
-    VERSION = tfds.core.Version(
-        "1.0.0"
-    )  # raise it whenever the drawing changes: prepared data sets are kept by version
-    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 (tfds' own form)
+    # Raise it whenever the drawing, or how it is stored, changes: prepared data sets are kept by version.
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "Stored so that single pictures can be read."}  # noqa: RUF012 (tfds' own form)
 
     builder_config: SyntheticViConfig
 
