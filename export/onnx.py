@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf.arguments import Parser, count
-from hicmd_tf.errors import run_command
+from hicmd_tf.errors import require, run_command
 
 CALIBRATION = 128  # pictures of a modality
 CALIBRATION_BATCH = 8
@@ -25,6 +25,7 @@ CALIBRATION_BATCH = 8
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, exports, compares, puts in place."""
     options = _parser().parse_args(arguments)
+    require("onnx", "onnxruntime", "tf2onnx")
     from export.check import check, shown
     from export.source import open_run
     from hicmd_tf.files import making_folder

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, require, run_command
 
 NAME = "hicmd"  # what requests call it, unless the server is told otherwise
 WARM_UP_ROWS = (1, 8)
@@ -23,6 +23,7 @@ WARM_UP_ROWS = (1, 8)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, exports, compares, puts in place."""
     options = _parser().parse_args(arguments)
+    require("tensorflow_serving")
     from export.check import check, shown
     from export.source import open_run
     from hicmd_tf.files import making_folder

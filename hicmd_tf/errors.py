@@ -1,6 +1,7 @@
 """What goes wrong by a user's hand or on a machine, and how a command says so: one line, exit code 2."""
 
 import errno
+import importlib.util
 import os
 import signal
 import sys
@@ -65,6 +66,13 @@ def run_command(main: Callable[[], None]) -> None:
         if reason is None:
             raise
         refuse(reason)
+
+
+def require(*packages: str) -> None:
+    """Raises ModuleNotFoundError for a package that is not installed, before work is done that ends in its use."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def missing(error: BaseException) -> str | None:

@@ -214,18 +214,19 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(lock: Path) -> Iterator[None]:
-    """Holds a lock file, and waits for whoever holds it. Where none can be made nothing is held: who only reads needs
-    none. Warns where the file system has no locks."""
+def in_turn(lock: Path) -> Iterator[bool]:
+    """Holds a lock file, and waits for whoever holds it; says whether it is held. Where none can be made none is: who
+    only reads needs none. Warns where the file system has no locks."""
     try:
         handle = _opened(lock)
     except OSError:
-        yield
+        yield False
         return
     try:
-        if not _lock(handle, wait=True):
+        held = _lock(handle, wait=True)
+        if not held:
             _warn_of_no_locks(lock)
-        yield
+        yield held
     finally:
         os.close(handle)
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import read_json, write_text
+from hicmd_tf.errors import UserError, require, run_command
+from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
 from hicmd_tf.visualize.grid import save_png
@@ -66,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = _seeds(options.seeds)
     for ablation in ABLATIONS.values():
         with_values(config, ablation.settings)
+    require("keras_tuner", "grpc")
     if role() != "worker":
+        check_writable(options.out / "study.json")
         _prepare_data(config)
     settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: seeds})
     study = Study(options.out, settings, len(ABLATIONS) * len(seeds))

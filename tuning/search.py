@@ -7,7 +7,7 @@ from typing import Any
 
 from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, require, run_command
 from hicmd_tf.files import check_writable
 from tuning.processes import role
 from tuning.space import SEARCHED, Space, space_of
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config, options = parse("tuning.search", __doc__ or "", typed, _options, {"steps": "training.steps"})
     _check(config, options)
     space = space_of(config, options.space)
+    require("keras_tuner", "grpc")
     if role() != "worker":
         check_writable(Path(options.out) / "study.json")
     config = _holding_out(config)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -95,14 +96,17 @@ def _prepared(settings: Any, directory: str) -> Any:
 
     tfds.disable_progress_bar()
     try:
-        with _quiet(), in_turn(Path(directory) / f".{SyntheticVi.name}.lock"):
+        with _quiet(), in_turn(Path(directory) / f".{SyntheticVi.name}.lock") as alone:
             builder = SyntheticVi(config=settings, data_dir=directory, file_format="array_record")
+            for left in Path(builder.data_dir).parent.glob("incomplete.*") if alone else ():
+                shutil.rmtree(left, ignore_errors=True)  # of a preparation that was killed
             builder.download_and_prepare()
     except OSError as error:
         reason = error.strerror or str(error)
+        here = "" if Path(directory).is_absolute() else ", or give the command in such a one: it is looked for there"
         raise UserError(
             f"data.directory {directory}: the data set cannot be prepared there ({reason}); "
-            "choose a folder that can be written."
+            f"choose a folder that can be written{here}."
         ) from error
     except (ParseError, ValueError) as error:  # dataset_info.json cannot be parsed
         raise _damaged(Path(directory) / SyntheticVi.name / settings.name, error) from error

@@ -104,6 +104,7 @@ def test_other_settings_never_share_a_folder(prepared: Path) -> None:
 
 def test_an_interrupted_preparation_starts_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hicmd_tf.data.drawing import encode
+    from hicmd_tf.data.synthetic_vi.synthetic_vi_dataset_builder import builder_config
 
     whole, calls = encode.encode, []
 
@@ -117,7 +118,11 @@ def test_an_interrupted_preparation_starts_afresh(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         load(config(tmp_path))
     monkeypatch.setattr(encode, "encode", whole)
-    assert len(load(config(tmp_path)).test) == 24
+    settings = config(tmp_path)
+    name = builder_config(settings.synthetic, settings.height, settings.width).name
+    (tmp_path / "synthetic_vi" / name / "incomplete.A1B2C3_1.0.0" / "half").mkdir(parents=True)  # as a kill leaves it
+    assert len(load(settings).test) == 24
+    assert not list(tmp_path.rglob("incomplete.*")) and list((tmp_path / "synthetic_vi" / name).iterdir())
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
