@@ -68,13 +68,13 @@ def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.training.checkpoints import Checkpoints
     from hicmd_tf.training.experiment import prepare
-    from hicmd_tf.training.restore import newest_checkpoint, saved_classes
+    from hicmd_tf.training.restore import newest_classes
     from hicmd_tf.training.run import evaluate, shown
     from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
     config, out = folder.open(), folder.place_for(options.out, TABLE)
-    experiment = prepare(config, saved_classes(newest_checkpoint(folder)))
+    experiment = prepare(config, newest_classes(folder))
     Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
     metrics = evaluate(config, folder, experiment)
     print(shown(metrics))

@@ -215,16 +215,19 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def in_turn(lock: Path) -> Iterator[bool]:
-    """Holds a lock file, and waits for whoever holds it; says whether it is held. Where none can be made none is: who
-    only reads needs none. Warns where the file system has no locks."""
+    """Holds a lock file, another user's too, and waits for whoever holds it; says whether it is held. Where there is
+    none, and none can be made, nothing is: who only reads needs none. Warns where the file system has no locks."""
     try:
         handle = _opened(lock)
     except OSError:
-        yield False
-        return
+        try:
+            handle = os.open(lock, os.O_RDONLY)
+        except OSError:
+            yield False
+            return
     try:
         held = _lock(handle, wait=True)
-        if not held:
+        if not held and os.access(lock, os.W_OK):
             _warn_of_no_locks(lock)
         yield held
     finally:

@@ -322,5 +322,24 @@ def test_who_comes_second_waits_for_the_first(tmp_path: Path) -> None:
 
 def test_where_no_lock_can_be_made_nothing_is_held(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with in_turn(tmp_path / "file" / "lock"):
-        assert (tmp_path / "file").is_file()
+    with in_turn(tmp_path / "file" / "lock") as held:
+        assert not held
+    with in_turn(tmp_path / "lock") as held:
+        assert held
+
+
+def test_another_users_lock_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is where a folder may be written by several people, or is on read-only media."""
+    (tmp_path / "lock").write_text("")
+    original = os.open
+
+    def reading(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", reading)
+    with in_turn(tmp_path / "lock") as held:
+        assert held
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(original(tmp_path / "lock", os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)

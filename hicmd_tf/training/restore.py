@@ -81,6 +81,14 @@ def newest_checkpoint(folder: RunFolder) -> str:
     return newest
 
 
+def newest_classes(folder: RunFolder) -> int:
+    """How many training identities a run's newest checkpoint knows. Raises UserError as `restored_networks` does."""
+    classes = read_newest(folder.checkpoints, saved_classes)
+    if classes is None:
+        raise _none_yet(folder)
+    return classes
+
+
 def _none_yet(folder: RunFolder) -> UserError:
     return UserError(f"{folder.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {folder.path}")
 
