@@ -2,7 +2,6 @@
 
 import csv
 import io
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,8 +31,9 @@ class Row(NamedTuple):
     population, as the literature prints, 0 for one gallery. queries: how many were asked. unanswered: how many of them,
     summed over trials, had no picture of their identity that they may see, and count nowhere.
     people: who was asked for, and has an answer. chance: the same figures of a random ranking. between: lowest and
-    highest of the 95 % interval of rank1 and mAP over these people. The last three are missing where several models
-    were averaged, or an earlier version wrote the row.
+    highest of the 95 % interval of rank1 and mAP over these people. These three are missing where several models were
+    averaged, or an earlier version wrote the row. hidden: in words, which cameras hide all matches of some queries;
+    empty where none do, or where the published tables are made so.
     """
 
     setting: str
@@ -47,6 +47,7 @@ class Row(NamedTuple):
     people: int = 0
     chance: Figures | None = None
     between: dict[str, list[float]] | None = None
+    hidden: str = ""
 
     @property
     def at_chance(self) -> list[str]:
@@ -64,14 +65,8 @@ class Row(NamedTuple):
 def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], rerank: bool = False) -> list[Row]:
     """One row a search, and with `rerank` another behind it. descriptors: (N, E), one for each sample.
 
-    Warns when people's own cameras hide all matches of some queries. Raises UserError when they do of all, and as
-    `score` does.
+    Raises UserError when the rules hide all matches of all queries, and as `score` does.
     """
-    searches = list(searches)
-    for search in searches:
-        found = refuse_hidden(samples, search)
-        if found.lost and search.protocol == "market1501":  # LLCM's tables are made with all that its rules hide
-            warnings.warn(found.words(samples.texts), stacklevel=2)
     jobs = [(search, again) for search in searches for again in ((False, True) if rerank else (False,))]
     total = sum(len(search.galleries) for search, _ in jobs)
     with tqdm(total=total, desc="scoring", unit="gallery", leave=False) as bar:
@@ -79,6 +74,7 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
 
 
 def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar: Any) -> Row:
+    hidden = refuse_hidden(samples, search)
     queries, ids, cameras = search.queries, samples.identities, samples.cameras
     trials, random = [], []
     answered, first, precision = np.zeros((3, len(queries)))
@@ -105,6 +101,7 @@ def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar
         len(np.unique(ids[queries][there])),
         spread(random)[0],
         {name: [interval.low, interval.high] for name, interval in intervals.items()},
+        hidden.words(samples.texts) if hidden.lost and search.protocol == "market1501" else "",
     )
 
 
@@ -153,15 +150,19 @@ def main_figures(rows: Iterable[Row]) -> dict[str, Figures]:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """A plain-text table in per cent, with deviations where there are several trials, what counts nowhere, and what is
-    at chance."""
-    notes = [
+    """A plain-text table in per cent, with deviations where there are several trials, and the notes below it."""
+    return "\n".join([*("  ".join(line) for line in _aligned(rows)), *notes(rows)])
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """What counts nowhere, which cameras make it so, and what is at chance, a line each."""
+    unanswered = [
         f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
         "they may see, and count nowhere"
         for row in rows
         if row.unanswered
     ]
-    return "\n".join([*("  ".join(line) for line in _aligned(rows)), *notes, *at_chance(rows)])
+    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden), *at_chance(rows)]
 
 
 def at_chance(rows: Iterable[Row]) -> list[str]:

@@ -15,7 +15,7 @@ from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, as_text, at_chance, main_figures, main_rows
+from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures, main_rows, notes
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.retrieval.objective import both_directions, mean_map
@@ -305,12 +305,12 @@ def _warnings(folder: RunFolder) -> list[str]:
 
 
 def shown(metrics: Metrics) -> str:
-    """What is printed: the main figures beside what they are compared with, those of them that are at chance, and every
+    """What is printed: the main figures beside what they are compared with, what is to be noted of them, and every
     published setting by its name where there are more."""
     rows = [Row(**row) for row in metrics["settings"]]
     main = [*main_rows(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
-    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(at_chance(main))]))
+    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main))]))
 
 
 def figures(metrics: Metrics) -> dict[str, Metrics]:

@@ -40,7 +40,7 @@ class TrainedRun:
         for m in MODALITIES:
             if not len(self.samples.of(m)):
                 raise UserError(
-                    f"{folder.path}: no picture of the known people to test is {m}: nothing can be looked up across "
+                    f"{folder.path}: no picture of the people to test is {m}: nothing can be looked up across "
                     f"modalities; add {m} pictures, or choose another split by data.trial"
                 )
 
