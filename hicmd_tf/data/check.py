@@ -13,6 +13,7 @@ from tqdm import tqdm
 from hicmd_tf.arguments import Parser, sixteen_bit
 from hicmd_tf.data import usable
 from hicmd_tf.data.ahead import ahead
+from hicmd_tf.data.colours import Shade, swapped
 from hicmd_tf.data.duplicates import Seen, digest, reported
 from hicmd_tf.data.labels import Texts, named, shown
 from hicmd_tf.data.samples import SPLITS, Samples
@@ -97,11 +98,12 @@ def lost_matches(name: str, listing: Listing) -> Iterator[str]:
 
 
 class Looked(NamedTuple):
-    """flaws: of pictures that training could not use, by name. flat: names of those that are nearly constant. digests:
-    of all, by name."""
+    """flaws: of pictures that training could not use, by name. flat: names of those that are nearly constant. colours:
+    how coloured those without a flaw are, by name. digests: of all, by name."""
 
     flaws: dict[str, BadPictureError]
     flat: list[str]
+    colours: dict[str, float]
     digests: dict[str, bytes]
 
 
@@ -112,19 +114,27 @@ def look(folder: Path, names: Sequence[str], sixteen_bit: str = "") -> Looked:
         encoded = content(folder / name)
         return usable.look(encoded, sixteen_bit), digest(encoded)
 
-    found = Looked({}, [], {})
+    found = Looked({}, [], {}, {})
     decoded = zip(names, ahead(one, names), strict=True)
     for name, (seen, digested) in tqdm(decoded, "decoding", len(names), unit="picture", leave=False):
         if seen.flaw:
             found.flaws[name] = seen.flaw
+        else:
+            found.colours[name] = seen.colour
         if seen.flat:
             found.flat.append(name)
         found.digests[name] = digested
     return found
 
 
+def other_modality(listings: Iterable[Listing], colours: dict[str, float]) -> list[str]:
+    """In a line each, whose pictures look like the other modality's."""
+    records = {record.name: record for listing in listings for record in listing.records if record.name in colours}
+    return swapped(Shade(name, one.identity, one.modality, colours[name]) for name, one in sorted(records.items()))
+
+
 def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
-    """In a line each, the same pictures in two splits, or of two identities of one."""
+    """In a line each, the same pictures in two splits, of two identities of one, or in both modalities."""
     pictures = (
         Seen(
             digests[record.name],
@@ -176,7 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _report(unlisted(options.folder, listings.values()))
     if options.name == "sysu_mm01":
         _compare_with_permutations(options.folder, listings[1])
-    flaws, flat, digests = look(options.folder, names, options.sixteen_bit)
+    flaws, flat, colours, digests = look(options.folder, names, options.sixteen_bit)
+    _report(other_modality(listings.values(), colours))
     if flat:
         _report([usable.flat_words(flat, len(names))])
     if flaws:

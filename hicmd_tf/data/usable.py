@@ -1,5 +1,6 @@
 """Which pictures can be used: each is decoded once before anything is made of them (data.check)."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from tqdm import tqdm
 
 from hicmd_tf.config.schema import CheckPolicy
 from hicmd_tf.data.ahead import ahead
+from hicmd_tf.data.colours import Shade, colour_of, swapped
+from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import SPLITS, Samples, Split
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
@@ -23,9 +26,9 @@ ADVICE = "replace it or take it out of the data set, or set data.check to skip"
 def usable(samples: Samples, policy: CheckPolicy, split: Split | None = None) -> Samples:
     """The pictures that can be used: all of them, or with `skip` those that can be, and one warning.
 
-    split: whose they are; None: pictures of no data set. Warns of those that are nearly constant. Raises UserError
-    naming the first that can't be used and how many there are; with `skip` when of a split someone to train on, or
-    everyone, has no picture of a modality left.
+    split: whose they are; None: pictures of no data set. Warns of those that are nearly constant, and of a data set's
+    people whose pictures look like the other modality's. Raises UserError naming the first that can't be used and how
+    many there are; with `skip` when of a split someone to train on, or everyone, has no picture of a modality left.
     """
     of = f"{SPLITS[split]} " if split else ""
     seen = list(zip(samples.names, looks(samples), strict=True))
@@ -33,6 +36,14 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | None = None) ->
     flat = [name for name, one in seen if one.flat]
     if flat:
         warnings.warn(flat_words(flat, len(samples), of), stacklevel=2)
+    if split is not None:
+        shades = (
+            Shade(name, int(samples.identities[row]), samples.modality(row), one.colour)
+            for row, (name, one) in enumerate(seen)
+            if not one.flaw
+        )
+        for line in swapped(shades, of):
+            warnings.warn(line, stacklevel=2)
     if not flaws:
         return samples
     if policy == "stop":
@@ -58,24 +69,28 @@ def _refuse_emptied(samples: Samples, left: Samples, split: Split) -> None:
         gone = sorted(before - after) if split == "train" or not after else []
         if gone:
             raise UserError(
-                f"identity {gone[0]} has no {m} picture left ({len(gone)} such identities), as {skipped} "
-                f"{SPLITS[split]} pictures that can't be used are skipped: replace them, or take the identity out"
+                f"identity {shown(gone[0], samples.texts)} has no {m} picture left ({len(gone)} such identities), as "
+                f"{skipped} {SPLITS[split]} pictures that can't be used are skipped: replace them, or take the "
+                "identity out"
             )
 
 
 class Look(NamedTuple):
-    """Of one picture. flaw: why it can't be used; None of one that can. flat: whether it is nearly constant."""
+    """Of one picture. flaw: why it can't be used; None of one that can. flat: whether it is nearly constant. colour: as
+    `colour_of` measures it; NaN of one that can't be used."""
 
     flaw: BadPictureError | None
-    flat: bool
+    flat: bool = False
+    colour: float = math.nan
 
 
 def look(encoded: bytes, sixteen_bit: str = "") -> Look:
     """What decoding a file tells. sixteen_bit: as the setting."""
     try:
-        return Look(None, is_flat(decode(encoded, sixteen_bit)))
+        pixels = decode(encoded, sixteen_bit)
     except BadPictureError as error:
-        return Look(error, False)
+        return Look(error)
+    return Look(None, is_flat(pixels), colour_of(pixels))
 
 
 def looks(samples: Samples) -> Iterator[Look]:

@@ -1,6 +1,7 @@
 """People's own pictures, as they lie about: what is taken for what, and what is passed over."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ def lay(folder: Path, *names: str) -> Path:
     """Files of these names; pictures where the names say so."""
     for seed, name in enumerate(names):
         if name.lower().endswith((".png", ".jpg", ".bmp")):
-            trees.picture(folder / name, seed)
+            trees.picture(folder / name, seed, grey=bool(re.search(r"(^|/)(infrared|thermal|ir)", name, re.IGNORECASE)))
         else:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(b"x")
