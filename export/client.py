@@ -12,6 +12,7 @@ grpc://127.0.0.1:8500 speaks gRPC instead, for which tensorflow-serving-api is n
 
 import argparse
 import base64
+import http.client
 import json
 import time
 import urllib.error
@@ -19,10 +20,12 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from hicmd_tf.arguments import Parser, writable
+from hicmd_tf.addresses import is_this_machine
+from hicmd_tf.arguments import Parser, time_limit, writable
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES, Modality
@@ -34,21 +37,24 @@ Picture = str | Path | bytes | Array
 
 ROWS = 32  # of one request
 BYTES = 16 << 20  # of one request, before base64
+LARGEST_ANSWER = 256 << 20  # bytes; descriptors of one request, as text, have some megabytes
 WAIT = 0.2  # seconds before a request is tried again; twice as long each time
+SCHEMES = ("http", "https", "grpc")
 
 
 class Client:
-    """A model on a server.
+    """A model on a server. A server on this machine is asked directly, another one by the environment's proxies.
 
-    url: http://, https:// or grpc://, with host and port. model: its name there. timeout: seconds for one request.
-    retries: how often a request is repeated when the server is busy.
+    url: http://, https:// or grpc://, with host and port; IPv6 addresses in brackets. model: its name there. timeout:
+    seconds for one request. retries: how often a request is repeated when the server is busy.
     """
 
     def __init__(self, url: str, model: str = "hicmd", timeout: float = 60.0, retries: int = 5) -> None:
-        if not url.startswith(("http://", "https://", "grpc://")):
-            raise UserError(f"{url} is no address of a server: expected such as http://127.0.0.1:8501")
+        scheme, address, direct = _parsed(url)
         self._url, self._model, self._timeout, self._retries = url.rstrip("/"), model, timeout, retries
-        self._stub = _stub(url.removeprefix("grpc://")) if url.startswith("grpc://") else None
+        self._stub = _stub(address, direct) if scheme == "grpc" else None
+        proxies = [urllib.request.ProxyHandler({})] if direct else []  # without one it takes the environment's
+        self._opener = urllib.request.build_opener(_NoRedirects, *proxies)
 
     def embed(self, pictures: Sequence[Picture] | Array, modality: Modality) -> Array:
         """Pictures -> descriptors (N, E) float32, rows of length 1.
@@ -76,26 +82,61 @@ class Client:
             return self._ask_grpc(signature, encoded)
         rows = [{"b64": base64.b64encode(one).decode()} for one in encoded]
         found = self._http(":predict", {"signature_name": signature, "inputs": {"picture_bytes": rows}})
-        return np.asarray(found["outputs"], np.float32)
+        return self._descriptors(found.get("outputs"), len(encoded))
+
+    def _descriptors(self, found: Any, rows: int) -> Array:
+        """What a server answered as descriptors (rows, E). Raises UserError where it is something else."""
+        try:
+            descriptors = np.asarray(found, np.float32)
+        except (TypeError, ValueError):
+            descriptors = np.empty(0, np.float32)
+        if descriptors.ndim != 2 or len(descriptors) != rows or not np.isfinite(descriptors).all():
+            raise UserError(
+                f"{self._url} answers with something else than {rows} descriptors: name the --model that "
+                f"export.saved_model made, and the server that has it"
+            )
+        return descriptors
 
     def _http(self, path: str, body: Any = None) -> dict[str, Any]:
         if self._stub is not None:
             raise UserError("only http:// tells status and metadata: give that address")
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._url}/v1/models/{self._model}{path}", data)
+        request = urllib.request.Request(f"{self._url}/v1/models/{quote(self._model, '')}{path}", data)
         for attempt in range(self._retries + 1):
             try:
-                with urllib.request.urlopen(request, timeout=self._timeout) as response:
-                    found: dict[str, Any] = json.load(response)
-                    return found
+                with self._opener.open(request, timeout=self._timeout) as response:
+                    content = self._read(response)
+                break
             except urllib.error.HTTPError as error:
                 if error.code != 503 or attempt == self._retries:
                     raise UserError(f"{self._url} refuses: {_said(error)}") from error
                 time.sleep(WAIT * 2**attempt)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "reason", None) or error
-                raise UserError(f"{self._url} can't be asked ({reason}): is a server running there?") from error
-        raise AssertionError("every attempt returns or raises")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise UserError(
+                    f"{self._url} can't be asked ({_failure(error)}): is a server running there?"
+                ) from error
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(f"{self._url} answers with no JSON object: is that the REST port of a server of models?")
+        return found
+
+    def _read(self, response: Any) -> bytes:
+        """A whole answer. Raises OSError or HTTPException when it ends early, is too long or takes too long."""
+        deadline = time.monotonic() + self._timeout
+        parts, size = [], 0
+        while part := response.read1(1 << 16):
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_ANSWER:
+                raise OSError(f"the answer has more than {LARGEST_ANSWER >> 20} MiB")
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        if response.length:  # bytes that were announced and did not come
+            raise http.client.IncompleteRead(b"", response.length)
+        return b"".join(parts)
 
     def _ask_grpc(self, signature: str, encoded: Sequence[bytes]) -> Array:
         import grpc
@@ -109,27 +150,80 @@ class Client:
         for attempt in range(self._retries + 1):
             try:
                 response = self._stub.Predict(request, timeout=self._timeout)
-                return np.asarray(tf.make_ndarray(response.outputs["descriptors"]))
+                break
             except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or attempt == self._retries:
-                    raise UserError(f"{self._url} refuses: {error.details()}") from error
-                time.sleep(WAIT * 2**attempt)
-        raise AssertionError("every attempt returns or raises")
+                if error.code() is grpc.StatusCode.UNAVAILABLE and attempt < self._retries:
+                    time.sleep(WAIT * 2**attempt)
+                    continue
+                said = _line(error.details())
+                if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    said = f"{self._url} can't be asked ({said}): is a server running there, and is that its gRPC port?"
+                    raise UserError(said) from error
+                raise UserError(f"{self._url} refuses: {said}") from error
+        try:
+            return self._descriptors(tf.make_ndarray(response.outputs["descriptors"]), len(encoded))
+        except TypeError:  # of a tensor that is none, as one that is missing
+            return self._descriptors(None, len(encoded))
 
 
-def _stub(address: str) -> Any:
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Another place is said, not gone to: pictures are for the server that was named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the answer is an error."""
+
+
+def _parsed(url: str) -> tuple[str, str, bool]:
+    """Scheme, host with port, and whether that is this machine. Raises UserError for what is no server's address."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # an IPv6 address without brackets, a port that is no number
+        parts, host, port = urlsplit(""), "", None
+    plain = url.isprintable() and " " not in url and "@" not in parts.netloc and not parts.query and not parts.fragment
+    if parts.scheme == "grpc":
+        plain = plain and port is not None and not parts.path.strip("/")
+    if parts.scheme not in SCHEMES or not host or not plain:
+        raise UserError(
+            f"{url} is no address of a server: expected such as http://127.0.0.1:8501, http://[::1]:8501 or "
+            f"grpc://127.0.0.1:8500"
+        )
+    return parts.scheme, parts.netloc, is_this_machine(host)
+
+
+def _stub(address: str, direct: bool) -> Any:
     import grpc
     from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-    return PredictionServiceStub(grpc.insecure_channel(address, [("grpc.max_send_message_length", -1)]))
+    options = [("grpc.max_send_message_length", -1), ("grpc.enable_http_proxy", int(not direct))]
+    return PredictionServiceStub(grpc.insecure_channel(address, options))
 
 
 def _said(error: urllib.error.HTTPError) -> str:
     """A server's own words, in one line."""
+    place = error.headers.get("Location") if 300 <= error.code < 400 else None
+    if place:
+        return f"it sends on to {_line(place)}: give the address that answers itself"
     try:
-        return " ".join(str(json.load(error)["error"]).split())
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"{error.code} {error.reason}"
+        return _line(json.load(error)["error"])
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, http.client.HTTPException):
+        return _line(f"{error.code} {error.reason}")
+
+
+def _failure(error: Exception) -> str:
+    """Why there is no answer, in words."""
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, TimeoutError):
+        return "no answer in time"
+    if isinstance(reason, http.client.IncompleteRead):
+        return "the connection ended before the answer did"
+    if isinstance(reason, http.client.HTTPException) and not isinstance(reason, OSError):
+        return f"the answer is not HTTP: {_line(repr(reason))}"
+    return _line(reason)
+
+
+def _line(said: Any) -> str:
+    return " ".join(str(said).split())[:300]
 
 
 def _encoded(picture: Picture) -> bytes:
@@ -179,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")
     add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
     add("--modality", required=True, choices=MODALITIES, help="of all pictures")
-    add("--timeout", type=float, default=60.0, metavar="S", help="seconds for one request (default: %(default)s)")
+    add("--timeout", type=time_limit, default=60.0, metavar="S", help="seconds for one request (default: %(default)s)")
     add("--out", metavar="FILE", type=writable, help=".npz file to write, instead of printing a line of JSON a picture")
     return parser
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.arguments import Parser, port, positive, seconds
+from hicmd_tf.addresses import bound, bracketed, refused
+from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
 from hicmd_tf.errors import UserError, run_command
 
 
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from export.serving.servable import Servable, newest_version
     from export.serving.service import Service
 
-    rest = _listening(options.host, options.port)
+    _check(options)
+    rest = bound(options.host, options.port)
+    bound(options.host, options.grpc_port, "--grpc-port").close()  # said now, not after the model is loaded
     servable = Servable(options.name, newest_version(options.model, options.version))
     servable.warm_up()
     limits = Limits(options.max_body << 20, options.max_rows, options.max_pixels * 10**6, options.timeout)
@@ -40,7 +43,7 @@ def _serve(service: Any, rest: socket.socket, options: argparse.Namespace) -> No
     from export.serving.remote import grpc_server
     from export.serving.rest import application
 
-    remote, grpc_port = grpc_server(service, f"{options.host}:{options.grpc_port}")
+    remote, grpc_port = grpc_server(service, f"{bracketed(rest.getsockname()[0])}:{options.grpc_port}")
     remote.start()
     config = uvicorn.Config(
         application(service),
@@ -49,12 +52,15 @@ def _serve(service: Any, rest: socket.socket, options: argparse.Namespace) -> No
         server_header=False,
         timeout_graceful_shutdown=int(service.limits.seconds) + 1,
     )
-    rest.listen()  # who reads the line below may ask at once
-    port = rest.getsockname()[1]
+    try:
+        rest.listen()  # who reads the line below may ask at once
+    except OSError as error:
+        raise refused(error, options.host, options.port) from error
+    host, port = bracketed(options.host), rest.getsockname()[1]
     servable = service.servable
     print(
-        f"serving {servable.name} version {servable.version}: http://{options.host}:{port}/v1/models/{servable.name}, "
-        f"grpc://{options.host}:{grpc_port}",
+        f"serving {servable.name} version {servable.version}: http://{host}:{port}/v1/models/{servable.name}, "
+        f"grpc://{host}:{grpc_port}",
         flush=True,
     )
     for number in (signal.SIGINT, signal.SIGTERM):  # which uvicorn hands on when open requests are answered
@@ -65,16 +71,20 @@ def _serve(service: Any, rest: socket.socket, options: argparse.Namespace) -> No
     print("stopped; all requests are answered", flush=True)
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket of a free port; before the model is loaded, so that a taken one is said at once."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        raise UserError(f"{host}:{port} can't be listened on ({error.strerror}): name a free --port") from error
-    return listening
+def _check(options: argparse.Namespace) -> None:
+    """Raises UserError for options that don't go together."""
+    if options.port == options.grpc_port != 0:
+        raise UserError(f"--port and --grpc-port are both {options.port}: REST and gRPC need a port each")
+    if options.batch_wait >= 1000 * options.timeout:
+        raise UserError(
+            f"--batch-wait is {options.batch_wait:g} milliseconds, expected less than the {options.timeout:g} seconds "
+            f"of --timeout: every request would be late"
+        )
+    if options.max_batch > options.max_waiting:
+        raise UserError(
+            f"--max-batch is {options.max_batch}, expected at most the {options.max_waiting} rows of --max-waiting: no "
+            f"more can be answered together than may wait"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", required=True, metavar="DIR", type=Path, help="folder of numbered versions of a SavedModel")
     add("--name", default="hicmd", help="what requests call it (default: %(default)s)")
     add("--version", type=positive, metavar="N", help="which version (default: the newest)")
-    add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: %(default)s)")
+    add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on, such as ::1 (default: %(default)s)")
     add("--port", type=port, default=8501, metavar="N", help="of REST; 0: any free one (default: %(default)s)")
     add("--grpc-port", type=port, default=8500, metavar="N", help="of gRPC; 0: any (default: %(default)s)")
     add("--max-batch", type=positive, default=32, metavar="N", help="rows answered together (default: %(default)s)")
@@ -104,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MP",
         help="millions of pixels of one encoded picture (default: %(default)s)",
     )
-    add("--timeout", type=seconds, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
+    add("--timeout", type=time_limit, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
     return parser
 
 

@@ -95,6 +95,14 @@ def sixteen_bit(text: str) -> str:
     return text
 
 
+def time_limit(text: str) -> float:
+    """A time in the option's unit that is to be waited, above 0 and below a million."""
+    value = seconds(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no time to wait, expected a number above 0")
+    return value
+
+
 def _whole(text: str, least: int, most: int, complaint: str) -> int:
     try:
         value = int(text)

@@ -33,14 +33,26 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
     """
 
     trials: dict[str, Trial]
+    heard: float
+    """When a worker was last heard of, on the monotonic clock; `asked`: when each last asked for a trial."""
 
     def prepare(self, max_trials: int, runs: Path) -> None:
         """To be called behind the constructor. runs: folder of run folders, where a failed trial says why."""
         self.max_trials = max_trials
         self.runs = runs
         self.verbose = 0  # what is printed is below
-        self.begun = time.monotonic()
+        self.begun = self.heard = time.monotonic()
+        self.asked: dict[str, float] = {}
         self.ended_before = 0
+
+    def get_space(self) -> kt.HyperParameters:
+        """The space; also what a worker asks for to say that it is there."""
+        self.heard = time.monotonic()
+        return super().get_space()
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        self.heard = self.asked[tuner_id] = time.monotonic()
+        return super().create_trial(tuner_id)
 
     def _random_values(self) -> Values | None:
         if not self.trials:

@@ -6,7 +6,6 @@ KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT (of the chief).
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,24 +14,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hicmd_tf.addresses import bound, bracketed, go_direct
 from hicmd_tf.errors import EXIT_CODE, INTERRUPTED, UserError
 
 TUNER, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 PARENT = "HICMD_TF_SEARCH_PROCESS"
 """Number of the process that started a worker, and without which it ends."""
 RESTARTS = 3  # of one worker that was killed
+STARTING = 900.0  # seconds that a worker may take until it asks for a trial; then it is killed
+SILENCE = 3600.0  # seconds without a word from any worker on another machine, after which the chief gives up
+WORD = 60.0  # seconds between the words of a worker
 LOCALHOST = "127.0.0.1"
 
 
 def role() -> str:
-    """What this process is by its environment: alone, chief or worker. Raises UserError when a variable is missing."""
+    """What this process is by its environment: alone, chief or worker; a chief on this machine is asked without proxy.
+
+    Raises UserError when a variable is missing, or the port is none.
+    """
     given = [name for name in (TUNER, ADDRESS, PORT) if os.environ.get(name)]
     if not given:
         return "alone"
     missing = [name for name in (TUNER, ADDRESS, PORT) if name not in given]
     if missing:
         raise UserError(f"{given[0]} is set and {missing[0]} is not: several machines need all three, one machine none")
+    try:
+        if not 0 < int(os.environ[PORT]) < 1 << 16:
+            raise ValueError
+    except ValueError as error:
+        raise UserError(f"{PORT} is {os.environ[PORT]!r}: expected a port, 1 to 65535") from error
+    os.environ[ADDRESS] = bracketed(os.environ[ADDRESS])
+    go_direct(os.environ[ADDRESS])
     return "chief" if "chief" in os.environ[TUNER] else "worker"
+
+
+def check_address() -> None:
+    """To be called by a chief. Raises UserError when it can't listen where its environment says."""
+    bound(os.environ[ADDRESS], int(os.environ[PORT]), PORT).close()
 
 
 def end_with_parent() -> None:
@@ -52,9 +70,9 @@ def end_with_parent() -> None:
 @contextmanager
 def as_chief() -> Iterator[dict[str, str]]:
     """Makes this process the chief of workers on this machine; gives the environment that its workers need."""
-    with socket.socket() as free:
-        free.bind((LOCALHOST, 0))
+    with bound(LOCALHOST, 0) as free:
         port = str(free.getsockname()[1])
+    go_direct(LOCALHOST)
     os.environ.update({TUNER: "chief", ADDRESS: LOCALHOST, PORT: port})
     try:
         yield {ADDRESS: LOCALHOST, PORT: port, PARENT: str(os.getpid())}
@@ -69,22 +87,34 @@ class Workers:
     def __init__(self, command: Sequence[str], count: int, environment: Mapping[str, str], logs: Path) -> None:
         self.command, self.environment, self.logs = list(command), dict(environment), logs
         self.restarts = dict.fromkeys((f"worker{n}" for n in range(count)), 0)
+        self.begun: dict[str, float] = {}
         self.processes = {name: self._start(name) for name in self.restarts}
 
-    def wait(self, ended: Callable[[], bool], alive: Callable[[], bool]) -> None:
-        """Until all have ended and the search has. Raises UserError when one refuses to go on, or dies again and again,
-        or the chief, which `alive` knows of, is no more."""
+    def wait(self, ended: Callable[[], bool], alive: Callable[[], bool], asked: Callable[[str], float]) -> None:
+        """Until all have ended and the search has. asked: when a worker last asked for a trial, on the monotonic clock.
+
+        Raises UserError when one refuses to go on, dies or does not begin again and again, when none is left though the
+        search has not ended, or the chief, which `alive` knows of, is no more.
+        """
+        last = time.monotonic()
         while self.processes or not ended():
             time.sleep(0.2)
             for name, process in list(self.processes.items()):
+                last = time.monotonic()
+                if process.poll() is None and asked(name) < self.begun[name] < last - STARTING:
+                    process.kill()
+                    process.wait()
                 status = process.poll()
                 if status is None:
                     continue
                 del self.processes[name]
                 if status:
                     self._again(name, status)
-            if not alive() and not ended():
-                raise UserError("the search's own server has ended: see above, and begin again with --resume")
+            if alive() and time.monotonic() < last + STARTING:
+                continue
+            if ended():
+                return  # who has not asked yet would find nothing to do
+            raise UserError("the search's own server has ended: see above, and begin again with --resume")
 
     def stop(self) -> None:
         """Asks all to end behind their iteration, with a checkpoint; waits."""
@@ -99,6 +129,7 @@ class Workers:
 
     def _start(self, name: str) -> "subprocess.Popen[bytes]":
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.begun[name] = time.monotonic()
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 self.command, stdout=log, stderr=log, env={**os.environ, **self.environment, TUNER: name}

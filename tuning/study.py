@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import math
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
-from tuning.processes import Workers, as_chief, end_with_parent, role
+from tuning.processes import SILENCE, WORD, Workers, as_chief, check_address, end_with_parent, role
 
 
 class Settings(NamedTuple):
@@ -63,7 +65,9 @@ class Study:
         busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
         with alone(self.out / "lock", busy):
             write_json(self.out / "study.json", self.settings.as_json())
-            if here == "chief" or workers == 1:
+            if here == "chief":
+                return self._serve(model())
+            if workers == 1:
                 return dict(self._search(model()).oracle.trials)
             return self._with_workers(model(), command, workers)
 
@@ -100,6 +104,8 @@ class Study:
         from hicmd_tf.training.run import Interrupted
 
         tuner = self._tuner(model)
+        if role() == "worker":
+            threading.Thread(target=_say_so, args=(tuner.oracle,), daemon=True).start()
         try:
             tuner.search()
         except grpc.RpcError as error:
@@ -110,6 +116,24 @@ class Study:
             self._interrupted()
         return tuner
 
+    def _serve(self, model: Any) -> dict[str, Any]:
+        """Hands out trials to workers on other machines. Raises UserError when none is heard of for too long."""
+        check_address()
+        tuner = self._tuner(model)
+        server = threading.Thread(target=tuner.search, daemon=True)
+        server.start()
+        try:
+            while server.is_alive():
+                server.join(1)
+                if server.is_alive() and time.monotonic() > tuner.oracle.heard + SILENCE:
+                    raise UserError(
+                        f"no worker has been heard of for {SILENCE / 60:g} minutes: look at their terminals, begin "
+                        f"again with --resume, then start them"
+                    )
+        except KeyboardInterrupt:
+            self._interrupted()
+        return dict(tuner.oracle.trials)
+
     def _with_workers(self, model: Any, command: Sequence[str], count: int) -> dict[str, Any]:
         with as_chief() as environment:
             tuner = self._tuner(model)
@@ -118,7 +142,11 @@ class Study:
             workers = Workers(command, count, environment, self.out / "workers")
             before = signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
-                workers.wait(lambda: not tuner.oracle.ongoing_trials and not tuner.oracle.tuner_ids, server.is_alive)
+                workers.wait(
+                    lambda: not tuner.oracle.ongoing_trials and not tuner.oracle.tuner_ids,
+                    server.is_alive,
+                    lambda name: tuner.oracle.asked.get(name, -math.inf),
+                )
             except KeyboardInterrupt:
                 workers.stop()
                 self._interrupted()
@@ -129,3 +157,13 @@ class Study:
 
     def _interrupted(self) -> None:
         stop("stopped; go on with the same command and --resume")
+
+
+def _say_so(oracle: Any) -> None:
+    """Lets the chief hear of this worker, however long a trial takes, until one of them ends."""
+    import grpc
+
+    with contextlib.suppress(grpc.RpcError, ValueError):  # the latter of a channel that is closed
+        while True:
+            time.sleep(WORD)
+            oracle.get_space()

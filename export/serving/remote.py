@@ -1,5 +1,6 @@
 """TF Serving's gRPC interface: PredictionService's Predict and GetModelMetadata."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from typing import Any
@@ -50,13 +51,18 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):  # typ
     def _predict(self, request: Any, left: float | None) -> Any:
         service, spec = self._service, request.model_spec
         service.find(spec.name, spec.version.value if spec.HasField("version") else None)
-        seconds = min(service.limits.seconds, left or service.limits.seconds)
-        inputs = {name: _array(name, value) for name, value in request.inputs.items()}
+        seconds = service.limits.seconds if left is None else min(service.limits.seconds, left)
+        deadline = time.monotonic() + seconds
         signature = spec.signature_name or DEFAULT
+        future = None
         try:
-            outputs = service.submit(signature, inputs, seconds).result(seconds)
+            inputs = {name: _array(name, value) for name, value in request.inputs.items() if _in_time(deadline)}
+            future = service.submit(signature, inputs, _in_time(deadline))
+            outputs = future.result(deadline - time.monotonic())
         except TooLate as error:
-            raise Failure(Kind.LATE, f"no answer within {seconds:g} seconds") from error
+            if future is not None:
+                future.cancel()  # what nobody waits for is not computed
+            raise Failure(Kind.LATE, f"no answer within {seconds:.3g} seconds") from error
         unknown = [name for name in request.output_filter if name not in outputs]
         if unknown:
             raise Failure(Kind.INVALID, f"there is no output {unknown[0]!r}, expected {', '.join(outputs)}")
@@ -91,6 +97,14 @@ def _array(name: str, value: Any) -> Any:
         return tf.make_ndarray(value)
     except (TypeError, ValueError) as error:
         raise Failure(Kind.INVALID, f"{name} is no tensor ({str(error)[:100]})") from error
+
+
+def _in_time(deadline: float) -> float:
+    """Seconds that are left. Raises TooLate when none are."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TooLate
+    return left
 
 
 def _answered(context: Any, call: Any) -> Any:

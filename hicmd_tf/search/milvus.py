@@ -5,9 +5,11 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from hicmd_tf.addresses import is_this_machine
 from hicmd_tf.errors import UserError
 from hicmd_tf.search.entries import UNKNOWN, Entry, Hit, Info, Selection, checked, same_model
 
@@ -29,7 +31,7 @@ class MilvusGallery:
         self._errors = MilvusException
         self._name, self._uri = collection, uri
         try:
-            self._client = MilvusClient(uri, token=token, timeout=20)
+            self._client = MilvusClient(uri, token=token, timeout=20, grpc_options=_direct(uri))
         except (MilvusException, ValueError, OSError, RuntimeError) as error:
             raise self._failed(error, "can't be reached") from error
 
@@ -146,6 +148,15 @@ class _Asking:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, self._gallery._errors):
             raise self._gallery._failed(error, "can't answer") from error
+
+
+def _direct(uri: str) -> dict[str, int]:
+    """Options by which gRPC asks a server on this machine without a proxy."""
+    try:
+        host = urlsplit(uri).hostname
+    except ValueError:  # no address at all, as the client will say
+        host = None
+    return {"grpc.enable_http_proxy": 0} if host and is_this_machine(host) else {}
 
 
 def _number(hit: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from hicmd_tf.addresses import go_direct
 from hicmd_tf.config import Config
 from hicmd_tf.errors import UserError
 
@@ -66,6 +67,7 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
     if workers > 1:
         _check_groups(config, max(devices, 1) * workers)
         _show_gpus(devices)
+        go_direct(*_hosts())
         with reporting_lost_workers(workers):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     elif devices == 1:
@@ -76,6 +78,12 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
     if config.training.memory == "low" and strategy.num_replicas_in_sync > 1:
         raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
     return strategy
+
+
+def _hosts() -> list[str]:
+    """The machines that TF_CONFIG names."""
+    jobs = json.loads(os.environ["TF_CONFIG"])["cluster"].values()
+    return [str(address).rpartition(":")[0].strip("[]") for addresses in jobs for address in addresses]
 
 
 def _of_this_machine(devices: int) -> tf.distribute.Strategy:

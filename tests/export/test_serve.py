@@ -28,6 +28,7 @@ from PIL import Image
 from export.artefacts import open_artefacts
 from export.client import Client
 from export.client import main as client_main
+from export.serve import main as serve_main
 from export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.decode import simple
@@ -128,7 +129,7 @@ def start(base: Path, *options: str) -> Running:
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    ports = re.search(r"http://127\.0\.0\.1:(\d+)/v1/models/hicmd, grpc://127\.0\.0\.1:(\d+)", line)
+    ports = re.search(r"http://.+:(\d+)/v1/models/hicmd, grpc://.+:(\d+)$", line)
     assert ports is not None, line
     return Running(process, int(ports[1]), int(ports[2]))
 
@@ -455,6 +456,94 @@ def test_a_busy_server_is_asked_again_and_an_absent_one_is_named() -> None:
         Client("127.0.0.1:8501")
 
 
+@pytest.mark.parametrize("host", ["::1", "::", "0.0.0.0", "localhost"])
+def test_it_listens_on_addresses_of_both_kinds(toy: Path, host: str) -> None:
+    running = start(toy, "--host", host)
+    try:
+        reached = {"::": "::1", "0.0.0.0": "127.0.0.1"}.get(host, host)
+        reached = f"[{reached}]" if ":" in reached else reached
+        for url in (f"http://{reached}:{running.port}", f"grpc://{reached}:{running.grpc_port}"):
+            assert Client(url).embed([PICTURE], "visible").shape == (1, 96)
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+class Called(NamedTuple):
+    """A call of gRPC, of whose time so much is left."""
+
+    left: float | None
+
+    def time_remaining(self) -> float | None:
+        return self.left
+
+    def abort(self, code: Any, said: str) -> None:
+        raise RuntimeError(f"{code.name}: {said}")
+
+
+def test_a_deadline_of_grpc_is_kept_and_what_is_late_is_not_computed() -> None:
+    from tensorflow_serving.apis import predict_pb2
+
+    from export.serving.batching import Batcher
+    from export.serving.limits import Limits
+    from export.serving.remote import Predictions
+    from export.serving.service import Service
+
+    ran: list[str] = []
+    asked: list[float] = []
+    held = threading.Event()
+    held.set()
+
+    class Slow:
+        name, version = "hicmd", 3
+
+        def check(self, *_: Any) -> None:
+            pass
+
+        def batchable(self, _: str) -> bool:
+            return False
+
+        def run(self, signature: str, inputs: Any) -> Any:
+            held.wait(30)
+            ran.append(signature)
+            return inputs
+
+    class Noting(Batcher):
+        def submit(self, signature: str, inputs: Any, joinable: bool, seconds: float) -> Any:
+            asked.append(seconds)
+            return super().submit(signature, inputs, joinable, seconds)
+
+    model = Slow()
+    batcher = Noting(model.run)
+    predictions = Predictions(Service(model, Limits(seconds=60.0), batcher))  # type: ignore[arg-type]
+
+    def call(left: float | None, signature: str) -> Any:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = "hicmd", signature
+        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
+        return predictions.Predict(request, Called(left))
+
+    for left in (0.0, -3.0):
+        with pytest.raises(RuntimeError, match="DEADLINE_EXCEEDED: no answer within"):
+            call(left, "expired")
+    assert not asked
+    for left, expected in ((None, 60.0), (1000.0, 60.0), (7.0, 7.0)):
+        assert list(call(left, "whole").outputs) == ["x"]
+        assert expected - 5 < asked[-1] <= expected
+    held.clear()
+    busy = threading.Thread(target=call, args=(None, "first"))
+    busy.start()
+    while len(asked) < 4:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    with pytest.raises(RuntimeError, match=r"DEADLINE_EXCEEDED: no answer within 0\.2 seconds"):
+        call(0.2, "short")
+    held.set()
+    busy.join(30)
+    batcher.close()
+    assert ran == ["whole", "whole", "whole", "first"]
+
+
 def test_it_stops_when_told_and_answers_what_is_under_way(toy: Path) -> None:
     running = start(toy, "--batch-wait", "1500")
     found: list[tuple[int, Any]] = []
@@ -479,6 +568,18 @@ def test_what_cant_be_served_is_said_in_one_line(toy: Path, tmp_path: Path, serv
         return line
 
     assert "can't be listened on" in refused("--model", str(toy), "--port", str(server.port))
+    free = ["--model", str(toy), "--port", "0"]
+    assert "free port with --grpc-port" in refused(*free, "--grpc-port", str(server.grpc_port))
+    for options, said in (
+        (["--host", "no.such.host.invalid"], "name an address of this machine as host"),
+        (["--host", "203.0.113.7"], "name an address of this machine as host"),
+        (["--port", "9", "--grpc-port", "9"], "REST and gRPC need a port each"),
+        (["--batch-wait", "60000"], "expected less than the 60 seconds of --timeout"),
+        (["--max-batch", "9", "--max-waiting", "8"], "expected at most the 8 rows of --max-waiting"),
+        (["--timeout", "0"], "'0' is no time to wait"),
+    ):
+        with pytest.raises(UserError, match=said):
+            serve_main([*free, *options])
     with pytest.raises(UserError, match="no numbered versions"):
         newest_version(tmp_path)
     with pytest.raises(UserError, match="has no version 9"):

@@ -238,8 +238,13 @@ def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tm
     command = [sys.executable, "-m", "tuning.search"]
     command += options(smoke_directory, out, "--tuner", "random", "--max-trials", str(trials), "--workers", "2")
 
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"), "http://127.0.0.1:9")
+    environment = {**os.environ, **proxies, "no_proxy": ""}  # nobody answers there: loopback must go without
+
     def begin(*more: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
 
     def ended() -> dict[str, str]:
         states = {file.parent.name: file.read_text() for file in out.glob("search/trial_*/trial.json")}
