@@ -103,6 +103,14 @@ def time_limit(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A part of a whole, 0 to 1."""
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no share, expected a number from 0 to 1")
+    return value
+
+
 def _whole(text: str, least: int, most: int, complaint: str) -> int:
     try:
         value = int(text)

@@ -53,9 +53,14 @@ def check_address() -> None:
     bound(os.environ[ADDRESS], int(os.environ[PORT]), PORT).close()
 
 
+def begun_by_a_command() -> bool:
+    """Whether a command started this process as a worker of its own."""
+    return PARENT in os.environ
+
+
 def end_with_parent() -> None:
     """In a worker that a command has started: ends this process when that one has ended, however."""
-    if PARENT not in os.environ:
+    if not begun_by_a_command():
         return
     parent = int(os.environ[PARENT])
 

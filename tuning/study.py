@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
-from tuning.processes import SILENCE, WORD, Workers, as_chief, check_address, end_with_parent, role
+from tuning.processes import SILENCE, WORD, Workers, as_chief, begun_by_a_command, check_address, end_with_parent, role
 
 
 class Settings(NamedTuple):
@@ -53,14 +53,11 @@ class Study:
         worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
         """
         here = role()
+        _refuse_alone(here, workers, resume)
         if here == "worker":
             end_with_parent()
             self._search(model())
             return {}
-        if here == "chief" and workers > 1:
-            raise UserError(
-                "--workers is for one machine: start each worker with its own environment, as the docs show"
-            )
         self._check(resume)
         busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
         with alone(self.out / "lock", busy):
@@ -157,6 +154,18 @@ class Study:
 
     def _interrupted(self) -> None:
         stop("stopped; go on with the same command and --resume")
+
+
+def _refuse_alone(here: str, workers: int, resume: bool) -> None:
+    """Raises UserError for options of one machine, or of the chief, where they would do nothing."""
+    if here == "alone" or begun_by_a_command():
+        return
+    if workers > 1:
+        raise UserError("--workers is for one machine: start each worker with its own environment, as the docs show")
+    if here == "worker" and resume:
+        raise UserError(
+            "--resume is the chief's alone: leave it out here, this worker takes up what the chief hands out"
+        )
 
 
 def _say_so(oracle: Any) -> None:

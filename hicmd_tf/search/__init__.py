@@ -1,6 +1,7 @@
 """A gallery of descriptors kept on disk, or on a Milvus server, and searched (imports no TensorFlow)."""
 
+from hicmd_tf.search.asking import Answer, look_up
 from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.gallery import Gallery
 
-__all__ = ["Entry", "Gallery", "Hit", "Selection"]
+__all__ = ["Answer", "Entry", "Gallery", "Hit", "Selection", "look_up"]

@@ -1,6 +1,7 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from hicmd_tf.data.sources import Record
 from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
-from hicmd_tf.search.entries import Entry
+from hicmd_tf.search.entries import Entry, key, real
 
 Array = np.ndarray[Any, Any]
 
@@ -20,10 +21,11 @@ PART = 256  # pictures
 
 
 class Described(NamedTuple):
-    """descriptors (N, D), one for each of the entries."""
+    """descriptors (N, D), one for each of the entries. already: further pictures, which a gallery has as they are."""
 
     descriptors: Array
     entries: list[Entry]
+    already: int = 0
 
 
 class Model:
@@ -55,18 +57,40 @@ class Model:
 
 
 def described_folder(
-    model: Model, folder: Path, records: Sequence[Record], time: float | None = None, texts: Texts | None = None
+    model: Model,
+    folder: Path,
+    records: Sequence[Record],
+    time: float | None = None,
+    texts: Texts | None = None,
+    held: Callable[[Sequence[str]], dict[str, Entry]] = lambda paths: {},
 ) -> Iterator[Described]:
     """The pictures of records below a folder, a part at a time. texts: of their identities and cameras. time: of all of
-    them; None: when each file changed."""
+    them; None: when each file changed. held: what a gallery has of paths: a picture of the same content, of which the
+    same is known, is not described again, and one that several names lead to only once."""
     from hicmd_tf.data.sources.reading import read_pictures
 
+    seen: set[str] = set()
     for start in range(0, len(records), PART):
-        samples = model.usable(read_pictures(folder, records[start : start + PART], texts, model.sixteen_bit))
-        paths = [str((folder / name).absolute()) for name in samples.names]
+        samples = read_pictures(folder, records[start : start + PART], texts, model.sixteen_bit)
+        paths = [real(folder / name) for name in samples.names]
+        digests = [sha256(content).hexdigest() for content in samples.encoded]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
-        if len(samples):
-            yield Described(model.describe(samples), entries_of(samples, paths, times))
+        entries, known, fresh = entries_of(samples, paths, times, digests), held(paths), []
+        for row, entry in enumerate(entries):
+            before = known.get(entry.path)
+            if before is not None and time is None and before.digest == entry.digest:
+                entries[row] = entry = entry._replace(time=before.time)  # copied or touched it is the same picture
+            if key(entry.path) not in seen and not (before is not None and before.like(entry)):
+                fresh.append(row)
+            seen.add(key(entry.path))
+        chosen = samples.select(np.array(fresh, np.int64))
+        whole = model.usable(chosen) if fresh else chosen
+        by_name = {samples.names[row]: entries[row] for row in fresh}
+        if len(whole):
+            described = model.describe(whole)
+            yield Described(described, [by_name[name] for name in whole.names], len(samples) - len(fresh))
+        elif len(samples) > len(fresh):
+            yield Described(np.empty((0, 0), np.float32), [], len(samples) - len(fresh))
 
 
 def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:
@@ -86,23 +110,36 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
         sixteen_bit=model.sixteen_bit,
     )
     described = model.describe(usable(samples, "stop"))
-    return Described(described, entries_of(samples, samples.names, [0.0] * len(files)))
+    digests = [sha256(content).hexdigest() for content in samples.encoded]
+    return Described(described, entries_of(samples, [real(file) for file in files], [0.0] * len(files), digests))
 
 
-def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float]) -> list[Entry]:
+def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float], digests: Sequence[str]) -> list[Entry]:
     """What is known of each picture."""
-    columns = zip(paths, samples.identities.tolist(), samples.cameras.tolist(), times, strict=True)
+    columns = zip(paths, samples.identities.tolist(), samples.cameras.tolist(), times, digests, strict=True)
     return [
-        Entry(path, identity, camera, samples.modality(row), time)
-        for row, (path, identity, camera, time) in enumerate(columns)
+        Entry(
+            path,
+            identity,
+            camera,
+            samples.modality(row),
+            time,
+            digest,
+            samples.texts.get(identity, ""),
+            samples.texts.get(camera, ""),
+        )
+        for row, (path, identity, camera, time, digest) in enumerate(columns)
     ]
 
 
-def stored(file: Path, time: float) -> tuple[str, Described]:
-    """What `hicmd_tf.extract` wrote: which model described, and what. Raises UserError for anything else."""
+def stored(file: Path, time: float | None = None) -> tuple[str, Described]:
+    """What `hicmd_tf.extract` wrote: which model described, and what. time: of all pictures; None: of the file. Their
+    digests are those of their descriptors. Raises UserError for anything else."""
     from hicmd_tf.retrieval.stored import read_descriptors
 
     descriptors, samples, model = read_descriptors(file)
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
-    return model, Described(descriptors, entries_of(samples, samples.names, [time] * len(samples)))
+    when = file.stat().st_mtime if time is None else time
+    digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in descriptors]
+    return model, Described(descriptors, entries_of(samples, samples.names, [when] * len(samples), digests))

@@ -24,13 +24,13 @@ def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]]) -
         _cell(sheet, GAP, top, query.path, NEITHER, "query", query.modality)
         for rank, hit in enumerate(hits, 1):
             left = 2 * GAP + rank * cell_width
-            lines = f"{rank}: {hit.similarity:.3f}", f"{hit.entry.modality}, cam {hit.entry.camera}"
+            lines = f"{rank}: {hit.similarity:.3f}", f"{hit.entry.modality}, cam {hit.entry.taken_by}"
             _cell(sheet, left, top, hit.entry.path, _frame(query, hit.entry), *lines)
     save_png(sheet, file)
 
 
 def _frame(query: Entry, found: Entry) -> tuple[int, int, int]:
-    if -1 in (query.identity, found.identity):
+    if min(query.identity, found.identity) < 0:
         return NEITHER
     return RIGHT if query.identity == found.identity else WRONG
 

@@ -5,41 +5,63 @@ nothing; every chunk has a checksum.
 """
 
 import contextlib
+import json
 import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone
-from hicmd_tf.search.entries import Entry, Hit, Info, Selection, checked, same_model
-from hicmd_tf.search.exact import nearest
+from hicmd_tf.notation import other
+from hicmd_tf.search.entries import (
+    EARLIEST,
+    LATEST,
+    Entry,
+    Hit,
+    Info,
+    Selection,
+    checked,
+    key,
+    news,
+    refuse_open,
+    same_model,
+)
+from hicmd_tf.search.exact import Found, nearest
 from hicmd_tf.search.inverted import InvertedFile
 
 Array = np.ndarray[Any, Any]
 
 FILE = "gallery.sqlite"
 LOCK = "lock"
-INVERTED = "ivf.npz"
+PARTIAL = f"{FILE}.tmp"
+INVERTED = "ivf{}.npz"
 CHUNK = 4096
-FORMAT = 1
+FORMAT = 2
 LONGEST = 1 << 16  # entries of a descriptor
-EARLIEST, LATEST = -6e10, 2.5e11  # seconds; a calendar has no more
 VARIABLES = 500  # of one statement; SQLite takes 32766
 
 SCHEMA = """
-CREATE TABLE gallery (format INTEGER, model TEXT, length INTEGER, changes INTEGER);
+CREATE TABLE gallery (format INTEGER, model TEXT, length INTEGER, changes INTEGER, complete INTEGER);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, descriptors BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE picture (
-    id INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, row INTEGER NOT NULL,
-    path TEXT NOT NULL UNIQUE, identity INTEGER NOT NULL, camera INTEGER NOT NULL, modality TEXT NOT NULL,
-    time REAL NOT NULL
+    id INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, row INTEGER NOT NULL, key TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL, identity INTEGER NOT NULL, camera INTEGER NOT NULL, modality TEXT NOT NULL, time REAL NOT NULL,
+    digest TEXT NOT NULL, person TEXT NOT NULL, device TEXT NOT NULL
 );
 CREATE INDEX by_chunk ON picture (chunk, row);
+"""
+KINDS = (str, int, int, str, float, str, str, str)
+COLUMNS = ", ".join(Entry._fields)
+STORE = f"""
+INSERT INTO picture (chunk, row, key, {COLUMNS}) VALUES (?, ?, ?, {", ".join("?" * len(Entry._fields))})
+ON CONFLICT (key) DO UPDATE SET
+{", ".join(f"{name} = excluded.{name}" for name in ("chunk", "row", *Entry._fields))}
 """
 
 
@@ -59,24 +81,60 @@ class Gallery:
         self._loaded: tuple[tuple[int, Selection], Array, Array] | None = None
 
     @classmethod
-    def create(cls, folder: Path, model: str, length: int) -> "Gallery":
-        """A new, empty gallery for descriptors of a length. Raises UserError when the folder holds anything."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    def create(cls, folder: Path, model: str, length: int, complete: bool = True) -> "Gallery":
+        """A new, empty gallery for descriptors of a length. complete: whether no index is to fill it first.
+
+        Raises UserError when the folder holds anything but what a killed process has left of this.
+        """
+        gallery = cls(folder)
+        left = {LOCK, PARTIAL}
+        if folder.exists() and (not folder.is_dir() or {file.name for file in folder.iterdir()} - left):
             raise UserError(f"{folder} exists already: add to it, or name another folder")
+        gallery._make(model, length, complete)
+        return gallery
+
+    @classmethod
+    def begin(cls, folder: Path, model: str, length: int) -> "Gallery":
+        """A gallery for an index to fill and then to `finish`: a new one, or what a stopped index has left.
+
+        Raises UserError when the folder holds a gallery that is complete, pictures of another model, or anything else.
+        """
+        if not (folder / FILE).is_file():
+            return cls.create(folder, model, length, complete=False)
+        cls.refuse_complete(folder)
+        gallery = cls.open(folder)
+        info = gallery.info()
+        if not info.rows:
+            gallery._make(model, length, complete=False)
+        elif (info.model, info.length) != (model, length):
+            raise UserError(
+                f"{folder} holds {info.rows} pictures of an index that was stopped, described by the model "
+                f"{info.model[:12]}, not by {model[:12]}: give that index command again, or delete the folder"
+            )
+        return gallery
+
+    @classmethod
+    def refuse_complete(cls, folder: Path) -> None:
+        """Raises UserError when there is a gallery that no index has to end."""
+        if (folder / FILE).is_file() and cls.open(folder).complete():
+            raise UserError(f"{folder} exists already: add to it, or name another folder")
+
+    def _make(self, model: str, length: int, complete: bool) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"{folder} can't be made ({error.strerror}): name a folder that you may write to"
+                f"{self.folder} can't be made ({error.strerror}): name a folder that you may write to"
             ) from error
-        gallery = cls(folder)
-        partial = folder / f"{FILE}.tmp"
-        with gallery._writing(), contextlib.closing(_connected(partial)) as connection:
-            connection.executescript(SCHEMA)
-            connection.execute("INSERT INTO gallery VALUES (?, ?, ?, 0)", (FORMAT, model, length))
-            connection.commit()
-        os.replace(partial, folder / FILE)
-        return gallery
+        partial = self.folder / PARTIAL
+        with self._writing():
+            partial.unlink(missing_ok=True)
+            with contextlib.closing(_connected(partial)) as connection:
+                connection.execute("PRAGMA journal_mode = MEMORY")  # a kill leaves nothing but this one file
+                connection.executescript(SCHEMA)
+                connection.execute("INSERT INTO gallery VALUES (?, ?, ?, 0, ?)", (FORMAT, model, length, complete))
+                connection.commit()
+            os.replace(partial, self.folder / FILE)
 
     @classmethod
     def open(cls, folder: Path, inverted: "InvertedFile | None" = None) -> "Gallery":
@@ -88,37 +146,53 @@ class Gallery:
     def info(self) -> Info:
         """What it holds."""
         with self._reading() as connection:
-            _, model, length, _ = _header(connection)
+            header = _header(connection)
             (rows,) = connection.execute("SELECT count(*) FROM picture").fetchone()
-        return Info(model, length, rows)
+        return Info(header.model, header.length, rows)
+
+    def complete(self) -> bool:
+        """Whether the index that made it has ended."""
+        with self._reading() as connection:
+            return bool(_header(connection).complete)
+
+    def finish(self) -> None:
+        """Says that the index that made it has ended."""
+        with self._writing(), self._changing() as connection:
+            connection.execute("UPDATE gallery SET complete = 1")
 
     def known(self, paths: Sequence[str]) -> set[str]:
         """Those of the paths that it has."""
+        return set(self.held(paths))
+
+    def held(self, paths: Sequence[str]) -> dict[str, Entry]:
+        """What it holds of those of the paths that it has."""
         with self._reading() as connection:
-            return _known(connection, paths)
+            return _held(connection, paths)
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
-        """Adds (N, D) descriptors in one transaction; on disk when it returns. Says how many paths were new."""
+        """Adds (N, D) descriptors in one transaction; on disk when it returns. See `Store.add`."""
         with self._writing(), self._changing() as connection:
-            _, expected, length, _ = _header(connection)
-            same_model(expected, model)
-            rows = checked(descriptors, length)
-            if len(rows) != len(entries):
-                raise UserError(f"there are {len(rows)} descriptors for {len(entries)} pictures, expected one each")
-            known = _known(connection, [entry.path for entry in entries])
-            first = {entry.path: i for i, entry in reversed(list(enumerate(entries))) if entry.path not in known}
-            fresh = sorted(first.values())
+            header = _header(connection)
+            same_model(header.model, model)
+            rows = checked(descriptors, header.length)
+            held = _held(connection, [entry.path for entry in entries])
+            fresh = news(entries, len(rows), held)
+            former = _chunks_of(connection, [entries[i].path for i in fresh if entries[i].path in held])
             for start in range(0, len(fresh), CHUNK):
                 chosen = fresh[start : start + CHUNK]
                 chunk = _write_chunk(connection, rows[chosen])
                 connection.executemany(
-                    "INSERT INTO picture (chunk, row, path, identity, camera, modality, time) VALUES (?,?,?,?,?,?,?)",
-                    [(chunk, row, *entries[i]) for row, i in enumerate(chosen)],
+                    STORE, [(chunk, row, key(entries[i].path), *entries[i]) for row, i in enumerate(chosen)]
                 )
+            for chunk in former:
+                self._shrink(connection, chunk)
             return len(fresh)
 
     def remove(self, selection: Selection) -> int:
-        """Removes the selected pictures in one transaction; says how many."""
+        """Removes the selected pictures in one transaction; says how many. Raises UserError when no field is given."""
+        refuse_open(selection)
+        if selection.nothing:
+            return 0
         with self._writing(), self._changing() as connection:
             removed = 0
             for part in _parts(selection):
@@ -132,11 +206,11 @@ class Gallery:
     def search(self, queries: Array, k: int, selection: Selection = Selection()) -> list[list[Hit]]:  # noqa: B008
         """The k most similar pictures for each of the queries (Q, D), best first; see `Store.search`."""
         with self._reading() as connection:
-            _, _, length, changes = _header(connection)
-            queries = checked(queries, length)
-            ids, rows = self._rows(connection, changes, selection)
-            if self.inverted is not None and not selection and len(rows):
-                found = self.inverted.search(self.folder / INVERTED, changes, rows, queries, k)
+            header = _header(connection)
+            queries = checked(queries, header.length)
+            ids, rows = self._rows(connection, header.changes, selection)
+            if self.inverted is not None:
+                found = self._search_inverted(connection, selection, rows, queries, k)
             else:
                 found = nearest(rows, queries, k)
             wanted = sorted({int(ids[row]) for _, best in found for row in best})
@@ -146,10 +220,32 @@ class Gallery:
             for values, best in found
         ]
 
+    def _search_inverted(
+        self, connection: sqlite3.Connection, selection: Selection, rows: Array, queries: Array, k: int
+    ) -> Found:
+        """By the inverted file of a modality, or of all, whose recall is that of pictures of the other modality."""
+        assert self.inverted is not None
+        modality = selection.modality
+        if replace(selection, modality=None):
+            raise UserError(
+                "an inverted file is of a whole gallery or of one modality: search exactly among chosen paths, people, "
+                "cameras and times"
+            )
+
+        if not len(rows):
+            return nearest(rows, queries, k)
+
+        def asking() -> Array:
+            return self._read(connection, Selection(modality=other(modality)))[1]  # type: ignore[arg-type]
+
+        file = self.folder / INVERTED.format(f"-{modality}" if modality else "")
+        changes = _header(connection).changes
+        return self.inverted.search(file, changes, rows, queries, k, asking if modality else None)
+
     def descriptors(self, selection: Selection = Selection()) -> Array:  # noqa: B008
         """(N, D) float32 in the order in which they were added."""
         with self._reading() as connection:
-            return self._rows(connection, _header(connection)[3], selection)[1]
+            return self._rows(connection, _header(connection).changes, selection)[1]
 
     def _rows(self, connection: sqlite3.Connection, changes: int, selection: Selection) -> tuple[Array, Array]:
         """(N,) numbers and (N, D) descriptors of the selected pictures, by number; kept until something changes."""
@@ -159,12 +255,15 @@ class Gallery:
         return self._loaded[1:]
 
     def _read(self, connection: sqlite3.Connection, selection: Selection) -> tuple[Array, Array]:
-        where, values = _where(selection)
-        pictures = connection.execute(f"SELECT id, chunk, row FROM picture{where} ORDER BY id", values).fetchall()
+        pictures: list[tuple[int, int, int]] = []
+        for part in [] if selection.nothing else _parts(selection):
+            where, values = _where(part)
+            pictures += connection.execute(f"SELECT id, chunk, row FROM picture{where}", values)
+        pictures.sort(key=lambda picture: picture[0])
         if not all(isinstance(number, int) for picture in pictures for number in picture):
             raise Damaged("a picture's place is no number")
         ids, chunks, rows = np.array(pictures, np.int64).reshape(-1, 3).T
-        found = np.empty((len(ids), _header(connection)[2]), np.float32)
+        found = np.empty((len(ids), _header(connection).length), np.float32)
         order = np.argsort(chunks, kind="stable")
         ends = np.flatnonzero(np.diff(chunks[order])) + 1
         for group in np.split(order, ends) if len(order) else []:
@@ -185,7 +284,7 @@ class Gallery:
         """Drops rows that no picture has any more."""
         left = connection.execute("SELECT id, row FROM picture WHERE chunk = ? ORDER BY row", (chunk,)).fetchall()
         if left:
-            kept = self._chunk(connection, chunk, _header(connection)[2])[[row for _, row in left]]
+            kept = self._chunk(connection, chunk, _header(connection).length)[[row for _, row in left]]
             content = kept.tobytes()
             connection.execute(
                 "UPDATE chunk SET descriptors = ?, checksum = ? WHERE id = ?", (content, zlib.crc32(content), chunk)
@@ -237,14 +336,23 @@ def _refuse_code(connection: sqlite3.Connection) -> None:
         raise Damaged(f"it holds {found[0]}, a view or trigger, which no gallery has")
 
 
-def _header(connection: sqlite3.Connection) -> tuple[int, str, int, int]:
-    header: tuple[int, str, int, int] | None = connection.execute("SELECT * FROM gallery").fetchone()
-    if header is None or header[0] != FORMAT:
+class _Header(NamedTuple):
+    """The one row of the table gallery."""
+
+    format: int
+    model: str
+    length: int
+    changes: int
+    complete: int
+
+
+def _header(connection: sqlite3.Connection) -> _Header:
+    found = connection.execute("SELECT * FROM gallery").fetchone()
+    if found is None or found[0] != FORMAT:
         raise UserError(f"the gallery is not of format {FORMAT}: make it again with python -m hicmd_tf.search index")
-    kinds = [type(value) for value in header]
-    if kinds != [int, str, int, int] or not 1 <= header[2] <= LONGEST:
-        raise Damaged(f"its descriptors are said to have the length {str(header[2])[:20]}")
-    return header
+    if [type(value) for value in found] != [int, str, int, int, int] or not 1 <= found[2] <= LONGEST:
+        raise Damaged(f"its descriptors are said to have the length {str(found[2])[:20]}")
+    return _Header(*found)
 
 
 def _write_chunk(connection: sqlite3.Connection, rows: Array) -> int:
@@ -255,52 +363,59 @@ def _write_chunk(connection: sqlite3.Connection, rows: Array) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def _known(connection: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(paths), VARIABLES):
-        part = list(paths[start : start + VARIABLES])
-        marks = ",".join("?" * len(part))
-        found.update(path for (path,) in connection.execute(f"SELECT path FROM picture WHERE path IN ({marks})", part))
-    return found
+def _held(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, Entry]:
+    wanted: dict[str, list[str]] = {}
+    for path in paths:
+        wanted.setdefault(key(path), []).append(path)
+    found = _among(connection, f"key, {COLUMNS}", "key", list(wanted))
+    return {path: _entry(name, rest) for name, *rest in found for path in wanted[name]}
+
+
+def _chunks_of(connection: sqlite3.Connection, paths: Sequence[str]) -> set[int]:
+    return {chunk for (chunk,) in _among(connection, "chunk", "key", [key(path) for path in paths])}
 
 
 def _entries(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Entry]:
-    found: dict[int, Entry] = {}
-    for start in range(0, len(numbers), VARIABLES):
-        part = list(numbers[start : start + VARIABLES])
+    return {number: _entry(number, rest) for number, *rest in _among(connection, f"id, {COLUMNS}", "id", numbers)}
+
+
+def _entry(name: str | int, values: Sequence[Any]) -> Entry:
+    entry = Entry(*values)
+    if tuple(map(type, entry)) != KINDS or not EARLIEST < entry.time < LATEST:
+        raise Damaged(f"what it says of picture {name} can't be")
+    return entry
+
+
+def _among(connection: sqlite3.Connection, columns: str, name: str, values: Sequence[Any]) -> list[Any]:
+    """Columns of the pictures whose column of a name has one of the values."""
+    found: list[Any] = []
+    for start in range(0, len(values), VARIABLES):
+        part = list(values[start : start + VARIABLES])
         marks = ",".join("?" * len(part))
-        columns = "id, path, identity, camera, modality, time"
-        for number, *rest in connection.execute(f"SELECT {columns} FROM picture WHERE id IN ({marks})", part):
-            entry = Entry(*rest)
-            kinds = [type(value) for value in entry]
-            if kinds != [str, int, int, str, float] or not EARLIEST < entry.time < LATEST:
-                raise Damaged(f"what it says of picture {number} can't be")
-            found[number] = entry
+        found += connection.execute(f"SELECT {columns} FROM picture WHERE {name} IN ({marks})", part)
     return found
 
 
 def _parts(selection: Selection) -> Iterator[Selection]:
     """The same in selections of few enough paths for a statement."""
-    paths = list(selection.paths)
-    for start in range(0, max(len(paths), 1), VARIABLES):
-        yield Selection(
-            paths[start : start + VARIABLES],
-            selection.identities,
-            selection.cameras,
-            selection.modality,
-            selection.after,
-            selection.before,
-        )
+    if selection.paths is None:
+        yield selection
+        return
+    for start in range(0, len(selection.paths), VARIABLES):
+        yield replace(selection, paths=selection.paths[start : start + VARIABLES])
 
 
 def _where(selection: Selection) -> tuple[str, list[Any]]:
     """A condition of SQL with its values."""
     terms: list[str] = []
     values: list[Any] = []
-    for column, among in (("path", selection.paths), ("identity", selection.identities), ("camera", selection.cameras)):
-        if among:
-            terms.append(f"{column} IN ({','.join('?' * len(among))})")
-            values += among
+    if selection.paths is not None:
+        terms.append(f"key IN ({','.join('?' * len(selection.paths))})")
+        values += selection.paths
+    for column, among in (("identity", selection.identities), ("camera", selection.cameras)):
+        if among is not None:
+            terms.append(f"{column} IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(among))
     for term, value in (
         ("modality = ?", selection.modality),
         ("time >= ?", selection.after),

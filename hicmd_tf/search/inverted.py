@@ -1,6 +1,8 @@
 """Approximate search with an inverted file (IVF), whose recall is measured against exact search before it is used."""
 
 import math
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,22 +49,31 @@ class InvertedFile:
         self.recall: Recall | None = None
         self._index: tuple[Any, Any] | None = None
 
-    def search(self, file: Path, changes: int, rows: Array, queries: Array, k: int) -> Found:
-        """As `exact.nearest`, approximately. file: where it is kept; made anew when the gallery has changed.
+    def search(
+        self,
+        file: Path,
+        changes: int,
+        rows: Array,
+        queries: Array,
+        k: int,
+        asking: Callable[[], Array] | None = None,
+    ) -> Found:
+        """As `exact.nearest`, approximately. file: where it is kept; made anew when the gallery has changed. asking:
+        rows (M, D) to measure its recall by; None, or where there are none: the rows themselves.
 
         Raises UserError when it finds less than least_recall of what exact search finds.
         """
         if len(rows) < FEWEST:
             self.recall = Recall(1.0, 1.0)
             return nearest(rows, queries, k)
-        index = self._ready(file, changes, rows)
+        index = self._ready(file, changes, rows, asking)
         index.nprobe = min(self.probes, index.nlist)
         _, found = index.search(queries, min(2 * k, len(rows)))
         return [ranked(rows, query, row[row >= 0], k) for query, row in zip(queries, found, strict=True)]
 
-    def _ready(self, file: Path, changes: int, rows: Array) -> Any:
+    def _ready(self, file: Path, changes: int, rows: Array, asking: Callable[[], Array] | None) -> Any:
         key = (changes, len(rows), self._lists(len(rows)), self.probes)
-        if self._index is not None and self._index[0] == key:
+        if self._index is not None and self._index[0] == (file, *key):
             return self._index[1]
         stored = read_arrays(file, "an inverted file (deleted, it is made again)") if file.is_file() else {}
         if np.array_equal(stored.get("key", ()), key):
@@ -70,16 +81,23 @@ class InvertedFile:
         else:
             partition = self.partition(rows)
             index = filled(partition, rows)
-            self.recall = recall(index, rows, self.probes)
-            with replacing(file) as target:
-                np.savez(target, key=np.array(key), recall=np.array(self.recall), **partition._asdict())
+            self.recall = recall(index, rows, self.probes, asking() if asking else None)
+            self._keep(file, key=np.array(key), recall=np.array(self.recall), **partition._asdict())
         if self.recall.ten < self.least_recall:
             raise UserError(
                 f"the inverted file finds {100 * self.recall.ten:.1f} % of the ten nearest with {self.probes} probes, "
                 f"expected {100 * self.least_recall:g} %: give more --probes, or search exactly"
             )
-        self._index = (key, index)
+        self._index = ((file, *key), index)
         return index
+
+    def _keep(self, file: Path, **arrays: Array) -> None:
+        """Writes what is kept; where the gallery can only be read, it is made again next time."""
+        try:
+            with replacing(file) as target:
+                np.savez(target, **arrays)  # type: ignore[arg-type]
+        except UserError as error:
+            warnings.warn(f"the inverted file is made again for the next search: {error}", stacklevel=2)
 
     def _lists(self, rows: int) -> int:
         return self.lists or int(4 * math.sqrt(rows))
@@ -122,15 +140,18 @@ def _stored_index(file: Path, stored: dict[str, Array], rows: Array) -> tuple[An
     return filled(Partition(centres, members), rows), Recall(*kept.astype(float).tolist())
 
 
-def recall(index: Any, rows: Array, probes: int) -> Recall:
-    """Of an index of rows (N, D), asked for some of its own rows, each beside its own picture."""
+def recall(index: Any, rows: Array, probes: int, asking: Array | None = None) -> Recall:
+    """Of an index of rows (N, D), asked for some of the rows `asking` (M, D), or else of its own, each of which is then
+    beside its own picture."""
     import faiss
 
-    queries = rows[np.sort(np.random.default_rng(SEED).choice(len(rows), min(SAMPLED, len(rows)), replace=False))]
-    depth = min(DEPTH + 1, len(rows))
+    own = asking is None or not len(asking)
+    source = rows if asking is None or own else asking
+    queries = source[np.sort(np.random.default_rng(SEED).choice(len(source), min(SAMPLED, len(source)), replace=False))]
+    depth = min(DEPTH + own, len(rows))
     _, expected = faiss.knn(queries, rows, depth, faiss.METRIC_INNER_PRODUCT)
     index.nprobe = min(probes, index.nlist)
     _, found = index.search(queries, depth)
-    hits = [set(a[1:]) & set(b) for a, b in zip(expected.tolist(), found.tolist(), strict=True)]
-    first = [a[1] in b for a, b in zip(expected.tolist(), found.tolist(), strict=True)]
-    return Recall(float(np.mean(first)), float(np.mean([len(h) for h in hits]) / (depth - 1)))
+    hits = [set(a[own:]) & set(b) for a, b in zip(expected.tolist(), found.tolist(), strict=True)]
+    first = [a[own] in b for a, b in zip(expected.tolist(), found.tolist(), strict=True)]
+    return Recall(float(np.mean(first)), float(np.mean([len(h) for h in hits]) / (depth - own)))

@@ -1,7 +1,10 @@
 """Folders of pictures on their way into a gallery, some of which can't be used."""
 
 import io
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import drawn_trees as trees
 import numpy as np
@@ -13,6 +16,7 @@ from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.extract import main as extract
+from hicmd_tf.search import Gallery
 from hicmd_tf.search.describe import described_folder, described_pictures
 from hicmd_tf.search.draw import draw
 from hicmd_tf.search.entries import Entry, Hit
@@ -48,6 +52,52 @@ def test_what_is_skipped_leaves_the_others_with_their_own_names(folder: Path) ->
         (part,) = described_folder(Describer("skip"), folder, anything(folder, None).records)
     assert [Path(entry.path).name for entry in part.entries] == ["0.png", "3.png"]
     assert part.descriptors[:, 0].tolist() == [Path(entry.path).stat().st_size for entry in part.entries]
+
+
+def described(folder: Path, gallery: Gallery, **options: Any) -> tuple[int, int]:
+    """How many pictures a gallery wrote of a folder, and how many were already there."""
+    listing = anything(folder, options.pop("modality", None), options.pop("pattern", ""))
+    parts = list(
+        described_folder(Describer("stop"), folder, listing.records, texts=listing.texts, held=gallery.held, **options)
+    )
+    written = sum(gallery.add(part.descriptors, part.entries, "m") for part in parts if part.entries)
+    return written, sum(part.already for part in parts)
+
+
+def test_a_picture_is_one_however_it_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "caf\u00e9"
+    for number in range(3):
+        trees.picture(home / "m" / "visible" / f"{number}.png", number)
+    (tmp_path / "link").symlink_to("caf\u00e9")
+    (home / "m" / "visible" / "again.png").symlink_to("0.png")
+    gallery = Gallery.create(tmp_path / "g", "m", 2)
+    assert described(home / "m", gallery) == (3, 1)  # the link to a picture is that picture
+    monkeypatch.chdir(home)
+    for spelt in ("m", "./m/", "../link/m", "m/../m", str(tmp_path / "link" / "m"), "m/visible"):
+        modality = "visible" if spelt == "m/visible" else None
+        assert described(Path(spelt), gallery, modality=modality) == (0, 4), spelt
+    shutil.copytree(home, tmp_path / "cafe\u0301", symlinks=True)
+    if (tmp_path / "cafe\u0301").samefile(home) or len(list(tmp_path.glob("caf*"))) == 2:
+        os.utime(tmp_path / "cafe\u0301" / "m" / "visible" / "1.png", (0, 0))
+        assert described(tmp_path / "cafe\u0301" / "m", gallery) == (0, 4)  # the other Unicode form, touched
+    assert gallery.info().rows == 3
+    assert {Path(path) for path in gallery.held([str(home / "m/visible/0.png")])} == {home / "m/visible/0.png"}
+
+
+def test_what_has_changed_is_described_anew(tmp_path: Path) -> None:
+    folder, gallery = tmp_path / "p", Gallery.create(tmp_path / "g", "m", 2)
+    for number in range(3):
+        trees.picture(folder / "visible" / "anna" / f"cam1_{number}.png", number)
+    assert described(folder, gallery) == (3, 0)
+    trees.picture(folder / "visible" / "anna" / "cam1_0.png", 99, size=(30, 30))
+    assert described(folder, gallery) == (1, 2)
+    assert described(folder / "visible" / "anna", gallery, modality="infrared") == (3, 0)  # another encoder
+    assert described(folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (3, 0)
+    assert described(folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (0, 3)
+    assert gallery.info().rows == 3
+    assert described(folder, gallery) == (3, 0)
+    (kept,) = {entry.who for entry in gallery.held([str(folder / "visible/anna/cam1_1.png")]).values()}
+    assert kept == "anna"
 
 
 def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A gallery finds what a sorted list of products would, and loses nothing that it has acknowledged."""
 
 import contextlib
+import math
 import os
 import signal
 import sqlite3
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.search import Entry, Gallery, Selection
+from hicmd_tf.search import Entry, Gallery, Hit, Selection
+from hicmd_tf.search.entries import refuse_unfinished
 from hicmd_tf.search.exact import nearest
 from hicmd_tf.search.gallery import CHUNK
-from hicmd_tf.search.inverted import InvertedFile
+from hicmd_tf.search.inverted import InvertedFile, filled, recall
+from hicmd_tf.search.milvus import MilvusGallery
 
 Array = np.ndarray[Any, Any]
 
@@ -91,18 +94,30 @@ class SameAsMemory(RuleBasedStateMachine):
         self.held += list(zip(fresh, described, strict=True))
         self.count += rows
 
-    @rule(identities=st.lists(st.integers(0, 6), max_size=2), before=st.none() | st.integers(0, 60))
-    def remove(self, identities: list[int], before: int | None) -> None:
+    @rule(identities=st.none() | st.lists(st.integers(0, 6), max_size=2), before=st.none() | st.integers(0, 60))
+    def remove(self, identities: list[int] | None, before: int | None) -> None:
         selection = Selection(identities=identities, before=before)
         kept = [
             (e, d)
             for e, d in self.held
-            if (identities and e.identity not in identities) or (before is not None and e.time >= before)
+            if (identities is not None and e.identity not in identities) or (before is not None and e.time >= before)
         ]
         if not selection:
             return
         assert self.gallery.remove(selection) == len(self.held) - len(kept)
         self.held = kept
+
+    @rule(place=st.integers(0, 200))
+    def change(self, place: int) -> None:
+        """A picture whose file has changed takes its own place."""
+        if not self.held:
+            return
+        row = place % len(self.held)
+        changed = self.held[row][0]._replace(digest=f"{self.count}", camera=place % 3)
+        described = drawn(1, seed=1000 + self.count)
+        assert self.gallery.add(described, [changed], "m") == 1
+        self.held[row] = (changed, described[0])
+        self.count += 1
 
     @rule()
     def reopen(self) -> None:
@@ -110,7 +125,7 @@ class SameAsMemory(RuleBasedStateMachine):
 
     @rule(camera=st.none() | st.integers(0, 2), modality=st.sampled_from([None, "visible"]), k=st.integers(1, 20))
     def search(self, camera: int | None, modality: str | None, k: int) -> None:
-        cameras = [] if camera is None else [camera]
+        cameras = None if camera is None else [camera]
         chosen = [
             (e, d)
             for e, d in self.held
@@ -144,6 +159,143 @@ def test_more_rows_than_a_chunk_come_back_as_they_were(tmp_path: Path) -> None:
     paths = [f"/pictures/{number}.png" for number in range(0, len(rows), 2)]
     assert gallery.remove(Selection(paths=paths)) == len(paths)  # more than one statement takes
     assert np.array_equal(gallery.descriptors(), unit[1::2].astype(np.float32))
+
+
+@pytest.mark.parametrize("field", ["paths", "identities", "cameras"])
+def test_an_empty_selection_means_nothing(tmp_path: Path, field: str) -> None:
+    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
+    galleries: list[Any] = [
+        Gallery.create(tmp_path / "g", "m", 8),
+        MilvusGallery.create(str(tmp_path / "m.db"), "g", 8),
+    ]
+    for gallery in galleries:
+        gallery.add(drawn(5), entries(5), "m")
+        for empty in ([], (), np.array([], np.int64), range(0)):
+            selection = Selection(**{field: empty})
+            assert gallery.remove(selection) == 0
+            assert gallery.search(drawn(2), 3, selection) == [[], []]
+        assert gallery.remove(Selection(**{field: []}, modality="visible")) == 0
+        assert gallery.remove(Selection(after=math.inf)) == gallery.remove(Selection(before=-math.inf)) == 0
+        with pytest.raises(UserError, match="leaves every field open"):
+            gallery.remove(Selection())
+        assert gallery.info().rows == 5
+        assert gallery.remove(Selection(identities=np.array([0, 0, 1]))) == 2
+        assert gallery.remove(Selection(after=-math.inf)) == 3
+
+
+def test_selections_that_make_no_sense_are_refused() -> None:
+    for given_values, text in (
+        ({"before": math.nan}, "NaN"),
+        ({"after": math.nan}, "NaN"),
+        ({"modality": "thermal"}, "expected 'visible' or 'infrared', or None"),
+        ({"paths": "/a.png"}, "expected a sequence"),
+    ):
+        with pytest.raises(UserError, match=text):
+            Selection(**given_values)  # type: ignore[arg-type]
+
+
+def test_one_picture_is_one_entry_in_both_unicode_forms(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
+    composed, decomposed = "/p/\u00e9/1.png", "/p/e\u0301/1.png"
+    galleries: list[Any] = [
+        Gallery.create(tmp_path / "g", "m", 8),
+        MilvusGallery.create(str(tmp_path / "m.db"), "g", 8),
+    ]
+    for gallery in galleries:
+        assert gallery.add(drawn(2), [entry(1, path=composed), entry(1, path=decomposed)], "m") == 1
+        assert gallery.add(drawn(1), [entry(1, path=decomposed)], "m") == 0
+        assert gallery.held([decomposed]) == {decomposed: entry(1, path=composed)}
+        assert gallery.remove(Selection(paths=[decomposed])) == 1 and gallery.info().rows == 0
+
+
+def test_changed_pictures_take_the_place_of_the_former_ones(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
+    galleries: list[Any] = [
+        Gallery.create(tmp_path / "g", "m", 8),
+        MilvusGallery.create(str(tmp_path / "m.db"), "g", 8),
+    ]
+    for gallery in galleries:
+        gallery.add(np.eye(3, 8, dtype=np.float32), entries(3), "m")
+        for changed in (
+            {"digest": "new"},
+            {"identity": 99},
+            {"camera": 9},
+            {"modality": "visible"},
+            {"person": "anna"},
+        ):
+            new = entry(1, **changed)
+            assert gallery.add(np.eye(1, 8, 5, dtype=np.float32), [new], "m") == 1
+            assert gallery.add(np.eye(1, 8, 5, dtype=np.float32), [new], "m") == 0
+            (hits,) = gallery.search(np.eye(1, 8, 5, dtype=np.float32), 1, Selection())
+            assert hits == [Hit(1.0, new)] and gallery.info().rows == 3
+        (hits,) = gallery.search(np.ones((1, 8), np.float32), 9, Selection())  # all are equally similar
+        assert [hit.entry.path for hit in hits] == [one.path for one in entries(3)]
+        with pytest.raises(UserError, match=r"3\.png is 'thermal' at 3: expected visible or infrared, and seconds"):
+            gallery.add(drawn(1), [entry(3, modality="thermal")], "m")
+        with pytest.raises(UserError, match=r"3\.png is 'infrared' at nan"):
+            gallery.add(drawn(1), [entry(3, time=math.nan)], "m")
+
+
+STOPPED = """
+import os, sys
+from pathlib import Path
+from hicmd_tf.search import Gallery
+os.replace = lambda *_: os.kill(os.getpid(), 9)
+Gallery.begin(Path(sys.argv[1]), "m", 8)
+"""
+
+
+def test_an_index_that_was_stopped_goes_on_or_begins_again(tmp_path: Path) -> None:
+    place = tmp_path / "g"
+    command = [sys.executable, "-c", STOPPED, str(place)]
+    for _ in range(2):  # killed before there is anything
+        assert subprocess.run(command, env={**os.environ, "PYTHONPATH": os.getcwd()}, check=False).returncode == -9
+        with pytest.raises(UserError, match="is no gallery: make one with"):
+            Gallery.open(place)
+    assert not Gallery.begin(place, "of a wrong run", 9).complete()
+    gallery = Gallery.begin(place, "m" * 64, 8)  # nothing is lost by another model yet
+    gallery.add(drawn(3), entries(3), "m" * 64)
+    with pytest.raises(UserError, match="stopped, or goes on, at 3 pictures: give the same index command again"):
+        refuse_unfinished(gallery, "g")
+    with pytest.raises(UserError, match="holds 3 pictures of an index that was stopped, described by the model mmmm"):
+        Gallery.begin(place, "other", 8)
+    with pytest.raises(UserError, match="holds 3 pictures"):
+        Gallery.begin(place, "m" * 64, 9)
+    gallery = Gallery.begin(place, "m" * 64, 8)
+    assert gallery.info().rows == 3
+    gallery.finish()
+    assert Gallery.open(place).complete()
+    with pytest.raises(UserError, match="exists already: add to it"):
+        Gallery.begin(place, "m" * 64, 8)
+    refuse_unfinished(gallery, "g")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="exists already"):
+        Gallery.begin(tmp_path / "other", "m", 8)
+
+
+def test_an_index_on_milvus_that_was_stopped_goes_on_or_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
+    uri = str(tmp_path / "m.db")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(MilvusGallery, "_make", killed)
+        MilvusGallery.begin(uri, "g", "m", 8)
+    assert not MilvusGallery.begin(uri, "g", "of a wrong run", 9).complete()
+    gallery = MilvusGallery.begin(uri, "g", "m", 8)
+    gallery.add(drawn(3), entries(3), "m")
+    with pytest.raises(UserError, match="with 3 pictures of an index that was stopped, described by the model m, not"):
+        MilvusGallery.begin(uri, "g", "other", 8)
+    assert MilvusGallery.begin(uri, "g", "m", 8).info().rows == 3
+    gallery.finish()
+    assert gallery.complete()
+    with pytest.raises(UserError, match="has a collection g already"):
+        MilvusGallery.begin(uri, "g", "m", 8)
 
 
 WRITER = """
@@ -304,6 +456,42 @@ def test_an_inverted_file_is_checked_kept_and_made_anew_when_the_gallery_changes
     query = np.full((1, 16), 0.25, np.float32)
     gallery.add(query, entries(1, 4000), "m")
     assert gallery.search(query, 1)[0][0].entry == entry(4000)
+
+
+def test_each_modality_has_an_inverted_file_whose_recall_is_that_of_the_other(tmp_path: Path) -> None:
+    rows = clustered(6000)
+    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(6000), "m")
+    inverted = InvertedFile(lists=40, probes=20)
+    gallery = Gallery.open(tmp_path / "g", inverted)
+    for modality, other in (("visible", "infrared"), ("infrared", "visible")):
+        found = gallery.search(rows[:40], 5, Selection(modality=modality))
+        exact = Gallery.open(tmp_path / "g").search(rows[:40], 5, Selection(modality=modality))
+        same = [len({h.entry for h in a} & {h.entry for h in b}) for a, b in zip(exact, found, strict=True)]
+        assert sum(same) > 0.95 * 200
+        shares = [np.asarray(gallery.descriptors(Selection(modality=one))) for one in (modality, other)]
+        index = filled(InvertedFile(lists=40).partition(shares[0]), shares[0])
+        assert inverted.recall == recall(index, shares[0], 20, shares[1])
+    assert {file.name for file in (tmp_path / "g").glob("ivf*")} == {"ivf-visible.npz", "ivf-infrared.npz"}
+    for selection in (Selection(cameras=[1]), Selection(modality="visible", before=5.0), Selection(paths=["/x"])):
+        with pytest.raises(UserError, match="of a whole gallery or of one modality: search exactly"):
+            Gallery.open(tmp_path / "g", inverted).search(rows[:1], 5, selection)
+
+
+def test_a_gallery_that_can_only_be_read_is_searched_by_an_inverted_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = clustered(3000)
+    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
+
+    @contextlib.contextmanager
+    def refuse(path: Path) -> Any:
+        raise UserError(f"{path}: can't be written")
+        yield
+
+    monkeypatch.setattr("hicmd_tf.search.inverted.replacing", refuse)
+    with pytest.warns(UserWarning, match=r"^the inverted file is made again for the next search: .*can't be written"):
+        (hits,) = Gallery.open(tmp_path / "g", InvertedFile(lists=40, probes=20)).search(rows[:1], 1)
+    assert hits[0].entry == entry(0)
 
 
 @pytest.mark.parametrize(

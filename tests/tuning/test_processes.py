@@ -90,3 +90,22 @@ def test_a_chief_whom_nobody_asks_gives_up(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Study, "_tuner", lambda *_: Silent())
     with pytest.raises(UserError, match=r"no worker has been heard of for .*: look at their terminals, begin again"):
         Study(tmp_path, Settings("grid", None, 1, {}), 1)._serve(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "workers", "resume", "text"),
+    [
+        ("chief", 2, False, "--workers is for one machine"),
+        ("worker0", 2, False, "--workers is for one machine"),
+        ("worker0", 1, True, "--resume is the chief's alone"),
+    ],
+)
+def test_options_of_one_machine_are_refused_on_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, workers: int, resume: bool, text: str
+) -> None:
+    as_chief(monkeypatch, "127.0.0.1", "8000")
+    monkeypatch.setenv(processes.TUNER, name)
+    here = Study(tmp_path / "s", Settings("grid", None, 1, {}), 1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=text):
+        here.run(None, [], workers, resume)
+    assert not list(tmp_path.iterdir())

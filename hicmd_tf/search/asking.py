@@ -1,0 +1,91 @@
+"""What people look for in a gallery: the same person as seen by the other modality, and not the query itself."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES, other
+from hicmd_tf.search.entries import Entry, Hit, Selection, Store, key
+
+Array = np.ndarray[Any, Any]
+Among = Literal["other", "same", "both"]
+AMONG: tuple[Among, ...] = ("other", "same", "both")
+
+
+class Answer(NamedTuple):
+    """hits: the ranked list. left_out: pictures of the gallery that are the query itself, and would stand in it."""
+
+    hits: list[Hit]
+    left_out: list[Entry]
+
+
+def look_up(
+    store: Store,
+    descriptors: Array,
+    queries: Sequence[Entry],
+    k: int,
+    selection: Selection = Selection(),  # noqa: B008 (frozen)
+    among: Among = "other",
+    itself: bool = False,
+) -> list[Answer]:
+    """The k most similar pictures for each query, best first.
+
+    descriptors: (Q, D). queries: what is known of each; its modality says which is the other one. selection: which
+    pictures of the gallery; its modality, where given, takes the place of `among`. among: pictures of the other
+    modality (cross-modality search), the same, or both. itself: whether pictures that are the query itself (the same
+    file, or another file of the same content and modality) stay. Raises UserError for descriptors that are none.
+    """
+    if among not in AMONG:
+        raise UserError(f"among is {among!r}, expected {', '.join(map(repr, AMONG))}")
+    if len(descriptors) != len(queries):
+        raise UserError(f"there are {len(descriptors)} descriptors for {len(queries)} queries, expected one each")
+    asked = [searched(query, selection, among) for query in queries]
+    found: list[Answer] = [Answer([], [])] * len(queries)
+    for modality in (*MODALITIES, None):
+        rows = [row for row, one in enumerate(asked) if one == modality]
+        if rows:
+            chosen = replace(selection, modality=modality)
+            answers = _asked(store, np.asarray(descriptors)[rows], [queries[row] for row in rows], k, chosen, itself)
+            for row, answer in zip(rows, answers, strict=True):
+                found[row] = answer
+    return found
+
+
+def searched(query: Entry, selection: Selection, among: Among) -> str | None:
+    """The modality that is searched for a query; None: both."""
+    if selection.modality is not None or among == "both":
+        return selection.modality
+    return query.modality if among == "same" else other(query.modality)  # type: ignore[arg-type]
+
+
+def _asked(
+    store: Store, descriptors: Array, queries: Sequence[Entry], k: int, selection: Selection, itself: bool
+) -> list[Answer]:
+    if itself:
+        return [Answer(hits, []) for hits in store.search(descriptors, k, selection)]
+    wanted = k + 1
+    while True:
+        found = store.search(descriptors, wanted, selection)
+        answers = [_without_itself(query, hits, k) for query, hits in zip(queries, found, strict=True)]
+        if all(len(a.hits) == k or len(hits) < wanted for a, hits in zip(answers, found, strict=True)):
+            return answers
+        wanted *= 2  # a query with so many copies of itself
+
+
+def _without_itself(query: Entry, hits: Sequence[Hit], k: int) -> Answer:
+    """The first k that are not the query, and what was passed over before them."""
+    paths = {key(query.path), key(os.path.realpath(query.path)) if "\0" not in query.path else ""}
+    answer = Answer([], [])
+    for hit in hits:
+        copy = hit.entry.digest != "" and (hit.entry.digest, hit.entry.modality) == (query.digest, query.modality)
+        if copy or key(hit.entry.path) in paths:
+            answer.left_out.append(hit.entry)
+        else:
+            answer.hits.append(hit)
+        if len(answer.hits) == k:
+            break
+    return answer
