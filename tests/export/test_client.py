@@ -12,13 +12,13 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from odd_pictures import odd_pictures
+from odd_files import ODD_FILES
 
 from export.client import Client
 from export.client import main as client_main
 from hicmd_tf.errors import UserError
 
-PICTURE = odd_pictures()["grey jpeg"]
+PICTURE = ODD_FILES["JPEG, grey 37 x 91"]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 GOOD = b'{"outputs": [[0.5, 0.25]]}'

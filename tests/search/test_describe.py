@@ -103,7 +103,7 @@ def test_what_has_changed_is_described_anew(tmp_path: Path) -> None:
 def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path) -> None:
     with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* and 1 more, expected"):
         list(described_folder(Describer("stop"), folder, anything(folder, None).records))
-    with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, JPEG or BMP: replace it or"):
+    with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, .*: replace it or"):
         described_pictures(Describer("skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
 
 
@@ -111,8 +111,7 @@ def test_extract_names_what_it_can_not_use(folder: Path, smoke_run: Path, tmp_pa
     out = tmp_path / "out.npz"
     with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels"):
         extract(["--run", str(smoke_run), "--images", str(folder), "--out", str(out)])
-    run = tmp_path / "run"
-    run.mkdir()
+    run = Path(shutil.copytree(smoke_run, tmp_path / "run"))
     (run / "config.yaml").write_text((smoke_run / "config.yaml").read_text().replace("check: stop", "check: skip"))
     for number in (0, 3):
         (folder / f"visible/{number}.png").write_bytes(b"")
