@@ -2,9 +2,9 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, possible
@@ -15,14 +15,66 @@ LARGEST_NUMBER = 2**53
 SHOWN = 60  # letters of a word
 
 
-class Parser(argparse.ArgumentParser):
-    """Keeps the lines of its description, takes no shortened option, and raises UserError for a mistake."""
+class Way(NamedTuple):
+    """One of several ways to call a command, and what goes with it. Options that no way names go with all.
 
-    def __init__(self, prog: str | None = None, **options: Any) -> None:
+    by: the option, or the word in an argument's place, that chooses it; empty for the way that nothing chooses.
+    needs: options that must be given. takes: those that may be.
+    """
+
+    by: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+    @property
+    def uses(self) -> set[str]:
+        """All its options."""
+        return {self.by, *self.needs, *self.takes}
+
+
+class Parser(argparse.ArgumentParser):
+    """Keeps the lines of its description, takes no shortened option, and raises UserError for a mistake.
+
+    ways: of which each call must be exactly one; an option that is given is used or refused, never ignored.
+    """
+
+    def __init__(self, prog: str | None = None, ways: Sequence[Way] = (), **options: Any) -> None:
         kept = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(prog, **{**kept, **options})
+        self.ways = ways
         for kind, reads in READERS.items():  # by which `type=int` is said so that it is understood
             self.register("type", kind, reads)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As argparse does. Raises UserError for options that don't go together, too."""
+        options = super().parse_args(args, namespace)
+        if self.ways:
+            self._check(self.given(args))
+        return options
+
+    def given(self, args: Sequence[str] | None = None) -> list[str]:
+        """What a command line names: options by their names, arguments as they stand."""
+        absent = object()
+        found = super().parse_args(args, argparse.Namespace(**{action.dest: absent for action in self._actions}))
+        named = [action for action in self._actions if getattr(found, action.dest, absent) is not absent]
+        return [(*action.option_strings, str(getattr(found, action.dest)))[0] for action in named]
+
+    def _check(self, given: Sequence[str]) -> None:
+        chosen = [way for way in self.ways if way.by in given] or [way for way in self.ways if not way.by]
+        choices = " or ".join(way.by for way in self.ways if way.by)
+        if len(chosen) > 1:
+            self.error(f"{' and '.join(way.by for way in chosen)} don't go together: give one of them")
+        if not chosen:
+            self.error(f"give one of {choices}")
+        (way,) = chosen
+        for option in way.needs:
+            if option not in given:
+                self.error(f"{way.by} needs {option}")
+        for option in given:
+            users = [other for other in self.ways if option in other.uses]
+            if users and way not in users:
+                words = " or ".join(other.by for other in users if other.by) or f"a call without {choices}"
+                self.error(f"{option} does not go with {way.by or 'this call'}: it goes with {words}")
 
     def error(self, message: str) -> NoReturn:
         """Raises UserError, which a command says in one line."""

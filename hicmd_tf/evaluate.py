@@ -5,45 +5,55 @@
   python -m hicmd_tf.evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   python -m hicmd_tf.evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd_tf.extract has them
 
-The table is also written as evaluation.json, .csv and .md. All files go into --out, or else into the run folder.
+The table is also written as evaluation.json, .csv and .md into --out, or else the run folder, beside FILE, or the
+working directory for --model. A run's own evaluation and that of other pictures stay: the files of another table are
+then called after its data set, such as evaluation_regdb_trial_2.json. docs/options.md says which options go together.
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
+from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import check_writable
+from hicmd_tf.files import check_writable, read_json
+from hicmd_tf.training.provenance import fingerprint
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
     from hicmd_tf.training.trained import Trained
 
-TABLE = "evaluation.json"
+TABLE = "evaluation"
+ELSEWHERE = ("--data", "--source", "--trial", "--permutations", "--rerank", "--allow-trained")
+WAYS = (
+    Way("--run", takes=(*ELSEWHERE, "--out")),
+    Way("--model", takes=(*ELSEWHERE, "--out")),
+    Way("--descriptors", needs=("--data",), takes=("--permutations", "--rerank", "--out")),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, evaluates, prints the figures and writes them."""
-    options = _parser().parse_args(arguments)
-    if sum(given is not None for given in (options.run, options.model, options.descriptors)) != 1:
-        raise UserError("give one of --run, --model and --descriptors: what is to be evaluated")
+    parser = _parser()
+    options, given = parser.parse_args(arguments), parser.given(arguments)
     if options.descriptors is not None:
         _evaluate_descriptors(options)
     elif options.model is not None:
         _evaluate_exported(options)
-    elif options.data or options.trial is not None or options.rerank or options.source:
+    elif any(option in ELSEWHERE for option in given):
         _evaluate_elsewhere(options)
     else:
         _repeat(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.evaluate", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser("python -m hicmd_tf.evaluate", WAYS, description=__doc__)
     add = parser.add_argument
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
     add("--model", metavar="DIR", type=Path, help="what export.saved_model or export.onnx made")
@@ -73,14 +83,17 @@ def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
-    config, out = folder.open(), folder.place_for(options.out, TABLE)
+    config, out = folder.open(), folder.place_for(options.out, f"{TABLE}.json")
+    if _is_run(out) and not out.samefile(folder.path):
+        raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     experiment = prepare(config, newest_classes(folder))
     Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
     metrics = evaluate(config, folder, experiment)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     write_json(out / folder.metrics.name, metrics)
-    _write([Row(**row) for row in metrics["settings"]], out, config.data.name)
+    about = _About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
+    _write([Row(**row) for row in metrics["settings"]], about, out, own=_is_run(out))
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
@@ -93,12 +106,19 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
 
     folder = RunFolder(options.run)
     config = with_data(folder.open(), options.data, options.source, options.trial)
-    out = folder.place_for(options.out, TABLE)
+    _refuse_permutations(config.data.name, options)
+    out = folder.place_for(options.out, f"{TABLE}.json")
     set_up_tensorflow(config)
     model, data = HiCMD(restored_networks(folder).networks, config), config.data
     samples = _untrained(config, read_trained(folder.identities), options)
     described = descriptors(model, samples, data.height, data.width, config.training.embed_batch)
-    _judge(described, samples, config, options, out)
+    of_run = folder.known_pictures() or {}
+    own = (
+        _is_run(out)
+        and out.samefile(folder.path)
+        and fingerprint(samples) in (of_run.get("test"), of_run.get("held_out"))
+    )
+    _judge(described, samples, config, options, out, own)
 
 
 def _evaluate_exported(options: argparse.Namespace) -> None:
@@ -107,8 +127,9 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
 
     artefacts = open_artefacts(options.model)
     place = options.out or Path()
-    check_writable(place / TABLE)
+    check_writable(place / f"{TABLE}.json")
     config = with_data(artefacts[0].config, options.data, options.source, options.trial)
+    _refuse_permutations(config.data.name, options)
     samples = _untrained(config, trained_on(artefacts[0].metadata), options)
     for artefact in artefacts:
         print(artefact.name)
@@ -128,13 +149,41 @@ def _untrained(config: Config, trained: "Trained | None", options: argparse.Name
     return samples
 
 
-def _judge(descriptors: Any, samples: "Samples", config: Config, options: argparse.Namespace, out: Path) -> None:
+def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
+    if options.permutations is not None and data != "sysu_mm01":
+        raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
+
+
+class _About(NamedTuple):
+    """What a table is of. data: set by name. pictures: SHA-256 of them. named: what to call its files beside those of
+    another table."""
+
+    data: str
+    pictures: str
+    named: str
+
+    @classmethod
+    def of(cls, data: DataConfig, pictures: str) -> "_About":
+        """Those of a configuration's data set."""
+        trial = f"_trial_{data.trial}" if data.name == DRAWN or SOURCES[data.name].trials > 1 else ""
+        own = f"_{_word(Path(data.source).resolve().name)}" if data.name == "folder" else ""
+        return cls(data.name, pictures, f"{data.name}{trial}{own}")
+
+
+def _judge(
+    descriptors: Any,
+    samples: "Samples",
+    config: Config,
+    options: argparse.Namespace,
+    out: Path,
+    own: bool = False,
+) -> None:
     from hicmd_tf.retrieval.evaluation import as_text, evaluate
     from hicmd_tf.retrieval.galleries import published
 
     rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, out, config.data.name)
+    _write(rows, _About.of(config.data, fingerprint(samples)), out, own)
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
@@ -143,24 +192,49 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
     from hicmd_tf.retrieval.permutations import read_permutations
     from hicmd_tf.retrieval.stored import read_descriptors
 
-    if options.data is None:
-        raise UserError(f"--descriptors needs --data, whose protocol it is: one of {', '.join([DRAWN, *SOURCES])}")
+    _refuse_permutations(options.data, options)
     out = options.out or options.descriptors.parent
     descriptors, samples, _ = read_descriptors(options.descriptors)
-    check_writable(out / TABLE)
+    check_writable(out / f"{TABLE}.json")
     permutations = read_permutations(options.permutations) if options.permutations else None
     rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, out, options.data)
+    _write(rows, _About(options.data, fingerprint(samples), _word(options.descriptors.stem)), out)
 
 
-def _write(rows: Any, folder: Path, name: str) -> None:
+def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
+    """The table's files. Those of a run's own evaluation, or of other pictures, stay: then these have names of their
+    own, which is said. own: whether this is the run's own evaluation, in its folder."""
     from hicmd_tf.files import write_json, write_text
     from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
 
-    write_json(folder / TABLE, {"data": name, "rows": [row._asdict() for row in rows]})
-    write_text(folder / "evaluation.csv", as_csv(rows))
-    write_text(folder / "evaluation.md", as_markdown(rows))
+    name = TABLE if own or _may_replace(folder, about) else f"{TABLE}_{about.named}"
+    table = {"data": about.data, "pictures_sha256": about.pictures, "rows": [row._asdict() for row in rows]}
+    write_json(folder / f"{name}.json", table)
+    write_text(folder / f"{name}.csv", as_csv(rows))
+    write_text(folder / f"{name}.md", as_markdown(rows))
+    if name != TABLE:
+        print(f"the table is in {folder / name}.json, .csv and .md")
+
+
+def _may_replace(folder: Path, about: _About) -> bool:
+    """Whether a folder, which is no run's, has no table yet, or one of the same pictures."""
+    if _is_run(folder):
+        return False
+    try:
+        found = read_json(folder / f"{TABLE}.json")
+    except UserError:  # missing, or damaged
+        return True
+    return isinstance(found, dict) and found.get("pictures_sha256") == about.pictures
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.yaml").is_file()
+
+
+def _word(name: str) -> str:
+    """A name as part of a file's."""
+    return re.sub(r"\W+", "_", name)[:60].strip("_") or "pictures"
 
 
 if __name__ == "__main__":

@@ -8,28 +8,29 @@ ir, thermal ..). People are the folders directly above those, or the single ones
 visible/anna/1.png; with --modality anna/1.png), but no days; everyone else is unknown, -1. Cameras are those in names
 such as cam3 or _c03, else 1 for visible, 2 for infrared pictures. --pattern says it otherwise, such as
 '(?P<identity>[^/]+)/[^/]+/(?P<camera>[^_]+)_': named groups identity, camera and modality, looked for in the path.
---data takes the test pictures of a data set.
+--data takes the test pictures of a data set. docs/options.md says which options go together.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser, writable
+from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
 
+WAYS = (
+    Way("--images", takes=("--modality", "--pattern")),
+    Way("--data", needs=("--source",), takes=("--trial", "--pattern")),
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, describes the pictures, writes the file."""
     options = _parser().parse_args(arguments)
-    if (options.images is None) == (options.data is None):
-        raise UserError("give either --images or --data with --source: which pictures are to be described")
-    if options.data and not options.source:
-        raise UserError(f"--data {options.data} needs --source, the folder of the data set")
     from hicmd_tf.data.sources.reading import read_pictures
     from hicmd_tf.data.usable import usable
     from hicmd_tf.retrieval.embed import descriptors
@@ -62,7 +63,7 @@ def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.extract", description=__doc__)
+    parser = Parser("python -m hicmd_tf.extract", WAYS, description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
     add("--out", required=True, metavar="FILE", type=writable, help=".npz file to write")

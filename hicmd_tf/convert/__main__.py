@@ -10,8 +10,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.errors import run_command
+
+WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.convert", description=__doc__)
+    parser = Parser("python -m hicmd_tf.convert", WAYS, description=__doc__)
     parser.add_argument("source", metavar="SOURCE", type=Path, help="folder to read: of checkpoints, or a run")
     parser.add_argument("target", metavar="TARGET", type=Path, help="folder to make: a run, or of checkpoints")
     parser.add_argument("--to-torch", action="store_true", help="from a run to released files")

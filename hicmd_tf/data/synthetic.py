@@ -29,7 +29,7 @@ def contact_sheet(config: SyntheticConfig, height: int, width: int) -> Array:
     return np.concatenate(rows, axis=0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="python -m hicmd_tf.data.synthetic",
         description="Draws a contact sheet of synthetic_vi: a row a person, visible left, infrared right.",
@@ -84,7 +84,10 @@ def _check(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the sheet."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.spectrum == "thermal" and "--albedo-follows-lightness" in parser.given(arguments):
+        raise UserError("--albedo-follows-lightness is of near infrared: leave it out with --spectrum thermal")
     _check(options)
     config = SyntheticConfig(
         identities=options.identities,

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -109,7 +108,7 @@ def _refuse_other_pictures(folder: RunFolder, config: Config, experiment: Experi
     """Wherever the pictures are by now, they must be those that the run was made with, as far as that is known."""
     if not folder.config.exists():
         return
-    known = _known_pictures(folder)
+    known = folder.known_pictures()
     if known is not None:
         refuse_other_pictures(known, data_hashes(config, experiment.data), folder.path)
     elif config.data.source != folder.begun().data.source:
@@ -118,17 +117,6 @@ def _refuse_other_pictures(folder: RunFolder, config: Config, experiment: Experi
             f"the same",
             stacklevel=1,
         )
-
-
-def _known_pictures(folder: RunFolder) -> dict[str, str] | None:
-    """The `data_hashes` of a run, in the place of this version or of an earlier one; None where there are none."""
-    for file, keys in ((folder.identities, ("data_sha256",)), (folder.metrics, ("provenance", "data_sha256"))):
-        with suppress(UserError, LookupError, TypeError):
-            found = read_json(file)
-            for key in keys:
-                found = found[key]
-            return {str(split): str(hashed) for split, hashed in found.items()} if isinstance(found, dict) else None
-    return None
 
 
 def _prepared(config: Config) -> Experiment:

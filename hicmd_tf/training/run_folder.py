@@ -172,6 +172,16 @@ class RunFolder:
             pass
         raise UserError(f"{self.changed} is not what training writes: take it from where it is whole")
 
+    def known_pictures(self) -> dict[str, str] | None:
+        """The `data_hashes` of a run, where this version says them or an earlier one; None where nothing does."""
+        for file, keys in ((self.identities, ("data_sha256",)), (self.metrics, ("provenance", "data_sha256"))):
+            with suppress(UserError, LookupError, TypeError, AttributeError):
+                found = read_json(file)
+                for key in keys:
+                    found = found[key]
+                return {str(split): str(hashed) for split, hashed in found.items()}
+        return None
+
     def _said_of(self, key: str) -> Any:
         """What environment.json has of a key; None where it is missing or damaged."""
         with suppress(UserError, TypeError, KeyError):

@@ -1,0 +1,120 @@
+"""What an evaluation writes, and what of earlier ones stays."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import drawn_trees as trees
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from hicmd_tf import evaluate, extract
+from hicmd_tf.config import load
+from hicmd_tf.data.datasets import load as load_data
+from hicmd_tf.errors import UserError
+from hicmd_tf.training.provenance import data_hashes
+from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.training.trained import Trained
+
+OWN = ("evaluation.json", "evaluation.csv", "evaluation.md", "metrics.json")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def settings(file: Path) -> list[str]:
+    return [row["setting"] for row in json.loads(file.read_text())["rows"]]
+
+
+@pytest.fixture
+def run(smoke_run: Path, tmp_path: Path) -> Path:
+    """A run that was evaluated, and so says which pictures are its own."""
+    folder = RunFolder(shutil.copytree(smoke_run, tmp_path / "run"))
+    config = load(folder.config)
+    data = load_data(config.data)
+    trained = Trained.of(config, data.train)._asdict()
+    folder.identities.write_text(json.dumps({**trained, "data_sha256": data_hashes(config, data)}))
+    for name in OWN:
+        (folder.path / name).write_text("the run's own")
+    return folder.path
+
+
+def permutations(file: Path, tree: Path) -> Path:
+    """SYSU-MM01's file for a drawn tree."""
+    cells = np.empty((6, 1), object)
+    for camera in range(1, 7):
+        people = np.empty((1, 20), object)
+        for identity in range(1, 21):
+            count = len(list((tree / f"cam{camera}" / f"{identity:04d}").glob("*")))
+            people[0, identity - 1] = np.tile(np.arange(1, count + 1), (10, 1)) if count else np.empty((0, 0))
+        cells[camera - 1, 0] = people
+    savemat(file, {"rand_perm_cam": cells})
+    return file
+
+
+def test_another_data_set_s_table_has_names_of_its_own_and_permutations_are_used(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, before = trees.sysu_mm01(tmp_path / "sysu"), contents(run)
+    found = ["--data", "sysu_mm01", "--source", str(tree)]
+    evaluate.main(["--run", str(run), *found, "--permutations", str(permutations(tmp_path / "p.mat", tree))])
+    new = {name: content for name, content in contents(run).items() if before.get(name) != content}
+    assert set(new) == {f"evaluation_sysu_mm01.{kind}" for kind in ("json", "csv", "md")}
+    assert f"the table is in {run / 'evaluation_sysu_mm01'}.json" in capsys.readouterr().out
+    assert "all-search, 10-shot, official galleries" in settings(run / "evaluation_sysu_mm01.json")
+
+
+def test_the_run_s_own_pictures_have_the_run_s_own_names(run: Path, tmp_path: Path) -> None:
+    before = contents(run)
+    evaluate.main(["--run", str(run), "--rerank"])
+    after = contents(run)
+    assert {name for name in after if before.get(name) != after[name]} == set(OWN[:3])
+    assert len(settings(run / "evaluation.json")) == 4
+    evaluate.main(["--run", str(run), "--trial", "2", "--allow-trained"])
+    assert {name for name in contents(run) if name not in after} == {
+        f"evaluation_synthetic_vi_trial_2.{kind}" for kind in ("json", "csv", "md")
+    }
+    with pytest.raises(UserError, match=r"is another run's folder, whose metrics\.json stays"):
+        other = shutil.copytree(run, tmp_path / "other")
+        evaluate.main(["--run", str(run), "--out", str(other)])
+    assert contents(other) == contents(run)
+
+
+def described(file: Path, names: list[str]) -> Path:
+    """Descriptors of two people in both modalities."""
+    infrared = np.array([False, True] * 2)
+    values: dict[str, Any] = {
+        "descriptors": np.eye(4)[[0, 0, 1, 1]],
+        "identities": np.array([1, 1, 2, 2]),
+        "cameras": np.where(infrared, 2, 1),
+        "modality": np.where(infrared, "infrared", "visible"),
+        "names": np.array(names),
+    }
+    np.savez(file, **values)
+    return file
+
+
+def test_descriptors_in_a_run_folder_or_beside_another_table_leave_it(run: Path, tmp_path: Path) -> None:
+    before = contents(run)
+    for place in (run, tmp_path):
+        described(place / "one.npz", list("abcd"))
+        described(place / "two.npz", list("efgh"))
+        for name in ("one", "one", "two"):
+            evaluate.main(["--descriptors", str(place / f"{name}.npz"), "--data", "folder"])
+    assert {name: content for name, content in contents(run).items() if name in before} == before
+    new = {"evaluation_one.json", "evaluation_two.json"}
+    assert {name for name in contents(run) if name.endswith(".json") and name not in before} == new
+    assert {file.name for file in tmp_path.glob("*.json")} == {"evaluation.json", "evaluation_two.json"}
+
+
+def test_descriptors_of_the_run_s_own_pictures_are_no_evaluation_of_it(run: Path, tmp_path: Path) -> None:
+    tree, before = trees.own(tmp_path / "own"), contents(run)
+    extract.main(["--run", str(run), "--data", "folder", "--source", str(tree), "--out", str(run / "own.npz")])
+    evaluate.main(["--descriptors", str(run / "own.npz"), "--data", "folder"])
+    evaluate.main(["--run", str(run), "--data", "folder", "--source", str(tree)])
+    assert {name: contents(run)[name] for name in before} == before
+    assert (run / "evaluation_own.json").is_file() and (run / "evaluation_folder_own.json").is_file()
+    assert settings(run / "evaluation_own.json") == settings(run / "evaluation_folder_own.json")
