@@ -38,9 +38,13 @@ class Restored(NamedTuple):
 def restored_networks(folder: RunFolder) -> Restored:
     """The networks of a run's newest checkpoint, without optimisers. Raises UserError when there is none or damaged."""
     config = folder.open()
+    built: dict[int, Networks] = {}  # by classes: it takes longer than a checkpoint may be there
 
     def restore(newest: str) -> Restored:
-        networks = build_networks(config.networks, saved_classes(newest), restored=True)
+        classes = saved_classes(newest)
+        if classes not in built:
+            built[classes] = build_networks(config.networks, classes, restored=True)
+        networks = built[classes]
         checkpoint = tf.train.Checkpoint(
             generator=networks.generator,
             visible_discriminator=networks.discriminators[VISIBLE],

@@ -131,7 +131,7 @@ def test_a_checkpoint_that_rotates_away_while_it_is_read_is_no_damage(
         return original(*arguments, **options)
 
     monkeypatch.setattr(restore, moment, meanwhile)
-    assert restored_networks(RunFolder(run)).step == 3
+    assert restored_networks(RunFolder(run)).step == 3 - len(turns) > 1
     assert not list(recwarn)
 
 
