@@ -16,7 +16,7 @@ VALUES = {
     **{
         name: ["x"] for name in ("--run", "--model", "--descriptors", "--source", "--permutations", "--out", "--images")
     },
-    **{"--data": ["regdb"], "--trial": ["1"], "--modality": ["visible"], "--pattern": ["a"], "--seed": ["0"]},
+    **{"--data": ["regdb"], "--trial": ["1"], "--modality": ["visible"], "--pattern": ["a"]},
     **{"--iteration": ["3"], "--config": ["tiny"]},
 }
 """What to type behind an option; nothing behind others."""
@@ -31,15 +31,10 @@ EXTRACT = {
     "--run --out --images": "--run --out --modality --pattern",
     "--run --out --data --source": "--run --out --source --trial --pattern",
 }
-VISUALIZE = {
-    **dict.fromkeys(("curves --run", "distances --run"), "--run --out"),
-    **dict.fromkeys(("ranked --run", "attention --run", "all --run", "report --run"), "--run --out --seed"),
-}
 CONVERT = {"a b": "--iteration --config", "a b --to-torch": ""}
 COMMANDS = {
     "evaluate": ("hicmd_tf.evaluate", EVALUATE),
     "extract": ("hicmd_tf.extract", EXTRACT),
-    "visualize": ("hicmd_tf.visualize.__main__", VISUALIZE),
     "convert": ("hicmd_tf.convert.__main__", CONVERT),
 }
 
@@ -92,7 +87,6 @@ def test_every_pair_of_options_is_taken_or_refused(command: str) -> None:
             "a b --to-torch --config",
             "--config does not go with --to-torch: it goes with a call without --to-",
         ),
-        ("visualize", "curves --run --seed", "--seed does not go with curves: it goes with ranked or "),
     ],
 )
 def test_a_refusal_says_what_goes_with_what(command: str, given: str, said: str) -> None:
@@ -114,7 +108,7 @@ def test_a_default_value_that_is_typed_is_given() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ways_name_options_that_there_are_and_the_docs_have_them(command: str) -> None:
     module = importlib.import_module(COMMANDS[command][0])
-    known = {*options_of(module._parser()), *getattr(module, "NAMES", ()), "all", "report", ""}
+    known = {*options_of(module._parser()), ""}
     lines = OPTIONS.read_text().splitlines()
     for way in module.WAYS:
         assert way.uses <= known

@@ -54,6 +54,11 @@ def parse(
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise UserError(f"{COMMAND_LINE}: {_one_line(str(error), parser)}") from error
+    for name, key in (short or {}).items():
+        if name in given and key in given and given[name] != given[key]:
+            raise UserError(
+                f"{COMMAND_LINE}: --{name} {given[name]} and --{key} {given[key]} are one setting: give one of them"
+            )
     for name, value in options.items():
         if isinstance(value, str | Path) and not possible(value):
             raise UserError(

@@ -19,14 +19,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser, Way
+from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 NAMES = ("curves", "ranked", "swap", "illumination", "interpolate", "distances", "embedding", "attention")
-SEEDLESS = ("curves", "distances")  # that show everyone
-WAYS = tuple(
-    Way(name, takes=("--out",) if name in SEEDLESS else ("--out", "--seed")) for name in (*NAMES, "all", "report")
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.visualize", WAYS, description=__doc__)
+    parser = Parser("python -m hicmd_tf.visualize", description=__doc__)
     parser.add_argument("what", choices=[*NAMES, "all", "report"], metavar="WHAT", help="one of the above")
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit made")
     parser.add_argument(

@@ -12,6 +12,7 @@ from hicmd_tf.visualize.trained_run import TrainedRun
 Array = np.ndarray[Any, Any]
 
 BINS = 100
+NARROWEST = 1e-3  # from the first bin's edge to the last one's
 MOST = 3000  # pictures of a modality; larger sets are thinned out evenly
 
 
@@ -34,7 +35,7 @@ def cross_modal(run: TrainedRun) -> tuple[Array, Array]:
 
 def overlap(first: Array, second: Array, bins: int = BINS) -> float:
     """Area that the normalised histograms of two samples share, 0 for apart to 1 for equal."""
-    edges = np.linspace(min(first.min(), second.min()), max(first.max(), second.max()), bins + 1)
+    edges = _edges(first, second, bins)
     shares = [np.histogram(x, edges)[0] / len(x) for x in (first, second)]
     return float(np.minimum(*shares).sum())
 
@@ -69,7 +70,7 @@ def distances(run: TrainedRun) -> list[Figure]:
 
 
 def _histograms(axes: Any, title: str, intra: Array, inter: Array) -> None:
-    edges = np.linspace(min(intra.min(), inter.min()), max(intra.max(), inter.max()), BINS // 2 + 1)
+    edges = _edges(intra, inter, BINS // 2)
     styles = (("one person", intra, "#1b6ca8", "-"), ("two people", inter, "#c8553d", "--"))
     for name, values, colour, line in styles:
         axes.hist(values, edges, density=True, alpha=0.35, color=colour)
@@ -79,6 +80,12 @@ def _histograms(axes: Any, title: str, intra: Array, inter: Array) -> None:
     axes.set_xlabel("cosine distance, visible to infrared")
     axes.set_ylabel("density")
     axes.legend(frameon=False)
+
+
+def _edges(first: Array, second: Array, bins: int) -> Array:
+    """Of bins over both; equal descriptors, whose distances differ by rounding, share one."""
+    low, high = min(first.min(), second.min()), max(first.max(), second.max())
+    return np.linspace(low, max(high, low + NARROWEST), bins + 1)
 
 
 def _thinned(rows: Array) -> Array:

@@ -47,6 +47,10 @@ def test_a_short_name_stands_for_its_setting() -> None:
     short = {"steps": "training.steps"}
     config, _ = parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", "7"], options, short)
     assert config == load("base", {"training.steps": 7})
+    both = ["--run", "r", "--steps", "7", "--training.steps"]
+    assert parse("hicmd_tf.fit", "Trains.", [*both, "7"], options, short)[0] == config
+    with pytest.raises(UserError, match=r"--steps 7 and --training\.steps 8 are one setting: give one of them"):
+        parse("hicmd_tf.fit", "Trains.", [*both, "8"], options, short)
     for wrong in ("0", "x"):
         with pytest.raises(UserError, match="steps"):
             parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", wrong], options, short)

@@ -82,6 +82,8 @@ def test_overlap_is_the_area_that_two_histograms_share() -> None:
     a, b = rng.normal(0, 1, 200_000), rng.normal(1, 1, 200_000)
     assert distances.overlap(a, a) == pytest.approx(1) and distances.overlap(a, a + 100) == 0
     assert distances.overlap(a, b) == pytest.approx(0.6171, abs=0.01)  # 2 Phi(-1/2)
+    equal = np.zeros(9)  # of a network that has collapsed
+    assert distances.overlap(equal, equal) == distances.overlap(equal, equal + 1e-7) == 1
 
 
 def test_distances_are_those_of_all_pairs_across_modalities(run: TrainedRun) -> None:
