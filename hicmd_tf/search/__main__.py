@@ -72,6 +72,8 @@ def _index(options: argparse.Namespace) -> None:
             store = Gallery.begin(options.index, model, length)
         else:
             store = MilvusGallery.begin(options.uri, options.collection, model, length, options.token or "")
+        if store.info().rows:
+            print(f"going on with an index that was stopped at {store.info().rows} pictures")
         return store
 
     _fill(options, begin)
@@ -119,8 +121,10 @@ def _remove(options: argparse.Namespace) -> None:
     if not selection:
         raise UserError("say which pictures: --path, --identity, --camera, --only, --after or --before")
     store = _store(options)
-    unknown = _missing(store, options.path)
-    print(f"{store.remove(selection)} pictures removed; the gallery has {store.info().rows}{unknown}")
+    missing = _missing(store, options.path)
+    print(f"{store.remove(selection)} pictures removed; the gallery has {store.info().rows}")
+    if missing:
+        print(missing)
 
 
 def _missing(store: Store, given: Sequence[Path] | None) -> str:
@@ -128,9 +132,7 @@ def _missing(store: Store, given: Sequence[Path] | None) -> str:
     missing = [path for path in given or () if not store.held(_names(path))]
     if not missing:
         return ""
-    return (
-        f"; {len(missing)} of the given paths are not in it: {printable(str(missing[0]))}{' ..' * (len(missing) > 1)}"
-    )
+    return f"{len(missing)} of the given paths are not in it: {printable(str(missing[0]))}{' ..' * (len(missing) > 1)}"
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -148,8 +150,7 @@ def _query(options: argparse.Namespace) -> None:
             stacklevel=2,
         )
     selection, among = _selection(options), _among(options)
-    model, queries, names = _asked(options)
-    same_model(store.info().model, model)
+    queries, names = _asked(options, store.info().model)
     answers = look_up(store, queries.descriptors, queries.entries, options.k, selection, among, options.itself)
     asked = [
         (name, entry, searched(entry, selection, among)) for name, entry in zip(names, queries.entries, strict=True)
@@ -159,7 +160,9 @@ def _query(options: argparse.Namespace) -> None:
     else:
         for one, answer in zip(asked, answers, strict=True):
             print(_as_text(*one, answer))
-        print(_missing(store, options.path).removeprefix("; "), end="\n" if _missing(store, options.path) else "")
+        missing = _missing(store, options.path)
+        if missing:
+            print(missing)
         if inverted is not None and inverted.recall is not None:
             print(
                 f"inverted file: recall {inverted.recall.ten:.4f} of the ten nearest, "
@@ -196,15 +199,17 @@ def _among(options: argparse.Namespace) -> Among:
     return "same" if options.same_modality else "both" if options.both else "other"
 
 
-def _asked(options: argparse.Namespace) -> tuple[str, "Described", list[str]]:
-    """The model's digest, the queries, and what the user calls them."""
+def _asked(options: argparse.Namespace, gallery: str) -> tuple["Described", list[str]]:
+    """The queries, and what the user calls them. gallery: the digest of its model, which must be theirs."""
     from hicmd_tf.search.describe import Model, described_pictures, stored
 
     if options.descriptors is not None:
         digest, described = stored(options.descriptors)
-        return digest, described, [entry.path for entry in described.entries]
+        same_model(gallery, digest)
+        return described, [entry.path for entry in described.entries]
     model = Model(options.run)
-    return model.digest, described_pictures(model, options.picture, options.modality), list(map(str, options.picture))
+    same_model(gallery, model.digest)
+    return described_pictures(model, options.picture, options.modality), list(map(str, options.picture))
 
 
 def _check_given(options: argparse.Namespace) -> None:

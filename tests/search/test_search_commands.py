@@ -253,7 +253,9 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     assert said(capsys)["complete"] is False
     shutil.copy(pictures / "6/visible/0_c06.png", bad)
     main(index)
-    assert "2 pictures added, 10 were already there; the gallery has 12" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "going on with an index that was stopped at 10 pictures" in printed
+    assert "2 pictures added, 10 were already there; the gallery has 12" in printed
     with pytest.raises(UserError, match="already: add to it"):
         main(index)
     (tmp_path / "link").symlink_to("pictures")
@@ -264,7 +266,7 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     assert "0 pictures added, 1 replaced, which had changed, 11 were already there" in capsys.readouterr().out
     main(["remove", *place, "--path", "link/6/visible/0_c06.png", "pictures/none.png"])
     printed = capsys.readouterr().out
-    assert printed == "1 pictures removed; the gallery has 11; 1 of the given paths are not in it: pictures/none.png\n"
+    assert printed == "1 pictures removed; the gallery has 11\n1 of the given paths are not in it: pictures/none.png\n"
 
 
 def test_every_kind_of_data_is_indexed_and_searched(

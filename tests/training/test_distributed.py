@@ -176,6 +176,28 @@ def test_the_chief_is_the_first_worker_or_of_its_own_kind(monkeypatch: pytest.Mo
     assert cluster() == Cluster(2, 3)
 
 
+def test_workers_on_this_machine_ask_each_other_without_a_proxy(
+    smoke_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hicmd_tf.training import devices
+
+    addresses = {"chief": ["127.3.4.5:1"], "worker": ["[::1]:2", "10.0.0.1:3"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": addresses, "task": {"type": "chief", "index": 0}}))
+    monkeypatch.setenv("no_grpc_proxy", "example.org")
+    started: list[list[str]] = []
+
+    def strategy() -> SimpleNamespace:
+        started.append(os.environ["no_grpc_proxy"].split(","))  # noqa: SIM112 (gRPC's own spelling)
+        return SimpleNamespace(num_replicas_in_sync=3)
+
+    monkeypatch.setattr(devices.tf.distribute, "MultiWorkerMirroredStrategy", strategy)
+    batch = replace(smoke_config.batch, norm_groups=3)
+    devices.make_strategy(replace(smoke_config, batch=batch))
+    (exceptions,) = started
+    assert {"example.org", "127.0.0.1", "127.3.4.5", "localhost", "::1"} < set(exceptions)
+    assert "10.0.0.1" not in exceptions
+
+
 def test_more_devices_than_there_are_are_refused(smoke_config: Config) -> None:
     from hicmd_tf.training.devices import make_strategy
 
