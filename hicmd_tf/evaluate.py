@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hicmd_tf.training.trained import Trained
 
 TABLE = "evaluation"
-ELSEWHERE = ("--data", "--source", "--trial", "--permutations", "--rerank", "--allow-trained")
+ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
 WAYS = (
     Way("--run", takes=(*ELSEWHERE, "--out")),
     Way("--model", takes=(*ELSEWHERE, "--out")),
@@ -61,6 +61,7 @@ def _parser() -> Parser:
     add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
+    add("--pattern", metavar="REGEX", help="as data.pattern: what paths in --source say; of folder only")
     add("--permutations", metavar="FILE", type=Path, help="SYSU-MM01's rand_perm_cam.mat, when --source has none")
     add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking behind each")
     add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
@@ -105,7 +106,7 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
     from hicmd_tf.training.trained import read_trained
 
     folder = RunFolder(options.run)
-    config = with_data(folder.open(), options.data, options.source, options.trial)
+    config = with_data(folder.open(), options.data, options.source, options.trial, options.pattern)
     _refuse_permutations(config.data.name, options)
     out = folder.place_for(options.out, f"{TABLE}.json")
     set_up_tensorflow(config)
@@ -128,7 +129,7 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
     artefacts = open_artefacts(options.model)
     place = options.out or Path()
     check_writable(place / f"{TABLE}.json")
-    config = with_data(artefacts[0].config, options.data, options.source, options.trial)
+    config = with_data(artefacts[0].config, options.data, options.source, options.trial, options.pattern)
     _refuse_permutations(config.data.name, options)
     samples = _untrained(config, trained_on(artefacts[0].metadata), options)
     for artefact in artefacts:

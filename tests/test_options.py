@@ -21,7 +21,7 @@ VALUES = {
 }
 """What to type behind an option; nothing behind others."""
 
-FROM_A_MODEL = "--data --source --trial --permutations --rerank --allow-trained --out"
+FROM_A_MODEL = "--data --source --trial --pattern --permutations --rerank --allow-trained --out"
 EVALUATE = {
     "--run": FROM_A_MODEL,
     "--model": FROM_A_MODEL,

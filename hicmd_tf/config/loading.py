@@ -87,10 +87,12 @@ def _stored(settings: dict[str, Setting], file: Path, version: str | None) -> Co
     return _checked(settings | missing, file)
 
 
-def with_data(config: Config, name: str | None, source: str | None, trial: int | None) -> Config:
-    """The configuration with another data set, folder of it or split; None leaves what is there, but of another data
-    set: folder and split are a data set's own. Raises UserError."""
-    given = {"data.name": name, "data.source": source, "data.trial": trial}
+def with_data(
+    config: Config, name: str | None, source: str | None, trial: int | None, pattern: str | None = None
+) -> Config:
+    """The configuration with another data set, folder of it, split or pattern of its paths; None leaves what is there,
+    but of another data set: folder, split and pattern are a data set's own. Raises UserError."""
+    given = {"data.name": name, "data.source": source, "data.trial": trial, "data.pattern": pattern}
     of_another = {} if name in (None, config.data.name) else {"data.source": "", "data.trial": 1, "data.pattern": ""}
     return with_values(config, of_another | {key: value for key, value in given.items() if value is not None})
 

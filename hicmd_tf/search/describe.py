@@ -99,7 +99,7 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
     from hicmd_tf.data.usable import usable
     from hicmd_tf.pictures.bounds import content
 
-    people = [person_of(file) for file in files]
+    people = [person_of(file, modality) for file in files]
     samples = Samples(
         [content(file) for file in files],
         [str(file) for file in files],

@@ -61,6 +61,9 @@ def test_patterns_are_for_folders_and_say_something() -> None:
     given = load("tiny", {**folder, "data.pattern": "(?P<identity>x)"})
     assert with_data(given, "regdb", "elsewhere", None).data.pattern == ""
     assert with_data(given, None, "elsewhere", None).data.pattern == "(?P<identity>x)"
+    assert with_data(TINY, "folder", "elsewhere", None, "(?P<identity>y)").data.pattern == "(?P<identity>y)"
+    with pytest.raises(UserError, match=r"data\.pattern is .*: llcm has a layout of its own"):
+        with_data(given, "llcm", "elsewhere", None, "(?P<identity>y)")
 
 
 def test_a_folder_is_not_given_to_drawn_people() -> None:

@@ -177,11 +177,19 @@ def _spelt(text: str | None, name: str) -> Modality | None:
     return found
 
 
-def person_of(file: Path) -> str | None:
-    """Whom a single picture shows by the folders that it lies in, one of which must be named after a modality."""
+def person_of(file: Path, modality: Modality) -> str | None:
+    """Whom a single picture shows by the folders that it lies in, one of which must be named after a modality.
+
+    Raises UserError when that is the folder that it lies in, or the one above, and names the other modality.
+    """
     file = file.absolute()
     root = Path(file.anchor)
     name = file.relative_to(root).as_posix()
+    near = next((m for m in map(modality_of, reversed(file.parts[-3:-1])) if m), modality)
+    if near != modality:
+        raise UserError(
+            f"{file} lies in a folder of {near} pictures, but --modality says that it is {modality}: give its own"
+        )
     said = Paths(root, [name], None).read(name)
     return said.identity if said and said.modality else None
 
