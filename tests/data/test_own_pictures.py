@@ -140,6 +140,11 @@ def test_a_day_is_not_a_person(modality: Modality | None, tmp_path: Path) -> Non
     assert listing.taken[0] == "identities: 2 pictures unknown, such as nvr/infrared/2026/11/05/a.jpg"
 
 
+def test_training_on_days_is_reported(tmp_path: Path) -> None:
+    listing = read("folder", trees.own(tmp_path, ("2026-11-05", "20261106", "anna", "2013")))
+    assert listing.passed == ["2 people are called like days, such as 2026-11-05: a day is no person"]
+
+
 def test_what_was_taken_for_people_and_cameras_is_said(tmp_path: Path) -> None:
     lay(
         tmp_path,

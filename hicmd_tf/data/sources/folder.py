@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hicmd_tf.config.patterns import compiled
 from hicmd_tf.data.labels import number, numbered, texts_of
-from hicmd_tf.data.sources.paths import Paths, Said, camera_of, modality_of
+from hicmd_tf.data.sources.paths import DATE, Paths, Said, camera_of, modality_of
 from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, refuse_unwritable
 from hicmd_tf.data.sources.walking import Passed, folders, sentences, walked
 from hicmd_tf.errors import UserError, printable
@@ -56,7 +56,9 @@ def read(folder: Path, trial: int, advice: str, pattern: str = "") -> Listing:
             said = f"{SETTING} {pattern!r} finds none" if pattern else advice
             raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {said}")
     listing = checked(folder, {split: [records[one.name] for one in found[split]] for split in SPLITS}, texts)
-    return listing._replace(taken=_taken(everyone), passed=sentences(walk.passed))
+    dated = sorted({one.said.identity for one in everyone if one.said.identity and DATE.fullmatch(one.said.identity)})
+    called = f"{len(dated):,} people are called like days, such as {dated[0]}: a day is no person" if dated else ""
+    return listing._replace(taken=_taken(everyone), passed=[*sentences(walk.passed), *filter(None, [called])])
 
 
 def anything(folder: Path, modality: Modality | None, pattern: str = "", option: str = "--pattern") -> Listing:

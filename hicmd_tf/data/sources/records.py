@@ -28,7 +28,7 @@ class Listing(NamedTuple):
     """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name.
 
     texts: of the identities and cameras that are called by a text. taken: from which part of their paths people and
-    cameras were taken, a line each. passed: what was passed over, one line per reason.
+    cameras were taken, a line each. passed: what was passed over, one line per reason, and what else is odd.
     """
 
     splits: dict[str, list[Record]]
