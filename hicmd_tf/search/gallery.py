@@ -349,7 +349,10 @@ class _Header(NamedTuple):
 def _header(connection: sqlite3.Connection) -> _Header:
     found = connection.execute("SELECT * FROM gallery").fetchone()
     if found is None or found[0] != FORMAT:
-        raise UserError(f"the gallery is not of format {FORMAT}: make it again with python -m hicmd_tf.search index")
+        raise UserError(
+            f"the gallery is not of format {FORMAT}, as those of other versions: delete its folder, then make it again "
+            f"with python -m hicmd_tf.search index"
+        )
     if [type(value) for value in found] != [int, str, int, int, int] or not 1 <= found[2] <= LONGEST:
         raise Damaged(f"its descriptors are said to have the length {str(found[2])[:20]}")
     return _Header(*found)

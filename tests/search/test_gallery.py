@@ -424,6 +424,17 @@ def test_a_gallery_of_untrusted_hands_is_not_believed(tmp_path: Path, change: st
     assert "\n" not in str(refusal.value)
 
 
+def test_a_gallery_of_another_version_is_named_by_every_command(tmp_path: Path) -> None:
+    place = tmp_path / "g"
+    Gallery.create(place, "m", 8)
+    with contextlib.closing(sqlite3.connect(place / "gallery.sqlite")) as connection:
+        connection.execute("UPDATE gallery SET format = 1")
+        connection.commit()
+    for asked in (lambda: Gallery.open(place), lambda: Gallery.begin(place, "m", 8)):
+        with pytest.raises(UserError, match=r"is not of format 2, .*: delete its folder, then make it again"):
+            asked()
+
+
 def test_a_path_is_text_and_leads_nowhere(tmp_path: Path) -> None:
     paths = ["../../out", "/etc/passwd", "'; DROP TABLE picture; --", "a\nb", "\0", "<script>", "x" * 5000, "C:\\x"]
     gallery = Gallery.create(tmp_path / "g", "m", 8)
