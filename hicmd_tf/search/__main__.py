@@ -171,7 +171,7 @@ def _query(options: argparse.Namespace) -> None:
     if options.draw is not None:
         from hicmd_tf.search.draw import draw
 
-        draw(options.draw, queries.entries, [answer.hits for answer in answers])
+        draw(options.draw, queries.entries, [answer.hits for answer in answers], queries.sixteen_bit)
         print(options.draw, file=sys.stderr if options.json else sys.stdout)
 
 

@@ -18,14 +18,17 @@ from hicmd_tf.search.entries import Entry, key, real
 Array = np.ndarray[Any, Any]
 
 PART = 256  # pictures
+OWN_RANGE = "1%-99%"  # of pictures of 16 bits where no run says how it sees them
 
 
 class Described(NamedTuple):
-    """descriptors (N, D), one for each of the entries. already: further pictures, which a gallery has as they are."""
+    """descriptors (N, D), one for each of the entries. already: further pictures, which a gallery has as they are.
+    sixteen_bit: how pictures of 16 bits are drawn, as the setting."""
 
     descriptors: Array
     entries: list[Entry]
     already: int = 0
+    sixteen_bit: str = OWN_RANGE
 
 
 class Model:
@@ -111,7 +114,8 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
     )
     described = model.describe(usable(samples, "stop"))
     digests = [sha256(content).hexdigest() for content in samples.encoded]
-    return Described(described, entries_of(samples, [real(file) for file in files], [0.0] * len(files), digests))
+    entries = entries_of(samples, [real(file) for file in files], [0.0] * len(files), digests)
+    return Described(described, entries, sixteen_bit=model.sixteen_bit or OWN_RANGE)
 
 
 def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float], digests: Sequence[str]) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import Any
 import drawn_trees as trees
 import numpy as np
 import pytest
+from odd_files import encoded, turned
 from PIL import Image
 
 from hicmd_tf.data.samples import Samples
@@ -130,3 +131,18 @@ def test_what_can_not_be_drawn_is_a_grey_cell(folder: Path, tmp_path: Path) -> N
     with Image.open(io.BytesIO((tmp_path / "drawn.png").read_bytes())) as sheet:
         grey = [sheet.getpixel((16 + rank * 112 + 10, 20)) == (225, 225, 225) for rank in range(1, 6)]
     assert grey == [False, True, True, True, True]
+
+
+def test_pictures_are_drawn_as_they_are_described(tmp_path: Path) -> None:
+    levels = np.full((192, 96), 29000, np.uint16)
+    levels[:96] = 31000
+    half = np.where(levels[..., None] > 30000, 255, 0).astype(np.uint8).repeat(3, -1)
+    files = {"deep.tif": encoded(Image.fromarray(levels), "TIFF"), "on_its_head.png": encoded(
+        Image.fromarray(half[::-1]), "PNG", exif=turned(4))}  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    query, hit = (Entry(str(tmp_path / name), 1, 1, "visible", 0.0) for name in files)
+    draw(tmp_path / "drawn.png", [query], [[Hit(0.5, hit)]], "29000-31000")
+    with Image.open(tmp_path / "drawn.png") as sheet:
+        for left in (12, 16 + 112 + 4):
+            assert [sheet.getpixel((left + 20, top)) for top in (30, 180)] == [(255,) * 3, (0,) * 3]
