@@ -1,6 +1,8 @@
 """What an iteration sees (method 2.1)."""
 
+import dataclasses
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hicmd_tf.config.schema import BatchConfig
-from hicmd_tf.data.batches import GENERATED, REAL, BatchPlanner, batches, evaluation_batches
+from hicmd_tf.data.batches import AHEAD, GENERATED, REAL, BatchPlanner, batches, evaluation_batches
+from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
@@ -104,6 +107,34 @@ def test_evaluation_shows_all_pictures_in_order() -> None:
     parts = [np.asarray(part) for part in evaluation_batches(SAMPLES, HEIGHT, WIDTH, 16)]
     assert [len(part) for part in parts] == [16, 16, 16, 6]
     np.testing.assert_array_equal(np.concatenate(parts), normalise(PIXELS))
+
+
+def test_pictures_are_read_when_they_are_needed_and_few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    contents = Contents([partial(lambda row: read.append(row) or SAMPLES.encoded[row], row) for row in range(54)])
+    of_files = dataclasses.replace(SAMPLES, encoded=contents)
+    monkeypatch.setattr("hicmd_tf.data.ahead.THREADS", 2)
+    parts = evaluation_batches(of_files, HEIGHT, WIDTH, 4)
+    next(parts)
+    assert set(range(4)) <= set(read) and len(read) < 30
+    parts.close()
+    read.clear()
+    monkeypatch.setattr("hicmd_tf.data.batches.MEMORY_LIMIT", 0)
+    steps = batches(planner(), of_files, 0, 1000)
+    next(steps)
+    steps.close()
+    each = 2 * (3 + 2)
+    assert each <= len(read) <= each * (AHEAD + 3)
+    plan = planner().plan(0)
+    assert {int(row) for rows in plan.rows.values() for row in rows} <= set(read)
+
+
+def test_what_goes_wrong_ahead_is_said_in_its_place() -> None:
+    spoilt = dataclasses.replace(SAMPLES, encoded=[*SAMPLES.encoded[:20], b"no picture", *SAMPLES.encoded[21:]])
+    parts = evaluation_batches(spoilt, HEIGHT, WIDTH, 10)
+    assert [len(next(parts)) for _ in range(2)] == [10, 10]
+    with pytest.raises(UserError, match="picture 20 can't be decoded, expected a whole PNG"):
+        next(parts)
 
 
 def test_too_few_identities_and_a_missing_modality_are_named() -> None:

@@ -87,6 +87,9 @@ def test_sixteen_bits_are_shown_by_their_range_everywhere(setting: str) -> None:
         assert found.shape == (*DEEP_COUNTS.shape, 3) and (found == found[..., :1]).all()
         assert np.abs(found[..., 0] - expected).max() < 1.5  # half a level, and a percentile's neighbour
         np.testing.assert_array_equal(of_graph(simple(content)), found)
+        sent = Limits().checked({"picture_bytes": np.array([content], object), "modality": np.array([b"x"], object)})
+        np.testing.assert_array_equal(of_graph(sent["picture_bytes"][0]), found)
+        assert sent["modality"][0] == b"x"
         if content.startswith(b"\x89PNG"):
             np.testing.assert_array_equal(of_graph(content), found)
         (batch,) = evaluation_batches(samples([content], setting), 128, 64, 1)
@@ -115,6 +118,7 @@ def test_constant_counts_are_black_by_their_own_percentiles() -> None:
         (DEEP_FILES["TIFF, big"], "has 16 bits of grey", "data.sixteen_bit"),
         (deep_png(2), "has 16 bits of grey, and alpha", "save it without"),
         (encoded(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "picture of floats", "8 or 16 bits"),
+        (encoded(Image.fromarray(DEEP_COUNTS), "TIFF", tiffinfo={262: 0}), "white as 0", "black as 0"),
         (encoded(Image.fromarray(np.full((4, 4), -5, np.int32)), "TIFF"), "counts from -5 to -5", "0 to 65535"),
         *((content, "holds 3 pictures", "one in a file") for content in SEVERAL.values()),
         (b"text", "can't be decoded", "expected a whole PNG, JPEG, BMP, WebP, TIFF or GIF: replace it"),
