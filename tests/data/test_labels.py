@@ -88,6 +88,12 @@ def test_unknown_and_numbers_without_a_text_are_shown() -> None:
     assert labels.known(numbers).tolist() == [True, True, False, False, True]
 
 
+def test_names_are_listed_numbers_first_and_each_once() -> None:
+    names = ["zoë", "anna", "12", "3", "anna", "-1"]
+    numbers = np.array([labels.number(name) for name in names])
+    assert list(labels.named(numbers, labels.texts_of(names)).values()) == ["unknown", "3", "12", "anna", "zoë"]
+
+
 def test_a_stored_name_must_be_its_numbers() -> None:
     assert labels.texts_in([12, 2**45], ["0012", str(2**45)], "x.npz") == {}
     with pytest.raises(UserError, match=r"x\.npz calls 5 'anna', whose number is"):

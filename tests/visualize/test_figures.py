@@ -4,6 +4,7 @@ import io
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from PIL import Image
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.lists import ranked_lists
 from hicmd_tf.visualize import curves, distances, embedding, swaps
 from hicmd_tf.visualize.__main__ import NAMES, main
 from hicmd_tf.visualize.attention import attention_maps, overlaid
@@ -227,6 +229,20 @@ def test_one_person_and_one_modality_are_refused_in_one_line(run: TrainedRun) ->
     with pytest.raises(UserError, match="two people at least"):
         KINDS["distances"](alone, 0)
     assert KINDS["swap"](alone, 0) and KINDS["ranked"](alone, 0)  # which need no second person
+
+
+def test_unknown_people_are_looked_through_and_shown_as_nobody(run: TrainedRun) -> None:
+    samples = run.samples
+    stranger = samples.identities == samples.identities.max()
+    strange = replace(samples, identities=np.where(stranger, -1, samples.identities))
+    some = TrainedRun(run.folder, run.config, run.model, run.data, strange)
+    assert not stranger[some.searches[0].queries].any() and stranger[some.searches[0].galleries[0]].any()
+    assert some.known is some.known.known and some.known.samples.known.all()
+    intra, inter = distances.cross_modal(some.known)
+    visible, infrared = (np.count_nonzero(~stranger & (samples.infrared == m)) for m in (False, True))
+    assert len(intra) + len(inter) == visible * infrared
+    (asked,) = ranked_lists(some.descriptors, strange, some.searches[0], np.flatnonzero(stranger)[:1])
+    assert not asked.right.any() and strange.identity(asked.query) == "unknown"
 
 
 def test_a_run_without_checkpoint_or_no_run_at_all_is_refused(run: TrainedRun, tmp_path: Path) -> None:
