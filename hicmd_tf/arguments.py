@@ -18,8 +18,8 @@ SHOWN = 60  # letters of a word
 class Way(NamedTuple):
     """One of several ways to call a command, and what goes with it. Options that no way names go with all.
 
-    by: the option, or the word in an argument's place, that chooses it; empty for the way that nothing chooses.
-    needs: options that must be given. takes: those that may be.
+    by: the option that chooses it; empty for the way that none does. needs: options that must be given. takes: those
+    that may be.
     """
 
     by: str
@@ -53,11 +53,11 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def given(self, args: Sequence[str] | None = None) -> list[str]:
-        """What a command line names: options by their names, arguments as they stand."""
+        """The options that a command line names, also with their default values."""
         absent = object()
         found = super().parse_args(args, argparse.Namespace(**{action.dest: absent for action in self._actions}))
         named = [action for action in self._actions if getattr(found, action.dest, absent) is not absent]
-        return [(*action.option_strings, str(getattr(found, action.dest)))[0] for action in named]
+        return [action.option_strings[0] for action in named if action.option_strings]
 
     def _check(self, given: Sequence[str]) -> None:
         chosen = [way for way in self.ways if way.by in given] or [way for way in self.ways if not way.by]

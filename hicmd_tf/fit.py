@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
     if options.trials is not None:
-        _train_all(list(sys.argv[1:] if arguments is None else arguments), config, changes, options)
+        if changes:
+            raise UserError(
+                "--change is for one run: give it with the --run and --data.trial of one trial, not --trials"
+            )
+        _train_all(list(sys.argv[1:] if arguments is None else arguments), config, options)
         return
     from hicmd_tf.training.devices import cluster  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.training.run import Interrupted, assist, shown, train
@@ -89,7 +93,7 @@ def _options(parser: Any) -> None:
     )
 
 
-def _train_all(arguments: list[str], config: Config, changes: Mapping[str, Any], options: Any) -> None:
+def _train_all(arguments: list[str], config: Config, options: Any) -> None:
     """Every trial in a run folder and a process of its own, then their mean. --resume leaves out what is done."""
     from hicmd_tf.files import read_json, write_json, write_text
     from hicmd_tf.retrieval.evaluation import Row, as_csv, as_markdown, as_text, over_trials
@@ -101,7 +105,7 @@ def _train_all(arguments: list[str], config: Config, changes: Mapping[str, Any],
     left = [
         trial
         for trial, of_trial in configs.items()  # all are looked at before one is trained
-        if not _is_done(RunFolder(run / f"trial_{trial}"), of_trial, options.resume, changes)
+        if not _is_done(RunFolder(run / f"trial_{trial}"), of_trial, options.resume)
     ]
     common = _without(_without(arguments, "--trials"), "--run")
     for trial in left:
@@ -134,10 +138,10 @@ def _trials(arguments: list[str], config: Config, text: str) -> list[int]:
     return _numbers(text)
 
 
-def _is_done(folder: RunFolder, config: Config, resume: bool, changes: Mapping[str, Any]) -> bool:
+def _is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
     """Whether a trial has its figures, by all steps of this configuration. Raises UserError, which names what differs,
     for a folder that this configuration can't go on in."""
-    now = folder.check(config, resume, changes)
+    now = folder.check(config, resume)
     try:
         found = read_provenance(folder.metrics)
     except UserError:

@@ -102,6 +102,21 @@ def test_figures_that_do_not_say_what_they_are_of_are_made_again(
     assert processes.trained == [1, 2]
 
 
+def test_a_trial_that_changed_alone_counts_by_what_it_was_trained_with(processes: Processes, tmp_path: Path) -> None:
+    out, changes = tmp_path / "all", {"losses.cross": 7.0}
+    finish(out / "trial_1", CONFIG)
+    folder = RunFolder(out / "trial_1")
+    folder.begin(CONFIG, True, changes, 3)
+    fit.main(command(out, "--resume"))
+    assert processes.trained == [1, 2]  # its figures are of the time before
+    finish(out / "trial_1", CONFIG)
+    found = json.loads(folder.metrics.read_text())
+    found["provenance"]["configuration_sha256"] = configuration_hash(with_values(CONFIG, changes))
+    folder.metrics.write_text(json.dumps(found))
+    fit.main(command(out, "--resume"))
+    assert processes.trained == [1, 2]
+
+
 def test_figures_without_a_run_are_refused(processes: Processes, tmp_path: Path) -> None:
     finish(tmp_path / "all" / "trial_2", CONFIG)
     (tmp_path / "all" / "trial_2" / "config.yaml").unlink()
@@ -149,7 +164,7 @@ def test_what_cannot_be_several_trials_is_refused(
         assert f"--trials 1-2: {name} has one split: leave" in refused("--data.name", name, "--data.source", source)
     assert "both say which split" in refused("--data.trial", "3") == refused("--data.trial=3")
     assert "--change is for a run that goes on with --resume" in refused("--change", "losses.cross=1")
-    assert "holds no run yet" in refused("--resume", "--change", "losses.cross=1")
+    assert "--change is for one run" in refused("--resume", "--change", "losses.cross=1")
     for numbers in ("3-1", "1,3-1", "", "a", "1-", "-1"):
         assert "expected numbers or spans" in refused(f"--trials={numbers}")
     assert "data.trial is 11: expected a split from 1 to 10" in refused("--trials", "9-11")

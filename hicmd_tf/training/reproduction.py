@@ -43,13 +43,12 @@ def read_original(path: Path) -> Original:
     config = folder.begun()
     if folder.conversion.exists():
         raise UserError(f"{path} was converted: its weights are not of a training here, which could be repeated")
-    again = f"python -m hicmd_tf.fit --config {folder.config} --run {path} --resume"
     if not folder.metrics.is_file():
-        raise UserError(f"{path} is not finished, it has no metrics.json: go on with {again}")
+        raise UserError(f"{path} is not finished, it has no metrics.json: go on with {folder.go_on}")
     found = read_provenance(folder.metrics)
     done = found["steps"]["end"]
     if done != config.training.steps:
-        raise UserError(f"{path} is not finished, {done} of {config.training.steps} steps: go on with {again}")
+        raise UserError(f"{path} is not finished, {done} of {config.training.steps} steps: go on with {folder.go_on}")
     return Original(folder, config, folder.changes(), found)
 
 

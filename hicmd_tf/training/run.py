@@ -196,8 +196,8 @@ def _train_on(
     def report(step: int, losses: dict[str, float], spoilt: list[str]) -> str:
         rate = config.optimisers.generator_rate / 2
         advice = (
-            f"go on from the newest checkpoint with other rates: --resume --change optimisers.generator_rate={rate:g}, "
-            f"say, besides the same command"
+            f"go on from the newest checkpoint with other rates, such as {folder.go_on} --change "
+            f"optimisers.generator_rate={rate:g}"
         )
         try:
             pictures = write_failure(folder.failure, experiment, step, losses, spoilt)

@@ -58,6 +58,12 @@ class RunFolder:
         self.reproduction = path / "reproduction.json"
         self.lock = path / "lock"
 
+    @property
+    def go_on(self) -> str:
+        """The command that goes on with the run."""
+        config, run = (shlex.quote(str(path)) for path in (self.config, self.path))
+        return f"python -m hicmd_tf.fit --config {config} --run {run} --resume"
+
     def place_for(self, out: Path | None, file: str) -> Path:
         """The folder that a command's files go to: `out` where it is given, else the run's. Raises UserError, before
         anything is computed for it, when there is no run, or `file` could not be written there."""
