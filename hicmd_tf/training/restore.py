@@ -73,7 +73,7 @@ def newest_step(folder: RunFolder) -> int:
 
 
 def step_of(checkpoint: str) -> int:
-    """Iterations behind a checkpoint, by its name."""
+    """Iterations that a checkpoint was trained for, by its name."""
     return int(checkpoint.rpartition("-")[2])
 
 

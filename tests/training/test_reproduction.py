@@ -110,7 +110,8 @@ def pictures(smoke_run: Path, smoke_config: Config, tmp_path: Path) -> tuple[Pat
             for number in range(2):
                 split = "train" if person < 6 else "test"
                 seed = 100 * person + 10 * number + (modality == "visible")
-                picture(source / split / f"{person}" / modality / f"{number}.png", seed)
+                file = source / split / f"{person}" / modality / f"{number}.png"
+                picture(file, seed, grey=modality == "infrared")
     data = {"data.name": "folder", "data.source": str(source), "data.directory": str(tmp_path / "data")}
     return source, finish(smoke_run, tmp_path / "run", with_values(smoke_config, data))
 

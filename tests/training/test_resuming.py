@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from drawn_trees import picture
@@ -29,7 +30,8 @@ def pictures(tmp_path: Path) -> Path:
             for number in range(2):
                 split = "train" if person < 6 else "test"
                 seed = 100 * person + 10 * number + (modality == "visible")
-                picture(source / split / f"{person}" / modality / f"{number}.png", seed)
+                file = source / split / f"{person}" / modality / f"{number}.png"
+                picture(file, seed, grey=modality == "infrared")
     return source
 
 
@@ -132,3 +134,16 @@ def test_other_people_drawn_are_refused(smoke_config: Config, run: RunFolder, tm
     folder.identities.write_text(json.dumps({"data_sha256": {**hashes, "test": "f"}}))
     with pytest.raises(UserError, match=r"the test pictures.*\(sha256 f, now "):
         resumed(smoke_config, folder)
+
+
+def test_several_workers_are_given_what_changed(
+    config: Config, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, values = "losses.cross", {"losses.cross": 7.0}
+    monkeypatch.setattr(module, "cluster", lambda: SimpleNamespace(workers=2))
+    with pytest.raises(TrainingBegins):  # every worker's command says the change
+        module.train(config, run, True, changes=values)
+    with pytest.raises(UserError, match=f"{key} changed to 7.0 in the run: give --{key} 7.0 to the command of every"):
+        module.train(config, run, True)
+    with pytest.raises(TrainingBegins):
+        module.train(with_values(config, values), run, True)
