@@ -100,7 +100,11 @@ IDENTITIES = {
     "2026-11-05T08-30-00/infrared/a.jpg": None,
     "2026-11-05_083000/infrared/a.jpg": None,
     "20261105083000/infrared/a.jpg": None,
+    "session_20261105/infrared/a.jpg": None,
+    "infrared/2026-11-05_morning/a.jpg": None,
     "2026-11/infrared/a.jpg": None,
+    "p123456789/infrared/a.jpg": "p123456789",
+    "1-2-3/infrared/a.jpg": "1-2-3",
     "2026/Nov/infrared/a.jpg": None,
     "2026/infrared/a.jpg": None,
     "2026-11-05/14/infrared/a.jpg": None,
@@ -159,7 +163,7 @@ def test_numbers_beside_numbers_that_are_no_days_are_people() -> None:
     assert days([], ["2013/visible/a.png", "2013/visible/b.png"]) == {"2013"}
     assert days([], ["2013/visible/a.png", "0007/visible/b.png"]) == set()
     assert days([], ["20261105/ir/a.png", "20261399/ir/b.png"]) == set()
-    assert days([], ["2026-11-05/ir/a.png", "anna/ir/b.png"]) == {"2026-11-05"}
+    assert days([], ["2026-11-05/ir/a.png", "anna/ir/b.png", "0007/ir/c.png"]) == {"2026-11-05"}
     assert days([], ["2026/11/05/a.jpg"]) == {"2026", "2026/11", "2026/11/05"}
 
 

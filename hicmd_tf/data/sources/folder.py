@@ -56,7 +56,7 @@ def read(folder: Path, trial: int, advice: str, pattern: str = "") -> Listing:
             said = f"{SETTING} {pattern!r} finds none" if pattern else advice
             raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {said}")
     listing = checked(folder, {split: [records[one.name] for one in found[split]] for split in SPLITS}, texts)
-    dated = sorted({one.said.identity for one in everyone if one.said.identity and DATE.fullmatch(one.said.identity)})
+    dated = sorted({one.said.identity for one in everyone if one.said.identity and DATE.search(one.said.identity)})
     called = f"{len(dated):,} people are called like days, such as {dated[0]}: a day is no person" if dated else ""
     return listing._replace(taken=_taken(everyone), passed=[*sentences(walk.passed), *filter(None, [called])])
 

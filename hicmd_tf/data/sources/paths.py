@@ -50,13 +50,13 @@ MONTH = re.compile(rf"{_MONTH}|(?:{_MONTH}[-_ .]?)?{_MONTH_NAME}", re.IGNORECASE
 DAY = re.compile(_DAY)
 HOUR = re.compile(r"[0-5]\d")
 DATE = re.compile(
-    rf"(?:{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-    rf"|{_YEAR}([-_. ]){_MONTH}\1{_DAY}|{_DAY}([-_. ]){_MONTH}\2{_YEAR})(?:[-_T ]*(?:\d{{4}}|\d{{6}}|{_CLOCK})Z?)?",
-    re.IGNORECASE,
+    rf"(?<!\d)(?:{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?"
+    rf"|{_YEAR}([-_. ]){_MONTH}\1{_DAY}|{_DAY}([-_. ]){_MONTH}\2{_YEAR})(?!\d)"
 )
+"""A day, perhaps with a time, wherever it stands in a name: 2026-11-05T08-30, session_20261105."""
 MONTH_OF_YEAR = re.compile(rf"{_YEAR}[-_. ](?:{_MONTH}|{_MONTH_NAME}|w\d\d)|{_MONTH_NAME}[-_. ]{_YEAR}", re.IGNORECASE)
 TIME = re.compile(_CLOCK, re.IGNORECASE)
-NUMERIC = re.compile(r"\d[\d._:-]*")
+NUMERIC = re.compile(r"\d+", re.ASCII)
 
 
 class Said(NamedTuple):
@@ -234,5 +234,7 @@ def _unit(within: str, name: str) -> str:
     }
     if within in units and units[within][0].fullmatch(name):
         return units[within][1]
-    kinds = ((DATE, "day"), (MONTH_OF_YEAR, "month"), (YEAR, "year"), (TIME, "time"))
+    if DATE.search(name):
+        return "day"
+    kinds = ((MONTH_OF_YEAR, "month"), (YEAR, "year"), (TIME, "time"))
     return next((unit for pattern, unit in kinds if pattern.fullmatch(name)), "")
