@@ -1,10 +1,12 @@
 """The folder that holds everything a run makes, and nothing else."""
 
+import os
 import platform
 import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -164,7 +166,21 @@ class RunFolder:
             raise UserError(
                 f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
             )
-        return load_stored(self.config, self._said_of("hicmd_tf"))
+        return self._placed(load_stored(self.config, self._said_of("hicmd_tf")))
+
+    def _placed(self, config: Config) -> Config:
+        """The configuration with folders of pictures that are relative made those of where the run was begun, if we are
+        elsewhere and they are still there."""
+        begun = self._said_of("working_folder")
+        if not isinstance(begun, str) or begun == os.getcwd():
+            return config
+
+        def placed(folder: str) -> str:
+            there = Path(begun, folder)
+            return str(there) if folder and there.exists() else folder
+
+        data = config.data
+        return replace(config, data=replace(data, source=placed(data.source), directory=placed(data.directory)))
 
     def changes(self) -> list[Change]:
         """What changed while the run trained, in its order. Raises UserError when the file is damaged."""
@@ -220,5 +236,6 @@ def _environment(config: Config) -> dict[str, object]:
         **packages(),
         "machine": f"{platform.system()} {platform.machine()}",
         "command": shlex.join(sys.argv),
+        "working_folder": os.getcwd(),
         "seed": config.seed,
     }

@@ -243,3 +243,21 @@ def test_a_file_is_no_run_folder(smoke_config: Config, tmp_path: Path) -> None:
             RunFolder(tmp_path / "file").check(smoke_config, resume)
     with pytest.raises(UserError, match="file is not a run folder"):
         RunFolder(tmp_path / "file").open()
+
+
+def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_there(
+    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    (here / "pictures").mkdir(parents=True)
+    elsewhere.mkdir()
+    places = {"data.name": "regdb", "data.source": "pictures", "data.directory": "prepared"}
+    config = with_values(smoke_config, places)
+    monkeypatch.chdir(here)
+    RunFolder(Path("run")).begin(config, resume=False)
+    assert RunFolder(Path("run")).open() == config
+    monkeypatch.chdir(elsewhere)
+    found = RunFolder(here / "run").open()
+    assert found == with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
+    (here / "pictures").rmdir()
+    assert RunFolder(here / "run").open() == config
