@@ -1,4 +1,5 @@
-# make fit: train the tiny configuration, with its figures and pictures in runs/tiny.  make test: all checks.
+# make fit: train the tiny configuration, with its figures and pictures in runs/tiny.  make test: all checks, with every
+# command on one kind of data.  make test-matrix: on the other kinds.  make test-all: both.
 # Both make the environment in .venv first, once; PYTHON=/path/to/python3.12 chooses another interpreter.
 
 PYTHON ?= $(shell python3.11 -c "import sys; print(sys.executable)" 2>/dev/null || echo python3)
@@ -15,7 +16,7 @@ ADDONS_INSTALLED := $(ADDONS)/.installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: fit test test-golden test-addons env format clean
+.PHONY: fit test test-matrix test-all test-golden test-addons env format clean
 
 fit: $(INSTALLED)
 	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
@@ -26,6 +27,13 @@ test: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Every command on the kinds of data that `make test` leaves out, one run each; with weights to PyTorch and back where it
+# is installed.
+test-matrix: $(TOOLS)
+	$(BIN)/python -m pytest -x -q -m matrix --numprocesses 2 --dist loadgroup tests/end_to_end/test_matrix.py
+
+test-all: test test-matrix
 
 # The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
 test-golden: $(TOOLS)
@@ -45,7 +53,7 @@ format: $(TOOLS)
 
 # What was built; runs/ and data/ stay.
 clean:
-	rm -rf $(VENV) $(ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ADDONS) .venv-torch build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find hicmd_tf tests -type d -name __pycache__ -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock setup.py

@@ -29,7 +29,13 @@ settings.register_profile(
 settings.load_profile("hicmd_tf")
 
 
-LONGEST = ("tuning/test_search.py", "training/test_distributed.py", "end_to_end/test_fit.py", "export/test_serve.py")
+LONGEST = (
+    "end_to_end/test_matrix.py",
+    "tuning/test_search.py",
+    "training/test_distributed.py",
+    "end_to_end/test_fit.py",
+    "export/test_serve.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
