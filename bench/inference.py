@@ -91,7 +91,7 @@ def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
         onnx.save(pictures_graph(exact), folder / "fp32.onnx")
         bar.update()
         pictures = np.random.default_rng(SEED).integers(0, 256, (CALIBRATION, branch.height, branch.width, 3), np.uint8)
-        batches = tf.data.Dataset.from_tensor_slices(pictures).map(normalise).batch(CALIBRATION)
+        batches = iter(tf.data.Dataset.from_tensor_slices(pictures).map(normalise).batch(CALIBRATION))
         onnx.save(pictures_graph(quantised(folder / "floats.onnx", batches)), folder / "int8.onnx")
         bar.update()
     sessions = {name: open_session(folder / f"{name}.onnx", threads) for name in ("fp32", "int8")}
