@@ -1,5 +1,5 @@
 # make fit: train the tiny configuration, with its figures and pictures in runs/tiny.  make test: all checks, with every
-# command on one kind of data.  make test-matrix: on the other kinds.  make test-all: both.
+# command on one kind of data.  make test-slow: on the other kinds, and what else takes minutes.  make test-all: both.
 # Both make the environment in .venv first, once; PYTHON=/path/to/python3.12 chooses another interpreter.
 
 PYTHON ?= $(shell python3.11 -c "import sys; print(sys.executable)" 2>/dev/null || echo python3)
@@ -16,7 +16,7 @@ ADDONS_INSTALLED := $(ADDONS)/.installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: fit test test-matrix test-all test-golden test-addons env format clean
+.PHONY: fit test test-slow test-all test-golden test-addons env format clean
 
 fit: $(INSTALLED)
 	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
@@ -28,16 +28,16 @@ test: $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Every command on the kinds of data that `make test` leaves out, one run each; with weights to PyTorch and back where it
-# is installed.
-test-matrix: $(TOOLS)
-	$(BIN)/python -m pytest -x -q -m matrix --numprocesses 2 --dist loadgroup tests/end_to_end/test_matrix.py
+# What `make test` leaves out for its time: every command on the other kinds of data, one run each, with weights to PyTorch
+# and back where it is installed; runs that are changed on the way, and reproduced.
+test-slow: $(TOOLS)
+	$(BIN)/python -m pytest -x -q -m slow --numprocesses 2 --dist loadgroup
 
-test-all: test test-matrix
+test-all: test test-slow
 
 # The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
 test-golden: $(TOOLS)
-	$(BIN)/python -m pytest -x -q -m "slow or not slow" tests/golden
+	$(BIN)/python -m pytest -x -q -m "full_size or not full_size" tests/golden
 
 # Ours against tensorflow-addons, which can't be imported beside our Keras: each computes in its own environment.
 test-addons: $(INSTALLED) $(ADDONS_INSTALLED)

@@ -1,7 +1,7 @@
 """Every command on every kind of data, called from the project's folder and from elsewhere.
 
 One run of each kind is trained, by relative paths in a folder of its own; all cells share it. Each asserts a right
-value, not merely that nothing is raised. The kind `folder` is part of `make test`, the others of `make test-matrix`.
+value, not merely that nothing is raised. The kind `folder` is part of `make test`, the others of `make test-slow`.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ TREES: dict[str, Callable[[Path], Path]] = {
     "folder": own,
 }
 KINDS = [
-    kind if kind == "folder" else pytest.param(kind, marks=[pytest.mark.matrix, pytest.mark.xdist_group(kind)])
+    kind if kind == "folder" else pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.xdist_group(kind)])
     for kind in TREES
 ]
 

@@ -13,7 +13,7 @@ from golden_run import batch, first_pass, model_with, networks_with, precision, 
 
 from hicmd_tf.convert.keys import Place
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full_size
 
 CLASSES = 206
 IDENTITIES = {
