@@ -32,6 +32,7 @@ _READERS: dict[str, tuple[tuple[bytes, ...], type[ImageFile.ImageFile]]] = {
 }
 FORMATS = tuple(_READERS)
 """Of files that are read, everywhere alike."""
+SMALLER = "expected at most so much: save it smaller"
 EXPECTED = f"expected a whole {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
@@ -64,7 +65,7 @@ def head(encoded: bytes, most: int = LARGEST_PIXELS) -> ImageFile.ImageFile:
     """A picture of which no pixel is decoded yet. Raises BadPictureError for what is none, is too large, or is several
     pictures: a moving one, or a TIFF with pages."""
     if len(encoded) > LARGEST_BYTES:
-        raise BadPictureError(f"has more than {LARGEST_BYTES >> 20} MiB")
+        raise BadPictureError(f"has more than {LARGEST_BYTES >> 20} MiB", SMALLER)
     for starts, reader in _READERS.values():
         if encoded.startswith(starts):
             try:
@@ -75,7 +76,8 @@ def head(encoded: bytes, most: int = LARGEST_PIXELS) -> ImageFile.ImageFile:
             except Exception as error:  # Pillow raises of damaged heads whatever its parsers run into
                 raise BadPictureError("can't be decoded") from error
             if opened.width * opened.height > most:
-                raise BadPictureError(f"has {opened.width} x {opened.height} pixels, more than {most / 1e6:g} million")
+                size = f"{opened.width} x {opened.height}"
+                raise BadPictureError(f"has {size} pixels, more than {most / 1e6:g} million", SMALLER)
             if count > 1:
                 raise BadPictureError(
                     f"holds {count} pictures", "expected one in a file: save the one that is meant by itself"

@@ -42,6 +42,13 @@ def test_folders_name_a_modality_as_people_write_it(name: str, modality: str | N
         ("cam192.168.1.64", "192.168.1.64"),
         ("x_c10.0.0.7_12", "10.0.0.7"),
         ("cam192-168-1-64_1", "192-168-1-64"),
+        ("192.168.1.64-1", "192.168.1.64"),
+        ("IPC 192.168.1.64 1", "192.168.1.64"),
+        ("2026-11-05_10-30-15-123", None),  # a moment
+        ("2026-11-05_08.30.15.123", None),
+        ("10.0.0.7", "10.0.0.7"),
+        ("cam3a_1", "3a"),
+        ("cam3b", "3b"),
         ("192.168.1.64_01_20261105", "192.168.1.64"),
         ("cam12345678901234567890123_1", "12345678901234567890123"),
         ("0001C6F0099X30823", "6"),
@@ -67,6 +74,8 @@ def test_cameras_in_names_of_files(stem: str, camera: str | None) -> None:
         ("camera 2", "2"),
         ("cam_front", "front"),
         ("camB", "B"),
+        ("cam3b", "3b"),
+        ("Camera3-left", "3-left"),
         ("cam192.168.1.64", "192.168.1.64"),
         ("192.168.1.64", "192.168.1.64"),
         ("camila", None),
@@ -97,6 +106,18 @@ IDENTITIES = {
     "nvr/20261105/infrared/a.jpg": None,
     "nvr/05.11.2026/infrared/a.jpg": None,
     "nvr/2026_11_05/infrared/a.jpg": None,
+    "nvr/11-25-2026/infrared/a.jpg": None,
+    "infrared/5 Nov 2026/a.jpg": None,
+    "infrared/November 5, 2026/a.jpg": None,
+    "infrared/05Nov2026/a.jpg": None,
+    "infrared/2026-nov-05/a.jpg": None,
+    "2026/11/infrared/05/a.jpg": None,
+    "2026-11/IR/05/a.jpg": None,
+    "2026-11-05/cam3/infrared/08/a.jpg": None,
+    "2026-11-05/cam3/08/infrared/a.jpg": None,
+    "2026-11/people/infrared/05/a.jpg": "05",
+    "visible/cam3b/x.png": None,
+    "visible/camera3-left/anna/x.png": "anna",
     "2026-11-05T08-30-00/infrared/a.jpg": None,
     "2026-11-05_083000/infrared/a.jpg": None,
     "20261105083000/infrared/a.jpg": None,
@@ -155,6 +176,8 @@ def test_a_day_in_the_folders_own_path_makes_its_numbers_days(tmp_path: Path) ->
         name = "05/a.jpg" if modality else "05/infrared/a.jpg"
         said = Paths(month, [name], modality).read(name)
         assert said is not None and said.identity is None
+    said = Paths(month / "infrared", ["05/a.jpg"], None).read("05/a.jpg")
+    assert said is not None and (said.identity, said.modality) == (None, "infrared")
     said = Paths(tmp_path / "2026" / "people", ["05/a.jpg"], "visible").read("05/a.jpg")
     assert said is not None and said.identity == "05"
 
@@ -162,6 +185,8 @@ def test_a_day_in_the_folders_own_path_makes_its_numbers_days(tmp_path: Path) ->
 def test_numbers_beside_numbers_that_are_no_days_are_people() -> None:
     assert days([], ["2013/visible/a.png", "2013/visible/b.png"]) == {"2013"}
     assert days([], ["2013/visible/a.png", "0007/visible/b.png"]) == set()
+    assert days([], ["ir/1_23/a.png", "ir/1_59/a.png"]) == {"ir/1_23", "ir/1_59"}
+    assert days([], ["ir/1_23/a.png", "ir/1_75/a.png"]) == set()
     assert days([], ["20261105/ir/a.png", "20261399/ir/b.png"]) == set()
     assert days([], ["2026-11-05/ir/a.png", "anna/ir/b.png", "0007/ir/c.png"]) == {"2026-11-05"}
     assert days([], ["2026/11/05/a.jpg"]) == {"2026", "2026/11", "2026/11/05"}

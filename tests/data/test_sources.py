@@ -196,7 +196,7 @@ MISTAKES = {
     "vast picture": (
         "folder",
         lambda f: put(f / "train/3/visible/cam1_1.png", trees.vast_png()),
-        "train/3/visible/cam1_1.png has 60000 x 60000 pixels, more than 25 million, expected a whole PNG",
+        "train/3/visible/cam1_1.png has 60000 x 60000 pixels, more than 25 million, expected at most so",
     ),
     "no label": (
         "regdb",

@@ -80,7 +80,8 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "", option:
             walk.passed.setdefault(NO_MATCH, []).append(name)
         elif said.modality is None:
             raise UserError(
-                f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with --modality"
+                f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with "
+                "--modality, or, where others lie in such folders, move it into one, or away"
             )
         else:
             found.append(Found(name, said, said.modality))

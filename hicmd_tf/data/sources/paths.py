@@ -24,16 +24,19 @@ SPELLINGS: dict[str, Modality] = {
 SPLIT_FOLDERS = frozenset({"train", "training", "test", "testing", "val", "validation", "query", "gallery", "probe"})
 
 _ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|(?:10|172|192)(?:-\d{1,3}){3}"
+_MOMENT = r"(?:[01]\d|2[0-3])([-.])[0-5]\d\1[0-5]\d\1\d{3}(?!\d)"  # with milliseconds; no address
 CAMERA_IN_NAME = (
-    re.compile(rf"(?:cam(?:era)?|(?:^|_)c)(?P<label>{_ADDRESS}|\d+)", re.IGNORECASE),
+    re.compile(rf"(?:cam(?:era)?|(?:^|_)c)(?P<label>{_ADDRESS})", re.IGNORECASE),
+    re.compile(r"cam(?:era)?(?P<label>\d+[a-z])(?![a-z\d])", re.IGNORECASE),
+    re.compile(r"(?:cam(?:era)?|(?:^|_)c)(?P<label>\d+)", re.IGNORECASE),
     re.compile(r"(?:^|[^A-Za-z])[Cc]am(?:era)?(?P<label>[A-Z])(?![A-Za-z])"),
     re.compile(r"(?:^|[^a-z])cam(?:era)?[-_ ](?P<label>\d{1,2})(?=[-_ .]\w)", re.IGNORECASE),
     re.compile(r"^\d{3,}C(?P<label>\d+)[A-Z]\d{3,}"),
-    re.compile(rf"(?:^|_)(?P<label>{_ADDRESS})(?=_|$)"),
+    re.compile(rf"(?:^|[-_ ])(?!{_MOMENT})(?P<label>{_ADDRESS})(?=[-_ ]|$)"),
 )
 CAMERA_FOLDER = (
     re.compile(rf"(?:cam(?:era)?[-_ ]?)?(?P<label>{_ADDRESS})", re.IGNORECASE),
-    re.compile(r"cam(?:era)?[-_ ]?(?P<label>\d+)", re.IGNORECASE),
+    re.compile(r"cam(?:era)?[-_ ]?(?P<label>\d[\w. -]*)", re.IGNORECASE),
     re.compile(r"[Cc]am(?:era)?(?P<label>[A-Z])"),
     re.compile(r"cam(?:era)?[-_ ](?P<label>\w[\w. -]*)", re.IGNORECASE),
 )
@@ -51,12 +54,16 @@ DAY = re.compile(_DAY)
 HOUR = re.compile(r"[0-5]\d")
 DATE = re.compile(
     rf"(?<!\d)(?:{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?"
-    rf"|{_YEAR}([-_. ]){_MONTH}\1{_DAY}|{_DAY}([-_. ]){_MONTH}\2{_YEAR})(?!\d)"
+    rf"|{_YEAR}([-_. ]){_MONTH}\1{_DAY}|{_DAY}([-_. ]){_MONTH}\2{_YEAR}|{_MONTH}([-_. ]){_DAY}\3{_YEAR}"
+    rf"|{_YEAR}[-_. ]?{_MONTH_NAME}[-_. ]?{_DAY}|{_DAY}[-_. ]*{_MONTH_NAME}[-_. ]*{_YEAR}"
+    rf"|(?<![A-Za-z]){_MONTH_NAME}[-_. ]*{_DAY}[-_., ]+{_YEAR})(?!\d)",
+    re.IGNORECASE,
 )
-"""A day, perhaps with a time, wherever it stands in a name: 2026-11-05T08-30, session_20261105."""
+"""A day, perhaps with a time, wherever it stands in a name: 2026-11-05T08-30, session_20261105, 5 Nov 2026."""
 MONTH_OF_YEAR = re.compile(rf"{_YEAR}[-_. ](?:{_MONTH}|{_MONTH_NAME}|w\d\d)|{_MONTH_NAME}[-_. ]{_YEAR}", re.IGNORECASE)
 TIME = re.compile(_CLOCK, re.IGNORECASE)
-NUMERIC = re.compile(r"\d+", re.ASCII)
+ALIKE = (re.compile(r"\d+", re.ASCII), re.compile(r"\d+[-_.:]\d+", re.ASCII))
+"""Forms of names, of which all in a folder are parts of a day, or none is: 2013 beside 0007, 1_23 beside 1_75."""
 
 
 class Said(NamedTuple):
@@ -197,8 +204,9 @@ def person_of(file: Path, modality: Modality) -> str | None:
 def days(above: Sequence[str], names: Iterable[str]) -> set[str]:
     """Folders, as paths, that are days, times or parts of them (2026-11-05, and 2026, 2026/11, 2026/11/05).
 
-    above: folders that all lie in, outermost first. names: of files below them. A number is a part of a day only where
-    all numbers beside it are: 2013 beside 0007 is a person.
+    above: folders that all lie in, outermost first. names: of files below them. A number, or two, is a part of a day
+    only where all such beside it are: 2013 beside 0007 is a person. Folders of modalities and cameras may lie between a
+    month and its days.
     """
     children: dict[str, set[str]] = {}
     for name in {str(PurePosixPath(name).parent) for name in names} - {"."}:
@@ -207,21 +215,27 @@ def days(above: Sequence[str], names: Iterable[str]) -> set[str]:
             children.setdefault("/".join(parts[:number]), set()).add(part)
     within = ""
     for part in above:
-        within = _unit(within, part)
+        within = _unit(within, part) or _kept(within, part)
     found: set[str] = set()
     waiting = [("", within)]
     while waiting:
         parent, within = waiting.pop()
         units = {child: _unit(within, child) for child in children.get(parent, ())}
-        numeric = {child for child in units if NUMERIC.fullmatch(child)}
-        if not all(units[child] for child in numeric):
-            units |= dict.fromkeys(numeric, "")
+        for form in ALIKE:
+            alike = {child for child in units if form.fullmatch(child)}
+            if not all(units[child] for child in alike):
+                units |= dict.fromkeys(alike, "")
         for child, unit in units.items():
             path = f"{parent}/{child}" if parent else child
-            waiting.append((path, unit))
+            waiting.append((path, unit or _kept(within, child)))
             if unit:
                 found.add(path)
     return found
+
+
+def _kept(within: str, name: str) -> str:
+    """Which unit of time a folder lies in that is none itself, and does not end it."""
+    return within if modality_of(name) or camera_folder(name) is not None else ""
 
 
 def _unit(within: str, name: str) -> str:
