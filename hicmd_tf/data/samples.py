@@ -83,6 +83,11 @@ class Samples:
         """Which pictures show somebody who is known, (N,) bool; the others match nobody."""
         return known(self.identities)
 
+    def shared(self) -> Array:
+        """Known people of whom there are pictures in both modalities, ascending."""
+        visible, infrared = (self.identities[self.known & (self.infrared == of)] for of in (False, True))
+        return np.intersect1d(visible, infrared)
+
 
 def _selected(encoded: Sequence[bytes], rows: Sequence[int]) -> Sequence[bytes]:
     return encoded.select(rows) if isinstance(encoded, Contents) else [encoded[row] for row in rows]

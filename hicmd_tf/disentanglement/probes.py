@@ -106,7 +106,7 @@ def identity_folds(samples: Samples, seed: int) -> dict[str, list[Fold]]:
 
 def _across(samples: Samples, wanted: Array, seed: int) -> list[Fold]:
     """Asked in parts on the rows wanted, of people whom the other rows show too; none if there are no two such."""
-    both = np.intersect1d(samples.identities[wanted], samples.identities[~wanted])
+    both = samples.shared()
     if len(both) < 2:
         return []
     known = np.isin(samples.identities, both)

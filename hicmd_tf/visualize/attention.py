@@ -79,9 +79,7 @@ def attention(run: TrainedRun, seed: int) -> list[Figure]:
 
 
 def _row_group(run: TrainedRun, modality: Modality, seed: int) -> list[list[Cell]]:
-    identities, draws = run.samples.identities, np.random.default_rng(seed)
-    visible, infrared = (identities[run.rows(m)] for m in MODALITIES)
-    people = draws.permutation(np.intersect1d(visible, infrared))[:PEOPLE]
+    people = np.random.default_rng(seed).permutation(run.samples.shared())[:PEOPLE]
     if not len(people):
         raise UserError(f"{run.folder.path}: nobody is there in both modalities, so nothing can be compared")
     own, theirs = ([_first(run, m, person) for person in people] for m in (modality, other(modality)))

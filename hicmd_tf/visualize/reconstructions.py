@@ -22,7 +22,7 @@ class Reconstructions:
     """A grid of `count` pairs of different identities, the first picture of each in both modalities."""
 
     def __init__(self, model: HiCMD, samples: Samples, height: int, width: int, count: int = 6) -> None:
-        identities = np.unique(samples.identities[samples.known])[:count]
+        identities = samples.shared()[:count]
         self.model = model
         self.pairs = {m: _first_pictures(samples.of(m), identities, height, width) for m in MODALITIES}
 

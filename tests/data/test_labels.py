@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hicmd_tf.data import labels
 from hicmd_tf.data.labels import HASHED, UNKNOWN
+from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 
 NAMES = st.text(min_size=1)
@@ -98,3 +99,10 @@ def test_a_stored_name_must_be_its_numbers() -> None:
     assert labels.texts_in([12, 2**45], ["0012", str(2**45)], "x.npz") == {}
     with pytest.raises(UserError, match=r"x\.npz calls 5 'anna', whose number is"):
         labels.texts_in([5], ["anna"], "x.npz")
+
+
+def test_people_in_both_modalities_are_told_from_those_in_one() -> None:
+    identities, infrared = np.array([7, 7, 3, 9, 5, 5, -1, -1]), np.array([0, 1, 0, 1, 1, 0, 0, 1], bool)
+    samples = Samples([b""] * 8, list("abcdefgh"), identities, infrared, np.ones(8, np.int64))
+    assert samples.shared().tolist() == [5, 7]
+    assert samples.of("visible").shared().tolist() == []
