@@ -24,7 +24,7 @@ SPELLINGS: dict[str, Modality] = {
 SPLIT_FOLDERS = frozenset({"train", "training", "test", "testing", "val", "validation", "query", "gallery", "probe"})
 
 _ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|(?:10|172|192)(?:-\d{1,3}){3}"
-_MOMENT = r"(?:[01]\d|2[0-3])([-.])[0-5]\d\1[0-5]\d\1\d{3}(?!\d)"  # with milliseconds; no address
+_MOMENT = r"(?:[01]\d|2[0-3])(?:(?:-[0-5]\d){2}-|(?:\.[0-5]\d){2}\.(?=\d{3}))"  # and a count, milliseconds; no address
 CAMERA_IN_NAME = (
     re.compile(rf"(?:cam(?:era)?|(?:^|_)c)(?P<label>{_ADDRESS})", re.IGNORECASE),
     re.compile(r"cam(?:era)?(?P<label>\d+[a-z])(?![a-z\d])", re.IGNORECASE),
