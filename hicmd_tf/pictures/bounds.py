@@ -50,7 +50,7 @@ class BadPictureError(Exception):
 
 
 def content(file: Path) -> bytes:
-    """A picture's file as it lies there; of one that is too long only so much that `flaw_of` sees it. Raises UserError
+    """A picture's file as it lies there; of one that is too long only so much that `head` sees it. Raises UserError
     when it can't be read."""
     if file.exists() and not file.is_file():  # to read from a pipe or a device might never end
         raise UserError(f"{file} is no file: expected a picture")
@@ -93,12 +93,3 @@ def size_of(encoded: bytes) -> tuple[int, int] | None:
             return opened.size
     except BadPictureError:
         return None
-
-
-def flaw_of(encoded: bytes, most: int = LARGEST_PIXELS) -> str | None:
-    """Why a picture is not to be decoded, to be read behind its name; None where its head speaks for it."""
-    try:
-        with head(encoded, most):
-            return None
-    except BadPictureError as error:
-        return str(error)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures import bounds
-from hicmd_tf.pictures.bounds import FORMATS, content, flaw_of, size_of
+from hicmd_tf.pictures.bounds import FORMATS, LARGEST_PIXELS, BadPictureError, content, head, size_of
 from hicmd_tf.pictures.decode import opened
 
 
@@ -21,6 +21,14 @@ def encoded(form: str, size: tuple[int, int] = (30, 40), **save) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, "grey").save(file, form, **save)
     return file.getvalue()
+
+
+def flaw_of(encoded: bytes, most: int = LARGEST_PIXELS) -> str | None:
+    try:
+        head(encoded, most)
+    except BadPictureError as error:
+        return str(error)
+    return None
 
 
 WHOLE = {form: encoded(form) for form in FORMATS}
