@@ -217,4 +217,5 @@ def evaluation_batches(samples: Samples, height: int, width: int, batch: int) ->
     pictures = _all_fitted(samples, height, width)
     while part := list(islice(pictures, batch)):
         with tf.device("CPU:0"):
-            yield _normalised(np.stack(part))
+            normalised = _normalised(np.stack(part))
+        yield normalised  # out here: who takes it would compute on the CPU, too

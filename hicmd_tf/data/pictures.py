@@ -22,7 +22,10 @@ def fitted(encoded: bytes, height: int, width: int, sixteen_bit: str = "") -> Ar
     differ by rounding only, two grey levels at most. Raises BadPictureError as `pictures.decode` does.
     """
     picture = decode(encoded, sixteen_bit)
-    return picture if picture.shape[:2] == (height, width) else _resized(picture, height, width).numpy()
+    if picture.shape[:2] == (height, width):
+        return picture
+    with tf.device("CPU:0"):  # on a GPU it would wait for what is computed there
+        return _resized(picture, height, width).numpy()
 
 
 def decoded(samples: Samples, height: int, width: int) -> Array:

@@ -1,7 +1,10 @@
 """What an iteration sees (method 2.1)."""
 
+import contextlib
 import dataclasses
 import io
+import threading
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -127,6 +130,24 @@ def test_pictures_are_read_when_they_are_needed_and_few_ahead(monkeypatch: pytes
     assert each <= len(read) <= each * (AHEAD + 3)
     plan = planner().plan(0)
     assert {int(row) for rows in plan.rows.values() for row in rows} <= set(read)
+
+
+def test_who_takes_a_batch_computes_where_they_did_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: set[int] = set()
+
+    @contextlib.contextmanager
+    def device(name: str) -> Iterator[None]:
+        assert name == "CPU:0"
+        inside.add(threading.get_ident())
+        try:
+            yield
+        finally:
+            inside.discard(threading.get_ident())
+
+    monkeypatch.setattr(tf, "device", device)
+    for taken in (evaluation_batches(SAMPLES, HEIGHT, WIDTH, 20), batches(planner(), SAMPLES, 0, 2)):
+        for _ in taken:
+            assert threading.get_ident() not in inside
 
 
 def test_what_goes_wrong_ahead_is_said_in_its_place() -> None:
