@@ -36,10 +36,10 @@ def open_run(run: Path) -> Source:
 
 
 def tested(config: Config, identities: int) -> Samples:
-    """Pictures of the first so many people of those that the configuration is evaluated on; 0: of all."""
+    """Pictures of the first so many people of those that the configuration is evaluated on, whom both modalities show;
+    0: of all."""
     samples = evaluated(config, load(config.data))
-    people = np.unique(samples.identities)
-    return samples.having(people[:identities]) if identities else samples
+    return samples.having(samples.shared()[:identities]) if identities else samples
 
 
 def calibration(config: Config, pictures: int) -> Samples:
