@@ -109,7 +109,7 @@ class Client:
                 break
             except urllib.error.HTTPError as error:
                 if error.code != 503 or attempt == self._retries:
-                    raise UserError(f"{self._url} refuses: {_said(error)}") from error
+                    raise UserError(f"{self._url} refuses: {self._said(error)}") from error
                 time.sleep(WAIT * 2**attempt)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise UserError(
@@ -137,6 +137,16 @@ class Client:
         if response.length:  # bytes that were announced and did not come
             raise http.client.IncompleteRead(b"", response.length)
         return b"".join(parts)
+
+    def _said(self, error: urllib.error.HTTPError) -> str:
+        """A server's own words, in one line."""
+        place = error.headers.get("Location") if 300 <= error.code < 400 else None
+        if place:
+            return f"it sends on to {_line(place)}: give the address that answers itself"
+        try:
+            return _line(json.loads(self._read(error))["error"])
+        except (ValueError, KeyError, TypeError, OSError, RecursionError, http.client.HTTPException):
+            return _line(f"{error.code} {error.reason}")
 
     def _ask_grpc(self, signature: str, encoded: Sequence[bytes]) -> Array:
         import grpc
@@ -197,17 +207,6 @@ def _stub(address: str, direct: bool) -> Any:
 
     options = [("grpc.max_send_message_length", -1), ("grpc.enable_http_proxy", int(not direct))]
     return PredictionServiceStub(grpc.insecure_channel(address, options))
-
-
-def _said(error: urllib.error.HTTPError) -> str:
-    """A server's own words, in one line."""
-    place = error.headers.get("Location") if 300 <= error.code < 400 else None
-    if place:
-        return f"it sends on to {_line(place)}: give the address that answers itself"
-    try:
-        return _line(json.load(error)["error"])
-    except (ValueError, KeyError, TypeError, OSError, RecursionError, http.client.HTTPException):
-        return _line(f"{error.code} {error.reason}")
 
 
 def _failure(error: Exception) -> str:

@@ -16,12 +16,13 @@ from typing import Any
 
 from hicmd_tf.addresses import bound, bracketed, refused
 from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, require, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, loads, serves until it is told to stop, answers what is under way."""
     options = _parser().parse_args(arguments)
+    require("uvicorn", "starlette", "grpc", "tensorflow_serving")
     from export.serving.batching import Batcher
     from export.serving.limits import Limits
     from export.serving.servable import Servable, newest_version

@@ -13,6 +13,7 @@ then called after its data set, such as evaluation_regdb_trial_2.json. docs/opti
 import argparse
 import re
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -209,7 +210,9 @@ def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
     from hicmd_tf.files import write_json, write_text
     from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
 
-    name = TABLE if own or _may_replace(folder, about) else f"{TABLE}_{about.named}"
+    names = chain([f"{TABLE}_{about.named}"], (f"{TABLE}_{about.named}_{n}" for n in count(2)))
+    names = names if _is_run(folder) else chain([TABLE], names)
+    name = TABLE if own else next(name for name in names if _may_replace(folder / f"{name}.json", about))
     table = {"data": about.data, "pictures_sha256": about.pictures, "rows": [row._asdict() for row in rows]}
     write_json(folder / f"{name}.json", table)
     write_text(folder / f"{name}.csv", as_csv(rows))
@@ -218,15 +221,13 @@ def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
         print(f"the table is in {folder / name}.json, .csv and .md")
 
 
-def _may_replace(folder: Path, about: _About) -> bool:
-    """Whether a folder, which is no run's, has no table yet, or one of the same pictures."""
-    if _is_run(folder):
-        return False
+def _may_replace(file: Path, about: _About) -> bool:
+    """Whether there is no table yet, or one of the same pictures, judged as the same data set."""
     try:
-        found = read_json(folder / f"{TABLE}.json")
+        found = read_json(file)
     except UserError:  # missing, or damaged
         return True
-    return isinstance(found, dict) and found.get("pictures_sha256") == about.pictures
+    return isinstance(found, dict) and (found.get("data"), found.get("pictures_sha256")) == about[:2]
 
 
 def _is_run(folder: Path) -> bool:

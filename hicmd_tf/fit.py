@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -115,6 +116,8 @@ def _train_all(arguments: list[str], config: Config, options: Any) -> None:
             status = _run(command)
         except KeyboardInterrupt:
             stop(f"stopped in trial {trial}; {_go_on(options)}")
+        if status < 0:
+            raise UserError(f"trial {trial} was ended by {signal.Signals(-status).name}; {_go_on(options)}")
         if status:
             sys.exit(status)
     rows = [[Row(**row) for row in read_json(run / f"trial_{t}" / "metrics.json")["settings"]] for t in trials]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hicmd_tf.errors import run_command
+from export import serve
+from hicmd_tf.errors import missing, run_command
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
@@ -156,3 +157,10 @@ def test_faults_of_the_program_stay_visible(error: Exception) -> None:
 
     with pytest.raises(type(error)):
         run_command(main)
+
+
+def test_what_a_server_lacks_is_said_before_its_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(ModuleNotFoundError, match="uvicorn") as lacking:
+        serve.main(["--model", "nowhere"])
+    assert "pip install 'hicmd-tf[serve]' brings it" in str(missing(lacking.value))

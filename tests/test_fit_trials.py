@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -178,3 +179,9 @@ def test_what_cannot_be_several_trials_is_refused(
 def test_regdb_has_ten_trials(processes: Processes, tmp_path: Path) -> None:
     fit.main(command(tmp_path / "all", "--data.name", "regdb", "--data.source", "somewhere", "--trials", "1,9-10"))
     assert processes.trained == [1, 9, 10]
+
+
+def test_a_trial_that_is_killed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "_run", lambda command: -signal.SIGKILL)
+    with pytest.raises(UserError, match="trial 1 was ended by SIGKILL; go on with the same command and --resume"):
+        fit.main(command(tmp_path / "all"))

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
+from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
 from tuning.processes import SILENCE, WORD, Workers, as_chief, begun_by_a_command, check_address, end_with_parent, role
+
+MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON} - {"config.data.source"}
+"""What may be another when a study goes on; new trials would take other pictures unseen."""
 
 
 class Settings(NamedTuple):
@@ -79,7 +83,7 @@ class Study:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
         begun, now = dict(flattened(_read_study(stored))), dict(flattened(self.settings.as_json()))
         for key in {**begun, **now}:
-            if begun.get(key) != now.get(key):
+            if key not in MAY_DIFFER and begun.get(key) != now.get(key):
                 raise UserError(
                     f"{key.removeprefix('config.')} is {now.get(key)}, but the search in {self.out} was begun with "
                     f"{begun.get(key)}: go on with its own settings or name another folder with --out"

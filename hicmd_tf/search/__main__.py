@@ -160,19 +160,20 @@ def _query(options: argparse.Namespace) -> None:
     else:
         for one, answer in zip(asked, answers, strict=True):
             print(_as_text(*one, answer))
-        missing = _missing(store, options.path)
-        if missing:
-            print(missing)
         if inverted is not None and inverted.recall is not None:
             print(
                 f"inverted file: recall {inverted.recall.ten:.4f} of the ten nearest, "
                 f"{inverted.recall.first:.4f} of the first"
             )
+    beside = sys.stderr if options.json else sys.stdout
+    missing = _missing(store, options.path)
+    if missing:
+        print(missing, file=beside)
     if options.draw is not None:
         from hicmd_tf.search.draw import draw
 
         draw(options.draw, queries.entries, [answer.hits for answer in answers], queries.sixteen_bit)
-        print(options.draw, file=sys.stderr if options.json else sys.stdout)
+        print(options.draw, file=beside)
 
 
 def _check_query(options: argparse.Namespace) -> None:
@@ -326,7 +327,7 @@ def _parser() -> argparse.ArgumentParser:
     query = command("query", _query, "finds pictures like others")
     ask = query.add_argument
     ask("--run", metavar="DIR", type=Path, help="run folder whose model describes")
-    ask("--picture", nargs="+", metavar="FILE", type=Path, help="what to look for")
+    ask("--picture", nargs="+", action="extend", metavar="FILE", type=Path, help="what to look for")
     ask("--modality", choices=MODALITIES, help="of these pictures")
     ask("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote, to look for")
     ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
@@ -348,9 +349,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_selection(parser: Any, among: Any = None) -> None:
     add = parser.add_argument
-    add("--path", nargs="+", metavar="FILE", type=Path, help="only these")
-    add("--identity", nargs="+", metavar="NAME", type=number, help="only of these people")
-    add("--camera", nargs="+", metavar="NAME", type=number, help="only by these cameras")
+    add("--path", nargs="+", action="extend", metavar="FILE", type=Path, help="only these")
+    add("--identity", nargs="+", action="extend", metavar="NAME", type=number, help="only of these people")
+    add("--camera", nargs="+", action="extend", metavar="NAME", type=number, help="only by these cameras")
     (among or parser).add_argument("--only", choices=MODALITIES, help="only of this modality")
     add("--after", type=_moment, metavar="TIME", help="only from then on, such as 2026-11-01T08:00")
     add("--before", type=_moment, metavar="TIME", help="only before then")

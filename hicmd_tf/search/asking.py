@@ -37,10 +37,13 @@ def look_up(
     descriptors: (Q, D). queries: what is known of each; its modality says which is the other one. selection: which
     pictures of the gallery; its modality, where given, takes the place of `among`. among: pictures of the other
     modality (cross-modality search), the same, or both. itself: whether pictures that are the query itself (the same
-    file, or another file of the same content and modality) stay. Raises UserError for descriptors that are none.
+    file, or another file of the same content and modality) stay. Raises UserError for descriptors that are none, and
+    for k below 1.
     """
     if among not in AMONG:
         raise UserError(f"among is {among!r}, expected {', '.join(map(repr, AMONG))}")
+    if k < 1:
+        raise UserError(f"k is {k}, expected at least 1: how many pictures to find")
     if len(descriptors) != len(queries):
         raise UserError(f"there are {len(descriptors)} descriptors for {len(queries)} queries, expected one each")
     asked = [searched(query, selection, among) for query in queries]

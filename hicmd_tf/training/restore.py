@@ -181,10 +181,12 @@ def notes_of(checkpoint: str) -> Path:
 def flaw_of(checkpoint: str) -> str | None:
     """What is wrong with a checkpoint's files, by their checksums; None where nothing is, or they were not written."""
     sums = Path(f"{checkpoint}.sha256")
-    if not sums.is_file():
-        return None
+    try:
+        lines = sums.read_text(errors="replace").splitlines() if sums.is_file() else []
+    except FileNotFoundError:  # a training beside deleted it just now
+        lines = []
     present = {file.name for file in _files(checkpoint)}
-    for line in sums.read_text(errors="replace").splitlines():
+    for line in lines:
         digest, _, name = line.partition("  ")
         try:
             if name not in present:

@@ -118,3 +118,22 @@ def test_descriptors_of_the_run_s_own_pictures_are_no_evaluation_of_it(run: Path
     assert {name: contents(run)[name] for name in before} == before
     assert (run / "evaluation_own.json").is_file() and (run / "evaluation_folder_own.json").is_file()
     assert settings(run / "evaluation_own.json") == settings(run / "evaluation_folder_own.json")
+
+
+def test_tables_of_other_pictures_or_protocols_never_take_each_others_place(tmp_path: Path) -> None:
+    def written(data: str, pictures: str) -> list[str]:
+        before = contents(tmp_path)
+        evaluate._write([], evaluate._About(data, pictures, "mine"), tmp_path)
+        return sorted(name for name, content in contents(tmp_path).items() if before.get(name) != content)
+
+    def files(name: str) -> list[str]:
+        return [f"{name}.csv", f"{name}.json", f"{name}.md"]
+
+    assert written("folder", "a") == files("evaluation")
+    assert written("folder", "b") == files("evaluation_mine")
+    assert written("folder", "c") == files("evaluation_mine_2")
+    assert written("regdb", "c") == files("evaluation_mine_3")
+    for data, pictures in (("folder", "a"), ("folder", "b"), ("folder", "c"), ("regdb", "c")):
+        assert written(data, pictures) == []
+    (tmp_path / "config.yaml").touch()  # a run's folder, whose own table is none of these
+    assert written("regdb", "a") == files("evaluation_mine_4")

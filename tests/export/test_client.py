@@ -80,6 +80,13 @@ def halting(begin: bytes) -> Callable[[socket.socket], None]:
     return answer
 
 
+def dripping_refusal(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(100):
+        connection.sendall(b" ")
+        time.sleep(0.05)
+
+
 def dripping(connection: socket.socket) -> None:
     connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
     for _ in range(100):
@@ -131,6 +138,13 @@ def test_odd_answers_are_one_line(kind: str) -> None:
 def test_who_halts_or_drips_is_not_waited_for(answer: Any) -> None:
     with answering(answer) as url:
         assert "no answer in time" in said(url, timeout=0.3)
+
+
+def test_who_drips_a_refusal_is_not_waited_for_either() -> None:
+    begun = time.monotonic()
+    with answering(dripping_refusal) as url:
+        assert "refuses: 400 Bad" in said(url, timeout=0.3)
+        assert time.monotonic() - begun < 3  # of 5 seconds that it drips
 
 
 def test_https_of_a_server_that_speaks_http_is_one_line() -> None:

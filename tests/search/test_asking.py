@@ -103,3 +103,10 @@ def test_what_makes_no_sense_is_refused(gallery: Any) -> None:
         look_up(gallery, QUERY, [entry(0)], 1, among="neither")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="1 descriptors for 2 queries"):
         look_up(gallery, QUERY, [entry(0), entry(1)], 1)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+@pytest.mark.parametrize("itself", [False, True])
+def test_fewer_than_one_are_refused(gallery: Any, k: int, itself: bool) -> None:
+    with pytest.raises(UserError, match=f"k is {k}, expected at least 1"):
+        look_up(gallery, QUERY, [entry(0)], k, itself=itself)

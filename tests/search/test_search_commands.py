@@ -15,7 +15,7 @@ from PIL import Image
 
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.extract import main as extract
-from hicmd_tf.search import describe
+from hicmd_tf.search import Gallery, describe
 from hicmd_tf.search.__main__ import main
 from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.milvus import MilvusGallery
@@ -327,3 +327,20 @@ def test_odd_paths_survive_and_steer_no_terminal(tmp_path: Path, capsys: pytest.
     main(["query", "--index", str(tmp_path / "g"), "--descriptors", str(tmp_path / "q.npz")])
     assert "\x1b" not in capsys.readouterr().out
     assert printable("/<b>\x1b[31m\n.png") == "/<b>\\x1b[31m\\n.png"
+
+
+def test_an_option_of_several_that_is_given_again_adds_to_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ["--index", str(tmp_path / "g")]
+    entries = [Entry(str(tmp_path / f"{n}.png"), n, n, "visible", 0.0, str(n)) for n in range(6)]
+    Gallery.create(tmp_path / "g", "m", 6).add(np.eye(6, dtype=np.float32), entries, "m")
+    asked = describe.Described(np.eye(6, dtype=np.float32)[:1], [entries[0]])
+    monkeypatch.setattr("hicmd_tf.search.__main__._asked", lambda *_: (asked, ["one"]))
+    chosen = ["--path", str(tmp_path / "3.png"), "--path", str(tmp_path / "5.png"), "gone.png"]
+    main(["query", *here, "--descriptors", "one.npz", "--both", "--json", *chosen])
+    printed = capsys.readouterr()
+    assert [hit["identity"] for hit in json.loads(printed.out)[0]["hits"]] == [3, 5]
+    assert printed.err == "1 of the given paths are not in it: gone.png\n"
+    main(["remove", *here, "--identity", "0", "--identity", "1", "2", "--camera", "0", "--camera", "2"])
+    assert "2 pictures removed; the gallery has 4" in capsys.readouterr().out

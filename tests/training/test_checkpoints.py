@@ -288,3 +288,10 @@ def test_weights_that_are_not_there_are_reported_before_data_are_prepared(tmp_pa
     with pytest.raises(UserError, match=r"there is no file .*gone\.h5"):
         prepare(config)
     assert not list(tmp_path.iterdir())
+
+
+def test_checksums_that_rotate_away_while_they_are_read_are_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_file", lambda file: True)  # a moment ago
+    assert flaw_of(str(tmp_path / "ckpt-1")) is None

@@ -5,11 +5,14 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hicmd_tf.addresses import bound
+from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_json
 from tuning import processes, study
 from tuning.processes import Workers, check_address, role
 from tuning.study import Settings, Study
@@ -109,3 +112,17 @@ def test_options_of_one_machine_are_refused_on_several(
     with pytest.raises(UserError, match=text):
         here.run(None, [], workers, resume)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_study_goes_on_with_other_intervals_of_what_is_written_and_no_other_settings(tmp_path: Path) -> None:
+    begun = load("tiny", {"data.name": "folder", "data.source": str(tmp_path)})
+    write_json(tmp_path / "study.json", Settings("random", begun, 1, {}).as_json())
+
+    def goes_on(key: str, value: Any) -> None:
+        Study(tmp_path, Settings("random", with_values(begun, {key: value}), 1, {}), 1)._check(resume=True)
+
+    for key, value in (("training.log_every", 7), ("training.keep_checkpoints", 9), ("data.directory", "elsewhere")):
+        goes_on(key, value)
+    for key, value in (("seed", 5), ("data.source", "elsewhere"), ("losses.cross", 7.0)):
+        with pytest.raises(UserError, match=rf"{key} is {value}, but the search in .* was begun with"):
+            goes_on(key, value)
