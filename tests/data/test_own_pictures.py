@@ -110,6 +110,20 @@ def test_loops_of_links_end_and_links_to_pictures_are_followed(tmp_path: Path) -
     assert sorted(name for names in walk.passed.values() for name in names) == ["anna/self", "anna/up"]
 
 
+def test_a_folder_with_many_names_is_read_once(tmp_path: Path) -> None:
+    names = "abcdefgh"
+    own = lay(tmp_path / "own", *(f"{name}/1.png" for name in names))
+    for name in names:
+        for other in names:
+            (own / name / f"to_{other}").symlink_to(own / other)
+    (own / "a" / "out").symlink_to(tmp_path)
+    pool = lay(tmp_path / "pool", "2.png")
+    (own / "b" / "pool").symlink_to(pool)
+    walk = walked(own)
+    assert sorted(Path(name).name for name in walk.pictures) == ["1.png"] * len(names) + ["2.png"]
+    assert {name for name in walk.pictures if name.endswith("1.png")} == {f"{name}/1.png" for name in names}
+
+
 @pytest.mark.parametrize("names", [("anna", "bob", "Zoë", "12"), ("0012", "7", "a.b", "x" * 60)])
 def test_one_numbering_for_training_extraction_and_search(names: tuple[str, ...], tmp_path: Path) -> None:
     own = trees.own(tmp_path, names)

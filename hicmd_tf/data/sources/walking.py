@@ -23,7 +23,7 @@ JUNK = frozenset(
 """What systems and storage devices leave in folders, in lower case; nobody's pictures."""
 NAMED = 6  # files that a line names
 NO_PICTURES = f"no picture by its name, which ends in {', '.join(PICTURES)}"
-LOOP = "a link to a folder that it lies in"
+AGAIN = "a folder that is read by another name, too"
 NO_FILE = "a link to nothing, or no regular file"
 
 Passed = dict[str, list[str]]
@@ -46,20 +46,22 @@ def ignored(name: str) -> bool:
 def walked(folder: Path) -> Walk:
     """Everything below a folder, at any depth, through links, but for what is `ignored`.
 
-    A link to a folder that it lies in is passed over, so a walk ends. Raises OSError for a folder that can't be listed.
+    A folder is read once, by its own name where it lies below, else by the first link to it: so a walk ends, and no
+    picture comes twice. Raises OSError for a folder that can't be listed.
     """
     found = Walk([], {})
-    waiting = [("", frozenset({os.path.realpath(folder)}))]
-    while waiting:
-        below, above = waiting.pop()
+    waiting, links, seen = [""], list[str](), set[str]()
+    while waiting or links:
+        below = waiting.pop() if waiting else links.pop(links.index(min(links)))
+        place = os.path.realpath(folder / below)
+        if place in seen:
+            found.passed.setdefault(AGAIN, []).append(below.rstrip("/"))
+            continue
+        seen.add(place)
         for entry in _entries(folder / below):
             name = below + entry.name
             if _is(os.path.isdir, entry, entry.is_dir):
-                place = os.path.realpath(entry.path)
-                if place in above:
-                    found.passed.setdefault(LOOP, []).append(name)
-                else:
-                    waiting.append((f"{name}/", above | {place}))
+                (links if entry.is_symlink() else waiting).append(f"{name}/")
             elif not is_picture(name):
                 found.passed.setdefault(NO_PICTURES, []).append(name)
             elif _is(os.path.isfile, entry, entry.is_file):
