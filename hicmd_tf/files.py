@@ -127,7 +127,8 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path}: can't be written ({error.strerror}); give a folder that you may write to")
+    advice = "give a shorter name" if error.errno == errno.ENAMETOOLONG else "give a folder that you may write to"
+    return UserError(f"{path}: can't be written ({error.strerror}); {advice}")
 
 
 def _temporary(path: Path, new: Callable[[Path], int]) -> tuple[Path, int]:

@@ -343,3 +343,9 @@ def test_another_users_lock_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
         assert held
         with pytest.raises(BlockingIOError):
             fcntl.flock(original(tmp_path / "lock", os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_name_that_leaves_no_room_for_a_temporary_one_is_said_to_be_too_long(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"can't be written \(File name too long\); give a shorter name"):
+        write_text(tmp_path / ("a" * 250), "x")
+    assert not list(tmp_path.iterdir())

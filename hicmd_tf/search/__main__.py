@@ -227,11 +227,17 @@ def _given(
     options: argparse.Namespace,
 ) -> tuple[int, str, int, "Callable[[Store], Iterable[Described]]"]:
     """How many pictures, the model's digest, the descriptors' length, and what is to be added to a gallery."""
-    from hicmd_tf.search.describe import Model, described_folder, stored
+    from hicmd_tf.search.describe import Model, dated, described_folder, stored
 
     if options.descriptors is not None:
         digest, described = stored(options.descriptors, options.time)
-        return len(described.entries), digest, described.descriptors.shape[1], lambda _: [described]
+
+        def whole(store: Store) -> "Iterable[Described]":
+            entries = described.entries
+            known = store.held([entry.path for entry in entries]) if options.time is None else {}
+            return [described._replace(entries=dated(entries, known))]
+
+        return len(described.entries), digest, described.descriptors.shape[1], whole
     from hicmd_tf.data.sources.folder import anything
 
     listing = anything(options.images, options.modality, options.pattern)

@@ -1,6 +1,6 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,11 +78,12 @@ def described_folder(
         paths = [real(folder / name) for name in samples.names]
         digests = [sha256(content).hexdigest() for content in samples.encoded]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
-        entries, known, fresh = entries_of(samples, paths, times, digests), held(paths), []
+        known, fresh = held(paths), []
+        entries = entries_of(samples, paths, times, digests)
+        if time is None:
+            entries = dated(entries, known)
         for row, entry in enumerate(entries):
             before = known.get(entry.path)
-            if before is not None and time is None and before.digest == entry.digest:
-                entries[row] = entry = entry._replace(time=before.time)  # copied or touched it is the same picture
             if key(entry.path) not in seen and not (before is not None and before.like(entry)):
                 fresh.append(row)
             seen.add(key(entry.path))
@@ -94,6 +95,16 @@ def described_folder(
             yield Described(described, [by_name[name] for name in whole.names], len(samples) - len(fresh))
         elif len(samples) > len(fresh):
             yield Described(np.empty((0, 0), np.float32), [], len(samples) - len(fresh))
+
+
+def dated(entries: Sequence[Entry], known: Mapping[str, Entry]) -> list[Entry]:
+    """Entries with the time that a gallery has of the same content: copied or touched it is the same picture."""
+    return [
+        entry._replace(time=known[entry.path].time)
+        if entry.path in known and known[entry.path].digest == entry.digest
+        else entry
+        for entry in entries
+    ]
 
 
 def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.extract import main as extract
+from hicmd_tf.retrieval.stored import write_descriptors
 from hicmd_tf.search import Gallery, describe
 from hicmd_tf.search.__main__ import main
 from hicmd_tf.search.entries import Entry, Hit, Selection
@@ -344,3 +346,17 @@ def test_an_option_of_several_that_is_given_again_adds_to_them(
     assert printed.err == "1 of the given paths are not in it: gone.png\n"
     main(["remove", *here, "--identity", "0", "--identity", "1", "2", "--camera", "0", "--camera", "2"])
     assert "2 pictures removed; the gallery has 4" in capsys.readouterr().out
+
+
+def test_a_file_of_descriptors_that_was_touched_changes_nothing(
+    place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "three.npz"
+    samples = Samples([b""] * 3, list("abc"), np.arange(3), np.array([False, True, True]), np.zeros(3, np.int64))
+    write_descriptors(file, np.eye(3, dtype=np.float32), samples, "m")
+    main(["index", *place, "--descriptors", str(file)])
+    os.utime(file, (5e8, 5e8))
+    main(["add", *place, "--descriptors", str(file)])
+    assert "0 pictures added, 3 were already there; the gallery has 3" in capsys.readouterr().out
+    main(["add", *place, "--descriptors", str(file), "--time", "2020-01-01"])
+    assert "0 pictures added, 3 replaced, which had changed; the gallery has 3" in capsys.readouterr().out
