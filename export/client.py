@@ -26,6 +26,7 @@ import numpy as np
 
 from hicmd_tf.addresses import is_this_machine
 from hicmd_tf.arguments import Parser, time_limit, writable
+from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES, Modality
@@ -255,6 +256,8 @@ def _parts(encoded: Iterator[bytes]) -> Iterator[list[bytes]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
+    for picture in options.pictures:
+        person_of(picture, options.modality)  # which refuses one that lies in a folder of the other modality
     found = Client(options.url, options.model, options.timeout).embed(options.pictures, options.modality)
     if options.out is None:
         for picture, row in zip(options.pictures, found, strict=True):

@@ -1,7 +1,9 @@
 """Command lines without a configuration: mistakes in one line, and the kinds of numbers that options take."""
 
 import argparse
+import itertools
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -51,6 +53,22 @@ class Parser(argparse.ArgumentParser):
         if self.ways:
             self._check(self.given(args))
         return options
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As argparse does. Raises UserError for an option that is given twice, too: only one of them would hold."""
+        words = list(sys.argv[1:] if args is None else args)
+        self._refuse_repeated(words)
+        return super().parse_known_args(words, namespace)
+
+    def _refuse_repeated(self, words: Sequence[str]) -> None:
+        seen = set()
+        for word in itertools.takewhile(lambda word: word != "--", words):
+            action = self._option_string_actions.get(word.partition("=")[0])
+            if action is None or isinstance(action, argparse._AppendAction):  # which gathers
+                continue
+            if action.dest in seen:
+                self.error(f"{action.option_strings[0]} is given twice: give it once")
+            seen.add(action.dest)
 
     def given(self, args: Sequence[str] | None = None) -> list[str]:
         """The options that a command line names, also with their default values."""
@@ -111,6 +129,14 @@ def writable(text: str) -> Path:
         check_writable(found, None)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return found
+
+
+def png(text: str) -> Path:
+    """A PNG file that can be written."""
+    found = writable(text)
+    if found.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no name of a PNG: end it in .png")
     return found
 
 

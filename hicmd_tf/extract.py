@@ -6,7 +6,7 @@
 --images takes every picture below a folder; without --modality those below folders named visible and infrared (or rgb,
 ir, thermal ..). People are the folders directly above those, or the single ones below them (anna/visible/1.png,
 visible/anna/1.png; with --modality anna/1.png), but no days; everyone else is unknown, -1. Cameras are those in names
-such as cam3 or _c03, else 1 for visible, 2 for infrared pictures. --pattern says it otherwise, such as
+such as cam3 or _c03; where no name has one 1 for visible, 2 for infrared pictures. --pattern says it otherwise, such as
 '(?P<identity>[^/]+)/[^/]+/(?P<camera>[^_]+)_': named groups identity, camera and modality, looked for in the path.
 --data takes the test pictures of a data set. docs/options.md says which options go together.
 """
@@ -14,6 +14,7 @@ such as cam3 or _c03, else 1 for visible, 2 for infrared pictures. --pattern say
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
@@ -21,6 +22,9 @@ from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.notation import MODALITIES
+
+if TYPE_CHECKING:
+    from hicmd_tf.data.samples import Samples
 
 WAYS = (
     Way("--images", takes=("--modality", "--pattern")),
@@ -45,9 +49,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
+    _say_who_is_trained_on(options, samples)
     described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
     write_descriptors(options.out, described, samples, networks.digest())
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")
+
+
+def _say_who_is_trained_on(options: argparse.Namespace, samples: "Samples") -> None:
+    """People by their names, where the run's are of pictures that lie alike: whose figures would flatter."""
+    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.training.trained import read_trained
+
+    trained = read_trained(RunFolder(options.run).identities)
+    if trained is not None and trained.people == (options.data or "folder"):
+        people = set(samples.identities[samples.known].tolist())
+        both = people & set(trained.identities)
+        if both:
+            print(f"the run was trained on {len(both)} of these {len(people)} people: their figures would flatter")
 
 
 def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:

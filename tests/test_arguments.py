@@ -37,6 +37,8 @@ def parser() -> Parser:
         (["--run", "r", "--share", "nan"], "--share: 'nan' is no number"),
         (["--run", "r", "--trial", "9" * 30], "--trial: '999"),
         (["--run"], "--run: expected one argument"),
+        (["--run", "r", "--run", "r"], "--run is given twice: give it once"),
+        (["--run", "r", "--trial=1", "--trial", "2"], "--trial is given twice: give it once"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_option(

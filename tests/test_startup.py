@@ -1,5 +1,6 @@
 """What every command needs: said in one line where it is not there; TensorFlow comes without lines of its own."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -39,6 +40,16 @@ def answer(*arguments: str, **environment: str) -> tuple[int, list[str]]:
 def test_a_command_outside_of_its_environment_says_so_in_one_line(command: str) -> None:
     code, (line,) = answer("-S", "-m", command, "--no-such-option")
     assert code == 2 and line.startswith("error: ")
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if not one.startswith("bench.fuzzing.")])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main = f"{command}.__main__" if (ROOT / command.replace(".", "/")).is_dir() else command
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(main).main(["--help"])
+    assert ended.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert said.startswith("usage: ") and "--help" in said
 
 
 def test_the_package_is_named_and_what_brings_it() -> None:

@@ -253,8 +253,8 @@ def refuse_sourceless(data: DataConfig) -> None:
     it: that of an exported model names no place."""
     if data.name != DRAWN and not data.source.strip():
         raise UserError(
-            f"data.source is {data.source!r}: {data.name} is read from a folder; name it with --source, or as "
-            "data.source where a configuration is given"
+            f"data.source is {data.source!r}: {data.name} is read from a folder; name it with "
+            "--data.source where a configuration is given, otherwise with --source"
         )
 
 

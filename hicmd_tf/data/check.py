@@ -169,7 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
     parser.add_argument("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
     parser.add_argument(
-        "--sixteen-bit", type=sixteen_bit, default="", metavar="LO-HI", help=f"as data.sixteen_bit: {EXPECTED}"
+        "--sixteen-bit",
+        type=sixteen_bit,
+        default="",
+        metavar="LO-HI",
+        help=f"as data.sixteen_bit: {EXPECTED}".replace("%", "%%"),
     )
     options = parser.parse_args(arguments)
     source = SOURCES[options.name]

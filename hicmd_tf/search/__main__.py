@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hicmd_tf.arguments import Parser, positive, share
+from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError, printable, run_command
 from hicmd_tf.notation import MODALITIES
@@ -338,7 +338,7 @@ def _parser() -> argparse.ArgumentParser:
     ask("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote, to look for")
     ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
     ask("--json", action="store_true", help="for programs")
-    ask("--draw", metavar="FILE", type=Path, help="PNG to draw the ranked lists into")
+    ask("--draw", metavar="FILE", type=png, help="PNG to draw the ranked lists into")
     ask("--ivf", action="store_true", help="search with an inverted file, made anew when the gallery has changed")
     ask("--lists", type=positive, metavar="N", help="of the inverted file (default: four times the root of the rows)")
     ask("--probes", type=positive, metavar="N", help="lists looked into (default: 16)")

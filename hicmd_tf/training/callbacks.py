@@ -1,10 +1,12 @@
 """What watches a run: logs, pictures, checkpoints, the progress bar, interruption, numbers that are not finite."""
 
 import math
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -301,6 +303,8 @@ class Interruption(EachStep):
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(OSError):  # there is no standard error; print may not be called where it may be interrupted
+            os.write(2, b"\nstopping after this step, which is kept; Ctrl-C again stops at once\n")
 
     def on_step(self, step: int, logs: Logs) -> None:
         if self.requested:

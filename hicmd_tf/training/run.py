@@ -80,8 +80,11 @@ def train(
     """
     now = folder.check(config, resume, changes)
     _refuse_unshared(config, changes, now)
-    with alone(
-        folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
+    with (
+        folder.unless_refused(),
+        alone(
+            folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
+        ),
     ):
         start = newest_step(folder)  # where all checkpoints are damaged, nothing in the folder is to be changed
         if changes and start >= now.training.steps and folder.open() != now:

@@ -4,8 +4,8 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -102,6 +102,19 @@ class RunFolder:
         changed = [change._asdict() for change in found.values() if change.before != change.after]
         if changed or self.changed.exists():
             write_json(self.changed, changed)
+
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """Takes the folder away again where a run was refused, or stopped, before it began: then it holds the lock
+        alone."""
+        existed = self.path.exists()
+        try:
+            yield
+        finally:
+            if not existed and not self.config.exists():
+                with suppress(OSError):
+                    self.lock.unlink(missing_ok=True)
+                    self.path.rmdir()
 
     def origins(self, config: Config) -> list[Origin | None]:
         """Who trained here, this process last, as `provenance.with_origin` lists them."""

@@ -175,14 +175,19 @@ def test_what_was_taken_for_people_and_cameras_is_said(tmp_path: Path) -> None:
     assert "1 by the folder below the modality's, such as cleo in thermal/cleo/2.png" in identities
     assert "1 picture unknown, such as visible/3.png" in identities
     assert "1 by the file's name, such as 3 in anna/IR/cam3_1.png" in cams
-    assert "3 pictures without, taken as 1 (visible) and 2 (infrared), such as bob/visible/1.png" in cams
+    assert "3 pictures without, taken as unnamed visible and unnamed infrared, such as bob/visible/1.png" in cams
 
 
 def test_cameras_are_any_text(tmp_path: Path) -> None:
     long = "12345678901234567890123"
     files = ("cam192.168.1.64_1.jpg", "0001C6F0099X30823.jpg", f"cam{long}_1.jpg", "x.jpg")
     listing = anything(lay(tmp_path, *(f"anna/visible/{file}" for file in files)), None)
-    assert [cameras(listing)[f"anna/visible/{file}"] for file in files] == ["192.168.1.64", "6", long, "1"]
+    assert [cameras(listing)[f"anna/visible/{file}"] for file in files] == [
+        "192.168.1.64",
+        "6",
+        long,
+        "unnamed visible",
+    ]
     assert all(0 <= record.camera < 2**52 for record in listing.records)
 
 

@@ -99,11 +99,15 @@ def test_any_folder_of_pictures_is_described(smoke_run: Path, tmp_path: Path, ca
     with np.load(file) as stored:
         arrays = dict(stored)
     assert arrays["names"][0] == "night/infrared/stray.jpg" and len(arrays["names"]) == 17
-    assert arrays["identity_texts"][0] == "night" and arrays["cameras"][0] == 2 and arrays["modality"][0] == "infrared"
+    assert (
+        arrays["identity_texts"][0] == "night"
+        and arrays["camera_texts"][0] == "unnamed infrared"
+        and arrays["modality"][0] == "infrared"
+    )
     assert set(arrays["identities"].tolist()) == {number("night"), 3, 5, 11, 12}
     said = capsys.readouterr().out
     assert "identities: 5 by the folder above the modality's, such as night in night/infrared/stray.jpg" in said
-    assert "1 picture without, taken as 1 (visible) and 2 (infrared), such as night/infrared/stray.jpg" in said
+    assert "1 picture without, taken as unnamed visible and unnamed infrared, such as night/infrared/stray.jpg" in said
     np.testing.assert_allclose(np.linalg.norm(arrays["descriptors"], axis=1), 1, rtol=1e-5)
     again = tmp_path / "again.npz"
     chosen = ["--images", str(tree / "train" / "3" / "visible"), "--modality", "visible"]
@@ -123,7 +127,7 @@ def test_mistakes_are_named(smoke_run: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "mode.npz", descriptors=np.eye(3), modality=np.array(["thermal"] * 3), **stored)
     np.savez(tmp_path / "rows.npz", descriptors=np.eye(2), modality=np.array(["visible"] * 3), **stored)
     for program, options, said in (
-        (evaluate, [], "give one of --run, --model and --descriptors"),
+        (evaluate, [], "give one of --run or --model or --descriptors"),
         (evaluate, [*run, "--data", "llcm"], "data.source"),
         (evaluate, [*run, "--data", "regdb", "--source", str(tmp_path / "nowhere")], "is no folder: expected Visible/"),
         (evaluate, ["--descriptors", str(tmp_path / "text.npz")], "--descriptors needs --data"),
@@ -131,7 +135,7 @@ def test_mistakes_are_named(smoke_run: Path, tmp_path: Path) -> None:
         (evaluate, ["--descriptors", str(tmp_path / "part.npz"), "--data", "llcm"], "has no array identities"),
         (evaluate, ["--descriptors", str(tmp_path / "mode.npz"), "--data", "llcm"], "modality has 'thermal'"),
         (evaluate, ["--descriptors", str(tmp_path / "rows.npz"), "--data", "llcm"], r"identities has shape \(3,\)"),
-        (extract, [*run, *out], "give either --images or --data"),
+        (extract, [*run, *out], "give one of --images or --data"),
         (extract, [*run, *out, "--data", "regdb"], "needs --source"),
         (extract, [*run, *out, "--images", str(tmp_path / "odd")], "say which it is with --modality"),
         (extract, [*run, *out, "--images", str(tmp_path / "nowhere")], "is no folder"),

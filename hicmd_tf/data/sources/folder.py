@@ -1,8 +1,8 @@
 """People's own pictures: DIR/train/ID/visible/*.png, DIR/train/ID/infrared/*.png, and the same below DIR/test.
 
 ID is any name (`labels`); unknown, or -1, is nobody, and can only be tested on. Files' names may have the camera's, as
-cam3 or _c03 (`paths`); without one visible pictures are by camera 1, infrared ones by camera 2. With a pattern the
-pictures below DIR may lie as they will.
+cam3 or _c03 (`paths`); where none has one visible pictures are by camera 1, infrared ones by camera 2. With a pattern
+the pictures below DIR may lie as they will.
 """
 
 import re
@@ -25,7 +25,10 @@ NO_SPLIT = f"not below {' or '.join(SPLITS)}"
 NO_MODALITY = f"in no folder {' or '.join(MODALITIES)} of a person"
 TOO_DEEP = f"too deep, below a person's {' or '.join(MODALITIES)}"
 OTHER_SPLIT = f"of a split that is not {' or '.join(SPLITS)}"
-DEFAULT_CAMERAS = {m: str(1 if m == VISIBLE else 2) for m in MODALITIES}
+ALONE = {m: str(1 if m == VISIBLE else 2) for m in MODALITIES}
+"""Cameras of pictures whose names have none, where no name has one."""
+BESIDE = {m: f"unnamed {m}" for m in MODALITIES}
+"""The same beside pictures whose names have one, which may be 1 or 2."""
 
 
 class Found(NamedTuple):
@@ -150,7 +153,8 @@ def _records(folder: Path, found: Sequence[Found]) -> tuple[dict[str, Record], d
     """Records by name, and texts by number."""
     people = {one.said.identity for one in found if one.said.identity}
     numbers = numbered(people, f"{folder}: two folders")
-    cameras = {one.name: one.said.camera or DEFAULT_CAMERAS[one.modality] for one in found}
+    defaults = _default_cameras(found)
+    cameras = {one.name: one.said.camera or defaults[one.modality] for one in found}
     records = {
         one.name: Record(one.name, numbers.get(one.said.identity or "", -1), one.modality, number(cameras[one.name]))
         for one in found
@@ -158,12 +162,18 @@ def _records(folder: Path, found: Sequence[Found]) -> tuple[dict[str, Record], d
     return records, texts_of([*people, *cameras.values()])
 
 
+def _default_cameras(found: Sequence[Found]) -> dict[Modality, str]:
+    return BESIDE if any(one.said.camera for one in found) else ALONE
+
+
 def _taken(found: Sequence[Found]) -> list[str]:
     """What was taken for people and for cameras, from which part of the path, with an example."""
     people = [(one.said.identity, one.said.identity_by, one.name) for one in found]
     strangers = [(None if number(label or "-1") < 0 else label, by, name) for label, by, name in people]
     cameras = [(one.said.camera, one.said.camera_by, one.name) for one in found]
-    defaults = " and ".join(f"{camera} ({m})" for m, camera in DEFAULT_CAMERAS.items())
+    defaults = " and ".join(
+        camera if m in camera else f"{camera} ({m})" for m, camera in _default_cameras(found).items()
+    )
     return [_told("identities", strangers, "unknown"), _told("cameras", cameras, f"without, taken as {defaults}")]
 
 
