@@ -123,12 +123,13 @@ def test_a_file_that_is_no_picture_is_refused_on_the_page_which_goes_on(
     hand_in = page.locator("input[type=file]")
 
     hand_in.set_input_files({"name": MISCHIEF, "mimeType": "image/png", "buffer": b"\x89PNG no picture"})
-    alert = page.get_by_role("alert").filter(has_text="choose another one, a whole PNG, JPEG or BMP")
+    said = "expected a whole PNG, JPEG, BMP, WebP, TIFF or GIF: choose another one"
+    alert = page.get_by_role("alert").filter(has_text=said)
     alert.wait_for()
     assert MISCHIEF in alert.inner_text() and page.locator(".hit").count() == 0
 
-    hand_in.set_input_files({"name": "a.gif", "mimeType": "image/gif", "buffer": b"GIF89a"})
-    page.get_by_text("the file was not taken, expected a PNG, JPEG, BMP of at most 20 MiB").wait_for()
+    hand_in.set_input_files({"name": "a.ppm", "mimeType": "image/x-portable-pixmap", "buffer": b"P6"})
+    page.get_by_text("the file was not taken, expected a PNG, JPEG, BMP, WebP, TIFF, GIF of at most 20 MiB").wait_for()
 
     file = io.BytesIO()
     Image.new("L", (70, 150), 90).save(file, "JPEG")
