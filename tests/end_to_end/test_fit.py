@@ -228,7 +228,7 @@ def test_evaluating_what_is_no_run_says_so(tmp_path):
 
 def test_a_corrupt_picture_is_named(data, whole, tmp_path):
     """A byte changed in the prepared data set: the run names it before it trains."""
-    records = max(data.rglob("*tfrecord*"), key=os.path.getsize)
+    records = max(data.rglob("*array_record*"), key=os.path.getsize)
     original = records.read_bytes()
     middle = len(original) // 2
     try:

@@ -400,7 +400,7 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
         for row, expected in zip(rows, place.metrics["settings"], strict=True):
             assert row["mean"] == pytest.approx(expected["mean"], abs=1e-6)
     if place.kind != DRAWN:
-        with pytest.raises(UserError, match=r"data\.source is '': .* name it with --source"):
+        with pytest.raises(UserError, match=r"data\.source is '': .* otherwise with --source"):
             place.say("hicmd_tf.evaluate", "--model", place.project / artefact, at=place.elsewhere)
 
 
