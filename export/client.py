@@ -189,7 +189,7 @@ def _parsed(url: str) -> tuple[str, str, bool]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # an IPv6 address without brackets, a port that is no number
+    except ValueError:  # an IPv6 address without brackets, a port that is not a number
         parts, host, port = urlsplit(""), "", None
     plain = url.isprintable() and " " not in url and "@" not in parts.netloc and not parts.query and not parts.fragment
     if parts.scheme == "grpc":

@@ -58,7 +58,7 @@ class _Quietly(MetaPathFinder):
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Leaves out the log lines below TensorFlow's level, errors unless it is set; all else comes behind."""
+    """Leaves out the log lines below TensorFlow's level, errors unless it is set; all else comes after."""
     level = os.environ.setdefault(LEVEL, str(len(SEVERITIES)))
     hidden = SEVERITIES[: int(level)] if level.isdecimal() else b""
     try:

@@ -19,7 +19,7 @@ VALUES = {
     **{"--data": ["regdb"], "--trial": ["1"], "--modality": ["visible"], "--pattern": ["a"]},
     **{"--iteration": ["3"], "--config": ["tiny"]},
 }
-"""What to type behind an option; nothing behind others."""
+"""What to type after an option; nothing after others."""
 
 FROM_A_MODEL = "--data --source --trial --pattern --permutations --rerank --allow-trained --out"
 EVALUATE = {

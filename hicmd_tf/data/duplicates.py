@@ -72,7 +72,7 @@ def reported(pictures: Iterable[Seen]) -> Iterator[str]:
 
 
 def _pairs(pictures: Iterable[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    """Every picture that was met before, behind the first such of each split, identity and modality."""
+    """Every picture that was met before, after the first such of each split, identity and modality."""
     first: dict[bytes, list[Seen]] = {}
     for picture in pictures:
         met = first.setdefault(picture.digest, [])

@@ -68,7 +68,7 @@ def numbered(names: Iterable[str], bearers: str) -> dict[str, int]:
 
 
 def texts_of(names: Iterable[str]) -> dict[int, str]:
-    """Texts by number, of those names that are no numbers. Raises UserError when two have one number."""
+    """Texts by number, of those names that are not numbers. Raises UserError when two have one number."""
     texts = (name for name in names if number(name) >= HASHED)
     return {one: composed(name) for name, one in numbered(texts, "two names").items()}
 

@@ -28,7 +28,7 @@ class Samples:
     infrared: (N,) bool, True where the picture is infrared.
     cameras: (N,) int64.
     factors: further known factors by name, each (N,); for drawn people yaw, gait phase, illumination.
-    texts: of the identities and cameras that have names which are no numbers.
+    texts: of the identities and cameras that have names that are not numbers.
     sixteen_bit: how pictures of 16 bits among them are shown with 8, as the setting data.sixteen_bit.
     """
 

@@ -37,7 +37,7 @@ EXPECTED = f"expected a whole {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
 class BadPictureError(Exception):
-    """Why a picture can't be used; the message is to be read behind its name. remedy: what was expected, and what to
+    """Why a picture can't be used; the message is to be read after its name. remedy: what was expected, and what to
     do, where that is anything but giving a whole picture."""
 
     def __init__(self, words: str, remedy: str = "") -> None:

@@ -6,7 +6,7 @@
   palettes looked up, grey ones get three equal channels.
 * Of 16 bits a channel of RGB the upper 8 are taken; grey pictures of 16 bits are shown as `data.sixteen_bit` says, or
   refused, and with alpha refused. So are pictures of floats, and files that hold several pictures; further pictures
-  behind a JPEG are previews, and left out.
+  after a JPEG are previews, and left out.
 """
 
 import io

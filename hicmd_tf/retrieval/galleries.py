@@ -175,5 +175,5 @@ def _one_each(samples: Samples, among: Array, trial: int) -> Array:
 
 
 def _strangers(samples: Samples, among: Array) -> Array:
-    """Rows of unknown people, each of whom may be another: all of them are in a gallery, behind those who are known."""
+    """Rows of unknown people, each of whom may be another: all of them are in a gallery, after those who are known."""
     return np.flatnonzero(among & ~samples.known)

@@ -23,7 +23,7 @@ EARLIEST, LATEST = -6e10, 2.5e11  # seconds; a calendar has no more
 class Entry(NamedTuple):
     """path: of the picture; a gallery has one entry for each `key` of a path. identity, camera: numbers; an identity
     below 0 is unknown. time: seconds since 1970. digest: SHA-256 of the picture's file, or of its descriptor where only
-    that is known; empty: unknown. person, device: what identity and camera are called, where that is no number."""
+    that is known; empty: unknown. person, device: what identity and camera are called, where that is not a number."""
 
     path: str
     identity: int

@@ -40,7 +40,7 @@ def provenance(
     """What metrics.json says of where its figures come from.
 
     config: with which the last step was made. origins: who trained and evaluated the run, as `with_origin` lists them.
-    start, end: iterations behind the weights that the run began with and that it ended with. changes: as changes.json
+    start, end: iterations before the weights that the run began with and that it ended with. changes: as changes.json
     has them.
     """
     return {

@@ -40,7 +40,7 @@ def test_a_row_is_the_mean_since_the_row_before(tmp_path: Path) -> None:
 
 
 def goes_on(path: Path, start: int = 2, said: str | None = None) -> list[tuple[int, float]]:
-    """The rows of a table that held 1, 2 and 3 behind as many steps and was gone on with; said: in a warning."""
+    """The rows of a table that held 1, 2 and 3 after as many steps and was gone on with; said: in a warning."""
     with pytest.warns(UserWarning, match=said) if said else nullcontext():
         table = LossTable(start, 1, path, path.parent / "tb")
     run(attached(table), [8, 9])

@@ -100,7 +100,7 @@ class Paths:
     """What the paths of pictures below a folder say, by the default rule, and by a pattern where there is one.
 
     modality: of all pictures, where it was given. folder: where the paths begin; its own name may be a modality's, and
-    a day within its path makes 05 below it one. names: of all pictures, for days are told from people by what lies
+    a day within its path makes 05 below it one. names: of all pictures, for days are known from people by what lies
     beside them.
     """
 
