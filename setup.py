@@ -25,11 +25,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     classifiers=["Operating System :: POSIX :: Linux", "Programming Language :: Python :: 3.11"],
-    # configs/ stands at the top of a checkout, where one looks for it; an installed package carries it inside.
-    packages=[
-        *find_packages(include=["hicmd_tf", "hicmd_tf.*", "export", "export.*", "tuning", "tuning.*"]),
-        "hicmd_tf.configs",
-    ],
+    # configs/, export/ and tuning/ stand at the top of a checkout, where one looks for them; an installed package
+    # carries them inside. hicmd_tf/export and hicmd_tf/tuning are links, by which a checkout has them there too.
+    packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*"]), "hicmd_tf.configs"],
     package_dir={"hicmd_tf.configs": "configs"},
     package_data={"hicmd_tf.configs": ["*.yaml"], "hicmd_tf.visualize": ["templates/*"]},
     install_requires=[

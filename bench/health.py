@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"training.steps is {config.training.steps}: expected {LEAST * every}, for {LEAST} points or more"
         )
     from hicmd_tf.files import write_json
+    from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.training.run import train
-    from hicmd_tf.training.run_folder import RunFolder
 
     series: Series = {name: [] for name in (*UNITS, "yardstick")}
     train(config, RunFolder(options.run), watch=lambda start: [_pulse(start, config.training.picture_every, series)])

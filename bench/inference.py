@@ -53,10 +53,10 @@ def _branch(run: Path | None, threads: int) -> Any:
     import keras
     import tensorflow as tf
 
-    from export.branch import DescriptorBranch
-    from export.source import open_run
     from hicmd_tf.config import load
-    from hicmd_tf.networks.build import build_networks
+    from hicmd_tf.export.branch import DescriptorBranch
+    from hicmd_tf.export.source import open_run
+    from hicmd_tf.method.networks.build import build_networks
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     if run is not None:
@@ -73,11 +73,11 @@ def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
     import tensorflow as tf
     from tqdm import tqdm
 
-    from export.artefacts import session as open_session
-    from export.branch import OUTPUT
-    from export.graphs import floats_graph, pictures_graph
-    from export.quantise import quantised
     from hicmd_tf.data.pictures import normalise
+    from hicmd_tf.export.artefacts import session as open_session
+    from hicmd_tf.export.branch import OUTPUT
+    from hicmd_tf.export.graphs import floats_graph, pictures_graph
+    from hicmd_tf.export.quantise import quantised
 
     keras_graph = tf.function(lambda x: branch.describe("visible", normalise(x)), reduce_retracing=True)
     with tqdm(total=3, desc="exporting", unit="model", leave=False) as bar:

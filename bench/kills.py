@@ -148,8 +148,8 @@ def last_step(run: Path) -> int:
 
 def compare(one: Path, other: Path) -> list[str]:
     """What differs between two run folders, in words: tensors of the last checkpoints, logs, figures, pictures."""
-    from hicmd_tf.training.comparison import compare as compare_runs
-    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.provenance.comparison import compare as compare_runs
+    from hicmd_tf.runs.folder import RunFolder
 
     compared = compare_runs(RunFolder(one), RunFolder(other))
     rows = [row for row in (compared.losses, compared.weights, *compared.figures) if row.difference]

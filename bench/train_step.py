@@ -187,9 +187,9 @@ def _training_step(
 
     from hicmd_tf.config import load
     from hicmd_tf.data.batches import BatchPlanner, batches
-    from hicmd_tf.networks.build import build_networks, computing_in
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+    from hicmd_tf.method.networks.build import build_networks, computing_in
     from hicmd_tf.training.experiment import set_up_tensorflow
-    from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.optimisers import make_optimisers
 
     own = {"networks.resnet_weights": "none", "training.precision": precision, "training.memory": memory}

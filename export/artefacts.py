@@ -9,15 +9,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from export.branch import OUTPUT
-from export.metadata import FILE, Metadata, read_metadata
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.branch import OUTPUT
+from hicmd_tf.export.metadata import FILE, Metadata, read_metadata
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode, simple
-from hicmd_tf.training.restore import UNREADABLE
+from hicmd_tf.runs.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 
@@ -120,7 +120,9 @@ def held(path: Path) -> list[Callable[[], Artefact]]:
     kinds = [(precision, floats) for floats in (False, True) for precision in PRECISIONS]
     found = [kind for kind in kinds if (path / onnx_file("visible", *kind)).is_file()]
     if not found:
-        raise UserError(f"{path} is no exported model: expected what export.saved_model or export.onnx made")
+        raise UserError(
+            f"{path} is no exported model: expected what hicmd_tf.export.saved_model or hicmd_tf.export.onnx made"
+        )
     return [partial(OnnxModel, path, *kind) for kind in found]
 
 

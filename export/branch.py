@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from hicmd_tf.data.pictures import normalise, resize
-from hicmd_tf.networks.build import Networks
+from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.graph import decode
 

@@ -1,6 +1,6 @@
-"""`python -m export.check`: whether exported models describe as the run does that they were made of.
+"""`python -m hicmd_tf.export.check`: whether exported models describe as the run does that they were made of.
 
-  python -m export.check --run RUN DIR [DIR ..]
+  python -m hicmd_tf.export.check --run RUN DIR [DIR ..]
 
 The same encoded pictures go through Keras, as in training and evaluation, and through each artefact, which decodes,
 resizes and normalises for itself. Beyond the tolerances it fails:
@@ -22,8 +22,8 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 if TYPE_CHECKING:
-    from export.artefacts import Artefact
-    from export.source import Source
+    from hicmd_tf.export.artefacts import Artefact
+    from hicmd_tf.export.source import Source
 
 Figures = dict[str, dict[str, float]]
 
@@ -60,8 +60,8 @@ class Row(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, compares, prints the table."""
     options = _parser().parse_args(arguments)
-    from export.artefacts import held
-    from export.source import open_run
+    from hicmd_tf.export.artefacts import held
+    from hicmd_tf.export.source import open_run
 
     for folder in options.artefacts:
         held(folder)  # a run takes its time to be opened: mistakes come first
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace) -> list[Row]:
     """Keras' row, then one an artefact. Raises UserError when one is beyond its tolerance, or of other weights."""
-    from export.artefacts import descriptors, open_artefacts
-    from export.source import tested
     from hicmd_tf.config import with_data
+    from hicmd_tf.export.artefacts import descriptors, open_artefacts
+    from hicmd_tf.export.source import tested
     from hicmd_tf.retrieval.embed import descriptors as described
 
     artefacts = [artefact for folder in folders for artefact in open_artefacts(folder)]
@@ -149,9 +149,9 @@ def shown(rows: Sequence[Row]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import add_check
+    from hicmd_tf.export.options import add_check
 
-    parser = Parser("python -m export.check", description=__doc__)
+    parser = Parser("python -m hicmd_tf.export.check", description=__doc__)
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that was exported")
     parser.add_argument("artefacts", nargs="+", metavar="DIR", type=Path, help="exported SavedModel, ONNX files")
     add_check(parser)

@@ -1,6 +1,6 @@
-"""`python -m export.client`: descriptors from a server, which is TensorFlow Serving or `export.serve`.
+"""`python -m hicmd_tf.export.client`: descriptors from a server, which is TensorFlow Serving or ours.
 
-  python -m export.client --url http://127.0.0.1:8501 --modality visible PICTURE.. --out descriptors.npz
+  python -m hicmd_tf.export.client --url http://127.0.0.1:8501 --modality visible PICTURE.. --out descriptors.npz
 
 and from Python, with NumPy and Pillow only:
 
@@ -94,7 +94,7 @@ class Client:
         if descriptors.ndim != 2 or len(descriptors) != rows or not np.isfinite(descriptors).all():
             raise UserError(
                 f"{self._url} answers with something else than {rows} descriptors: name the --model that "
-                f"export.saved_model made, and the server that has it"
+                f"hicmd_tf.export.saved_model made, and the server that has it"
             )
         return descriptors
 
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m export.client", description=__doc__)
+    parser = Parser("python -m hicmd_tf.export.client", description=__doc__)
     add = parser.add_argument
     add("pictures", nargs="+", metavar="PICTURE", type=Path, help="files of pictures")
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")

@@ -7,8 +7,8 @@ import onnx
 import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.branch import OUTPUT, DescriptorBranch
 from hicmd_tf.data.pictures import DEVIATION, MEAN
+from hicmd_tf.export.branch import OUTPUT, DescriptorBranch
 from hicmd_tf.notation import Modality
 
 OPSET = 18  # the highest that tf2onnx 1.17 converts correctly; the lowest whose Resize can antialias

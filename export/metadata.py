@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from export.source import Source
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, from_dict, to_dict
 from hicmd_tf.data.pictures import DEVIATION, MEAN
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.source import Source
 from hicmd_tf.files import read_json
-from hicmd_tf.training.trained import Trained, trained_of
+from hicmd_tf.runs.trained import Trained, trained_of
 
 Metadata = dict[str, Any]
 

@@ -1,12 +1,12 @@
-"""`python -m export.onnx`: the descriptor branch of a run as ONNX files, which need onnxruntime and nothing else.
+"""`python -m hicmd_tf.export.onnx`: the descriptor branch of a run as ONNX files, which need onnxruntime alone.
 
-  python -m export.onnx --run RUN --out DIR
+  python -m hicmd_tf.export.onnx --run RUN --out DIR
 
 Makes DIR/visible.onnx and DIR/infrared.onnx, the same with 8-bit convolutions as visible_int8.onnx and
 infrared_int8.onnx, and metadata.json. Input: pictures, uint8 (batch, height, width, 3) RGB of any one size, which are
 resized and normalised inside. Output: descriptors, float32 (batch, E) of length 1. With --floats also files that take
 pictures already resized and normalised: normalised, float32 (batch, H, W, 3). The result is compared with the run
-before it appears (see export.check).
+before it appears (see hicmd_tf.export.check).
 """
 
 import argparse
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, exports, compares, puts in place."""
     options = _parser().parse_args(arguments)
     require("onnx", "onnxruntime", "tf2onnx")
-    from export.check import check, shown
-    from export.source import open_run
+    from hicmd_tf.export.check import check, shown
+    from hicmd_tf.export.source import open_run
     from hicmd_tf.files import making_folder
 
     with making_folder(options.out) as partial:
@@ -43,8 +43,8 @@ def save(source: Any, folder: Path, options: argparse.Namespace) -> None:
     """Writes all files of a `source.Source` into an empty folder."""
     from tqdm import tqdm
 
-    from export.artefacts import PRECISIONS
-    from export.metadata import FILE, metadata
+    from hicmd_tf.export.artefacts import PRECISIONS
+    from hicmd_tf.export.metadata import FILE, metadata
     from hicmd_tf.files import write_json
     from hicmd_tf.notation import MODALITIES
 
@@ -67,9 +67,9 @@ def _save_modality(
 ) -> None:
     import onnx
 
-    from export.artefacts import onnx_file
-    from export.graphs import floats_graph, pictures_graph
-    from export.quantise import quantised
+    from hicmd_tf.export.artefacts import onnx_file
+    from hicmd_tf.export.graphs import floats_graph, pictures_graph
+    from hicmd_tf.export.quantise import quantised
 
     exact = floats_graph(source.branch, modality)
     bar.update()
@@ -85,9 +85,9 @@ def _save_modality(
 
 
 def _calibration(source: Any, modality: Any, options: argparse.Namespace) -> Any:
-    from export.source import calibration
     from hicmd_tf.config import with_data
     from hicmd_tf.data.batches import evaluation_batches
+    from hicmd_tf.export.source import calibration
 
     config = with_data(source.config, options.data, options.source, options.trial)
     samples = calibration(config, options.calibration).of(modality)
@@ -97,7 +97,7 @@ def _calibration(source: Any, modality: Any, options: argparse.Namespace) -> Any
 def _write(model: Any, file: Path, described: dict[str, Any], modality: str) -> None:
     import onnx
 
-    from export.graphs import check_graph
+    from hicmd_tf.export.graphs import check_graph
 
     model.producer_name, model.producer_version = described["made_by"].split()
     model.doc_string = f"Hi-CMD's descriptors of {modality} pictures"
@@ -108,9 +108,9 @@ def _write(model: Any, file: Path, described: dict[str, Any], modality: str) -> 
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import add_check, add_run
+    from hicmd_tf.export.options import add_check, add_run
 
-    parser = Parser("python -m export.onnx", description=__doc__)
+    parser = Parser("python -m hicmd_tf.export.onnx", description=__doc__)
     add_run(parser)
     add = parser.add_argument
     add("--out", required=True, metavar="DIR", type=Path, help="folder to make")

@@ -1,10 +1,10 @@
-"""`python -m export.saved_model`: the descriptor branch of a run as a SavedModel that TF Serving takes as it is.
+"""`python -m hicmd_tf.export.saved_model`: the descriptor branch of a run as a SavedModel for TF Serving.
 
-  python -m export.saved_model --run RUN --out DIR
+  python -m hicmd_tf.export.saved_model --run RUN --out DIR
 
 Makes DIR/1, or the next number: TF Serving goes over to it by itself. Signatures: visible, infrared (pictures),
 serving_default (pictures and modality), each with a twin _bytes that takes encoded JPEG or PNG files. The result is
-compared with the run before it appears (see export.check).
+compared with the run before it appears (see hicmd_tf.export.check).
 """
 
 import argparse
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, exports, compares, puts in place."""
     options = _parser().parse_args(arguments)
     require("tensorflow_serving")
-    from export.check import check, shown
-    from export.source import open_run
+    from hicmd_tf.export.check import check, shown
+    from hicmd_tf.export.source import open_run
     from hicmd_tf.files import making_folder
 
     target = options.out
@@ -47,7 +47,7 @@ def save(source: Any, folder: Path, licence: str = "") -> None:
     """Writes a `source.Source` into an empty folder: graphs, weights, metadata, and requests to warm up with."""
     import tensorflow as tf
 
-    from export.metadata import FILE, metadata
+    from hicmd_tf.export.metadata import FILE, metadata
     from hicmd_tf.files import write_json
 
     graphs = {name: graph.get_concrete_function() for name, graph in source.branch.signatures().items()}
@@ -103,9 +103,9 @@ def _next_version(out: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import add_check, add_run
+    from hicmd_tf.export.options import add_check, add_run
 
-    parser = Parser("python -m export.saved_model", description=__doc__)
+    parser = Parser("python -m hicmd_tf.export.saved_model", description=__doc__)
     add_run(parser)
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of numbered versions")
     add_check(parser)

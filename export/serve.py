@@ -1,6 +1,6 @@
-"""`python -m export.serve`: an exported SavedModel behind TF Serving's protocols, on a machine without TF Serving.
+"""`python -m hicmd_tf.export.serve`: an exported SavedModel behind TF Serving's protocols.
 
-  python -m export.serve --model models/hicmd
+  python -m hicmd_tf.export.serve --model models/hicmd
 
 REST: POST http://127.0.0.1:8501/v1/models/hicmd:predict, and the other paths of TF Serving; GET /healthz. gRPC:
 127.0.0.1:8500. The newest version is loaded and warmed up before either port opens. Requests that come together are
@@ -23,10 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, loads, serves until it is told to stop, answers what is under way."""
     options = _parser().parse_args(arguments)
     require("uvicorn", "starlette", "grpc", "tensorflow_serving")
-    from export.serving.batching import Batcher
-    from export.serving.limits import Limits
-    from export.serving.servable import Servable, newest_version
-    from export.serving.service import Service
+    from hicmd_tf.export.serving.batching import Batcher
+    from hicmd_tf.export.serving.limits import Limits
+    from hicmd_tf.export.serving.servable import Servable, newest_version
+    from hicmd_tf.export.serving.service import Service
 
     _check(options)
     rest = bound(options.host, options.port)
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _serve(service: Any, rest: socket.socket, options: argparse.Namespace) -> None:
     import uvicorn
 
-    from export.serving.remote import grpc_server
-    from export.serving.rest import application
+    from hicmd_tf.export.serving.remote import grpc_server
+    from hicmd_tf.export.serving.rest import application
 
     remote, grpc_port = grpc_server(service, f"{bracketed(rest.getsockname()[0])}:{options.grpc_port}")
     remote.start()
@@ -89,7 +89,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m export.serve", description=__doc__)
+    parser = Parser("python -m hicmd_tf.export.serve", description=__doc__)
     add = parser.add_argument
     add("--model", required=True, metavar="DIR", type=Path, help="folder of numbered versions of a SavedModel")
     add("--name", default="hicmd", help="what requests call it (default: %(default)s)")

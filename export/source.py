@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.branch import DescriptorBranch
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.branch import DescriptorBranch
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.restore import restored_networks
+from hicmd_tf.runs.trained import Trained, read_trained
 from hicmd_tf.training.experiment import evaluated, set_up_tensorflow
-from hicmd_tf.training.restore import restored_networks
-from hicmd_tf.training.run_folder import RunFolder
-from hicmd_tf.training.trained import Trained, read_trained
 
 
 class Source(NamedTuple):

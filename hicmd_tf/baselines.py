@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _stored(run: Path) -> Config:
-    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.runs.folder import RunFolder
 
     return RunFolder(run).open()
 

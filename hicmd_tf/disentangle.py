@@ -13,7 +13,7 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError, run_command
 
 if TYPE_CHECKING:
-    from hicmd_tf.visualize.trained_run import TrainedRun
+    from hicmd_tf.runs.trained_run import TrainedRun
 
 TABLE = "disentangle.json"
 
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from hicmd_tf.disentanglement.measure import Effort, measure
     from hicmd_tf.disentanglement.report import as_csv, as_json, as_markdown
     from hicmd_tf.files import write_json, write_text
-    from hicmd_tf.training.run_folder import RunFolder
-    from hicmd_tf.visualize.trained_run import TrainedRun
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.trained_run import TrainedRun
 
     folder = RunFolder(options.run).place_for(options.out, TABLE)
     run = TrainedRun.open(options.run).known

@@ -24,11 +24,11 @@ from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.files import check_writable, read_json
-from hicmd_tf.training.provenance import fingerprint
+from hicmd_tf.provenance.origin import fingerprint
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
-    from hicmd_tf.training.trained import Trained
+    from hicmd_tf.runs.trained import Trained
 
 TABLE = "evaluation"
 ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
@@ -57,7 +57,7 @@ def _parser() -> Parser:
     parser = Parser("python -m hicmd_tf.evaluate", WAYS, description=__doc__)
     add = parser.add_argument
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
-    add("--model", metavar="DIR", type=Path, help="what export.saved_model or export.onnx made")
+    add("--model", metavar="DIR", type=Path, help="what hicmd_tf.export.saved_model or hicmd_tf.export.onnx made")
     add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
     add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
@@ -78,11 +78,11 @@ def _parser() -> Parser:
 def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.files import write_json
     from hicmd_tf.retrieval.evaluation import Row
-    from hicmd_tf.training.checkpoints import Checkpoints
+    from hicmd_tf.runs.checkpoints import Checkpoints
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.restore import newest_classes
     from hicmd_tf.training.experiment import prepare
-    from hicmd_tf.training.restore import newest_classes
     from hicmd_tf.training.run import evaluate, shown
-    from hicmd_tf.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
     config, out = folder.open(), folder.place_for(options.out, f"{TABLE}.json")
@@ -99,12 +99,12 @@ def _repeat(options: argparse.Namespace) -> None:
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
     from hicmd_tf.retrieval.embed import descriptors
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.restore import restored_networks
+    from hicmd_tf.runs.trained import read_trained
     from hicmd_tf.training.experiment import set_up_tensorflow
-    from hicmd_tf.training.hicmd import HiCMD
-    from hicmd_tf.training.restore import restored_networks
-    from hicmd_tf.training.run_folder import RunFolder
-    from hicmd_tf.training.trained import read_trained
 
     folder = RunFolder(options.run)
     config = with_data(folder.open(), options.data, options.source, options.trial, options.pattern)
@@ -124,8 +124,8 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
 
 
 def _evaluate_exported(options: argparse.Namespace) -> None:
-    from export.artefacts import descriptors, open_artefacts
-    from export.metadata import trained_on
+    from hicmd_tf.export.artefacts import descriptors, open_artefacts
+    from hicmd_tf.export.metadata import trained_on
 
     artefacts = open_artefacts(options.model)
     place = options.out or Path()
@@ -142,8 +142,8 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
 def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
     """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
     from hicmd_tf.data.datasets import load
+    from hicmd_tf.runs.trained import Trained, refuse_trained
     from hicmd_tf.training.experiment import evaluated
-    from hicmd_tf.training.trained import Trained, refuse_trained
 
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         from hicmd_tf.explorer.server import serve
         from hicmd_tf.explorer.studio import Studio
-        from hicmd_tf.visualize.trained_run import TrainedRun
+        from hicmd_tf.runs.trained_run import TrainedRun
 
         serve(Studio(TrainedRun.open(options.run)), opened, options.open)
 

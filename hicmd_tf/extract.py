@@ -37,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     from hicmd_tf.data.sources.reading import read_pictures
     from hicmd_tf.data.usable import usable
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
     from hicmd_tf.retrieval.embed import descriptors
     from hicmd_tf.retrieval.stored import write_descriptors
-    from hicmd_tf.training.hicmd import HiCMD
-    from hicmd_tf.training.restore import restored_networks
-    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.restore import restored_networks
 
     folder, records, texts = _records(options)
     config, networks, step = restored_networks(RunFolder(options.run))
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _say_who_is_trained_on(options: argparse.Namespace, samples: "Samples") -> None:
     """People by their names, where the run's are of pictures that lie alike: whose figures would flatter."""
-    from hicmd_tf.training.run_folder import RunFolder
-    from hicmd_tf.training.trained import read_trained
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.trained import read_trained
 
     trained = read_trained(RunFolder(options.run).identities)
     if trained is not None and trained.people == (options.data or "folder"):

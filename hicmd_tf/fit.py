@@ -16,8 +16,8 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.validation import DRAWN, TRIALS
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, run_command, stop
-from hicmd_tf.training.provenance import configuration_hash, read_provenance
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.provenance.origin import configuration_hash, read_provenance
+from hicmd_tf.runs.folder import RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         _train_all(list(sys.argv[1:] if arguments is None else arguments), config, options)
         return
-    from hicmd_tf.training.devices import cluster  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.engines.tensorflow.devices import cluster  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.training.run import Interrupted, assist, shown, train
 
     try:
@@ -60,9 +60,9 @@ def _go_on(options: Any) -> str:
 
 def _report(run: Path) -> None:
     """Writes the run's report. The run is done: what keeps a report from being made is a warning, no failure."""
+    from hicmd_tf.runs.trained_run import TrainedRun
     from hicmd_tf.visualize.figures import all_figures
     from hicmd_tf.visualize.report import write_report
-    from hicmd_tf.visualize.trained_run import TrainedRun
 
     try:
         opened = TrainedRun.open(run)

@@ -19,8 +19,8 @@ import tensorflow as tf
 from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Codes, Modality, Tensor
-from hicmd_tf.training.restore import Restored, restored_networks
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.restore import Restored, restored_networks
 
 Array = np.ndarray[Any, Any]
 

@@ -16,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Parser("python -m hicmd_tf.replay", description=__doc__)
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder of a run that failed")
     options = parser.parse_args(arguments)
-    from hicmd_tf.training.replaying import replay, shown
-    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.provenance.replaying import replay, shown
+    from hicmd_tf.runs.folder import RunFolder
 
     print(shown(replay(RunFolder(options.run).failure)))
 

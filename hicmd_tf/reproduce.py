@@ -19,7 +19,7 @@ UNLIKE = 1
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, trains, prints the comparison."""
-    from hicmd_tf.training.reproduction import read_original, repetition, reproduce
+    from hicmd_tf.provenance.reproduction import read_original, repetition, reproduce
 
     options = _parser().parse_args(arguments)
     original = read_original(options.original)

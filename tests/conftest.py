@@ -81,11 +81,11 @@ def smoke_run(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A run folder of the smoke configuration with a checkpoint of initial weights, which no test may change."""
     import keras
 
-    from hicmd_tf.networks.build import build_networks
-    from hicmd_tf.training.checkpoints import Checkpoints
-    from hicmd_tf.training.hicmd import HiCMD
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+    from hicmd_tf.method.networks.build import build_networks
+    from hicmd_tf.runs.checkpoints import Checkpoints
+    from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.training.optimisers import make_optimisers
-    from hicmd_tf.training.run_folder import RunFolder
 
     config = load(TESTS / "fixtures" / "smoke.yaml", {"data.directory": str(smoke_directory)})
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "smoke")

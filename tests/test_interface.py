@@ -14,10 +14,10 @@ from hicmd_tf.config import load
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.interface import BATCH, Model
-from hicmd_tf.networks.build import build_networks
+from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.training.restore import restored_networks
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.restore import restored_networks
 
 Array = np.ndarray[Any, Any]
 

@@ -142,7 +142,7 @@ def test_permutations_are_no_descriptors_data_set_s_but_one(tmp_path: Path) -> N
 
 
 def test_albedo_is_of_near_infrared(tmp_path: Path) -> None:
-    from hicmd_tf.data import synthetic
+    from hicmd_tf.drawn_people import preview as synthetic
 
     with pytest.raises(UserError, match="leave it out with --spectrum thermal"):
         synthetic.main(["--preview", "x.png", "--spectrum", "thermal", "--albedo-follows-lightness", "0"])

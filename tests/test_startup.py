@@ -54,7 +54,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 def test_the_package_is_named_and_what_brings_it() -> None:
     assert len(commands()) > 20
-    for command in ("hicmd_tf.fit", "tuning.ablations", "export.check", "hicmd_tf.data.check"):
+    for command in ("hicmd_tf.fit", "hicmd_tf.tuning.ablations", "hicmd_tf.export.check", "hicmd_tf.data.check"):
         _, (line,) = answer("-S", "-m", command, "--no-such-option")
         assert re.match(r"error: the package \w+ is not installed for .*: start this .* or pip install \. in", line)
 
@@ -65,7 +65,9 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_of_the_program() -> None:
 
 
 def test_a_system_without_locks_is_one_line() -> None:
-    code, (line,) = answer("-c", "import sys; sys.argv = ['-m']; sys.modules['fcntl'] = None; import export.onnx")
+    code, (line,) = answer(
+        "-c", "import sys; sys.argv = ['-m']; sys.modules['fcntl'] = None; import hicmd_tf.export.onnx"
+    )
     assert code == 2 and line.startswith("error: hicmd_tf runs on Linux") and "WSL" in line
 
 

@@ -1,4 +1,4 @@
-"""`python -m tuning.ablations`: the ablations of the paper's Fig. 4 and Table 2 as a grid, each with several seeds.
+"""`python -m hicmd_tf.tuning.ablations`: ablations of Fig. 4 and Table 2 as a grid, with several seeds.
 
 Every run is evaluated on the test identities behind a fixed number of steps; nothing is chosen by them.
 """
@@ -16,10 +16,10 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, require, run_command
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
+from hicmd_tf.pictures.grid import save_png
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
-from hicmd_tf.visualize.grid import save_png
-from tuning.processes import role
-from tuning.study import Settings, Study
+from hicmd_tf.tuning.processes import role
+from hicmd_tf.tuning.study import Settings, Study
 
 VARIANT, SEED = "variant", "seed"  # the grid's settings
 TITLE_HEIGHT = 18  # pixels
@@ -58,7 +58,7 @@ ABLATIONS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, runs the grid, writes and prints the table."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    config, options = parse("tuning.ablations", __doc__ or "", typed, _options, {"steps": "training.steps"})
+    config, options = parse("hicmd_tf.tuning.ablations", __doc__ or "", typed, _options, {"steps": "training.steps"})
     if options.workers < 1:
         raise UserError(f"--workers is {options.workers}: expected 1 or more")
     if config.data.held_out:
@@ -74,11 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     study = Study(options.out, settings, len(ABLATIONS) * len(seeds))
 
     def model() -> Any:
-        from tuning.tuner import GridModel
+        from hicmd_tf.tuning.tuner import GridModel
 
         return GridModel(config, settings.space, configuration)
 
-    trials = study.run(model, [sys.executable, "-m", "tuning.ablations", *typed], options.workers, options.resume)
+    trials = study.run(
+        model, [sys.executable, "-m", "hicmd_tf.tuning.ablations", *typed], options.workers, options.resume
+    )
     if role() != "worker":
         print(_reported(study, trials))
 
@@ -115,7 +117,7 @@ def _prepare_data(config: Config) -> None:
 
 def _reported(study: Study, trials: dict[str, Any]) -> str:
     """Writes ablations.md, and fig4.png with the pictures of the first seed; returns the table and what failed."""
-    from tuning.oracles import reason
+    from hicmd_tf.tuning.oracles import reason
 
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
     failures = []

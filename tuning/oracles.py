@@ -15,7 +15,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from hicmd_tf.errors import EXIT_CODE, UserError
 from hicmd_tf.files import write_text
-from tuning.space import rounded
+from hicmd_tf.tuning.space import rounded
 
 OBJECTIVE = "objective"
 FACTOR = 3  # of Hyperband: each round keeps a third of the trials and gives them three times the steps

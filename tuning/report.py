@@ -11,7 +11,7 @@ import numpy as np
 from hicmd_tf.config import Config, dump
 from hicmd_tf.files import replacing, write_text
 from hicmd_tf.retrieval.report import COMPARED
-from tuning.space import SEARCHED, Space
+from hicmd_tf.tuning.space import SEARCHED, Space
 
 Array = np.ndarray[Any, Any]
 

@@ -1,4 +1,4 @@
-"""`python -m tuning.search`: looks for loss weights, margin and learning rates with Keras Tuner."""
+"""`python -m hicmd_tf.tuning.search`: looks for loss weights, margin and learning rates with Keras Tuner."""
 
 import sys
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, require, run_command
 from hicmd_tf.files import check_writable
-from tuning.processes import role
-from tuning.space import SEARCHED, Space, space_of
-from tuning.study import Settings, Study
+from hicmd_tf.tuning.processes import role
+from hicmd_tf.tuning.space import SEARCHED, Space, space_of
+from hicmd_tf.tuning.study import Settings, Study
 
 KINDS = ("random", "bayesian", "hyperband")
 SHARE = 5  # one of so many training identities is held out unless told otherwise
@@ -21,7 +21,7 @@ FEWEST = 2  # identities to hold out: one alone is always found
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, searches, writes and prints what was found."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    config, options = parse("tuning.search", __doc__ or "", typed, _options, {"steps": "training.steps"})
+    config, options = parse("hicmd_tf.tuning.search", __doc__ or "", typed, _options, {"steps": "training.steps"})
     _check(config, options)
     space = space_of(config, options.space)
     require("keras_tuner", "grpc")
@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     study = Study(options.out, settings, options.max_trials)
 
     def model() -> Any:
-        from tuning.tuner import WeightedModel
+        from hicmd_tf.tuning.tuner import WeightedModel
 
         return WeightedModel(config, space, options.intervals)
 
-    command = [sys.executable, "-m", "tuning.search", *typed]
+    command = [sys.executable, "-m", "hicmd_tf.tuning.search", *typed]
     trials = study.run(model, command, options.workers, options.resume)
     if role() != "worker":
         print(_reported(study, trials, space))
@@ -91,9 +91,9 @@ def _holding_out(config: Config) -> Config:
 
 def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
     """The report of all trials, ended or failed."""
-    from tuning.oracles import reason
-    from tuning.report import Outcome, write_report
-    from tuning.tuner import WeightedModel
+    from hicmd_tf.tuning.oracles import reason
+    from hicmd_tf.tuning.report import Outcome, write_report
+    from hicmd_tf.tuning.tuner import WeightedModel
 
     model = WeightedModel(study.settings.config, space, study.settings.intervals)
     outcomes = []

@@ -14,7 +14,16 @@ from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
-from tuning.processes import SILENCE, WORD, Workers, as_chief, begun_by_a_command, check_address, end_with_parent, role
+from hicmd_tf.tuning.processes import (
+    SILENCE,
+    WORD,
+    Workers,
+    as_chief,
+    begun_by_a_command,
+    check_address,
+    end_with_parent,
+    role,
+)
 
 MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON} - {"config.data.source"}
 """What may be another when a study goes on; new trials would take other pictures unseen."""
@@ -53,8 +62,8 @@ class Study:
     def run(self, model: Any, command: Sequence[str], workers: int, resume: bool) -> dict[str, Any]:
         """Runs what is left of the trials, in this process or in `workers` of them that run `command`.
 
-        model: makes the `tuning.tuner.Model`, which takes TensorFlow's time. Returns the trials by name; none in a
-        worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
+        model: makes the `hicmd_tf.tuning.tuner.Model`, which takes TensorFlow's time. Returns the trials by name; none
+        in a worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
         """
         here = role()
         _refuse_alone(here, workers, resume)
@@ -90,8 +99,8 @@ class Study:
                 )
 
     def _tuner(self, model: Any) -> Any:
-        from tuning.oracles import oracle
-        from tuning.tuner import Tuner
+        from hicmd_tf.tuning.oracles import oracle
+        from hicmd_tf.tuning.tuner import Tuner
 
         kind, config, intervals, _ = self.settings
         chosen = oracle(kind, model.space, self.max_trials, intervals, config.seed, self.runs)

@@ -30,14 +30,14 @@ COMMANDS = {
     "hicmd_tf.reproduce": "hicmd_tf.reproduce",
     "hicmd_tf.baselines": "hicmd_tf.baselines",
     "hicmd_tf.data.check": "hicmd_tf.data.check",
-    "hicmd_tf.data.synthetic": "hicmd_tf.data.synthetic",
-    "tuning.search": "tuning.search",
-    "tuning.ablations": "tuning.ablations",
-    "export.saved_model": "export.saved_model",
-    "export.onnx": "export.onnx",
-    "export.check": "export.check",
-    "export.client": "export.client",
-    "export.serve": "export.serve",
+    "hicmd_tf.drawn_people.preview": "hicmd_tf.drawn_people.preview",
+    "hicmd_tf.tuning.search": "hicmd_tf.tuning.search",
+    "hicmd_tf.tuning.ablations": "hicmd_tf.tuning.ablations",
+    "hicmd_tf.export.saved_model": "hicmd_tf.export.saved_model",
+    "hicmd_tf.export.onnx": "hicmd_tf.export.onnx",
+    "hicmd_tf.export.check": "hicmd_tf.export.check",
+    "hicmd_tf.export.client": "hicmd_tf.export.client",
+    "hicmd_tf.export.serve": "hicmd_tf.export.serve",
     "bench.train_step": "bench.train_step",
     "bench.inference": "bench.inference",
     "bench.metrics": "bench.metrics",
@@ -50,16 +50,16 @@ COMMANDS = {
 
 ENDS = (
     "hicmd_tf.training.run._train_on",
-    "hicmd_tf.training.replaying.LastGood",
+    "hicmd_tf.provenance.replaying.LastGood",
     "hicmd_tf.disentanglement.measure.measure",
     "hicmd_tf.explorer.server.serve",
-    "hicmd_tf.data.synthetic.contact_sheet",
-    "tuning.tuner.WeightedModel",
-    "tuning.tuner.GridModel",
-    "export.saved_model.save",
-    "export.onnx.save",
-    "export.serve._serve",
-    "export.check._refuse_beyond",
+    "hicmd_tf.drawn_people.preview.contact_sheet",
+    "hicmd_tf.tuning.tuner.WeightedModel",
+    "hicmd_tf.tuning.tuner.GridModel",
+    "hicmd_tf.export.saved_model.save",
+    "hicmd_tf.export.onnx.save",
+    "hicmd_tf.export.serve._serve",
+    "hicmd_tf.export.check._refuse_beyond",
     "bench.train_step.alone",
     "bench.inference._branch",
     "bench.scaling.alone",
@@ -108,7 +108,7 @@ def ask_picture(_: str, arguments: Sequence[str]) -> None:
 
 def ask_weights(_: str, arguments: Sequence[str]) -> None:
     """What networks.resnet_weights names."""
-    from hicmd_tf.networks.pretrained import read_resnet
+    from hicmd_tf.method.networks.pretrained import read_resnet
 
     _run(lambda: read_resnet(arguments[0]))
 
@@ -147,7 +147,7 @@ def _replacements(data: Path) -> dict[str, Any]:
     import tensorflow as tf
 
     from hicmd_tf.data import datasets
-    from hicmd_tf.networks.build import build_networks
+    from hicmd_tf.method.networks.build import build_networks
 
     draw, random = datasets._drawn, np.random.default_rng(0)
 
@@ -171,10 +171,10 @@ def _replacements(data: Path) -> dict[str, Any]:
 
     return {
         "hicmd_tf.retrieval.embed._describe": describe,
-        "export.artefacts.descriptors": described,
+        "hicmd_tf.export.artefacts.descriptors": described,
         "hicmd_tf.data.datasets._drawn": drawn,
-        "hicmd_tf.training.restore.build_networks": build,
-        "hicmd_tf.training.replaying.build_networks": build,
+        "hicmd_tf.runs.restore.build_networks": build,
+        "hicmd_tf.provenance.replaying.build_networks": build,
         "hicmd_tf.training.experiment.build_networks": build,
         "hicmd_tf.convert.run.build_networks": build,
         "hicmd_tf.visualize.figures.all_figures": lambda *_: [],

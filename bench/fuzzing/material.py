@@ -22,8 +22,8 @@ def make_material(folder: Path) -> Material:
     pictures, descriptors = trees["folder"] / "test", folder / "descriptors.npz"
     _command("hicmd_tf.extract", "--run", run, "--images", pictures, "--out", descriptors)
     _command("hicmd_tf.search.__main__", "index", "--index", folder / "gallery", "--descriptors", descriptors)
-    _command("export.saved_model", "--run", run, "--out", folder / "served")
-    _command("export.onnx", "--run", run, "--out", folder / "onnx", "--precisions", "fp32")
+    _command("hicmd_tf.export.saved_model", "--run", run, "--out", folder / "served")
+    _command("hicmd_tf.export.onnx", "--run", run, "--out", folder / "onnx", "--precisions", "fp32")
     permutations = folder / "rand_perm_cam.mat"
     write_permutations(permutations)
     return Material(
@@ -48,14 +48,14 @@ def _make_run(run: Path, data: Path) -> None:
     import keras
 
     from hicmd_tf.config import load
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
     from hicmd_tf.files import write_json
-    from hicmd_tf.networks.build import build_networks
-    from hicmd_tf.training.checkpoints import Checkpoints
+    from hicmd_tf.method.networks.build import build_networks
+    from hicmd_tf.provenance.failure import write_failure
+    from hicmd_tf.runs.checkpoints import Checkpoints
+    from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.training.experiment import prepare, set_up_tensorflow
-    from hicmd_tf.training.failure import write_failure
-    from hicmd_tf.training.hicmd import HiCMD
     from hicmd_tf.training.optimisers import make_optimisers
-    from hicmd_tf.training.run_folder import RunFolder
 
     config = load(SMOKE, {"data.directory": str(data)})
     set_up_tensorflow(config)

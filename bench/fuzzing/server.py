@@ -1,4 +1,4 @@
-"""The server of `export.serve` in a thread of this process, and its answers told as a command's are.
+"""The server of `hicmd_tf.export.serve` in a thread of this process, and its answers told as a command's are.
 
 A status from 400 to 499 with one line of JSON is a refusal. Behind each request a good one must be answered.
 """
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from bench.fuzzing.cases import Material
 from hicmd_tf.errors import EXIT_CODE
 
-ENTRY = "export.serve, HTTP"
+ENTRY = "hicmd_tf.export.serve, HTTP"
 PREDICT = "/v1/models/hicmd:predict"
 
 _running: dict[str, int] = {}
@@ -49,11 +49,11 @@ def serving(material: Material) -> Iterator[None]:
     """A server of the exported model until the end of the block, on any free port."""
     import uvicorn
 
-    from export.serving.batching import Batcher
-    from export.serving.limits import Limits
-    from export.serving.rest import application
-    from export.serving.servable import Servable
-    from export.serving.service import Service
+    from hicmd_tf.export.serving.batching import Batcher
+    from hicmd_tf.export.serving.limits import Limits
+    from hicmd_tf.export.serving.rest import application
+    from hicmd_tf.export.serving.servable import Servable
+    from hicmd_tf.export.serving.service import Service
 
     servable = Servable("hicmd", material.saved_model)
     batcher = Batcher(servable.run, 8, 0.001, 64)

@@ -39,8 +39,10 @@ WHOLE: dict[str, Arguments] = {
     "hicmd_tf.reproduce": lambda m, f: _words(m.run, "--run", f / "new"),
     "hicmd_tf.baselines": lambda m, f: _words("--config", m.run / "config.yaml"),
     "hicmd_tf.data.check": lambda m, f: _words("regdb", m.trees["regdb"], "--trial", "1"),
-    "hicmd_tf.data.synthetic": lambda m, f: _words("--preview", f / "sheet.png", "--height", "32", "--width", "16"),
-    "tuning.search": lambda m, f: _words(
+    "hicmd_tf.drawn_people.preview": lambda m, f: _words(
+        "--preview", f / "sheet.png", "--height", "32", "--width", "16"
+    ),
+    "hicmd_tf.tuning.search": lambda m, f: _words(
         "--config",
         m.run / "config.yaml",
         "--out",
@@ -54,14 +56,14 @@ WHOLE: dict[str, Arguments] = {
         "--batch.negatives",
         "0",
     ),
-    "tuning.ablations": lambda m, f: _words(
+    "hicmd_tf.tuning.ablations": lambda m, f: _words(
         "--config", m.run / "config.yaml", "--out", f / "out", "--seeds", "1,2", "--workers", "1"
     ),
-    "export.saved_model": lambda m, f: _words("--run", m.run, "--out", f / "out", "--identities", "2"),
-    "export.onnx": lambda m, f: _words("--run", m.run, "--out", f / "out", "--precisions", "fp32"),
-    "export.check": lambda m, f: _words("--run", m.run, m.saved_model, "--identities", "2"),
-    "export.client": lambda m, f: _words(_picture(m), "--url", "http://127.0.0.1:1", "--modality", "visible"),
-    "export.serve": lambda m, f: _words("--model", m.saved_model.parent, "--port", "0", "--grpc-port", "0"),
+    "hicmd_tf.export.saved_model": lambda m, f: _words("--run", m.run, "--out", f / "out", "--identities", "2"),
+    "hicmd_tf.export.onnx": lambda m, f: _words("--run", m.run, "--out", f / "out", "--precisions", "fp32"),
+    "hicmd_tf.export.check": lambda m, f: _words("--run", m.run, m.saved_model, "--identities", "2"),
+    "hicmd_tf.export.client": lambda m, f: _words(_picture(m), "--url", "http://127.0.0.1:1", "--modality", "visible"),
+    "hicmd_tf.export.serve": lambda m, f: _words("--model", m.saved_model.parent, "--port", "0", "--grpc-port", "0"),
     "bench.train_step": lambda m, f: _words("--config", "released", "--rounds", "1", "--json", f / "out.json"),
     "bench.inference": lambda m, f: _words("--run", m.run, "--rounds", "1", "--json", f / "out.json"),
     "bench.metrics": lambda m, f: _words("--case", "regdb", "--json", f / "out.json"),
@@ -74,5 +76,5 @@ WHOLE: dict[str, Arguments] = {
     "hicmd_tf.load": lambda m, f: _words(m.run),
     "hicmd_tf.explore, picture": lambda m, f: _words(_picture(m)),
 }
-REFUSED = ("hicmd_tf.convert", "export.client", "hicmd_tf.reproduce")
+REFUSED = ("hicmd_tf.convert", "hicmd_tf.export.client", "hicmd_tf.reproduce")
 """Whose whole input is refused all the same: it takes PyTorch's files, a server that runs, a run that has trained."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.failures import Failure, Kind
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 Run = Callable[[str, Arrays], Arrays]

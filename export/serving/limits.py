@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.failures import Failure, Kind
 from hicmd_tf.pictures.bounds import LARGEST_PIXELS, BadPictureError
 from hicmd_tf.pictures.decode import simple
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 from google.protobuf.any_pb2 import Any as AnyMessage
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from export.serving.failures import Failure, Kind
-from export.serving.servable import DEFAULT
-from export.serving.service import Service
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.servable import DEFAULT
+from hicmd_tf.export.serving.service import Service
 
 WORKERS = 64  # that wait for answers; the model has one
 

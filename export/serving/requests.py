@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.failures import Failure, Kind
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

@@ -15,15 +15,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from export.serving.failures import Failure, Kind
-from export.serving.requests import answer, arrays, parse
-from export.serving.service import Service
+from hicmd_tf.export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.requests import answer, arrays, parse
+from hicmd_tf.export.serving.service import Service
 
 Array = np.ndarray[Any, Any]
 
 RETRY_AFTER = "1"  # seconds, when the server is busy
 
-log = logging.getLogger("export.serve")
+log = logging.getLogger("hicmd_tf.export.serve")
 
 
 def application(service: Service) -> Starlette:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from export.serving.failures import Failure, Kind, told
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.restore import UNREADABLE
+from hicmd_tf.export.serving.failures import Failure, Kind, told
+from hicmd_tf.runs.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -39,7 +39,7 @@ class Servable:
             raise UserError(f"{folder} can't be loaded as a SavedModel ({told(error)}): export it again") from error
         self._signatures = dict(self._model.signatures)
         if not self._signatures:
-            raise UserError(f"{folder} has no signatures: export it with export.saved_model")
+            raise UserError(f"{folder} has no signatures: export it with hicmd_tf.export.saved_model")
         self.inputs = {
             name: {key: _spec(value) for key, value in graph.structured_input_signature[1].items()}
             for name, graph in self._signatures.items()
@@ -119,7 +119,7 @@ def newest_version(base: Path, version: int | None = None) -> Path:
     numbers = [child.name for child in base.iterdir() if child.name.isdecimal()] if base.is_dir() else []
     if not numbers:
         raise UserError(
-            f"{base} has no numbered versions of a model: expected what export.saved_model makes with --out"
+            f"{base} has no numbered versions of a model: expected what hicmd_tf.export.saved_model makes with --out"
         )
     chosen = max(numbers, key=int) if version is None else str(version)
     if chosen not in numbers:

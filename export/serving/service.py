@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from export.serving.batching import Batcher
-from export.serving.failures import Failure, Kind
-from export.serving.limits import Limits
-from export.serving.servable import Servable
+from hicmd_tf.export.serving.batching import Batcher
+from hicmd_tf.export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.limits import Limits
+from hicmd_tf.export.serving.servable import Servable
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.networks.batch_norm import GroupedBatchNorm
-from hicmd_tf.networks.build import Networks
-from hicmd_tf.networks.decoder import Decoder
-from hicmd_tf.networks.discriminator import ScaleDiscriminator
-from hicmd_tf.networks.feature_learning import IdentityHead
-from hicmd_tf.networks.layers import ConvolutionBlock, ResidualBlock
-from hicmd_tf.networks.prototype_encoder import PrototypeEncoder
-from hicmd_tf.networks.resnet import EXPANSION, ConvolutionNorm, Stage
+from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm
+from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.decoder import Decoder
+from hicmd_tf.method.networks.discriminator import ScaleDiscriminator
+from hicmd_tf.method.networks.feature_learning import IdentityHead
+from hicmd_tf.method.networks.layers import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
+from hicmd_tf.method.networks.resnet import EXPANSION, ConvolutionNorm, Stage
 from hicmd_tf.notation import MODALITIES
 
 Array = np.ndarray[Any, Any]

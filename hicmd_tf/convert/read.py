@@ -11,7 +11,7 @@ import numpy as np
 
 from hicmd_tf.convert.keys import CLASSIFIER, FILES, Array, Place, shape_there, to_ours, unused, used
 from hicmd_tf.errors import UserError
-from hicmd_tf.networks.build import Networks
+from hicmd_tf.method.networks.build import Networks
 
 PARTS = {"gen": ("a", "b"), "dis": ("a", "b"), "id": ("id", "backbone_pro", "combine_weight")}
 NAMED = 8  # so many tensors does an error name

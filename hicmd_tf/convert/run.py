@@ -6,14 +6,14 @@ from typing import NamedTuple
 from hicmd_tf.config import Config
 from hicmd_tf.convert.read import Released, fill, read_checkpoint
 from hicmd_tf.convert.write import write_checkpoint
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, making_folder, write_json
-from hicmd_tf.networks.build import build_networks
-from hicmd_tf.training.checkpoints import Checkpoints
-from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.method.networks.build import build_networks
+from hicmd_tf.runs.checkpoints import Checkpoints
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.restore import restored_networks
 from hicmd_tf.training.optimisers import make_optimisers
-from hicmd_tf.training.restore import restored_networks
-from hicmd_tf.training.run_folder import RunFolder
 
 
 class Conversion(NamedTuple):

@@ -9,7 +9,7 @@ from hicmd_tf.convert.keys import Array, Place, to_release, unused, used
 from hicmd_tf.convert.read import import_torch
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import replacing
-from hicmd_tf.networks.build import Networks
+from hicmd_tf.method.networks.build import Networks
 
 
 def released_tensors(networks: Networks) -> dict[Place, Array]:

@@ -43,7 +43,7 @@ def load(config: DataConfig) -> DataSplits:
 
 
 def _drawn(config: DataConfig) -> DataSplits:
-    from hicmd_tf.data.synthetic_vi.synthetic_vi_dataset_builder import builder_config
+    from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import builder_config
 
     synthetic = config.synthetic
     identities = split_identities(
@@ -92,7 +92,7 @@ def _prepared(settings: Any, directory: str) -> Any:
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
-    from hicmd_tf.data.synthetic_vi.synthetic_vi_dataset_builder import SyntheticVi
+    from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import SyntheticVi
 
     tfds.disable_progress_bar()
     try:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hicmd_tf.data.drawing.arithmetic import Array, Draws
+from hicmd_tf.drawn_people.arithmetic import Array, Draws
 from hicmd_tf.errors import UserError
 
 TRIALS = 10

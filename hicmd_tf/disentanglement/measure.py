@@ -14,7 +14,7 @@ from hicmd_tf.disentanglement.swaps import Pairs, Scene, columns_of, draw_pairs,
 from hicmd_tf.disentanglement.swaps import real_figures as real_swaps
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

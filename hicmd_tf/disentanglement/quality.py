@@ -12,9 +12,9 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.disentanglement.frechet import frechet
 from hicmd_tf.disentanglement.measurement import Measurement, Networks
 from hicmd_tf.disentanglement.observer import Observer
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
-from hicmd_tf.training.hicmd import HiCMD
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 Rows = dict[Modality, Array]

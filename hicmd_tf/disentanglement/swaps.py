@@ -23,7 +23,7 @@ from hicmd_tf.disentanglement.measurement import (
 from hicmd_tf.disentanglement.movement import movement, share_nearer_to_donor
 from hicmd_tf.disentanglement.observer import Observer, Reading
 from hicmd_tf.notation import MODALITIES, Codes, Modality
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

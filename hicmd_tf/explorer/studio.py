@@ -14,8 +14,8 @@ from hicmd_tf.explorer.upload import picture_of
 from hicmd_tf.notation import Codes, Modality, other
 from hicmd_tf.retrieval.distances import checked, cosine_distances
 from hicmd_tf.retrieval.metrics import score_distances
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import png_of
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

@@ -35,9 +35,9 @@ class Model:
     """A run's descriptors. digest: of its weights. length: of a descriptor. sixteen_bit: the run's setting."""
 
     def __init__(self, run: Path) -> None:
-        from hicmd_tf.training.hicmd import HiCMD
-        from hicmd_tf.training.restore import restored_networks
-        from hicmd_tf.training.run_folder import RunFolder
+        from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+        from hicmd_tf.runs.folder import RunFolder
+        from hicmd_tf.runs.restore import restored_networks
 
         self._config, networks, _ = restored_networks(RunFolder(run))
         self.digest = networks.digest()

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.decode import opened
+from hicmd_tf.pictures.grid import save_png
 from hicmd_tf.search.entries import Entry, Hit
-from hicmd_tf.visualize.grid import save_png
 
 WIDTH, HEIGHT, FRAME, TEXT, GAP = 96, 192, 4, 28, 8
 RIGHT, WRONG, NEITHER = (40, 150, 60), (200, 50, 40), (150, 150, 150)

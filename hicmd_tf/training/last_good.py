@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.notation import Tensor
-from hicmd_tf.training.hicmd import HiCMD
 
 _READERS: WeakKeyDictionary[HiCMD, Any] = WeakKeyDictionary()  # traced once, for all trainings of a model
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from hicmd_tf.data.batches import Share, batches, divided
-from hicmd_tf.training.devices import Workers, reporting_lost_workers
+from hicmd_tf.engines.tensorflow.devices import Workers, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment
 
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import ops
 
 from hicmd_tf.config.schema import OptimiserConfig
+from hicmd_tf.engines.tensorflow.runtime import Number
 from hicmd_tf.notation import Tensor
-from hicmd_tf.training.runtime import Number
 
 Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
 

@@ -9,9 +9,14 @@ import numpy as np
 from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.engines.tensorflow.devices import Workers, cluster, reporting_lost_workers
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.pictures.grid import save_png
+from hicmd_tf.provenance.failure import write_failure
+from hicmd_tf.provenance.origin import data_hashes, provenance, refuse_other_pictures
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures, main_rows, notes
@@ -19,6 +24,10 @@ from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.galleries import published
 from hicmd_tf.retrieval.objective import both_directions, mean_map
 from hicmd_tf.retrieval.report import read_scores, table
+from hicmd_tf.runs.checkpoints import Checkpoints
+from hicmd_tf.runs.folder import NOTHING, RunFolder
+from hicmd_tf.runs.restore import newest_step
+from hicmd_tf.runs.trained import Trained, written
 from hicmd_tf.training.callbacks import (
     EachStep,
     Evaluations,
@@ -30,19 +39,10 @@ from hicmd_tf.training.callbacks import (
     StopAtNonFinite,
     remember,
 )
-from hicmd_tf.training.checkpoints import Checkpoints
 from hicmd_tf.training.collapse import Collapse
-from hicmd_tf.training.devices import Workers, cluster, reporting_lost_workers
 from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
-from hicmd_tf.training.failure import write_failure
-from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
-from hicmd_tf.training.provenance import data_hashes, provenance, refuse_other_pictures
-from hicmd_tf.training.restore import newest_step
-from hicmd_tf.training.run_folder import NOTHING, RunFolder
-from hicmd_tf.training.trained import Trained, written
-from hicmd_tf.visualize.grid import save_png
 from hicmd_tf.visualize.reconstructions import Reconstructions
 
 Array = np.ndarray[Any, Any]

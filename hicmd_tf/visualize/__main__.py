@@ -30,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if not 0 <= options.seed < 2**32:
         raise UserError(f"--seed is {options.seed}: expected 0 to {2**32 - 1}")
-    from hicmd_tf.training.run_folder import RunFolder  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.runs.folder import RunFolder  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.runs.trained_run import TrainedRun
     from hicmd_tf.visualize.figure import save
     from hicmd_tf.visualize.figures import KINDS, all_figures
     from hicmd_tf.visualize.report import REPORT, write_report
-    from hicmd_tf.visualize.trained_run import TrainedRun
 
     folder = RunFolder(options.run)
     if options.what == "report":

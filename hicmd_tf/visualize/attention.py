@@ -9,12 +9,12 @@ from PIL import Image
 
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
-from hicmd_tf.networks.attribute_encoder import AttributeEncoder
-from hicmd_tf.networks.build import Networks
+from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import MODALITIES, Modality, other
+from hicmd_tf.pictures.sheet import Cell, sheet
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, png_of
-from hicmd_tf.visualize.sheet import Cell, sheet
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

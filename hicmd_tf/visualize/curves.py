@@ -9,10 +9,10 @@ from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
-from hicmd_tf.training.run_folder import RunFolder
-from hicmd_tf.training.step_table import read_steps
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.step_table import read_steps
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 PANELS = {
     "reconstruction (Eq. 1 to 3)": ("same", "cross", "cycle"),

@@ -6,8 +6,8 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

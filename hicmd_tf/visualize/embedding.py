@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.training.projector import spread_out
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 from hicmd_tf.visualize.pages import PAGES, data_uri
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.attention import attention
 from hicmd_tf.visualize.curves import cmc, curves
 from hicmd_tf.visualize.distances import distances
@@ -11,7 +12,6 @@ from hicmd_tf.visualize.embedding import embedding
 from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.ranked import hardest_queries, ranked
 from hicmd_tf.visualize.swaps import illumination, interpolate, swap
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 KINDS: dict[str, Callable[[TrainedRun, int], list[Figure]]] = {
     "curves": lambda run, seed: curves(run),

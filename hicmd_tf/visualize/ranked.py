@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, sheet
 from hicmd_tf.retrieval.lists import RankedList, hardest, ranked_lists
 from hicmd_tf.retrieval.report import DIRECTIONS
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, png_of
-from hicmd_tf.visualize.sheet import GREY, RIGHT, WRONG, Cell, sheet
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 QUERIES, LENGTH = 5, 10
 READING = (

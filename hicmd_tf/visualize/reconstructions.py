@@ -9,9 +9,9 @@ from PIL import Image
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
-from hicmd_tf.training.hicmd import HiCMD
-from hicmd_tf.visualize.grid import picture_grid
+from hicmd_tf.pictures.grid import picture_grid
 
 Array = np.ndarray[Any, Any]
 

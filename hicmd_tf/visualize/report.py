@@ -16,11 +16,11 @@ from hicmd_tf.retrieval.evaluation import BOUNDED, Figures, Row, evaluate
 from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.intervals import FEW
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.pages import PAGES
 from hicmd_tf.visualize.statistics import statistics
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 REPORT = "report.html"
 ARROWS = {name: words.replace("->", "→") for name, words in DIRECTIONS.items()}

@@ -8,9 +8,9 @@ from PIL import Image
 
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality
+from hicmd_tf.pictures.sheet import Cell, sheet
+from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, gif_of, png_of
-from hicmd_tf.visualize.sheet import Cell, sheet
-from hicmd_tf.visualize.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 Mix = Callable[[Codes, Codes], tuple[Array, Array]]  # input, reference -> what is decoded

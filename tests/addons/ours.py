@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from cases import MARGINS, feature_maps, triplet_batches
 
-from hicmd_tf.losses.triplet import euclidean_batch_hard
-from hicmd_tf.networks.normalisation import instance_norm
+from hicmd_tf.method.losses.triplet import euclidean_batch_hard
+from hicmd_tf.method.networks.normalisation import instance_norm
 
 Array = np.ndarray[Any, Any]
 

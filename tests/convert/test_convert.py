@@ -16,9 +16,9 @@ from hicmd_tf.config import load
 from hicmd_tf.convert.__main__ import main
 from hicmd_tf.convert.keys import Place, released_shapes, to_ours, to_release, unused, used
 from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.networks.build import build_networks
-from hicmd_tf.training.restore import newest_checkpoint, restored_networks, saved_classes
-from hicmd_tf.training.run_folder import RunFolder
+from hicmd_tf.method.networks.build import build_networks
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.restore import newest_checkpoint, restored_networks, saved_classes
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
 FILES = ("gen_0000040.pt", "dis_0000040.pt", "id_0000040.pt")

@@ -15,7 +15,7 @@ from hicmd_tf.disentanglement import quality
 from hicmd_tf.disentanglement.measure import Effort, measure
 from hicmd_tf.disentanglement.measurement import CODES
 from hicmd_tf.errors import UserError
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 EFFORT = Effort(seed=0, steps=2, pairs=6)
 FEW = ["--pairs", "6", "--observer-steps", "2"]

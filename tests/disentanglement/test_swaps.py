@@ -13,7 +13,7 @@ from hicmd_tf.disentanglement.measurement import ACROSS, CODES, KEPT, TO_DONOR, 
 from hicmd_tf.disentanglement.observer import Reading
 from hicmd_tf.disentanglement.swaps import Scene, draw_pairs, encode, figures_of, generate, real_figures, swap
 from hicmd_tf.notation import Codes
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 
 @pytest.fixture(scope="module")

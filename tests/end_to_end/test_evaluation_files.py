@@ -14,9 +14,9 @@ from hicmd_tf import evaluate, extract
 from hicmd_tf.config import load
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.provenance import data_hashes
-from hicmd_tf.training.run_folder import RunFolder
-from hicmd_tf.training.trained import Trained
+from hicmd_tf.provenance.origin import data_hashes
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.trained import Trained
 
 OWN = ("evaluation.json", "evaluation.csv", "evaluation.md", "metrics.json")
 

@@ -131,7 +131,7 @@ class Place:
     @cached_property
     def samples(self) -> Samples:
         """The pictures it is tested on."""
-        from hicmd_tf.visualize.trained_run import TrainedRun
+        from hicmd_tf.runs.trained_run import TrainedRun
 
         with contextlib.chdir(self.elsewhere):
             return TrainedRun.open(self.run).samples
@@ -359,17 +359,17 @@ def test_a_gallery_is_made_added_to_and_searched(place: Place, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def exports(place: Place) -> dict[str, str]:
     """Both exports beside the run, and what was printed."""
-    saved = place.say("export.saved_model", "--run", "run", "--out", "saved")
+    saved = place.say("hicmd_tf.export.saved_model", "--run", "run", "--out", "saved")
     onnx = ["--run", place.run, "--out", place.project / "onnx", "--precisions", "fp32", *place.sourced]
-    return {"saved": saved, "onnx": place.say("export.onnx", *onnx, at=place.elsewhere)}
+    return {"saved": saved, "onnx": place.say("hicmd_tf.export.onnx", *onnx, at=place.elsewhere)}
 
 
 def test_exports_are_checked_when_they_are_made_and_later(place: Place, exports: dict[str, str]) -> None:
-    from export.source import calibration, open_run
+    from hicmd_tf.export.source import calibration, open_run
 
     assert "SavedModel" in exports["saved"] and "ONNX fp32" in exports["onnx"]
     options = ["--run", place.run, place.project / "saved", place.project / "onnx", *place.sourced]
-    printed = place.say("export.check", *options, at=place.elsewhere)
+    printed = place.say("hicmd_tf.export.check", *options, at=place.elsewhere)
     table = {line.split("  ")[0]: line.split() for line in printed.splitlines()}
     figures = [f"{100 * of[name]:.2f}" for of in main_rows(place.metrics).values() for name in ("rank1", "mAP")]
     for name in ("Keras", "SavedModel", "ONNX fp32"):
@@ -384,7 +384,7 @@ def test_exports_are_checked_when_they_are_made_and_later(place: Place, exports:
 def test_an_exported_model_describes_and_is_judged_as_the_run_is(
     place: Place, exports: dict[str, str], artefact: str, tmp_path: Path
 ) -> None:
-    from export.artefacts import open_artefacts
+    from hicmd_tf.export.artefacts import open_artefacts
 
     for model in open_artefacts(place.project / artefact):
         for modality in MODALITIES:
@@ -405,7 +405,7 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
 
 
 def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "export.serve", "--model", "saved", "--port", "0", "--grpc-port", "0"]
+    command = [sys.executable, "-m", "hicmd_tf.export.serve", "--model", "saved", "--port", "0", "--grpc-port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=place.project) as server:
         try:
@@ -415,7 +415,7 @@ def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str
             for modality in MODALITIES:
                 files = place.files(modality)
                 options = ["--url", ready[1], "--modality", modality, *files, "--out", f"{modality}.npz"]
-                place.say("export.client", *options, at=place.elsewhere)
+                place.say("hicmd_tf.export.client", *options, at=place.elsewhere)
                 with np.load(place.elsewhere / f"{modality}.npz") as stored:
                     np.testing.assert_allclose(stored["descriptors"], place.of(files), atol=TOLERANCE)
                 (place.elsewhere / f"{modality}.npz").unlink()
@@ -482,7 +482,7 @@ def test_the_explorer_ranks_mixes_and_shows(place: Place, monkeypatch: pytest.Mo
     from hicmd_tf.explorer.parts import address
     from hicmd_tf.explorer.server import application
     from hicmd_tf.explorer.studio import Mixture, Studio
-    from hicmd_tf.visualize.trained_run import TrainedRun
+    from hicmd_tf.runs.trained_run import TrainedRun
 
     monkeypatch.chdir(place.elsewhere)
     studio = Studio(TrainedRun.open(place.run))
@@ -510,7 +510,7 @@ def test_a_search_reports_its_trial_beside_chance(place: Place) -> None:
     common = place.training("x", "source")[:-2]
     drawn = ["--data.synthetic.identities", 16] if place.kind == DRAWN else []
     options = [*common, *drawn, "--data.held_out", 2, "--steps", 1, "--intervals", 1, "--max-trials", 1]
-    printed = place.say("tuning.search", *options, "--out", "search")
+    printed = place.say("hicmd_tf.tuning.search", *options, "--out", "search")
     metrics = json.loads((place.project / "search" / "runs" / "trial_0" / "metrics.json").read_text())
     assert metrics["split"] == "held_out" and metrics["identities"] == 2
     with (place.project / "search" / "trials.csv").open() as file:
@@ -520,13 +520,21 @@ def test_a_search_reports_its_trial_beside_chance(place: Place) -> None:
 
 
 def test_an_ablation_is_a_row_beside_chance(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tuning import ablations
+    from hicmd_tf.tuning import ablations
 
     monkeypatch.setattr(ablations, "ABLATIONS", {"full": ablations.ABLATIONS["full"]})
     common = place.training("x", place.project / "source")[:-2]
     common[common.index("data")] = str(place.project / "data")
     printed = place.say(
-        "tuning.ablations", *common, "--steps", 1, "--seeds", 1, "--out", place.project / "grid", at=place.elsewhere
+        "hicmd_tf.tuning.ablations",
+        *common,
+        "--steps",
+        1,
+        "--seeds",
+        1,
+        "--out",
+        place.project / "grid",
+        at=place.elsewhere,
     )
     metrics = json.loads((place.project / "grid" / "runs" / "trial_0" / "metrics.json").read_text())
     for name, start in (("", "| alternate | CE + triplet"), ("chance", "| chance |")):

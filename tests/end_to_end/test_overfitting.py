@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from hicmd_tf.config import load
 from hicmd_tf.data.batches import BatchPlanner, batches
-from hicmd_tf.data.drawing.encode import encode
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.networks.build import build_networks
-from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.drawn_people.encode import encode
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.training.optimisers import make_optimisers
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.explorer.studio import Studio
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.explore import main
 from hicmd_tf.explorer.studio import Ranking, Studio
 from hicmd_tf.notation import INFRARED, VISIBLE
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 PHONE, WIDE = (390, 844), (1280, 900)
 SHOWN = """wanted => JSON.stringify(wanted) === JSON.stringify(

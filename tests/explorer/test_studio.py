@@ -15,7 +15,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.studio import SWAPS, Mixture, Studio
 from hicmd_tf.explorer.upload import LARGEST_BYTES, picture_of
 from hicmd_tf.notation import INFRARED, VISIBLE, other
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 Array = np.ndarray[Any, Any]
 

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="session")
 def saved_model(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of version 1, which no test may change."""
-    from export.saved_model import main
+    from hicmd_tf.export.saved_model import main
 
     out = tmp_path_factory.mktemp("saved_model") / "hicmd"
     main(["--run", str(smoke_run), "--out", str(out), "--licence", "CC0"])
@@ -18,7 +18,7 @@ def saved_model(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="session")
 def onnx_files(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of ONNX files of both precisions and inputs, which no test may change."""
-    from export.onnx import main
+    from hicmd_tf.export.onnx import main
 
     out = tmp_path_factory.mktemp("onnx") / "hicmd"
     main(["--run", str(smoke_run), "--out", str(out), "--floats", "--calibration", "12"])

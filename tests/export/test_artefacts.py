@@ -18,21 +18,21 @@ from odd_files import ODD_FILES, drawn, encoded
 from onnx import TensorProto, helper, numpy_helper
 
 import hicmd_tf
-from export.artefacts import OnnxModel, SavedModel, open_artefacts, session
-from export.check import check, compared
-from export.check import main as check_main
-from export.graphs import check_graph, pictures_graph
-from export.metadata import fingerprint
-from export.onnx import main as export_onnx
-from export.saved_model import main as export_saved_model
-from export.source import open_run
 from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.errors import UserError
 from hicmd_tf.evaluate import main as evaluate
+from hicmd_tf.export.artefacts import OnnxModel, SavedModel, open_artefacts, session
+from hicmd_tf.export.check import check, compared
+from hicmd_tf.export.check import main as check_main
+from hicmd_tf.export.graphs import check_graph, pictures_graph
+from hicmd_tf.export.metadata import fingerprint
+from hicmd_tf.export.onnx import main as export_onnx
+from hicmd_tf.export.saved_model import main as export_saved_model
+from hicmd_tf.export.source import open_run
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode
-from hicmd_tf.training.trained import Trained
+from hicmd_tf.runs.trained import Trained
 
 DISTANCE = 1e-5
 PICTURES = {
@@ -319,7 +319,7 @@ def test_an_exported_model_is_evaluated_like_its_run(
 
 
 def test_the_check_sees_as_many_people_as_asked(smoke_run: Path, saved_model: Path) -> None:
-    from export.check import _parser as parser
+    from hicmd_tf.export.check import _parser as parser
 
     options = parser().parse_args(["--run", str(smoke_run), str(saved_model), "--identities", "3"])
     keras, exported = check(open_run(smoke_run), [saved_model], options)

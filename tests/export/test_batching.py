@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.serving.batching import Batcher
-from export.serving.failures import Failure, Kind
+from hicmd_tf.export.serving.batching import Batcher
+from hicmd_tf.export.serving.failures import Failure, Kind
 
 
 class Model:

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from export.metadata import FORMAT, metadata, read_metadata, trained_on
-from export.source import Source
 from hicmd_tf.config import Config, to_dict, with_data, with_values
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.metadata import FORMAT, metadata, read_metadata, trained_on
+from hicmd_tf.export.source import Source
 from hicmd_tf.files import write_json
-from hicmd_tf.training.trained import Trained
+from hicmd_tf.runs.trained import Trained
 
 
 def whole(config: Config) -> dict[str, Any]:

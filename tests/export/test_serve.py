@@ -25,12 +25,12 @@ from drawn_trees import vast_png
 from odd_files import ODD_FILES, encoded
 from PIL import Image
 
-from export.artefacts import open_artefacts
-from export.client import Client
-from export.client import main as client_main
-from export.serve import main as serve_main
-from export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.artefacts import open_artefacts
+from hicmd_tf.export.client import Client
+from hicmd_tf.export.client import main as client_main
+from hicmd_tf.export.serve import main as serve_main
+from hicmd_tf.export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.pictures.decode import simple
 
 MEBI = 1 << 20
@@ -123,7 +123,18 @@ class Running(NamedTuple):
 
 
 def start(base: Path, *options: str) -> Running:
-    command = [sys.executable, "-m", "export.serve", "--model", str(base), "--port", "0", "--grpc-port", "0", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "hicmd_tf.export.serve",
+        "--model",
+        str(base),
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        *options,
+    ]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}
     )
@@ -484,10 +495,10 @@ class Called(NamedTuple):
 def test_a_deadline_of_grpc_is_kept_and_what_is_late_is_not_computed() -> None:
     from tensorflow_serving.apis import predict_pb2
 
-    from export.serving.batching import Batcher
-    from export.serving.limits import Limits
-    from export.serving.remote import Predictions
-    from export.serving.service import Service
+    from hicmd_tf.export.serving.batching import Batcher
+    from hicmd_tf.export.serving.limits import Limits
+    from hicmd_tf.export.serving.remote import Predictions
+    from hicmd_tf.export.serving.service import Service
 
     ran: list[str] = []
     asked: list[float] = []
@@ -560,7 +571,7 @@ def test_it_stops_when_told_and_answers_what_is_under_way(toy: Path) -> None:
 
 def test_what_cant_be_served_is_said_in_one_line(toy: Path, tmp_path: Path, server: Running) -> None:
     def refused(*options: str) -> str:
-        command = [sys.executable, "-m", "export.serve", *options]
+        command = [sys.executable, "-m", "hicmd_tf.export.serve", *options]
         ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
         assert ran.returncode == 2
         (line,) = [line for line in ran.stderr.splitlines() if line.startswith("error: ")]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from export import source
 from hicmd_tf.config import load
 from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.export import source
 
 
 def test_artefacts_are_compared_by_people_who_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

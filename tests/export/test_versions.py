@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from export import saved_model
+from hicmd_tf.export import saved_model
 
 
 def test_of_two_exports_at_once_the_later_becomes_the_next_version(
@@ -18,9 +18,11 @@ def test_of_two_exports_at_once_the_later_becomes_the_next_version(
         (tmp_path / "out" / "1" / "theirs").write_text("")
 
     monkeypatch.setattr(saved_model, "save", save)
-    monkeypatch.setattr("export.source.open_run", lambda _: SimpleNamespace(branch=SimpleNamespace(signatures=dict)))
-    monkeypatch.setattr("export.check.check", lambda *_: [])
-    monkeypatch.setattr("export.check.shown", lambda _: "")
+    monkeypatch.setattr(
+        "hicmd_tf.export.source.open_run", lambda _: SimpleNamespace(branch=SimpleNamespace(signatures=dict))
+    )
+    monkeypatch.setattr("hicmd_tf.export.check.check", lambda *_: [])
+    monkeypatch.setattr("hicmd_tf.export.check.shown", lambda _: "")
     saved_model.main(["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
     assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")} == {
         "out",

@@ -18,7 +18,7 @@ from golden_run import (
 )
 
 from hicmd_tf.convert.keys import Place
-from hicmd_tf.networks.build import build_networks
+from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 FULL_CLASSES, FULL_SIZE = 206, (64, 48)

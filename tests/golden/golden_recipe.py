@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.convert.keys import Place, released_shapes
-from hicmd_tf.networks.build import Networks
+from hicmd_tf.method.networks.build import Networks
 
 Array = np.ndarray[Any, Any]
 

@@ -15,14 +15,14 @@ import tensorflow as tf
 from hicmd_tf.config import Config, load
 from hicmd_tf.convert.keys import Place, used
 from hicmd_tf.convert.read import Released, fill
-from hicmd_tf.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from hicmd_tf.losses.prior import mean_square
-from hicmd_tf.losses.reconstruction import l1
-from hicmd_tf.networks import layers, resnet
-from hicmd_tf.networks.build import Networks, build_networks
-from hicmd_tf.networks.layers import convolve, reflect_pad, reflected_convolution, zero_padded_convolution
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from hicmd_tf.method.losses.prior import mean_square
+from hicmd_tf.method.losses.reconstruction import l1
+from hicmd_tf.method.networks import layers, resnet
+from hicmd_tf.method.networks.build import Networks, build_networks
+from hicmd_tf.method.networks.layers import convolve, reflect_pad, reflected_convolution, zero_padded_convolution
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
-from hicmd_tf.training.hicmd import HiCMD
 from hicmd_tf.training.optimisers import make_optimisers
 
 Array = np.ndarray[Any, Any]

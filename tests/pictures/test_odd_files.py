@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from odd_files import DEEP_COUNTS, DEEP_FILES, ODD_FILES, SEVERAL, deep_png, drawn, encoded, turned, xmp
 from PIL import Image, ImageOps
 
-from export.serving.failures import Failure
-from export.serving.limits import Limits
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import fitted, normalise, resize
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.explorer.upload import picture_of
+from hicmd_tf.export.serving.failures import Failure
+from hicmd_tf.export.serving.limits import Limits
 from hicmd_tf.pictures import graph
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, is_flat, opened, simple

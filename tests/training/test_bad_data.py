@@ -5,9 +5,9 @@ import pytest
 
 from hicmd_tf.config import with_values
 from hicmd_tf.errors import UserError
+from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.experiment import prepare
 from hicmd_tf.training.run import _prepared, evaluate
-from hicmd_tf.training.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from PIL import Image
 
 from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
-from tuning import ablations
-from tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
+from hicmd_tf.tuning import ablations
+from hicmd_tf.tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 

@@ -8,8 +8,8 @@ import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-import tuning.oracles
-from tuning.oracles import OBJECTIVE, StudyOracle, failure_note, oracle
+import hicmd_tf.tuning.oracles
+from hicmd_tf.tuning.oracles import OBJECTIVE, StudyOracle, failure_note, oracle
 
 TRIALS = 6
 KINDS = ("random", "bayesian", "hyperband", "grid")
@@ -79,7 +79,7 @@ def test_behind_a_kill_at_any_moment_no_ended_trial_is_lost_or_repeated(
 ) -> None:
     """The folder is copied before each of the writes of a whole search: what a kill at that moment leaves."""
     copies: list[tuple[Path, list[str]]] = []
-    write, log = tuning.oracles.write_text, []
+    write, log = hicmd_tf.tuning.oracles.write_text, []
 
     def write_and_copy(path: Path, text: str) -> None:
         copy = tmp_path / f"kill_{len(copies)}"
@@ -88,9 +88,9 @@ def test_behind_a_kill_at_any_moment_no_ended_trial_is_lost_or_repeated(
         write(path, text)
 
     (tmp_path / "whole").mkdir()
-    monkeypatch.setattr(tuning.oracles, "write_text", write_and_copy)
+    monkeypatch.setattr(hicmd_tf.tuning.oracles, "write_text", write_and_copy)
     go_on(opened(kind, tmp_path / "whole"), log)
-    monkeypatch.setattr(tuning.oracles, "write_text", write)
+    monkeypatch.setattr(hicmd_tf.tuning.oracles, "write_text", write)
     assert len(copies) > 4 * TRIALS
     for copy, ended in copies[:: 5 if kind == "bayesian" else 1]:
         study = opened(kind, copy)
@@ -143,6 +143,6 @@ def test_a_disk_that_refuses_ends_the_process_instead_of_leaving_everyone_waitin
     monkeypatch.setattr("os._exit", end)
     (tmp_path / "a_file").write_text("")
     with pytest.raises(SystemExit) as ended:
-        tuning.oracles._write(tmp_path / "a_file" / "oracle.json", {})
+        hicmd_tf.tuning.oracles._write(tmp_path / "a_file" / "oracle.json", {})
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("error: ")

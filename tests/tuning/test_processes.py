@@ -13,9 +13,9 @@ from hicmd_tf.addresses import bound
 from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
-from tuning import processes, study
-from tuning.processes import Workers, check_address, role
-from tuning.study import Settings, Study
+from hicmd_tf.tuning import processes, study
+from hicmd_tf.tuning.processes import Workers, check_address, role
+from hicmd_tf.tuning.study import Settings, Study
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 

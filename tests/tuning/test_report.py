@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from hicmd_tf.config import Config, load
-from tuning.report import Outcome, as_csv, as_markdown, as_text, importance, ranked, write_report
-from tuning.space import Space, configured, space_of
+from hicmd_tf.tuning.report import Outcome, as_csv, as_markdown, as_text, importance, ranked, write_report
+from hicmd_tf.tuning.space import Space, configured, space_of
 
 UNLEARNED = {"chance": 0.2, "raw_pixels": 0.25, "colour_histogram": 0.21}
 

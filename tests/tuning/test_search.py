@@ -19,13 +19,13 @@ from tensorflow.python.summary.summary_iterator import summary_iterator
 
 from hicmd_tf import fit
 from hicmd_tf.config import Config, load
+from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
-from hicmd_tf.training.hicmd import HiCMD
+from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.run import train
-from hicmd_tf.training.run_folder import RunFolder
-from tuning import search
-from tuning.space import space_of
-from tuning.tuner import WeightedModel
+from hicmd_tf.tuning import search
+from hicmd_tf.tuning.space import space_of
+from hicmd_tf.tuning.tuner import WeightedModel
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 PEOPLE = {"data.synthetic.identities": 16, "data.held_out": 4}
@@ -235,7 +235,7 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
 def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
     trials = 5
-    command = [sys.executable, "-m", "tuning.search"]
+    command = [sys.executable, "-m", "hicmd_tf.tuning.search"]
     command += options(smoke_directory, out, "--tuner", "random", "--max-trials", str(trials), "--workers", "2")
 
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"), "http://127.0.0.1:9")

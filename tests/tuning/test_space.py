@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hicmd_tf.config import Config, load
 from hicmd_tf.errors import UserError
-from tuning.space import SEARCHED, configured, rounded, space_of
+from hicmd_tf.tuning.space import SEARCHED, configured, rounded, space_of
 
 PAPER = load("paper")
 

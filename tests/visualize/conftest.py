@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hicmd_tf.visualize.trained_run import TrainedRun
+from hicmd_tf.runs.trained_run import TrainedRun
 
 FIGURES = {name: 0.25 for name in ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")}
 

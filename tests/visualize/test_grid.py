@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hicmd_tf.visualize.grid import GAP, LABEL_HEIGHT, picture_grid, save_png
+from hicmd_tf.pictures.grid import GAP, LABEL_HEIGHT, picture_grid, save_png
 
 
 def test_cells_hold_their_pictures_enlarged_by_a_whole_factor() -> None:

@@ -77,7 +77,7 @@ def metrics_made(trials: int = 1) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def opened(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The run that every report here is of, its folder a copy with metrics.json and losses.csv."""
-    from hicmd_tf.visualize.trained_run import TrainedRun
+    from hicmd_tf.runs.trained_run import TrainedRun
 
     folder = tmp_path_factory.mktemp("report") / f"a {HOSTILE.replace('/', '')} run"  # no slash in a name
     shutil.copytree(smoke_run, folder)
@@ -97,9 +97,9 @@ def report(opened: Any) -> Path:
 
 def text_of(opened: Any, tmp_path: Path, **files: Any) -> str:
     """Visible text of the report of a run whose folder has other files; None takes one away."""
-    from hicmd_tf.training.run_folder import RunFolder
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.trained_run import TrainedRun
     from hicmd_tf.visualize.report import report_of
-    from hicmd_tf.visualize.trained_run import TrainedRun
 
     folder = shutil.copytree(opened.folder.path, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
     for name, content in files.items():

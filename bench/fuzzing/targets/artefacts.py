@@ -29,8 +29,8 @@ USES: dict[str, Callable[[Path, Path, Material], list[Any]]] = {
     "hicmd_tf.evaluate": lambda model, f, m: [
         "--model", model, "--data", "folder", "--source", m.trees["folder"], "--out", f / "out"
     ],
-    "export.check": lambda model, f, m: ["--run", m.run, model, "--identities", "2"],
-    "export.serve": lambda model, f, m: ["--model", model.parent, "--port", "0", "--grpc-port", "0"],
+    "hicmd_tf.export.check": lambda model, f, m: ["--run", m.run, model, "--identities", "2"],
+    "hicmd_tf.export.serve": lambda model, f, m: ["--model", model.parent, "--port", "0", "--grpc-port", "0"],
 }  # fmt: skip
 
 
@@ -84,5 +84,5 @@ def _drawn(entry: str, kind: str) -> st.SearchStrategy[Input]:
 
 def targets() -> list[Target]:
     """Every command that opens one."""
-    kinds = [(entry, kind) for entry in USES for kind in FILES if (entry, kind) != ("export.serve", "onnx")]
+    kinds = [(entry, kind) for entry in USES for kind in FILES if (entry, kind) != ("hicmd_tf.export.serve", "onnx")]
     return [Target(entry, KIND, 1.0, _drawn(entry, kind)) for entry, kind in kinds]

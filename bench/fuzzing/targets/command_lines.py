@@ -43,14 +43,15 @@ OPTIONS = {
     "hicmd_tf.explore": "--port",
     "hicmd_tf.reproduce": "--run --source --devices",
     "hicmd_tf.data.check": "--trial",
-    "hicmd_tf.data.synthetic": "--height --width --identities --images --spectrum --yaw-range --framing --noise --seed",
-    "tuning.search": "--tuner --max-trials --intervals --space --workers --steps --seed",
-    "tuning.ablations": "--seeds --workers --steps --seed",
-    "export.saved_model": "--data --source --trial --identities --licence",
-    "export.onnx": "--precisions --calibration --data --source --trial --identities",
-    "export.check": "--data --source --trial --identities",
-    "export.client": "--url --model --timeout --out --modality",
-    "export.serve": "--name --version --host --port --grpc-port --max-batch --batch-wait --max-rows"
+    "hicmd_tf.drawn_people.preview": "--height --width --identities --images --spectrum --yaw-range --framing --noise"
+    " --seed",
+    "hicmd_tf.tuning.search": "--tuner --max-trials --intervals --space --workers --steps --seed",
+    "hicmd_tf.tuning.ablations": "--seeds --workers --steps --seed",
+    "hicmd_tf.export.saved_model": "--data --source --trial --identities --licence",
+    "hicmd_tf.export.onnx": "--precisions --calibration --data --source --trial --identities",
+    "hicmd_tf.export.check": "--data --source --trial --identities",
+    "hicmd_tf.export.client": "--url --model --timeout --out --modality",
+    "hicmd_tf.export.serve": "--name --version --host --port --grpc-port --max-batch --batch-wait --max-rows"
     " --max-body --timeout",
     "bench.train_step": "--rounds --memory --only --compare --config",
     "bench.inference": "--rounds --threads --run",

@@ -17,9 +17,9 @@ COMMANDS: dict[str, Callable[[Material, Path, Path], list[Any]]] = {
     "hicmd_tf.fit": lambda m, file, f: ["--config", file, "--run", f / "new"],
     "hicmd_tf.baselines": lambda m, file, f: ["--config", file],
     "hicmd_tf.convert": lambda m, file, f: ["--config", file, m.run, f / "new"],
-    "tuning.search": lambda m, file, f: ["--config", file, "--out", f / "new"],
-    "tuning.ablations": lambda m, file, f: ["--config", file, "--out", f / "new"],
-    "tuning.search --space": lambda m, file, f: [
+    "hicmd_tf.tuning.search": lambda m, file, f: ["--config", file, "--out", f / "new"],
+    "hicmd_tf.tuning.ablations": lambda m, file, f: ["--config", file, "--out", f / "new"],
+    "hicmd_tf.tuning.search --space": lambda m, file, f: [
         "--config", m.run / "config.yaml", "--space", file, "--out", f / "new"
     ],
 }  # fmt: skip

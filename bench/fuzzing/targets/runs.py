@@ -50,9 +50,9 @@ USES: dict[str, tuple[tuple[str, ...], Callable[[Path, Path, Material], list[Any
     ),
     "hicmd_tf.replay": ((*FAILURE, "failure/failure.json"), lambda run, f, m: ["--run", run]),
     "hicmd_tf.convert": (NEEDED, lambda run, f, m: ["--to-torch", run, f / "new"]),
-    "export.saved_model": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
-    "export.onnx": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
-    "export.check": (NEEDED, lambda run, f, m: ["--run", run, m.saved_model, "--identities", "2"]),
+    "hicmd_tf.export.saved_model": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
+    "hicmd_tf.export.onnx": ((*NEEDED, "identities.json"), lambda run, f, m: ["--run", run, "--out", f / "new"]),
+    "hicmd_tf.export.check": (NEEDED, lambda run, f, m: ["--run", run, m.saved_model, "--identities", "2"]),
     "hicmd_tf.load": (NEEDED, lambda run, f, m: [run]),
 }
 """Files that matter to each command, and its arguments."""

@@ -1,0 +1,110 @@
+"""One picture: person + pose + camera + light -> pixels, with everything that went into it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hicmd_tf.config.schema import SyntheticConfig
+from hicmd_tf.drawn_people.arithmetic import Array, Draws, turns
+from hicmd_tf.drawn_people.background import draw_background
+from hicmd_tf.drawn_people.camera import CAMERAS, View, draw_view
+from hicmd_tf.drawn_people.cloth import Cloth
+from hicmd_tf.drawn_people.cones import EMPTY, Cone, Hits, place, trace
+from hicmd_tf.drawn_people.figure import dress
+from hicmd_tf.drawn_people.person import Person, draw_person
+from hicmd_tf.drawn_people.pose import Pose, Skeleton, stand
+from hicmd_tf.drawn_people.sensor import expose
+from hicmd_tf.drawn_people.shading import Light, Spectrum, draw_light, shade
+from hicmd_tf.notation import VISIBLE, Modality
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels (H, W, 3) uint8 and factors: camera number, spectrum, yaw and gait phase in radians, light's gain."""
+
+    pixels: Array
+    camera: int
+    spectrum: Spectrum
+    yaw: float
+    gait_phase: float
+    illumination: float
+
+
+def draw_picture(
+    config: SyntheticConfig, size: tuple[int, int], identity: int, modality: Modality, index: int
+) -> Picture:
+    """Picture number `index` of a person in a modality; size: (height, width) in pixels. Depends on nothing else."""
+    person = draw_person(config, identity)
+    draws = Draws(config.seed, identity, 0 if modality == VISIBLE else 1, index)
+    camera = draws.choose(CAMERAS[modality])
+    pose = _draw_pose(draws, person)
+    view = draw_view(draws, camera, config.yaw_range, config.framing, person.build.height, size)
+    spectrum: Spectrum = "visible" if modality == VISIBLE else config.spectrum
+    light = draw_light(draws, spectrum, view, config.clutter, config.exposure)
+    place_behind = draw_background(draws, camera, view, light, size, config.clutter)
+    linear = _compose(place_behind, *draw_figure(person, stand(person.build, pose), view, light, size))
+    pixels = expose(linear, draws, camera, spectrum, config)
+    return Picture(pixels, camera.number, light.spectrum, view.yaw, pose.phase, light.gain)
+
+
+def _draw_pose(draws: Draws, person: Person) -> Pose:
+    return Pose(
+        phase=draws.uniform(0, 6.283185307),
+        stride=person.stride * draws.uniform(0.8, 1.15),
+        arm_swing=draws.uniform(0.15, 0.6),
+        lean=draws.uniform(0.0, 0.09),
+        head_turn=draws.uniform(-0.45, 0.45),
+    )
+
+
+def supersampling(height: int) -> int:
+    """Samples across a pixel: three in small pictures, two in large ones."""
+    return 3 if height <= 96 else 2
+
+
+def draw_figure(
+    person: Person, skeleton: Skeleton, view: View, light: Light, size: tuple[int, int]
+) -> tuple[Array, Array]:
+    """The person alone: linear brightness (C, H, W) times coverage, and coverage (H, W), 0 to 1, both float32."""
+    samples = supersampling(size[0])
+    fine = View(view.tilt, view.distance, view.yaw, view.column * samples, view.row * samples, view.scale * samples)
+    shape = size[0] * samples, size[1] * samples
+    depth = np.full(shape, EMPTY, np.float32)
+    planes = np.zeros((3 if light.spectrum == "visible" else 1, shape[0] * shape[1]), np.float32)
+    for part in dress(person, skeleton):
+        cone = place(part, fine)
+        hits = trace(cone, depth)
+        if hits is not None:
+            _paint(planes, cone, hits, light)
+    colour = _box_mean(planes.reshape(-1, *shape), samples)
+    return colour, _box_mean((depth < EMPTY).astype(np.float32)[None], samples)[0]
+
+
+def _paint(planes: Array, cone: Cone, hits: Hits, light: Light) -> None:
+    brightness = shade(cone, hits, light)
+    second = _second_tone(cone.part.cloth, cone, hits)
+    levels = zip(light.emit(cone.part.cloth.first), light.emit(cone.part.cloth.second), strict=True)
+    for plane, (first_level, second_level) in zip(planes, levels, strict=True):
+        tone = np.float32(first_level)
+        plane[hits.pixels] = brightness * (tone if second is None else np.where(second, np.float32(second_level), tone))
+
+
+def _second_tone(cloth: Cloth, cone: Cone, hits: Hits) -> Array | None:
+    if cloth.pattern.kind == "plain":
+        return None
+    along = hits.along * np.float32(1 / cone.metre) + np.float32(cone.part.offset)
+    return cloth.pattern.mask(along, turns(hits.side, hits.front))
+
+
+def _box_mean(planes: Array, samples: int) -> Array:
+    """Mean of each samples x samples block of (C, H, W), added in a fixed order."""
+    total = np.zeros((planes.shape[0], planes.shape[1] // samples, planes.shape[2] // samples), np.float32)
+    for row in range(samples):
+        for column in range(samples):
+            total = total + planes[:, row::samples, column::samples]
+    return total * np.float32(1 / samples**2)
+
+
+def _compose(behind: Array, figure: Array, coverage: Array) -> Array:
+    picture: Array = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
+    return picture

@@ -1,0 +1,1 @@
+"""Who differentiates and compiles the method: one folder per engine."""

@@ -1,0 +1,2 @@
+"""The paper and nothing else, in keras.ops: networks, losses, sampling, the training iteration's parts (imports neither
+TensorFlow nor JAX)."""

@@ -1,0 +1,117 @@
+"""All networks of a configuration, built and with their initial weights."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import keras
+
+from hicmd_tf.attributes import AttributeLayout
+from hicmd_tf.config.schema import NetworkConfig
+from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.method.networks.decoder import Decoder
+from hicmd_tf.method.networks.discriminator import Discriminator
+from hicmd_tf.method.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
+from hicmd_tf.method.networks.id_pig import Encoders, IdPig
+from hicmd_tf.method.networks.pretrained import ResNetWeights, read_resnet, stride_first
+from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
+from hicmd_tf.notation import MODALITIES, Modality
+
+IMAGE_SHAPE = (None, None, None, 3)
+FULL_PRECISION = "float32"
+
+
+class Networks(NamedTuple):
+    """What Figure 2 draws, and the layout of the attribute code between them."""
+
+    generator: IdPig
+    discriminators: dict[Modality, Discriminator]
+    features: FeatureLearning
+    layout: AttributeLayout
+
+    def digest(self) -> str:
+        """SHA-256 of the weights that descriptors depend on: which descriptors can be compared."""
+        head = self.features.head
+        parts = [self.generator.encoders(modality) for modality in MODALITIES]
+        parts += [self.features.embedding, self.features.combination, head.embed, head.norm]
+        found = hashlib.sha256(self.features.descriptor.encode())
+        for part in parts:
+            for weight in part.get_weights():
+                found.update(weight.tobytes())
+        return found.hexdigest()
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Networks built inside compute their large maps in a precision of `TrainingConfig`."""
+    before = keras.config.dtype_policy()
+    if precision != FULL_PRECISION:
+        keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:
+    """The networks for so many training identities. Initial weights follow Keras' global seed.
+
+    restored: whether all weights come from a checkpoint, so that initial ResNet weights need not be fetched. Raises
+    UserError when these can't be had or don't fit.
+    """
+    weights = None if restored else read_resnet(config.resnet_weights)
+    first = stride_first(config.resnet_weights) if weights is None else weights.stride_first
+    generator = _id_pig(config, weights, first)
+    discriminators = {modality: _discriminator(config, modality) for modality in MODALITIES}
+    discriminators["infrared"].set_weights(discriminators["visible"].get_weights())
+    features = _features(config, weights, first, classes)
+    return Networks(generator, discriminators, features, AttributeLayout.from_config(config))
+
+
+def _id_pig(config: NetworkConfig, weights: ResNetWeights | None, first: bool) -> IdPig:
+    prototype, attribute = config.prototype_encoder, config.attribute_encoder
+
+    def encoders(modality: Modality) -> Encoders:
+        return Encoders(
+            PrototypeEncoder(prototype.widths, prototype.residual_blocks, prototype.aspp_width, prototype.dilations),
+            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, first),
+            name=modality,
+        )
+
+    channels = prototype.aspp_width * (1 + len(prototype.dilations))
+    decoder = Decoder(channels, config.decoder.residual_blocks, config.decoder.widths)
+    generator = IdPig(encoders("visible"), encoders("infrared"), decoder, name="id_pig")
+    generator.build(IMAGE_SHAPE)
+    if weights is not None:
+        for modality in MODALITIES:
+            encoder = generator.encoders(modality).attribute
+            weights.fill(encoder.stem, encoder.stages, first_stage=1)
+    return generator
+
+
+def _discriminator(config: NetworkConfig, modality: Modality) -> Discriminator:
+    sizes = config.discriminator
+    deviation = 0.02 if config.discriminator_init == "normal" else None
+    discriminator = Discriminator(
+        sizes.scales, sizes.width, sizes.residual_blocks, deviation, name=f"discriminator_{modality}"
+    )
+    discriminator.build(IMAGE_SHAPE)
+    return discriminator
+
+
+def _features(config: NetworkConfig, weights: ResNetWeights | None, first: bool, classes: int) -> FeatureLearning:
+    sizes = config.feature_learning
+    features = FeatureLearning(
+        PrototypeEmbedding(sizes.widths, sizes.depths, first),
+        Combination(sizes.alpha, sizes.normalise_parts),
+        IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout),
+        sizes.descriptor,
+        name="feature_learning",
+    )
+    channels = config.prototype_encoder.aspp_width * (1 + len(config.prototype_encoder.dilations))
+    style_length = AttributeLayout.from_config(config).style_length
+    features.build(((None, None, None, channels), (None, style_length)))
+    if weights is not None:
+        weights.fill(None, features.embedding.stages, first_stage=2)
+    return features

@@ -1,0 +1,105 @@
+"""G, the decoder that both modalities share: x = G(p, a), an image of a prototype and an attribute code (Sec. 3.2)."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from hicmd_tf.method.networks.layers import (
+    ConvolutionBlock,
+    ResidualBlock,
+    Shape,
+    kaiming,
+    leaky_relu,
+    serialisable,
+    tracked,
+)
+from hicmd_tf.method.networks.normalisation import accurate, full_precision
+from hicmd_tf.notation import Tensor
+
+
+@serialisable
+class Perceptron(keras.layers.Layer):
+    """Three dense layers, LeakyReLU between them. chunk (B, D) -> (B, units)."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": full_precision(), **kwargs})
+        self.units = units
+        self.dense = tracked(
+            self,
+            [
+                keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}", dtype=self.dtype_policy)
+                for i in range(3)
+            ],
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        for i, layer in enumerate(self.dense):
+            layer.build(input_shape if i == 0 else (None, self.units))
+
+    def call(self, x: Tensor) -> Tensor:
+        first, second, third = self.dense
+        return third(leaky_relu(second(leaky_relu(first(x)))))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
+
+
+@serialisable
+class Decoder(keras.Model):
+    """(p (B, h, w, channels), a (B, D)) -> image (B, 4h, 4w, 3) in normalised colours, unbounded.
+
+    Where one prototype goes with several attribute codes, prototypes (B / n, h, w, channels) do: the first is that of
+    codes 0, B / n, ..; what doesn't depend on attributes is computed once.
+
+    Chunk k of the attribute code steers residual block k: one perceptron makes the AdaIN scales of its two
+    convolutions, another the shifts.
+
+    channels: of the prototype. residual_blocks: as many as the attribute code has chunks. widths: channels behind the
+    two upsamplings.
+    """
+
+    def __init__(self, channels: int, residual_blocks: int, widths: list[int], **kwargs: Any) -> None:
+        super().__init__(**{"autocast": False, **kwargs})  # attributes keep their precision
+        self.sizes: dict[str, Any] = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
+        blocks = range(residual_blocks)
+        self.scales = tracked(self, [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks])
+        self.shifts = tracked(self, [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks])
+        self.residuals = tracked(self, [ResidualBlock(channels, "adaptive", name=f"residual_{k}") for k in blocks])
+        self.upsampled = tracked(
+            self,
+            [
+                ConvolutionBlock(width, 5, upsample=True, norm="layer", name=f"upsampled_{i}")
+                for i, width in enumerate(widths)
+            ],
+        )
+        self.refine = tracked(self, [ConvolutionBlock(widths[-1], 3, name=f"refine_{i}") for i in range(2)])
+        self.colour = ConvolutionBlock(3, 1, activation=False, name="colour")
+
+    def build(self, input_shape: tuple[Shape, Shape]) -> None:
+        """input_shape: of prototype and attributes (B, D)."""
+        _, (_, length) = input_shape
+        assert length is not None
+        channels = self.sizes["channels"]
+        for scales, shifts, residual in zip(self.scales, self.shifts, self.residuals, strict=True):
+            scales.build((None, length // len(self.residuals)))
+            shifts.build((None, length // len(self.residuals)))
+            residual.build((None, None, None, channels))
+        for block in [*self.upsampled, *self.refine, self.colour]:
+            block.build((None, None, None, channels))
+            channels = block.convolution.filters
+
+    def call(self, codes: tuple[Tensor, Tensor]) -> Tensor:
+        prototype, attributes = codes  # (B / n, h, w, 256), (B, 2048)
+        x = ops.cast(prototype, self.compute_dtype)
+        chunks = ops.split(attributes, len(self.residuals), axis=1)  # 4 of (B, 512)
+        for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):
+            x = residual(x, scales(chunk), shifts(chunk))
+        for block in self.upsampled:  # (B, 2h, 2w, 128), (B, 4h, 4w, 64)
+            x = block(x)
+        for block in self.refine:
+            x = block(x)
+        return accurate(self.colour(x))  # (B, 4h, 4w, 3)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.sizes}

@@ -1,0 +1,198 @@
+"""HFL, hierarchical feature learning: the embedding H, the weight alpha and the identity head (Sec. 3.3)."""
+
+from typing import Any, Literal, NamedTuple
+
+import keras
+from keras import ops
+
+from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm, Groups
+from hicmd_tf.method.networks.layers import Shape, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.normalisation import accurate, full_precision
+from hicmd_tf.method.networks.resnet import Stage
+from hicmd_tf.notation import Tensor
+
+
+def l2_normalise(x: Tensor) -> Tensor:
+    """(B, D) -> rows of length 1 (a row of zeros stays one)."""
+    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-24))
+
+
+@serialisable
+class PrototypeEmbedding(keras.Model):
+    """H: prototype p (B, h, w, C) -> ID-discriminative prototype code p^d (B, 4 widths[-1]).
+
+    The second and third stage of a ResNet and the mean over their map.
+    """
+
+    def __init__(self, widths: list[int], depths: list[int], stride_first: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sizes: dict[str, Any] = {"widths": list(widths), "depths": list(depths), "stride_first": stride_first}
+        self.stages = tracked(
+            self,
+            [
+                Stage(width, depth, 2, stride_first, name=f"stage_{i + 2}")
+                for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
+            ],
+        )
+
+    @property
+    def channels(self) -> int:
+        """Length of p^d."""
+        return self.stages[-1].channels
+
+    def build(self, input_shape: Shape) -> None:
+        channels = input_shape[-1]
+        for stage in self.stages:
+            stage.build((None, None, None, channels))
+            channels = stage.channels
+
+    def call(self, prototype: Tensor, training: bool = False, groups: Groups = None) -> Tensor:
+        x = prototype
+        for stage in self.stages:  # (B, h/2, w/2, 512), (B, h/4, w/4, 1024)
+            x = stage(x, training=training, groups=groups)
+        return ops.mean(accurate(x), axis=(1, 2))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.sizes}
+
+
+@serialisable
+class Combination(keras.layers.Layer):
+    """The two parts of d_comb = [alpha p^d; (1 - alpha) a^s], alpha a learned scalar.
+
+    normalise_parts: L2-normalise p^d and a^s first, without which alpha would mean little (released, row 6).
+    """
+
+    def __init__(self, alpha: float, normalise_parts: bool, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": full_precision(), **kwargs})
+        self.initial_alpha = alpha
+        self.normalise_parts = normalise_parts
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        initial = keras.initializers.Constant(self.initial_alpha)
+        self.alpha = self.add_weight(name="alpha", shape=(), initializer=initial)
+
+    def prototype_part(self, embedded: Tensor) -> Tensor:
+        """alpha p^d of p^d (B, D)."""
+        return ops.minimum(self.alpha, 1.0) * (l2_normalise(embedded) if self.normalise_parts else embedded)
+
+    def style_part(self, style: Tensor) -> Tensor:
+        """(1 - alpha) a^s of a^s (B, D)."""
+        return ops.maximum(1.0 - self.alpha, 0.0) * (l2_normalise(style) if self.normalise_parts else style)
+
+    def call(self, embedded: Tensor, style: Tensor) -> Tensor:
+        """d_comb (B, D_p + D_s)."""
+        return ops.concatenate([self.prototype_part(embedded), self.style_part(style)], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.initial_alpha, "normalise_parts": self.normalise_parts}
+
+
+class Identification(NamedTuple):
+    """What the identity head makes of R rows.
+
+    fc: output of the fully connected layer, f of the paper's text (R, E).
+    batch_norm: fc behind its BatchNorm, the released f (R, E).
+    triplet: the separate output that the released triplet loss compares (R, T).
+    logits: class scores (R, classes).
+    """
+
+    fc: Tensor
+    batch_norm: Tensor
+    triplet: Tensor
+    logits: Tensor
+
+
+@serialisable
+class IdentityHead(keras.layers.Layer):
+    """d_comb (R, D) -> `Identification`. Dropout stands between BatchNorm and the last two layers."""
+
+    def __init__(self, classes: int, embedding: int, triplet_embedding: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": full_precision(), **kwargs})
+        self.sizes: dict[str, Any] = {
+            "classes": classes,
+            "embedding": embedding,
+            "triplet_embedding": triplet_embedding,
+            "dropout": dropout,
+        }
+        self.embed = keras.layers.Dense(
+            embedding, kernel_initializer=kaiming("fan_out"), name="embed", dtype=self.dtype_policy
+        )
+        self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+        self.triplet = keras.layers.Dense(
+            triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet", dtype=self.dtype_policy
+        )
+        small = keras.initializers.RandomNormal(0.0, 0.001)
+        self.classify = keras.layers.Dense(classes, kernel_initializer=small, name="classify", dtype=self.dtype_policy)
+
+    def build(self, input_shape: Shape) -> None:
+        self.embed.build(input_shape)
+        behind = (None, self.sizes["embedding"])
+        for layer in (self.norm, self.dropout, self.triplet, self.classify):
+            layer.build(behind)
+
+    def features(self, combined: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
+        """`Identification`'s fc and batch_norm, which need no classifier."""
+        fc = self.embed(combined)
+        return fc, self.norm(fc, training=training)
+
+    def call(self, combined: Tensor, training: bool = False) -> Identification:
+        fc, batch_norm = self.features(combined, training)
+        dropped = self.dropout(batch_norm, training=training)
+        return Identification(fc, batch_norm, self.triplet(dropped), self.classify(dropped))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.sizes}
+
+
+@serialisable
+class FeatureLearning(keras.Model):
+    """H, alpha and head: (prototype p (B, h, w, C), style a^s (B, S)) -> `Identification` of B rows.
+
+    descriptor: which of the head's outputs describes a person.
+    """
+
+    def __init__(
+        self,
+        embedding: PrototypeEmbedding,
+        combination: Combination,
+        head: IdentityHead,
+        descriptor: Literal["fc", "batch_norm"],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.embedding = embedding
+        self.combination = combination
+        self.head = head
+        self.descriptor = descriptor
+
+    def build(self, input_shape: tuple[Shape, Shape]) -> None:
+        """input_shape: of prototype (B, h, w, C) and style (B, S)."""
+        prototype, (_, style_length) = input_shape
+        assert style_length is not None
+        self.embedding.build(prototype)
+        self.combination.build()
+        self.head.build((None, self.embedding.channels + style_length))
+
+    def call(self, parts: tuple[Tensor, Tensor], training: bool = False) -> Identification:
+        prototype, style = parts
+        return self.head(self.combination(self.embedding(prototype, training=training), style), training=training)
+
+    def describe(self, prototype: Tensor, style: Tensor) -> Tensor:
+        """The descriptor of length 1 (B, E), in inference mode, without the classifier."""
+        fc, batch_norm = self.head.features(self.combination(self.embedding(prototype), style))
+        return l2_normalise({"fc": fc, "batch_norm": batch_norm}[self.descriptor])
+
+    def get_config(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).get_config() for name in ("embedding", "combination", "head")}
+        return {**super().get_config(), **parts, "descriptor": self.descriptor}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "FeatureLearning":
+        parts = {
+            "embedding": PrototypeEmbedding.from_config(config["embedding"]),
+            "combination": Combination.from_config(config["combination"]),
+            "head": IdentityHead.from_config(config["head"]),
+        }
+        return cls(**{**config, **parts})

@@ -1,0 +1,1 @@
+"""Where a run's figures come from, and whether they come again."""

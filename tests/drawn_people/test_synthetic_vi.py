@@ -1,0 +1,188 @@
+"""synthetic_vi as a data set: splits, records, preparation, and what goes wrong."""
+
+import dataclasses
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hicmd_tf.config.schema import DataConfig, SyntheticConfig
+from hicmd_tf.data.datasets import load
+from hicmd_tf.data.identity_splits import TRIALS, split_identities
+from hicmd_tf.drawn_people.render import draw_picture
+from hicmd_tf.errors import UserError
+
+SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 1.0, 1.0, 1.0, 4.0, 3)
+
+
+def config(directory: Path, **changes: object) -> DataConfig:
+    settings = {
+        "name": "synthetic_vi",
+        "source": "",
+        "pattern": "",
+        "validation_trains": False,
+        "trial": 1,
+        "test_identities": 4,
+        "held_out": 1,
+        "check": "stop",
+        "sixteen_bit": "",
+        "height": 32,
+        "width": 16,
+        "synthetic": SYNTHETIC,
+    }
+    return DataConfig(**{"directory": str(directory), **settings, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("prepared")
+    load(config(directory))
+    return directory
+
+
+def test_splits_are_disjoint_halves() -> None:
+    for trial in range(1, TRIALS + 1):
+        train, held_out, test = split_identities(412, 206, trial, 20, 0)
+        assert (len(train), len(held_out), len(test)) == (186, 20, 206)
+        assert sorted(np.concatenate([train, held_out, test])) == list(range(412))
+
+
+def test_held_out_identities_come_from_training_only() -> None:
+    final, tuned = split_identities(412, 206, 2, 0, 0), split_identities(412, 206, 2, 30, 0)
+    np.testing.assert_array_equal(final.test, tuned.test)
+    np.testing.assert_array_equal(final.train, np.sort(np.concatenate([tuned.train, tuned.held_out])))
+
+
+def test_trials_and_seeds_give_other_splits() -> None:
+    tests = {
+        tuple(split_identities(412, 206, trial, 0, seed).test) for trial in range(1, TRIALS + 1) for seed in (0, 1)
+    }
+    assert len(tests) == 2 * TRIALS
+
+
+@pytest.mark.parametrize(("trial", "held_out", "named"), [(0, 0, "trial"), (11, 0, "trial"), (1, 4, "held_out")])
+def test_impossible_splits_are_named(trial: int, held_out: int, named: str) -> None:
+    with pytest.raises(UserError, match=f"data.{named} is"):
+        split_identities(8, 4, trial, held_out, 0)
+
+
+def test_records_are_the_drawn_pictures_with_their_factors(prepared: Path) -> None:
+    splits = load(config(prepared))
+    assert (len(splits.train), len(splits.held_out), len(splits.test)) == (18, 6, 24)
+    for samples in (splits.train, splits.held_out, splits.test):
+        assert list(samples.names) == sorted(samples.names)
+        for row, name in enumerate(samples.names):
+            identity, modality, index = name.split("/")
+            drawn = draw_picture(SYNTHETIC, (32, 16), int(identity), samples.modality(row), int(index))
+            assert (modality, int(identity)) == (samples.modality(row), samples.identities[row])
+            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(samples.encoded[row]))), drawn.pixels)
+            assert samples.cameras[row] == drawn.camera
+            for factor in ("yaw", "gait_phase", "illumination"):
+                assert samples.factors[factor][row] == np.float32(getattr(drawn, factor))
+
+
+def test_a_second_use_draws_nothing(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hicmd_tf.drawn_people.encode.encode", None)
+    assert len(load(config(prepared)).test) == 24
+
+
+def test_other_settings_never_share_a_folder(prepared: Path) -> None:
+    from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import builder_config
+
+    others = [
+        dataclasses.replace(SYNTHETIC, **{name: value})
+        for name, value in (("noise", 4.5), ("seed", 4), ("yaw_range", 1.1), ("albedo_follows_lightness", 0.4))
+    ]
+    names = {builder_config(synthetic, 32, 16).name for synthetic in (SYNTHETIC, *others)}
+    names |= {builder_config(SYNTHETIC, 32, 20).name, builder_config(SYNTHETIC, 36, 16).name}
+    assert len(names) == 7
+
+
+def test_an_interrupted_preparation_starts_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hicmd_tf.drawn_people import encode
+    from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import builder_config
+
+    whole, calls = encode.encode, []
+
+    def interrupted(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(encode, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(config(tmp_path))
+    monkeypatch.setattr(encode, "encode", whole)
+    settings = config(tmp_path)
+    name = builder_config(settings.synthetic, settings.height, settings.width).name
+    (tmp_path / "synthetic_vi" / name / "incomplete.A1B2C3_1.0.0" / "half").mkdir(parents=True)  # as a kill leaves it
+    assert len(load(settings).test) == 24
+    assert not list(tmp_path.rglob("incomplete.*")) and list((tmp_path / "synthetic_vi" / name).iterdir())
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damaged_records_are_one_clear_line(tmp_path: Path, damage: str) -> None:
+    load(config(tmp_path))
+    (record,) = tmp_path.rglob("*.array_record*")
+    content = bytearray(record.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 0xFF
+        record.write_bytes(content)
+    elif damage == "cut":
+        record.write_bytes(content[: len(content) // 2])
+    else:
+        record.unlink()
+    with pytest.raises(UserError, match=r"damaged.*delete that folder"):
+        load(config(tmp_path))
+
+
+def test_preparing_leaves_nothing_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    load(config(tmp_path / "data"))
+    assert not any((tmp_path / "temporary").iterdir())
+
+
+def test_a_damaged_description_is_one_clear_line(tmp_path: Path) -> None:
+    load(config(tmp_path))
+    (description,) = tmp_path.rglob("dataset_info.json")
+    description.write_text(description.read_text()[:40])
+    with pytest.raises(UserError, match=r"damaged.*delete that folder"):
+        load(config(tmp_path))
+
+
+def test_an_impossible_folder_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(UserError, match=r"data\.directory .*file.*choose a folder"):
+        load(config(blocked))
+
+
+@pytest.mark.parametrize("side", ["height", "width"])
+@pytest.mark.parametrize("value", [0, 30, -4])
+def test_sizes_must_be_multiples_of_four(tmp_path: Path, side: str, value: int) -> None:
+    with pytest.raises(UserError, match=f"data.{side} is {value}"):
+        load(config(tmp_path, **{side: value}))
+
+
+def run_preview(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "hicmd_tf.drawn_people.preview", *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_preview_is_a_sheet_of_all_pictures(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    size = ["--height", "32", "--width", "16", "--identities", "2", "--images", "3"]
+    assert run_preview("--preview", str(sheet), *size).returncode == 0
+    assert Image.open(sheet).size == (2 * 3 * 16, 2 * 32)
+
+
+def test_a_wrong_preview_is_one_line(tmp_path: Path) -> None:
+    for options in (["--height", "30"], ["--identities", "1"]):
+        done = run_preview("--preview", str(tmp_path / "nowhere" / "sheet.png"), "--images", "1", *options)
+        assert done.returncode == 2 and done.stderr.startswith("error: --") and done.stderr.count("\n") == 1

@@ -1,0 +1,92 @@
+"""Loss weights, margin and rates that change while a graph lives."""
+
+import dataclasses
+
+import keras
+import pytest
+import tensorflow as tf
+
+from hicmd_tf.config import Config, load
+from hicmd_tf.engines.tensorflow.runtime import LOSSES, Number, RuntimeLosses
+from hicmd_tf.method.losses.triplet import cosine_batch_hard
+from hicmd_tf.method.losses.weights import discriminator_total, feature_total, generation_total
+from hicmd_tf.training.optimisers import make_optimisers
+
+GENERATION = ("same", "cross", "cycle", "code", "kl", "adversarial")
+FEATURES = ("cross_entropy", "triplet")
+
+
+@pytest.fixture
+def config() -> Config:
+    return load("tiny")
+
+
+def totals(losses: object) -> list[float]:
+    terms = {name: tf.constant(0.3 + i) for i, name in enumerate((*GENERATION, *FEATURES))}
+    features = tf.random.stateless_normal((6, 4), (1, 2))
+    return [
+        generation_total({name: terms[name] for name in GENERATION}, losses),
+        feature_total({name: terms[name] for name in FEATURES}, losses),
+        discriminator_total(tf.constant(0.7), tf.constant(12.0), losses),
+        cosine_batch_hard(features, tf.constant([0, 0, 1, 1, 2, 2]), None, losses.margin, 1.0),
+    ]
+
+
+def test_a_traced_graph_reads_new_values_and_agrees_with_constants(config: Config) -> None:
+    runtime = RuntimeLosses(config.losses)
+    traces = []
+
+    @tf.function
+    def run() -> list[tf.Tensor]:
+        traces.append(1)
+        return totals(runtime())
+
+    others = dataclasses.replace(config.losses, **{name: 0.1 + 0.7 * i for i, name in enumerate(LOSSES)})
+    for losses in (config.losses, others, config.losses):
+        runtime.assign(losses)
+        assert [float(x) for x in run()] == pytest.approx([float(x) for x in totals(losses)], rel=1e-6)
+        assert all(x.dtype == tf.float32 for x in run())
+    assert len(traces) == 1
+
+
+def test_what_shapes_the_graph_cannot_change(config: Config) -> None:
+    runtime = RuntimeLosses(config.losses)
+    with pytest.raises(ValueError, match="may change while a graph lives"):
+        runtime.assign(dataclasses.replace(config.losses, cross=1.0, triplet_form="euclidean"))
+    assert float(runtime().cross) == config.losses.cross
+
+
+def test_numbers_are_kept_in_float64_and_in_no_checkpoint(config: Config) -> None:
+    number = Number(0.1)
+    assert float(number) == 0.1
+    number.assign(1e-12 + 1)
+    assert float(number) == 1e-12 + 1
+    optimisers = make_optimisers(config.optimisers)
+    optimisers.features.build([keras.Variable([1.0], name="alpha")])
+    names = [variable.path for variable in optimisers.features.variables]
+    assert sorted(name.split("/")[-1] for name in names) == ["alpha_momentum", "iteration"]
+
+
+def test_the_optimisers_take_other_rates_and_keep_their_state(config: Config) -> None:
+    optimisers = make_optimisers(config.optimisers)
+    alpha, weight = keras.Variable(0.5, name="alpha"), keras.Variable(1.0, name="weight")
+    optimisers.features.build([alpha, weight])
+    rates = dataclasses.replace(
+        config.optimisers,
+        generator_rate=0.5,
+        discriminator_rate=0.25,
+        feature_rate=0.125,
+        alpha_rate=2.0,
+        weight_decay=0.0,
+    )
+    fresh = make_optimisers(rates)
+    copies = keras.Variable(0.5, name="alpha"), keras.Variable(1.0, name="weight")
+    fresh.features.build(list(copies))
+    optimisers.features.coupled_weight_decay = 0.0
+    optimisers.adopt(rates)
+    assert [float(optimiser.learning_rate) for optimiser in optimisers] == [0.5, 0.25, 0.125]
+    assert optimisers.features.get_config() == fresh.features.get_config()
+    for made, pair in ((optimisers, (alpha, weight)), (fresh, copies)):
+        made.features.apply([tf.constant(0.1), tf.constant(0.1)], list(pair))
+    assert float(alpha) == float(copies[0]) == pytest.approx(0.5 - 2.0 * 0.19)  # Nesterov: 0.1 + 0.9 * 0.1
+    assert float(weight) == float(copies[1]) == pytest.approx(1.0 - 0.125 * 0.19)

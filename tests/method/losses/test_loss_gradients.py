@@ -1,0 +1,88 @@
+"""Every loss's gradient against central differences in float64, and its precision for narrower inputs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from hicmd_tf.method.losses.cross_entropy import cross_entropy
+from hicmd_tf.method.losses.precision import accurate
+from hicmd_tf.method.losses.prior import gaussian, mean_square
+from hicmd_tf.method.losses.reconstruction import l1
+from hicmd_tf.method.losses.triplet import cosine_batch_hard, euclidean_batch_hard
+
+TARGET = np.random.default_rng(0).normal(size=(8, 5))
+LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 0])
+
+LOSSES = {
+    "l1": lambda x: l1(x, tf.reverse(x, [0])),
+    "mean_square": mean_square,
+    "gaussian": gaussian,
+    "discriminator least_squares real": lambda x: discriminator_loss([x], [[TARGET]] * 2, "least_squares"),
+    "discriminator least_squares fake": lambda x: discriminator_loss([TARGET], [[x]] * 2, "least_squares"),
+    "discriminator log real": lambda x: discriminator_loss([x], [[TARGET]] * 2, "log"),
+    "discriminator log fake": lambda x: discriminator_loss([TARGET], [[x]] * 2, "log"),
+    "generator least_squares": lambda x: generator_loss([x, x[:, :2]], "least_squares"),
+    "generator log": lambda x: generator_loss([x, x[:, :2]], "log"),
+    "gradient_penalty": lambda x: gradient_penalty([tf.reshape(x, (2, 4, 5, 1))] * 2),
+    "cross_entropy": lambda x: cross_entropy(x, LABELS),
+    "cosine triplet": lambda x: cosine_batch_hard(x, LABELS, (0, 1, 2, 5), 0.5, 1.0),
+    "euclidean triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5),
+    "soft triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5, soft=True),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradient_equals_central_differences(name):
+    loss, x = LOSSES[name], np.random.default_rng(9).normal(size=(8, 5))
+    point = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = loss(point)
+    assert value.dtype == "float64" and value.shape == ()
+    expected, step = np.zeros_like(x), 1e-6
+    for index in np.ndindex(x.shape):
+        move = np.zeros_like(x)
+        move[index] = step
+        expected[index] = (float(loss(tf.constant(x + move))) - float(loss(tf.constant(x - move)))) / (2 * step)
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(tape.gradient(value, point), expected, rtol=1e-6, atol=1e-8)
+
+
+NARROW = [name for name in LOSSES if not name.startswith("discriminator")]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", NARROW)
+def test_half_precision_inputs_are_computed_in_float32(name, dtype):
+    half = tf.cast(np.random.default_rng(10).normal(size=(8, 5)), dtype)
+    result = LOSSES[name](half)
+    assert result.dtype == "float32"
+    np.testing.assert_allclose(result, LOSSES[name](tf.cast(half, "float64")), rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["least_squares", "log"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_scores_are_computed_in_float32(form, dtype):
+    half = tf.cast(TARGET, dtype)
+    assert discriminator_loss([half], [[half]], form).dtype == "float32"
+
+
+def test_a_mean_beyond_half_precision_is_exact():
+    ones = tf.ones((1, 70_000), "float16")  # 70,000 is infinite in float16
+    assert float(mean_square(ones * 300)) == 90_000
+    assert float(l1(ones, 0 * ones)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [
+        ("float16", "float32"),
+        ("bfloat16", "float32"),
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("uint8", "float32"),
+    ],
+)
+def test_accurate_widens_to_float32_and_keeps_float64(given, computed):
+    assert accurate(tf.ones(2, given)).dtype == computed

@@ -1,0 +1,263 @@
+"""Run folders of earlier versions, of later ones, and what a kill leaves in them."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hicmd_tf.config import Config, from_dict, to_dict, with_values
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import LEFTOVER, is_leftover, replacing, sweep
+from hicmd_tf.runs.folder import Change, RunFolder
+from hicmd_tf.tuning.study import Settings, Study
+
+NEWER = {"losses.margin": 0.5, "training.devices": 1}  # settings that are taken for new ones, with base's values
+
+
+@pytest.fixture
+def run(smoke_config: Config, tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(smoke_config, resume=False)
+    return folder
+
+
+def without(tree: dict, keys: list[str]) -> dict:
+    for key in keys:
+        *path, name = key.split(".")
+        section = tree
+        for part in path:
+            section = section[part]
+        del section[name]
+    return tree
+
+
+def make_older(run: RunFolder) -> None:
+    """As a version wrote it that had not these settings yet."""
+    run.config.write_text(yaml.safe_dump(without(yaml.safe_load(run.config.read_text()), list(NEWER))))
+
+
+def test_a_run_of_an_earlier_version_opens_with_base_s_values_and_one_line(
+    run: RunFolder, smoke_config: Config
+) -> None:
+    make_older(run)
+    with pytest.warns(UserWarning) as told:
+        assert run.open() == smoke_config  # which has base's values of them
+    (line,) = {str(warning.message) for warning in told}
+    assert all(f"{key} {value}" in line for key, value in NEWER.items()) and "\n" not in line
+
+
+def test_the_command_is_written_down_so_that_a_shell_takes_it(
+    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["fit.py", "--run", "a b/it's", "--data.source", "$HOME/*"]
+    monkeypatch.setattr(sys, "argv", typed)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(smoke_config, resume=False)
+    assert shlex.split(json.loads(folder.environment.read_text())["command"]) == typed
+
+
+def test_a_run_of_an_earlier_version_goes_on(run: RunFolder, smoke_config: Config) -> None:
+    make_older(run)
+    with pytest.warns(UserWarning, match=r"losses\.margin 0\.5"):
+        run.begin(smoke_config, resume=True)
+    assert run.open() == smoke_config  # whole again, and so without a warning
+    make_older(run)
+    other = replace(smoke_config, losses=replace(smoke_config.losses, margin=0.7))
+    with (
+        pytest.warns(UserWarning, match=r"losses\.margin"),
+        pytest.raises(UserError, match=r"losses\.margin is 0\.7, but .* was begun with 0\.5"),
+    ):
+        run.begin(other, resume=True)
+
+
+def test_a_run_of_a_later_version_is_refused_and_its_version_named(run: RunFolder) -> None:
+    run.config.write_text(run.config.read_text() + "future: 1\n")
+    environment = json.loads(run.environment.read_text())
+    run.environment.write_text(json.dumps({**environment, "hicmd_tf": "9.1"}))
+    with pytest.raises(UserError, match=r"there is no setting future.*is of hicmd_tf 9\.1"):
+        run.open()
+    for content in ("[1]", "{", '{"python": "3"}'):
+        run.environment.write_text(content)
+        with pytest.raises(UserError, match=r"no setting future.*is of another version"):
+            run.open()
+
+
+def test_a_stored_configuration_with_a_wrong_value_stays_wrong(run: RunFolder) -> None:
+    run.config.write_text(run.config.read_text().replace("seed: ", "seed: -", 1))
+    with pytest.raises(UserError, match="seed"):
+        run.open()
+
+
+def test_what_exports_and_searches_store_is_read_likewise(smoke_config: Config, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"losses\.margin 0\.5, training\.devices 1"):
+        assert from_dict(without(to_dict(smoke_config), list(NEWER)), tmp_path / "metadata.json") == smoke_config
+    study = Study(tmp_path, Settings("random", smoke_config, 3, {}), 2)
+    stored = study.settings.as_json()
+    (tmp_path / "study.json").write_text(json.dumps({**stored, "config": without(stored["config"], list(NEWER))}))
+    with pytest.warns(UserWarning, match=r"losses\.margin 0\.5"):
+        study._check(resume=True)
+    for damaged in ("[]", "{}", '{"config": 3}'):
+        (tmp_path / "study.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"study\.json holds no settings of a search"):
+            study._check(resume=True)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hicmd_tf.files import replacing
+with replacing(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_while_writing(path: Path) -> None:
+    """A process that is killed in the middle of writing a file."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], check=False, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob(".*.tmp")]
+
+
+def test_what_a_kill_left_neither_keeps_a_run_from_beginning_nor_stays(smoke_config: Config, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    kill_while_writing(folder.config)  # the first file of all
+    folder.lock.touch()
+    (name,) = leftovers(folder.path)
+    assert LEFTOVER.fullmatch(name)
+    folder.begin(smoke_config, resume=False)
+    for inside in (folder.checkpoints / "ckpt-3.sha256", folder.pictures / "final.png", folder.losses):
+        kill_while_writing(inside)
+    assert len(leftovers(folder.path)) == 3
+    folder.begin(smoke_config, resume=True)
+    assert not leftovers(folder.path) and folder.open() == smoke_config
+
+
+def test_other_people_s_files_make_a_folder_foreign(smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / ".notes.tmp").write_text("mine")
+    with pytest.raises(UserError, match="not a run folder"):
+        RunFolder(tmp_path).begin(smoke_config, resume=False)
+    assert (tmp_path / ".notes.tmp").read_text() == "mine"
+
+
+def test_what_is_being_written_is_no_leftover_to_be_swept(tmp_path: Path) -> None:
+    with replacing(tmp_path / "report.html") as file:
+        file.write(b"whole")
+        sweep(tmp_path)
+        (partial,) = tmp_path.iterdir()
+        assert is_leftover(partial)
+    assert (tmp_path / "report.html").read_bytes() == b"whole"
+
+
+RATE, WEIGHT = "optimisers.generator_rate", "losses.cross"
+
+
+def test_what_no_figure_depends_on_may_be_another_and_nothing_else(run: RunFolder, smoke_config: Config) -> None:
+    others = {
+        **{f"training.{name}_every": 7 for name in ("checkpoint", "log", "picture", "watch")},
+        **{"training.keep_checkpoints": 9, "training.devices": 0, "data.directory": "elsewhere"},
+    }
+    other = with_values(smoke_config, others)
+    run.begin(other, resume=True)
+    assert run.open() == other and run.changes() == []
+    for key, value in (("seed", 5), ("training.embed_batch", 3), (RATE, 0.5)):
+        advice = "; --change optimisers.generator_rate=0.5 instead changes it from here on" if key == RATE else "--run"
+        with pytest.raises(UserError, match=f"{key} is {value}, but .* was begun with .*{advice}$"):
+            run.begin(with_values(other, {key: value}), resume=True)
+    with pytest.raises(UserError, match="can only become longer"):
+        run.begin(with_values(other, {"training.steps": 1}), resume=True)
+
+
+def test_a_change_is_kept_with_its_step_and_holds_from_there_on(run: RunFolder, smoke_config: Config) -> None:
+    before = smoke_config.optimisers.generator_rate
+    assert run.check(smoke_config, True, {RATE: 1e-5}).optimisers.generator_rate == 1e-5
+    assert run.open() == smoke_config  # checking changes nothing
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=300)
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=310)  # the same command again
+    run.begin(smoke_config, True, {RATE: 1e-6, WEIGHT: 2.0}, start=400)
+    assert run.changes() == [
+        Change(300, RATE, before, 1e-5),
+        Change(400, RATE, 1e-5, 1e-6),
+        Change(400, WEIGHT, smoke_config.losses.cross, 2.0),
+    ]
+    changed = with_values(smoke_config, {RATE: 1e-6, WEIGHT: 2.0})
+    assert run.open() == changed and run.begun() == smoke_config
+    for given in (smoke_config, changed):  # the command as it was, or with the values of now
+        assert run.check(given, True) == changed
+    with pytest.raises(UserError, match=f"{RATE} is 0.5, but .* was begun with {before} and then trained with 1e-06"):
+        run.check(with_values(smoke_config, {RATE: 0.5}), True)
+
+
+def test_steps_that_are_made_again_are_made_with_the_change(run: RunFolder, smoke_config: Config) -> None:
+    before = smoke_config.optimisers.generator_rate
+    run.begin(smoke_config, True, {RATE: 1e-5}, start=300)
+    run.begin(smoke_config, True, start=200)  # where the newest checkpoint was damaged
+    assert run.changes() == [Change(200, RATE, before, 1e-5)]
+    run.begin(smoke_config, True, {RATE: 1e-6}, start=200)
+    assert run.changes() == [Change(200, RATE, before, 1e-6)]
+    run.begin(smoke_config, True, {RATE: before}, start=200)
+    assert run.changes() == [] and run.open() == smoke_config
+
+
+def test_a_change_that_is_none_is_one_line(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"optimisers\.generator_rate is -1\.0: expected a number above 0"):
+        run.check(smoke_config, True, {RATE: -1.0})
+    with pytest.raises(UserError, match=f"--change {RATE}=1e-05: .* holds no run yet, begin it with --{RATE} 1e-05"):
+        RunFolder(tmp_path / "new").check(smoke_config, True, {RATE: 1e-5})
+    for content in ("{", "[1]", '[{"step": 3}]', '[{"step": 3, "setting": "seed", "before": 1, "after": 2}]'):
+        run.changed.write_text(content)
+        with pytest.raises(UserError, match=r"changes\.json"):
+            run.open()
+    run.changed.write_text('[{"step": 3, "setting": "losses.cross", "before": 1, "after": "x"}]')
+    with pytest.raises(UserError, match=r"losses\.cross is 'x': expected a finite number"):
+        run.open()
+
+
+def test_a_folder_of_trials_says_what_it_holds(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    run.path.rename(tmp_path / "all" / "trial_2")
+    parent = RunFolder(tmp_path / "all")
+    with pytest.raises(UserError, match=r"all holds 1 trials, each a run: name one, such as .*trial_2"):
+        parent.open()
+    with pytest.raises(UserError, match="all holds trials, each a run: name another one with --run"):
+        parent.check(smoke_config, resume=True)
+
+
+def test_a_file_is_no_run_folder(smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(UserError, match="file exists and is not a run folder"):
+            RunFolder(tmp_path / "file").check(smoke_config, resume)
+    with pytest.raises(UserError, match="file is not a run folder"):
+        RunFolder(tmp_path / "file").open()
+
+
+def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_there(
+    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    (here / "pictures").mkdir(parents=True)
+    elsewhere.mkdir()
+    places = {"data.name": "regdb", "data.source": "pictures", "data.directory": "prepared"}
+    config = with_values(smoke_config, places)
+    monkeypatch.chdir(here)
+    RunFolder(Path("run")).begin(config, resume=False)
+    assert RunFolder(Path("run")).open() == config
+    monkeypatch.chdir(elsewhere)
+    found = RunFolder(here / "run").open()
+    assert found == with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
+    (here / "pictures").rmdir()
+    assert RunFolder(here / "run").open() == config
