@@ -188,7 +188,8 @@ def _training_step(
     from hicmd_tf.config import load
     from hicmd_tf.data.batches import BatchPlanner, batches
     from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-    from hicmd_tf.method.networks.build import build_networks, computing_in
+    from hicmd_tf.method.networks.build import build_networks
+    from hicmd_tf.method.precision import computing_in
     from hicmd_tf.training.experiment import set_up_tensorflow
     from hicmd_tf.training.optimisers import make_optimisers
 

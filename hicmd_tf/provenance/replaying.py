@@ -13,7 +13,8 @@ from tensorflow.python.framework import op_callbacks
 from hicmd_tf.config import Config
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
-from hicmd_tf.method.networks.build import build_networks, computing_in
+from hicmd_tf.method.networks.build import build_networks
+from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import Tensor
 from hicmd_tf.provenance.failure import Failure, read_failure
 from hicmd_tf.runs.checkpoints import Checkpoints

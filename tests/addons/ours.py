@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from cases import MARGINS, feature_maps, triplet_batches
 
-from hicmd_tf.method.losses.triplet import euclidean_batch_hard
+from hicmd_tf.method.losses.identification import euclidean_batch_hard
 from hicmd_tf.method.networks.normalisation import instance_norm
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +38,7 @@ def main(path: str) -> None:
             key = f"triplet/{margin}/{name}"
 
             def loss(features: Any, labels: Array = case.labels, size: float | None = size) -> Any:
-                return euclidean_batch_hard(features, labels, size or 0.0, soft=size is None)
+                return euclidean_batch_hard(features, labels, size or 0.0, soft=size is None).loss
 
             results[f"{key}/value"], results[f"{key}/gradient"] = value_and_gradient(loss, case.features)
     np.savez(path, **results)

@@ -17,8 +17,7 @@ from hicmd_tf.convert.keys import Place, used
 from hicmd_tf.convert.read import Released, fill
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from hicmd_tf.method.losses.prior import mean_square
-from hicmd_tf.method.losses.reconstruction import l1
+from hicmd_tf.method.losses.generation import kl, l1
 from hicmd_tf.method.networks import layers, resnet
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.method.networks.layers import convolve, reflect_pad, reflected_convolution, zero_padded_convolution
@@ -241,7 +240,7 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         parts[f"loss_gen_cross_x_{CROSS[m]}"] = l1(decoded.cross[m], given[m])
         parts[f"loss_gen_cyc_x_{letter}"] = l1(cycle[m], given[m])
         codes = model.encode(m, given[m])
-        parts[f"loss_gen_s_{letter}_kl"] = mean_square(model.layout.excluded_of(codes.attributes))
+        parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
         real, input_gradients = model._real_scores(m, given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
         fakes = model._fake_scores(m, (decoded.cross[m], decoded.illumination[m]))

@@ -24,16 +24,14 @@ from hicmd_tf.engines.tensorflow.frugal import InTurns, held_back
 from hicmd_tf.engines.tensorflow.runtime import RuntimeLosses
 from hicmd_tf.method.erasing import erase
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from hicmd_tf.method.losses.cross_entropy import cross_entropy
-from hicmd_tf.method.losses.precision import accurate
-from hicmd_tf.method.losses.prior import kl
-from hicmd_tf.method.losses.reconstruction import l1
-from hicmd_tf.method.losses.triplet import cosine_active, cosine_batch_hard, euclidean_active, euclidean_batch_hard
+from hicmd_tf.method.losses.generation import kl, l1
+from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.losses.weights import discriminator_total, feature_total, generation_total
 from hicmd_tf.method.networks.batch_norm import Groups, KindGroups
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.networks.feature_learning import Identification
+from hicmd_tf.method.precision import accurate
 from hicmd_tf.method.sampling import Parts, Rows, feature_groups, stack
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality, Tensor, other
 from hicmd_tf.training.optimisers import Optimisers
@@ -139,7 +137,8 @@ class HiCMD(keras.Model):
 
         with feature_tape:
             rows, head = self.identify(batch, _after(generation_gradients, decoded.cross))
-            feature_terms = self.feature_terms(rows, head)
+            triplets = self.triplets(rows, head)
+            feature_terms = {"cross_entropy": cross_entropy(head.logits, rows.labels), "triplet": triplets.loss}
             features = feature_total(feature_terms, self.weights_of_losses())
         feature_variables = self.features.trainable_variables
         gradients = feature_tape.gradient(features, [*generator_variables, *feature_variables])
@@ -153,7 +152,7 @@ class HiCMD(keras.Model):
             **feature_terms,
             "feature_total": features,
             "accuracy": ops.mean(ops.cast(hits, "float32")),
-            "active_triplets": self._active_triplets(rows, head),
+            "active_triplets": triplets.active,
             "alpha": ops.convert_to_tensor(self.features.combination.alpha),
         }
 
@@ -388,26 +387,13 @@ class HiCMD(keras.Model):
         weighted = self.features.combination.prototype_part(embedded)
         return dict(zip(order, ops.split(weighted, ends), strict=True))
 
-    def feature_terms(self, rows: Rows, head: Identification) -> Terms:
-        """The unweighted terms of Eq. 8 and 9."""
-        return {"cross_entropy": cross_entropy(head.logits, rows.labels), "triplet": self._triplet_term(rows, head)}
-
-    def _triplet_term(self, rows: Rows, head: Identification) -> Tensor:
+    def triplets(self, rows: Rows, head: Identification) -> Triplets:
+        """Eq. 9 on the head's rows, in the configured form."""
         losses = self.weights_of_losses()
         if losses.triplet_form == "euclidean":
             return euclidean_batch_hard(getattr(head, self.features.descriptor), rows.labels, losses.margin)
-        return sum(
-            cosine_batch_hard(head.triplet, rows.labels, rows.anchors[m], losses.margin, losses.triplet_regulariser)
-            for m in MODALITIES
-        )
-
-    def _active_triplets(self, rows: Rows, head: Identification) -> Tensor:
-        """Share of the anchors that still violate the triplet loss's margin; no part of any loss."""
-        losses = self.weights_of_losses()
-        if losses.triplet_form == "euclidean":
-            return euclidean_active(getattr(head, self.features.descriptor), rows.labels, losses.margin)
-        shares = [cosine_active(head.triplet, rows.labels, rows.anchors[m], losses.margin) for m in MODALITIES]
-        return sum(shares) / len(MODALITIES)
+        anchors = [rows.anchors[m] for m in MODALITIES]
+        return cosine_batch_hard(head.triplet, rows.labels, losses.margin, losses.triplet_regulariser, anchors)
 
     # ---------------------------------------------------------------------------------------------------- inference
 

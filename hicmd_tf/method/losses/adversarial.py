@@ -9,7 +9,7 @@ from typing import Literal
 
 from keras import ops
 
-from hicmd_tf.method.losses.precision import accurate
+from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
 Form = Literal["least_squares", "log"]

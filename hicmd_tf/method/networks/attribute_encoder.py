@@ -7,8 +7,8 @@ from keras import ops
 
 from hicmd_tf.method.networks.batch_norm import Groups
 from hicmd_tf.method.networks.layers import Shape, serialisable, tracked
-from hicmd_tf.method.networks.normalisation import accurate
 from hicmd_tf.method.networks.resnet import Stage, Stem
+from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
 

@@ -1,11 +1,7 @@
 """All networks of a configuration, built and with their initial weights."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
-
-import keras
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config.schema import NetworkConfig
@@ -19,7 +15,6 @@ from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
 from hicmd_tf.notation import MODALITIES, Modality
 
 IMAGE_SHAPE = (None, None, None, 3)
-FULL_PRECISION = "float32"
 
 
 class Networks(NamedTuple):
@@ -40,18 +35,6 @@ class Networks(NamedTuple):
             for weight in part.get_weights():
                 found.update(weight.tobytes())
         return found.hexdigest()
-
-
-@contextmanager
-def computing_in(precision: str) -> Iterator[None]:
-    """Networks built inside compute their large maps in a precision of `TrainingConfig`."""
-    before = keras.config.dtype_policy()
-    if precision != FULL_PRECISION:
-        keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:

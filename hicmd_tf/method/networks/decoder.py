@@ -14,7 +14,7 @@ from hicmd_tf.method.networks.layers import (
     serialisable,
     tracked,
 )
-from hicmd_tf.method.networks.normalisation import accurate, full_precision
+from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
 

@@ -7,8 +7,8 @@ from keras import ops
 
 from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm, Groups
 from hicmd_tf.method.networks.layers import Shape, kaiming, serialisable, tracked
-from hicmd_tf.method.networks.normalisation import accurate, full_precision
 from hicmd_tf.method.networks.resnet import Stage
+from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
 

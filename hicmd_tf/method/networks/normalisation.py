@@ -6,23 +6,13 @@ costs: hence few passes, gradients that keep nothing but the input, and TensorFl
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from hicmd_tf.engines.tensorflow import kernels
+from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
 EPSILON = 1e-5
-
-
-def full_precision() -> str:
-    """The type that layers outside the big maps compute in: that of the variables, float32 under a mixed policy."""
-    return str(keras.config.dtype_policy().variable_dtype)
-
-
-def accurate(x: Tensor) -> Tensor:
-    """x in at least float32."""
-    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
 
 
 def instance_norm(x: Tensor) -> Tensor:

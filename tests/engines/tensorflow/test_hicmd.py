@@ -11,7 +11,7 @@ from one_iteration import CLASSES, gradients_of_a_step, make_batch
 
 from hicmd_tf.config import Config
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-from hicmd_tf.method.losses.reconstruction import l1
+from hicmd_tf.method.losses.generation import l1
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, other
 from hicmd_tf.training.optimisers import make_optimisers

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from hicmd_tf.config import Config, load
 from hicmd_tf.engines.tensorflow.runtime import LOSSES, Number, RuntimeLosses
-from hicmd_tf.method.losses.triplet import cosine_batch_hard
+from hicmd_tf.method.losses.identification import cosine_batch_hard
 from hicmd_tf.method.losses.weights import discriminator_total, feature_total, generation_total
 from hicmd_tf.training.optimisers import make_optimisers
 
@@ -28,7 +28,7 @@ def totals(losses: object) -> list[float]:
         generation_total({name: terms[name] for name in GENERATION}, losses),
         feature_total({name: terms[name] for name in FEATURES}, losses),
         discriminator_total(tf.constant(0.7), tf.constant(12.0), losses),
-        cosine_batch_hard(features, tf.constant([0, 0, 1, 1, 2, 2]), None, losses.margin, 1.0),
+        cosine_batch_hard(features, tf.constant([0, 0, 1, 1, 2, 2]), losses.margin, 1.0).loss,
     ]
 
 

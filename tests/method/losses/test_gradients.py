@@ -5,19 +5,17 @@ import pytest
 import tensorflow as tf
 
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from hicmd_tf.method.losses.cross_entropy import cross_entropy
-from hicmd_tf.method.losses.precision import accurate
-from hicmd_tf.method.losses.prior import gaussian, mean_square
-from hicmd_tf.method.losses.reconstruction import l1
-from hicmd_tf.method.losses.triplet import cosine_batch_hard, euclidean_batch_hard
+from hicmd_tf.method.losses.generation import kl, l1
+from hicmd_tf.method.losses.identification import cosine_batch_hard, cross_entropy, euclidean_batch_hard
+from hicmd_tf.method.precision import accurate
 
 TARGET = np.random.default_rng(0).normal(size=(8, 5))
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 0])
 
 LOSSES = {
     "l1": lambda x: l1(x, tf.reverse(x, [0])),
-    "mean_square": mean_square,
-    "gaussian": gaussian,
+    "mean_square": lambda x: kl(x, "mean_square"),
+    "gaussian": lambda x: kl(x, "gaussian"),
     "discriminator least_squares real": lambda x: discriminator_loss([x], [[TARGET]] * 2, "least_squares"),
     "discriminator least_squares fake": lambda x: discriminator_loss([TARGET], [[x]] * 2, "least_squares"),
     "discriminator log real": lambda x: discriminator_loss([x], [[TARGET]] * 2, "log"),
@@ -26,9 +24,9 @@ LOSSES = {
     "generator log": lambda x: generator_loss([x, x[:, :2]], "log"),
     "gradient_penalty": lambda x: gradient_penalty([tf.reshape(x, (2, 4, 5, 1))] * 2),
     "cross_entropy": lambda x: cross_entropy(x, LABELS),
-    "cosine triplet": lambda x: cosine_batch_hard(x, LABELS, (0, 1, 2, 5), 0.5, 1.0),
-    "euclidean triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5),
-    "soft triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5, soft=True),
+    "cosine triplet": lambda x: cosine_batch_hard(x, LABELS, 0.5, 1.0, [(0, 1, 2), (5,)]).loss,
+    "euclidean triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5).loss,
+    "soft triplet": lambda x: euclidean_batch_hard(x, LABELS, 0.5, soft=True).loss,
 }
 
 
@@ -70,7 +68,7 @@ def test_half_precision_scores_are_computed_in_float32(form, dtype):
 
 def test_a_mean_beyond_half_precision_is_exact():
     ones = tf.ones((1, 70_000), "float16")  # 70,000 is infinite in float16
-    assert float(mean_square(ones * 300)) == 90_000
+    assert float(kl(ones * 300, "mean_square")) == 90_000
     assert float(l1(ones, 0 * ones)) == 1
 
 
