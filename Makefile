@@ -19,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: fit test test-slow test-all test-golden test-addons env format clean
 
 fit: $(INSTALLED)
-	$(BIN)/python -m hicmd_tf.fit --config configs/tiny.yaml --run runs/tiny --resume
+	$(BIN)/hicmd fit --config configs/tiny.yaml --run runs/tiny --resume
 
 # Half the tests' time is graphs being traced, on one core each: two processes share the files, whole runs early.
 test: $(TOOLS)

@@ -30,6 +30,7 @@ setup(
     packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*"]), "hicmd_tf.configs"],
     package_dir={"hicmd_tf.configs": "configs"},
     package_data={"hicmd_tf.configs": ["*.yaml"], "hicmd_tf.visualize": ["templates/*"]},
+    entry_points={"console_scripts": ["hicmd = hicmd_tf.commands:console"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<3.16",  # optimisers override a method that Keras may still change

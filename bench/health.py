@@ -1,6 +1,6 @@
 """`python -m bench.health --run DIR`: whether a long run grows, in memory, in time, in open files, as a picture.
 
-A whole run as hicmd_tf.fit makes it, logs, pictures, evaluations and checkpoints included, with any configuration and
+A whole run as hicmd fit makes it, logs, pictures, evaluations and checkpoints included, with any configuration and
 settings. Every hundred iterations one point: the memory that the process has taken (not the files that it maps), the
 processor time of an iteration and of an evaluation with its picture grid, and how many files are open. Times are
 divided by that of a yardstick, the same matrix products at every point: what else the machine does slows both. Ends
@@ -57,7 +57,7 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Trains, prints a table, draws the picture, and writes the points as JSON when asked."""
-    config, options = parse("bench.health", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    config, options = parse("python -m bench.health", __doc__ or "", arguments, _options, {"steps": "training.steps"})
     every = max(EVERY, config.training.picture_every)
     if config.training.steps < LEAST * every:
         raise UserError(

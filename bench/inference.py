@@ -29,7 +29,7 @@ Work = Callable[[Any], Any]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exports, measures in turns, prints a table, and writes the figures as JSON when asked."""
-    parser = Parser("bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("python -m bench.inference", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--run", type=Path, metavar="DIR", help="run folder to take instead of configs/released.yaml")
     parser.add_argument(

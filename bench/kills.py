@@ -71,7 +71,7 @@ def moments(kills: int, steps: int, checkpoint_every: int, seed: int) -> list[Mo
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs, kills, resumes, compares; prints what was found and writes it as JSON when asked."""
-    config, options = parse("bench.kills", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    config, options = parse("python -m bench.kills", __doc__ or "", arguments, _options, {"steps": "training.steps"})
     from tqdm import tqdm
 
     from hicmd_tf.files import write_json, write_text
@@ -105,7 +105,7 @@ def _logged(config: Config) -> Config:
 
 
 def _start(folder: Path, run: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(folder / "config.yaml"), "--run", str(run)]
+    command = [sys.executable, "-m", "hicmd_tf", "fit", "--config", str(folder / "config.yaml"), "--run", str(run)]
     with (folder / f"{run.name}.log").open("ab") as log:
         return subprocess.Popen([*command, "--resume", "--no-report"], stdout=log, stderr=log)
 

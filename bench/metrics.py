@@ -116,7 +116,7 @@ def _peak_mib(work: Callable[[], None]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the cases, prints a table, and writes the figures as JSON when asked."""
-    parser = Parser("bench.metrics", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("python -m bench.metrics", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--case", choices=CASES, action="append", help="only this one; may be given several times")
     parser.add_argument("--inside", choices=CASES, help=argparse.SUPPRESS)  # the process of one case

@@ -49,7 +49,7 @@ AXES = [
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures every point once, prints a table, draws the picture, and writes the figures as JSON when asked."""
-    parser = Parser("bench.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("python -m bench.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=writable, default=Path("docs/scaling.png"), metavar="FILE", help="the picture")
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")

@@ -22,7 +22,7 @@ K = 10
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draws, builds, measures, prints a table, and writes the figures as JSON when asked."""
-    parser = Parser("bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("python -m bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     add = parser.add_argument
     add("--json", type=writable, metavar="FILE", help="write the figures there")
     add("--rows", type=int, default=1_000_000, metavar="N", help="of the gallery (default: %(default)s)")

@@ -41,7 +41,7 @@ Figures = dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints two tables, and writes the figures as JSON when asked."""
-    parser = Parser("bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = Parser("python -m bench.train_step", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(

@@ -121,7 +121,7 @@ def held(path: Path) -> list[Callable[[], Artefact]]:
     found = [kind for kind in kinds if (path / onnx_file("visible", *kind)).is_file()]
     if not found:
         raise UserError(
-            f"{path} is no exported model: expected what hicmd_tf.export.saved_model or hicmd_tf.export.onnx made"
+            f"{path} is no exported model: expected what hicmd export saved-model or hicmd export onnx made"
         )
     return [partial(OnnxModel, path, *kind) for kind in found]
 

@@ -1,6 +1,4 @@
-"""`python -m hicmd_tf.export.check`: whether exported models describe as the run does that they were made of.
-
-  python -m hicmd_tf.export.check --run RUN DIR [DIR ..]
+"""Whether exported models describe as the run does that they were made of.
 
 The same encoded pictures go through Keras, as in training and evaluation, and through each artefact, which decodes,
 resizes and normalises for itself. Beyond the tolerances it fails:
@@ -18,8 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError
 
 if TYPE_CHECKING:
     from hicmd_tf.export.artefacts import Artefact
@@ -55,18 +52,6 @@ class Row(NamedTuple):
     difference: float
     distance: float
     figures: Figures
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, compares, prints the table."""
-    options = _parser().parse_args(arguments)
-    from hicmd_tf.export.artefacts import held
-    from hicmd_tf.export.source import open_run
-
-    for folder in options.artefacts:
-        held(folder)  # a run takes its time to be opened: mistakes come first
-
-    print(shown(check(open_run(options.run), options.artefacts, options)))
 
 
 def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace) -> list[Row]:
@@ -146,17 +131,3 @@ def shown(rows: Sequence[Row]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     sides = [str.ljust, *[str.rjust] * (len(head) - 1)]
     return "\n".join("  ".join(f(c, n) for f, c, n in zip(sides, line, widths, strict=True)) for line in lines)
-
-
-def _parser() -> argparse.ArgumentParser:
-    from hicmd_tf.export.options import add_check
-
-    parser = Parser("python -m hicmd_tf.export.check", description=__doc__)
-    parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder that was exported")
-    parser.add_argument("artefacts", nargs="+", metavar="DIR", type=Path, help="exported SavedModel, ONNX files")
-    add_check(parser)
-    return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,8 +1,4 @@
-"""`python -m hicmd_tf.export.client`: descriptors from a server, which is TensorFlow Serving or ours.
-
-  python -m hicmd_tf.export.client --url http://127.0.0.1:8501 --modality visible PICTURE.. --out descriptors.npz
-
-and from Python, with NumPy and Pillow only:
+"""Descriptors from a server, which is TensorFlow Serving or ours; with NumPy and Pillow only:
 
     client = Client("http://127.0.0.1:8501")
     descriptors = client.embed(["a.jpg", "b.png"], "infrared")
@@ -10,7 +6,6 @@ and from Python, with NumPy and Pillow only:
 grpc://127.0.0.1:8500 speaks gRPC instead, for which tensorflow-serving-api is needed.
 """
 
-import argparse
 import base64
 import http.client
 import json
@@ -25,10 +20,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from hicmd_tf.addresses import is_this_machine
-from hicmd_tf.arguments import Parser, time_limit, writable
-from hicmd_tf.data.sources.paths import person_of
-from hicmd_tf.errors import UserError, run_command
-from hicmd_tf.files import replacing
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, Modality
 from hicmd_tf.pictures.bounds import BadPictureError, content
 from hicmd_tf.pictures.decode import as_png, simple
@@ -94,7 +86,7 @@ class Client:
         if descriptors.ndim != 2 or len(descriptors) != rows or not np.isfinite(descriptors).all():
             raise UserError(
                 f"{self._url} answers with something else than {rows} descriptors: name the --model that "
-                f"hicmd_tf.export.saved_model made, and the server that has it"
+                f"hicmd export saved-model made, and the server that has it"
             )
         return descriptors
 
@@ -251,34 +243,3 @@ def _parts(encoded: Iterator[bytes]) -> Iterator[list[bytes]]:
         size += len(one)
     if part:
         yield part
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, asks, prints or writes the descriptors."""
-    options = _parser().parse_args(arguments)
-    for picture in options.pictures:
-        person_of(picture, options.modality)  # which refuses one that lies in a folder of the other modality
-    found = Client(options.url, options.model, options.timeout).embed(options.pictures, options.modality)
-    if options.out is None:
-        for picture, row in zip(options.pictures, found, strict=True):
-            print(json.dumps({"picture": str(picture), "descriptor": row.tolist()}))
-        return
-    with replacing(options.out) as file:
-        np.savez(file, descriptors=found, names=np.array([str(picture) for picture in options.pictures]))
-    print(f"{options.out}: {len(found)} descriptors of length {found.shape[1]}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.export.client", description=__doc__)
-    add = parser.add_argument
-    add("pictures", nargs="+", metavar="PICTURE", type=Path, help="files of pictures")
-    add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")
-    add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
-    add("--modality", required=True, choices=MODALITIES, help="of all pictures")
-    add("--timeout", type=time_limit, default=60.0, metavar="S", help="seconds for one request (default: %(default)s)")
-    add("--out", metavar="FILE", type=writable, help=".npz file to write, instead of printing a line of JSON a picture")
-    return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,42 +1,37 @@
-"""`python -m hicmd_tf.export.onnx`: the descriptor branch of a run as ONNX files, which need onnxruntime alone.
-
-  python -m hicmd_tf.export.onnx --run RUN --out DIR
+"""The descriptor branch of a run as ONNX files, which need onnxruntime alone.
 
 Makes DIR/visible.onnx and DIR/infrared.onnx, the same with 8-bit convolutions as visible_int8.onnx and
 infrared_int8.onnx, and metadata.json. Input: pictures, uint8 (batch, height, width, 3) RGB of any one size, which are
 resized and normalised inside. Output: descriptors, float32 (batch, E) of length 1. With --floats also files that take
 pictures already resized and normalised: normalised, float32 (batch, H, W, 3). The result is compared with the run
-before it appears (see hicmd_tf.export.check).
+before it appears (see check.py).
 """
 
 import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hicmd_tf.arguments import Parser, count
-from hicmd_tf.errors import require, run_command
+from hicmd_tf.errors import require
 
-CALIBRATION = 128  # pictures of a modality
+if TYPE_CHECKING:
+    from hicmd_tf.export.check import Row
+
 CALIBRATION_BATCH = 8
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, exports, compares, puts in place."""
-    options = _parser().parse_args(arguments)
+def export(options: argparse.Namespace) -> "list[Row]":
+    """Exports, compares, puts in place. options: of `hicmd export onnx`. Returns the comparison."""
     require("onnx", "onnxruntime", "tf2onnx")
-    from hicmd_tf.export.check import check, shown
+    from hicmd_tf.export.check import check
     from hicmd_tf.export.source import open_run
     from hicmd_tf.files import making_folder
 
     with making_folder(options.out) as partial:
         source = open_run(options.run)
         save(source, partial, options)
-        rows = check(source, [partial], options)
-    print(shown(rows))
-    for file in sorted(options.out.glob("*.onnx")):
-        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+        return check(source, [partial], options)
 
 
 def save(source: Any, folder: Path, options: argparse.Namespace) -> None:
@@ -105,33 +100,3 @@ def _write(model: Any, file: Path, described: dict[str, Any], modality: str) -> 
     onnx.helper.set_model_props(model, {**texts, "modality": modality})
     check_graph(model)
     onnx.save(model, file)
-
-
-def _parser() -> argparse.ArgumentParser:
-    from hicmd_tf.export.options import add_check, add_run
-
-    parser = Parser("python -m hicmd_tf.export.onnx", description=__doc__)
-    add_run(parser)
-    add = parser.add_argument
-    add("--out", required=True, metavar="DIR", type=Path, help="folder to make")
-    add(
-        "--precisions",
-        nargs="+",
-        choices=["fp32", "int8"],
-        default=["fp32", "int8"],
-        help="which files; int8 needs the run's training pictures (default: both)",
-    )
-    add("--floats", action="store_true", help="also files that take normalised pictures")
-    add(
-        "--calibration",
-        type=count,
-        default=CALIBRATION,
-        metavar="N",
-        help="training pictures of each modality that set the ranges of int8 (default: %(default)s)",
-    )
-    add_check(parser)
-    return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

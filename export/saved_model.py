@@ -1,30 +1,29 @@
-"""`python -m hicmd_tf.export.saved_model`: the descriptor branch of a run as a SavedModel for TF Serving.
-
-  python -m hicmd_tf.export.saved_model --run RUN --out DIR
+"""The descriptor branch of a run as a SavedModel for TF Serving.
 
 Makes DIR/1, or the next number: TF Serving goes over to it by itself. Signatures: visible, infrared (pictures),
 serving_default (pictures and modality), each with a twin _bytes that takes encoded JPEG or PNG files. The result is
-compared with the run before it appears (see hicmd_tf.export.check).
+compared with the run before it appears (see check.py).
 """
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import UserError, require, run_command
+from hicmd_tf.errors import UserError, require
+
+if TYPE_CHECKING:
+    from hicmd_tf.export.check import Row
 
 NAME = "hicmd"  # what requests call it, unless the server is told otherwise
 WARM_UP_ROWS = (1, 8)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, exports, compares, puts in place."""
-    options = _parser().parse_args(arguments)
+def export(options: argparse.Namespace) -> "tuple[Path, list[str], list[Row]]":
+    """Exports, compares, puts in place. options: of `hicmd export saved-model`. Returns the folder, the signatures and
+    the comparison."""
     require("tensorflow_serving")
-    from hicmd_tf.export.check import check, shown
+    from hicmd_tf.export.check import check
     from hicmd_tf.export.source import open_run
     from hicmd_tf.files import making_folder
 
@@ -39,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         source = open_run(options.run)
         save(source, partial, options.licence)
         rows = check(source, [partial], options)
-    print(shown(rows))
-    print(f"{target}: {', '.join(source.branch.signatures())}")
+    return target, list(source.branch.signatures()), rows
 
 
 def save(source: Any, folder: Path, licence: str = "") -> None:
@@ -100,17 +98,3 @@ def _next_version(out: Path) -> int:
     if strange or not out.is_dir():
         raise UserError(f"{out} holds {strange[0]}, expected numbered versions of a SavedModel: name another folder")
     return max(map(int, names), default=0) + 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    from hicmd_tf.export.options import add_check, add_run
-
-    parser = Parser("python -m hicmd_tf.export.saved_model", description=__doc__)
-    add_run(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of numbered versions")
-    add_check(parser)
-    return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,6 +1,4 @@
-"""`python -m hicmd_tf.export.serve`: an exported SavedModel behind TF Serving's protocols.
-
-  python -m hicmd_tf.export.serve --model models/hicmd
+"""An exported SavedModel behind TF Serving's protocols.
 
 REST: POST http://127.0.0.1:8501/v1/models/hicmd:predict, and the other paths of TF Serving; GET /healthz. gRPC:
 127.0.0.1:8500. The newest version is loaded and warmed up before either port opens. Requests that come together are
@@ -10,18 +8,14 @@ answered together. There is no authentication: keep it on this machine, or put a
 import argparse
 import signal
 import socket
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from hicmd_tf.addresses import bound, bracketed, refused
-from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
-from hicmd_tf.errors import UserError, require, run_command
+from hicmd_tf.errors import UserError, require
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, loads, serves until it is told to stop, answers what is under way."""
-    options = _parser().parse_args(arguments)
+def serve(options: argparse.Namespace) -> None:
+    """Loads, serves until it is stopped, answers what is under way. options: of `hicmd serve`."""
     require("uvicorn", "starlette", "grpc", "tensorflow_serving")
     from hicmd_tf.export.serving.batching import Batcher
     from hicmd_tf.export.serving.limits import Limits
@@ -86,38 +80,3 @@ def _check(options: argparse.Namespace) -> None:
             f"--max-batch is {options.max_batch}, expected at most the {options.max_waiting} rows of --max-waiting: no "
             f"more can be answered together than may wait"
         )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.export.serve", description=__doc__)
-    add = parser.add_argument
-    add("--model", required=True, metavar="DIR", type=Path, help="folder of numbered versions of a SavedModel")
-    add("--name", default="hicmd", help="what requests call it (default: %(default)s)")
-    add("--version", type=positive, metavar="N", help="which version (default: the newest)")
-    add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on, such as ::1 (default: %(default)s)")
-    add("--port", type=port, default=8501, metavar="N", help="of REST; 0: any free one (default: %(default)s)")
-    add("--grpc-port", type=port, default=8500, metavar="N", help="of gRPC; 0: any (default: %(default)s)")
-    add("--max-batch", type=positive, default=32, metavar="N", help="rows answered together (default: %(default)s)")
-    add(
-        "--batch-wait",
-        type=seconds,
-        default=2,
-        metavar="MS",
-        help="milliseconds that a request waits for others (default: %(default)s)",
-    )
-    add("--max-waiting", type=positive, default=1024, metavar="N", help="rows that may wait (default: %(default)s)")
-    add("--max-rows", type=positive, default=256, metavar="N", help="rows of one request (default: %(default)s)")
-    add("--max-body", type=positive, default=64, metavar="MIB", help="MiB of one request (default: %(default)s)")
-    add(
-        "--max-pixels",
-        type=positive,
-        default=25,
-        metavar="MP",
-        help="millions of pixels of one encoded picture (default: %(default)s)",
-    )
-    add("--timeout", type=time_limit, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
-    return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -20,7 +20,7 @@ prepare()
 def load(run_folder: str | Path) -> Model:
     """The trained model of a run folder, with the verbs encode, decode, embed and discriminate.
 
-    run_folder: made by hicmd_tf.fit or hicmd_tf.convert. Raises `hicmd_tf.errors.UserError` when it holds no whole run.
+    run_folder: made by hicmd fit or hicmd convert. Raises `hicmd_tf.errors.UserError` when it holds no whole run.
     """
     from hicmd_tf import interface  # here: importing hicmd_tf must not import TensorFlow
 

@@ -153,6 +153,11 @@ def count(text: str) -> int:
     return _whole(text, 0, LARGEST, "is no number of things, expected a whole number from 0 on")
 
 
+def seed(text: str) -> int:
+    """Of random numbers: 0 to 2^32 - 1."""
+    return _whole(text, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
     return _whole(text, 1, LARGEST, "is no number of things, expected a whole number from 1 on")

@@ -1,5 +1,6 @@
 """What goes wrong by a user's hand or on a machine, and how a command says so: one line, exit code 2."""
 
+import difflib
 import errno
 import importlib.util
 import os
@@ -7,7 +8,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -33,7 +34,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     "grpc": "serve",
     "torch": "torch",
 }
-OURS = ("hicmd_tf", "export", "tuning", "bench")
+OURS = ("hicmd_tf", "bench")
 
 
 class UserError(Exception):
@@ -137,6 +138,12 @@ def refuse(message: str) -> NoReturn:
     """Ends the program with an error's line."""
     print(f"error: {_line(message)}", file=sys.stderr)
     sys.exit(EXIT_CODE)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of the names in brackets, or nothing where none is near."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (nearest: {found[0]})" if found else ""
 
 
 def printable(text: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hicmd_tf.commands import serve
 from hicmd_tf.errors import missing, run_command
-from hicmd_tf.export import serve
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from drawn_trees import picture
 
-from hicmd_tf import fit
+from hicmd_tf.commands import fit
 from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.errors import INTERRUPTED, UserError
 from hicmd_tf.provenance.origin import configuration_hash
@@ -39,7 +39,7 @@ class Processes:
         self.interrupted = interrupted
 
     def __call__(self, command: Sequence[str]) -> int:
-        config, options = fit.parse("hicmd_tf.fit", "", command[3:], fit._options, {"steps": "training.steps"})
+        config, options = fit.parse("hicmd fit", "", command[3:], fit._options, {"steps": "training.steps"})
         if config.data.trial == self.interrupted:
             raise KeyboardInterrupt
         self.trained.append(config.data.trial)

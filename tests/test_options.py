@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hicmd_tf import evaluate
 from hicmd_tf.arguments import Parser, Way
+from hicmd_tf.commands import evaluate
 from hicmd_tf.errors import UserError
 
 OPTIONS = Path(__file__).parents[1] / "docs" / "options.md"
@@ -33,9 +33,9 @@ EXTRACT = {
 }
 CONVERT = {"a b": "--iteration --config", "a b --to-torch": ""}
 COMMANDS = {
-    "evaluate": ("hicmd_tf.evaluate", EVALUATE),
-    "extract": ("hicmd_tf.extract", EXTRACT),
-    "convert": ("hicmd_tf.convert.__main__", CONVERT),
+    "evaluate": ("hicmd_tf.commands.evaluate", EVALUATE),
+    "extract": ("hicmd_tf.commands.extract", EXTRACT),
+    "convert": ("hicmd_tf.commands.convert", CONVERT),
 }
 
 
@@ -142,7 +142,7 @@ def test_permutations_are_no_descriptors_data_set_s_but_one(tmp_path: Path) -> N
 
 
 def test_albedo_is_of_near_infrared(tmp_path: Path) -> None:
-    from hicmd_tf.drawn_people import preview as synthetic
+    from hicmd_tf.commands import draw
 
     with pytest.raises(UserError, match="leave it out with --spectrum thermal"):
-        synthetic.main(["--preview", "x.png", "--spectrum", "thermal", "--albedo-follows-lightness", "0"])
+        draw.main(["--out", "x.png", "--spectrum", "thermal", "--albedo-follows-lightness", "0"])

@@ -1,9 +1,8 @@
-"""`python -m hicmd_tf.tuning.ablations`: ablations of Fig. 4 and Table 2 as a grid, with several seeds.
+"""The ablations of Fig. 4 and Table 2 as a grid, with several seeds.
 
-Every run is evaluated on the test identities behind a fixed number of steps; nothing is chosen by them.
+Every run is evaluated on the test identities after a fixed number of steps; nothing is chosen by them.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import UserError, require, run_command
+from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.grid import save_png
@@ -55,55 +53,37 @@ ABLATIONS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, runs the grid, writes and prints the table."""
-    typed = list(sys.argv[1:] if arguments is None else arguments)
-    config, options = parse("hicmd_tf.tuning.ablations", __doc__ or "", typed, _options, {"steps": "training.steps"})
-    if options.workers < 1:
-        raise UserError(f"--workers is {options.workers}: expected 1 or more")
+def run_grid(
+    config: Config, seeds: Sequence[int], out: Path, command: Sequence[str], workers: int, resume: bool
+) -> str | None:
+    """Runs the grid, and writes its table and pictures into a folder; the table, or None in a worker's process.
+
+    command: what starts this again, as a worker. workers: processes on this machine. resume: whether a grid in the
+    folder goes on. Raises UserError for a configuration whose table would not be of the test identities.
+    """
     if config.data.held_out:
         raise UserError(f"data.held_out is {config.data.held_out}: the table is of the test identities; leave it at 0")
-    seeds = _seeds(options.seeds)
     for ablation in ABLATIONS.values():
         with_values(config, ablation.settings)
     require("keras_tuner", "grpc")
     if role() != "worker":
-        check_writable(options.out / "study.json")
+        check_writable(out / "study.json")
         _prepare_data(config)
-    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: seeds})
-    study = Study(options.out, settings, len(ABLATIONS) * len(seeds))
+    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: list(seeds)})
+    study = Study(out, settings, len(ABLATIONS) * len(seeds))
 
     def model() -> Any:
         from hicmd_tf.tuning.tuner import GridModel
 
         return GridModel(config, settings.space, configuration)
 
-    trials = study.run(
-        model, [sys.executable, "-m", "hicmd_tf.tuning.ablations", *typed], options.workers, options.resume
-    )
-    if role() != "worker":
-        print(_reported(study, trials))
+    trials = study.run(model, command, workers, resume)
+    return None if role() == "worker" else _reported(study, trials)
 
 
 def configuration(config: Config, values: dict[str, Any]) -> Config:
     """What one cell of the grid trains."""
     return with_values(config, {**ABLATIONS[values[VARIANT]].settings, SEED: int(values[SEED])})
-
-
-def _options(parser: Any) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make; everything goes there")
-    parser.add_argument(
-        "--seeds", default="777,1,2", metavar="N,..", help="of initial weights and batches, one run each"
-    )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes side by side on this machine")
-    parser.add_argument("--resume", action="store_true", help="go on with the grid in DIR; begin it when there is none")
-
-
-def _seeds(text: str) -> list[int]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise UserError(f"--seeds is {text!r}: expected different whole numbers, such as 777,1,2")
-    return [int(part) for part in parts]
 
 
 def _prepare_data(config: Config) -> None:
@@ -188,7 +168,3 @@ def side_by_side(pictures: dict[str, Path]) -> Image.Image:
         pen.text((column * width + 4, row * height + 3), name.replace("_", " "), fill="black")
         sheet.paste(grid, (column * width, row * height + TITLE_HEIGHT))
     return sheet
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,75 +1,50 @@
-"""`python -m hicmd_tf.tuning.search`: looks for loss weights, margin and learning rates with Keras Tuner."""
+"""A search for loss weights, margin and learning rates with Keras Tuner."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hicmd_tf.config import Config, value_of, with_values
-from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import UserError, require, run_command
+from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable
 from hicmd_tf.tuning.processes import role
-from hicmd_tf.tuning.space import SEARCHED, Space, space_of
+from hicmd_tf.tuning.space import SEARCHED, Space
 from hicmd_tf.tuning.study import Settings, Study
 
-KINDS = ("random", "bayesian", "hyperband")
 SHARE = 5  # one of so many training identities is held out unless told otherwise
 FEWEST = 2  # identities to hold out: one alone is always found
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, searches, writes and prints what was found."""
-    typed = list(sys.argv[1:] if arguments is None else arguments)
-    config, options = parse("hicmd_tf.tuning.search", __doc__ or "", typed, _options, {"steps": "training.steps"})
-    _check(config, options)
-    space = space_of(config, options.space)
+def search(
+    config: Config,
+    space: Space,
+    out: Path,
+    command: Sequence[str],
+    tuner: str,
+    max_trials: int,
+    intervals: int,
+    workers: int,
+    resume: bool,
+) -> str | None:
+    """Searches, and writes what was found into a folder; its report, or None in a worker's process.
+
+    config: what a trial trains, but for the settings of the space. command: what starts this again, as a worker. tuner:
+    random, bayesian or hyperband. intervals: how often a trial is evaluated. workers: processes on this machine.
+    resume: whether a search in the folder goes on. Raises UserError for settings that it can't search with.
+    """
     require("keras_tuner", "grpc")
     if role() != "worker":
-        check_writable(Path(options.out) / "study.json")
+        check_writable(out / "study.json")
     config = _holding_out(config)
-    settings = Settings(options.tuner, config, options.intervals, space)
-    study = Study(options.out, settings, options.max_trials)
+    study = Study(out, Settings(tuner, config, intervals, space), max_trials)
 
     def model() -> Any:
         from hicmd_tf.tuning.tuner import WeightedModel
 
-        return WeightedModel(config, space, options.intervals)
+        return WeightedModel(config, space, intervals)
 
-    command = [sys.executable, "-m", "hicmd_tf.tuning.search", *typed]
-    trials = study.run(model, command, options.workers, options.resume)
-    if role() != "worker":
-        print(_reported(study, trials, space))
-
-
-def _options(parser: Any) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make; everything goes there")
-    parser.add_argument(
-        "--tuner", default="bayesian", metavar="KIND", help=f"how trials are chosen: {', '.join(KINDS)}"
-    )
-    parser.add_argument("--max-trials", type=int, default=30, metavar="N", help="trials in all; more extend a search")
-    parser.add_argument(
-        "--intervals",
-        type=int,
-        default=9,
-        metavar="N",
-        help="how often a trial of full length is evaluated; hyperband ends trials behind 1, 3, 9 .. of them",
-    )
-    parser.add_argument("--space", type=Path, metavar="FILE", help="YAML file of other ranges than tuning/space.py's")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes side by side on this machine")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the search in DIR; begin it when there is none"
-    )
-
-
-def _check(config: Config, options: Any) -> None:
-    if options.tuner not in KINDS:
-        raise UserError(f"--tuner is {options.tuner!r}: expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    for name in ("max_trials", "workers", "intervals"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}: expected 1 or more")
-    if options.intervals > config.training.steps:
-        raise UserError(f"--intervals is {options.intervals}: {config.training.steps} steps have at most so many")
+    trials = study.run(model, command, workers, resume)
+    return None if role() == "worker" else _reported(study, trials, space)
 
 
 def _holding_out(config: Config) -> Config:
@@ -116,7 +91,3 @@ def _unlearned(config: Config) -> dict[str, float]:
     searches = all_against_all(samples, config.data.name)
     found = simple_figures(samples, searches, config.data.height, config.data.width)
     return {name: mean_map(figures) for name, figures in found.items()}
-
-
-if __name__ == "__main__":
-    run_command(main)

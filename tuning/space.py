@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, value_of, with_values
-from hicmd_tf.config.loading import nearest
 from hicmd_tf.config.yaml_settings import Setting, read_settings
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 
 FIXED = "fixed"
 DIGITS = 6  # of a value: Keras Tuner's protocol between processes speaks float32

@@ -39,7 +39,7 @@ class Servable:
             raise UserError(f"{folder} can't be loaded as a SavedModel ({told(error)}): export it again") from error
         self._signatures = dict(self._model.signatures)
         if not self._signatures:
-            raise UserError(f"{folder} has no signatures: export it with hicmd_tf.export.saved_model")
+            raise UserError(f"{folder} has no signatures: export it with hicmd export saved-model")
         self.inputs = {
             name: {key: _spec(value) for key, value in graph.structured_input_signature[1].items()}
             for name, graph in self._signatures.items()
@@ -119,7 +119,7 @@ def newest_version(base: Path, version: int | None = None) -> Path:
     numbers = [child.name for child in base.iterdir() if child.name.isdecimal()] if base.is_dir() else []
     if not numbers:
         raise UserError(
-            f"{base} has no numbered versions of a model: expected what hicmd_tf.export.saved_model makes with --out"
+            f"{base} has no numbered versions of a model: expected what hicmd export saved-model makes with --out"
         )
     chosen = max(numbers, key=int) if version is None else str(version)
     if chosen not in numbers:

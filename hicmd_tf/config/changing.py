@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hicmd_tf.config.loading import COMMAND_LINE, KEYS, expectation, nearest
-from hicmd_tf.errors import UserError
+from hicmd_tf.config.loading import COMMAND_LINE, KEYS, expectation
+from hicmd_tf.errors import UserError, nearest
 
 NO_FIGURE_DEPENDS_ON = (
     "data.source",

@@ -16,13 +16,12 @@ from hicmd_tf.config.loading import (
     expectation,
     find,
     load,
-    nearest,
     read_chain,
     with_values,
 )
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.files import possible
 
 
@@ -36,7 +35,7 @@ def parse(
 ) -> tuple[Config, Namespace]:
     """The configuration that a command line asks for, and all its options.
 
-    program: module name behind `python -m`. arguments: without the program; None: those of this process. extra: adds
+    program: what is typed to call it. arguments: without the program; None: those of this process. extra: adds
     the command's own options. short: further names of settings, by that name. stored: opens the configuration of a run
     folder, which --run then names instead of --config. Raises UserError for a mistake, and for
     a data set whose folder is not named, for all these programs read one; --help prints every option and exits.
@@ -78,7 +77,7 @@ def parse(
 
 def _parser(program: str, description: str) -> ArgumentParser:
     parser = ArgumentParser(
-        prog=f"python -m {program}",
+        prog=program,
         usage="%(prog)s [options]",
         description=f"{description.strip()} Defaults are those of configs/{BASE}.yaml.",
         exit_on_error=False,

@@ -5,12 +5,11 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 """
 
 import dataclasses
-import difflib
 import math
 import os
 import reprlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -18,7 +17,7 @@ from hicmd_tf import __version__
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.validation import problems
 from hicmd_tf.config.yaml_settings import Setting, read_settings, shown, write_settings
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.files import possible
 
 COMMAND_LINE = "command line"
@@ -174,12 +173,6 @@ def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
     if not isinstance(parent.value, str) or not parent.value:
         raise UserError(f"{parent.source}: {EXTENDS} is {brief(parent.value)}: expected the name of one .yaml file")
     return read_chain(find(parent.value, path.parent), (*below, here)) | settings
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The most similar of the names in brackets, or nothing where none is near."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" (nearest: {found[0]})" if found else ""
 
 
 def brief(value: Any) -> str:

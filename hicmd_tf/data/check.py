@@ -1,4 +1,4 @@
-"""`python -m hicmd_tf.data.check NAME DIR`: whether a data set is whole, before anything is trained on it."""
+"""Whether a data set is whole, before anything is trained on it."""
 
 import itertools
 import sys
@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hicmd_tf.arguments import Parser, sixteen_bit
 from hicmd_tf.data import usable
 from hicmd_tf.data.ahead import ahead
 from hicmd_tf.data.colours import Shade, swapped
@@ -21,10 +20,9 @@ from hicmd_tf.data.sources import SOURCES, Listing, Record, read
 from hicmd_tf.data.sources.catalogue import Counts
 from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
 from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
-from hicmd_tf.errors import UserError, printable, run_command
+from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import INFRARED, MODALITIES
 from hicmd_tf.pictures.bounds import BadPictureError, content
-from hicmd_tf.pictures.sixteen_bit import EXPECTED
 from hicmd_tf.retrieval.galleries import searches
 from hicmd_tf.retrieval.hidden import hidden
 from hicmd_tf.retrieval.permutations import Permutations, find_permutations, read_permutations
@@ -161,47 +159,38 @@ def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line, prints the table. Raises UserError for whatever is missing, corrupt or makes no sense."""
-    parser = Parser("python -m hicmd_tf.data.check", description=__doc__)
-    parser.add_argument("name", choices=SOURCES, help="data set")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
-    parser.add_argument("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
-    parser.add_argument("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
-    parser.add_argument(
-        "--sixteen-bit",
-        type=sixteen_bit,
-        default="",
-        metavar="LO-HI",
-        help=f"as data.sixteen_bit: {EXPECTED}".replace("%", "%%"),
-    )
-    options = parser.parse_args(arguments)
-    source = SOURCES[options.name]
-    trials = [options.trial] if options.trial is not None else range(1, source.trials + 1)
-    listings = {trial: read(options.name, options.folder, trial, options.pattern) for trial in trials}
+def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, sixteen_bit: str = "") -> None:
+    """Prints the tables of a data set, and warns of what need not be wrong.
+
+    name: of the data set. pattern, sixteen_bit: as the settings data.*. trial: only this split; None for all. Raises
+    UserError for whatever is missing, corrupt or makes no sense.
+    """
+    source = SOURCES[name]
+    trials = [trial] if trial is not None else range(1, source.trials + 1)
+    listings = {trial: read(name, folder, trial, pattern) for trial in trials}
     names = sorted({record.name for listing in listings.values() for record in listing.records})
     for trial, listing in listings.items():
-        print(f"{options.name}, trial {trial}" if source.trials > 1 else options.name)
+        print(f"{name}, trial {trial}" if source.trials > 1 else name)
         print(table(listing, source.counts))
         print("\n".join(labels(listing)), flush=True)
-    if options.name == "folder":
-        _report([*listings[1].passed, *lost_matches(options.name, listings[1])])
+    if name == "folder":
+        _report([*listings[1].passed, *lost_matches(name, listings[1])])
     else:
-        _report(unlisted(options.folder, listings.values()))
-    if options.name == "sysu_mm01":
-        _compare_with_permutations(options.folder, listings[1])
-    flaws, flat, colours, digests = look(options.folder, names, options.sixteen_bit)
+        _report(unlisted(folder, listings.values()))
+    if name == "sysu_mm01":
+        _compare_with_permutations(folder, listings[1])
+    flaws, flat, colours, digests = look(folder, names, sixteen_bit)
     _report(other_modality(listings.values(), colours))
     if flat:
         _report([usable.flat_words(flat, len(names))])
     if flaws:
         name, flaw = next(iter(flaws.items()))
-        raise UserError(f"{options.folder}: {name} {flaw.told(f'copy it again; {source.obtained}', _more(flaws))}")
+        raise UserError(f"{folder}: {name} {flaw.told(f'copy it again; {source.obtained}', _more(flaws))}")
     for trial, listing in listings.items():
         found = duplicates(listing, digests)
         if found:
             of = f", trial {trial}" if source.trials > 1 else ""
-            raise UserError(f"{options.folder}{of}: {'; and '.join(found)}")
+            raise UserError(f"{folder}{of}: {'; and '.join(found)}")
     print(f"all {len(names):,} pictures can be decoded, and each is in one split and of one identity")
 
 
@@ -221,7 +210,3 @@ def _compare_with_permutations(folder: Path, listing: Listing) -> None:
 
 def _more(found: Sized) -> str:
     return f" and {len(found) - 1} more" if len(found) > 1 else ""
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,5 +1,5 @@
 """What a run's figures come from: configuration, code, packages, machine, pictures. metrics.json carries it, so that
-`hicmd_tf.reproduce` can say what is not the same any more. It holds no times, folders or commands, so that equal runs
+`hicmd reproduce` can say what is not the same any more. It holds no times, folders or commands, so that equal runs
 have equal ones; and nothing here imports TensorFlow before it is asked for devices."""
 
 import hashlib
@@ -105,7 +105,7 @@ def read_provenance(metrics: Path) -> Provenance:
     ):
         raise UserError(
             f"{metrics} does not say where its figures come from, an earlier version wrote it: python -m "
-            f"hicmd_tf.evaluate --run {metrics.parent} adds what can still be known"
+            f"hicmd evaluate --run {metrics.parent} adds what can still be known"
         )
     return {**found, "origins": read_origins(found["origins"])}
 

@@ -83,7 +83,7 @@ class Checkpoints:
         if there != here:
             raise UserError(
                 f"{newest} was trained on {there} identities, the configured data has {here}: go on with the data it "
-                f"was trained on, or evaluate it with python -m hicmd_tf.evaluate, which takes any"
+                f"was trained on, or evaluate it with hicmd evaluate, which takes any"
             )
         try:
             self.checkpoint.restore(newest).assert_consumed()

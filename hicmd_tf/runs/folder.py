@@ -64,7 +64,7 @@ class RunFolder:
     def go_on(self) -> str:
         """The command that goes on with the run."""
         config, run = (shlex.quote(str(path)) for path in (self.config, self.path))
-        return f"python -m hicmd_tf.fit --config {config} --run {run} --resume"
+        return f"hicmd fit --config {config} --run {run} --resume"
 
     def place_for(self, out: Path | None, file: str) -> Path:
         """The folder that a command's files go to: `out` where it is given, else the run's. Raises UserError, before
@@ -176,9 +176,7 @@ class RunFolder:
             trials = self._trials()
             if trials:
                 raise UserError(f"{self.path} holds {len(trials)} trials, each a run: name one, such as {trials[0]}")
-            raise UserError(
-                f"{self.path} is not a run folder, it has no config.yaml: make one with python -m hicmd_tf.fit"
-            )
+            raise UserError(f"{self.path} is not a run folder, it has no config.yaml: make one with hicmd fit")
         return self._placed(load_stored(self.config, self._said_of("hicmd_tf")))
 
     def _placed(self, config: Config) -> Config:

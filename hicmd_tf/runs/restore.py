@@ -94,7 +94,7 @@ def newest_classes(folder: RunFolder) -> int:
 
 
 def _none_yet(folder: RunFolder) -> UserError:
-    return UserError(f"{folder.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {folder.path}")
+    return UserError(f"{folder.path} has no checkpoint yet: train it with hicmd fit --run {folder.path}")
 
 
 def read_newest(checkpoints: Path, read: Callable[[str], T]) -> T | None:

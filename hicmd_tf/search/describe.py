@@ -148,7 +148,7 @@ def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float], d
 
 
 def stored(file: Path, time: float | None = None) -> tuple[str, Described]:
-    """What `hicmd_tf.extract` wrote: which model described, and what. time: of all pictures; None: of the file. Their
+    """What `hicmd extract` wrote: which model described, and what. time: of all pictures; None: of the file. Their
     digests are those of their descriptors. Raises UserError for anything else."""
     from hicmd_tf.retrieval.stored import read_descriptors
 

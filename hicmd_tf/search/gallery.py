@@ -311,7 +311,7 @@ class Gallery:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         file = self.folder / FILE
         if not file.is_file():
-            raise UserError(f"{self.folder} is no gallery: make one with python -m hicmd_tf.search index")
+            raise UserError(f"{self.folder} is no gallery: make one with hicmd search index")
         try:
             with contextlib.closing(_connected(file)) as connection:
                 _refuse_code(connection)
@@ -351,7 +351,7 @@ def _header(connection: sqlite3.Connection) -> _Header:
     if found is None or found[0] != FORMAT:
         raise UserError(
             f"the gallery is not of format {FORMAT}, as those of other versions: delete its folder, then make it again "
-            f"with python -m hicmd_tf.search index"
+            f"with hicmd search index"
         )
     if [type(value) for value in found] != [int, str, int, int, int] or not 1 <= found[2] <= LONGEST:
         raise Damaged(f"its descriptors are said to have the length {str(found[2])[:20]}")

@@ -126,7 +126,7 @@ def _prepared(config: Config) -> Experiment:
     """As `prepare`, with a warning of pictures that make figures better, or worse, than they are."""
     experiment = prepare(config)
     for line in reported(seen(experiment.data)):
-        warnings.warn(f"{line} (python -m hicmd_tf.data.check looks for more)", stacklevel=1)
+        warnings.warn(f"{line} (hicmd check looks for more)", stacklevel=1)
     return experiment
 
 
@@ -207,7 +207,7 @@ def _train_on(
         except UserError as error:
             return f"the step can't be kept to be looked at ({error}); {advice}"
         return (
-            f"its batch was {pictures}. Nothing of this step counts: look at it with python -m hicmd_tf.replay --run "
+            f"its batch was {pictures}. Nothing of this step counts: look at it with hicmd replay --run "
             f"{folder.path}, then {advice}"
         )
 

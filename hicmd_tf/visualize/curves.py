@@ -54,7 +54,7 @@ def losses(folder: RunFolder) -> Figure:
     found = read_table(folder.losses, "training.log_every")
     lacking = [name for names in PANELS.values() for name in ("step", *names) if name not in found]
     if lacking:
-        raise UserError(f"{folder.losses} has no column {lacking[0]}: expected what hicmd_tf.fit writes")
+        raise UserError(f"{folder.losses} has no column {lacking[0]}: expected what hicmd fit writes")
     canvas = plot_figure(9.0, 7.2)
     for (title, names), axes in zip(PANELS.items(), canvas.subplots(3, 2).flat, strict=True):
         for name in names:
@@ -109,7 +109,7 @@ def _figure(figures: Any, name: str, file: Path) -> float:
     try:
         return float(figures[direction][figure])
     except (TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{file} has no number {figure} of {direction}: expected what hicmd_tf.fit writes") from error
+        raise UserError(f"{file} has no number {figure} of {direction}: expected what hicmd fit writes") from error
 
 
 def _percent(axes: Any, x: list[float], y: list[float], direction: str, colour: str, line: str) -> None:

@@ -190,21 +190,21 @@ def commands(folder: RunFolder) -> list[tuple[str, str]]:
     """What to type, and what it is for."""
     run = shlex.quote(str(folder.path))
     again = [
-        ("the figures again", f"python -m hicmd_tf.evaluate --run {run}"),
-        ("this page and its pictures again", f"python -m hicmd_tf.visualize report --run {run}"),
+        ("the figures again", f"hicmd evaluate --run {run}"),
+        ("this page and its pictures again", f"hicmd report --run {run}"),
     ]
     if not folder.untrained.is_file():
         return again
     if folder.changes():
-        return [("the whole run again, with what changed", f"python -m hicmd_tf.reproduce {run}"), *again]
+        return [("the whole run again, with what changed", f"hicmd reproduce {run}"), *again]
     settings, other = shlex.quote(str(folder.config)), shlex.quote(f"{folder.path}-again")
-    return [("the whole run again", f"python -m hicmd_tf.fit --config {settings} --run {other}"), *again]
+    return [("the whole run again", f"hicmd fit --config {settings} --run {other}"), *again]
 
 
 def _lacking(run: TrainedRun, results: Results, environment: dict[str, Any]) -> Iterator[str]:
     """In words, what an older, stopped or converted run has not, and what to do about it."""
     folder, step = run.folder, run.model.step
-    evaluate = f"run python -m hicmd_tf.evaluate --run {shlex.quote(str(folder.path))}"
+    evaluate = f"run hicmd evaluate --run {shlex.quote(str(folder.path))}"
     if results.lacking:
         state = "has no figures that this version reads" if folder.metrics.is_file() else "is missing"
         yield f"metrics.json {state}, so there is no table of figures: {evaluate}"

@@ -20,7 +20,7 @@ def options(parser: Any) -> None:
 
 
 def run(*arguments: str) -> tuple[Any, Any]:
-    return parse("hicmd_tf.fit", "Trains.", arguments, options)
+    return parse("hicmd fit", "Trains.", arguments, options)
 
 
 def refusal(*arguments: str) -> str:
@@ -45,15 +45,15 @@ def test_options_override_the_chosen_file_even_with_the_default_of_base() -> Non
 
 def test_a_short_name_stands_for_its_setting() -> None:
     short = {"steps": "training.steps"}
-    config, _ = parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", "7"], options, short)
+    config, _ = parse("hicmd fit", "Trains.", ["--run", "r", "--steps", "7"], options, short)
     assert config == load("base", {"training.steps": 7})
     both = ["--run", "r", "--steps", "7", "--training.steps"]
-    assert parse("hicmd_tf.fit", "Trains.", [*both, "7"], options, short)[0] == config
+    assert parse("hicmd fit", "Trains.", [*both, "7"], options, short)[0] == config
     with pytest.raises(UserError, match=r"--steps 7 and --training\.steps 8 are one setting: give one of them"):
-        parse("hicmd_tf.fit", "Trains.", [*both, "8"], options, short)
+        parse("hicmd fit", "Trains.", [*both, "8"], options, short)
     for wrong in ("0", "x"):
         with pytest.raises(UserError, match="steps"):
-            parse("hicmd_tf.fit", "Trains.", ["--run", "r", "--steps", wrong], options, short)
+            parse("hicmd fit", "Trains.", ["--run", "r", "--steps", wrong], options, short)
 
 
 def test_every_kind_of_value_can_be_given() -> None:

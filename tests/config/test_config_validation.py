@@ -45,7 +45,7 @@ def test_every_number_name_and_list_has_a_range() -> None:
 def test_a_data_set_that_is_not_drawn_needs_one_of_its_splits_and_a_folder_once_it_is_loaded() -> None:
     assert refused({"data.name": "regdb"}) is None  # metadata of an exported model name no place
     with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
-        parse("hicmd_tf.fit", "", ["--data.name", "regdb"])
+        parse("hicmd fit", "", ["--data.name", "regdb"])
     with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
         load_data(load("tiny", {"data.name": "regdb"}).data)
     assert refused({"data.name": "regdb", "data.source": "somewhere", "data.trial": 10}) is None
@@ -71,7 +71,7 @@ def test_a_folder_is_not_given_to_drawn_people() -> None:
     with pytest.raises(
         UserError, match=r"command line: data\.source is pictures: data.name is synthetic_vi, whose people"
     ):
-        parse("hicmd_tf.fit", "", ["--config", "tiny", "--data.source", "pictures"])
+        parse("hicmd fit", "", ["--config", "tiny", "--data.source", "pictures"])
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_folder_is_not_given_to_drawn_people() -> None:
 def test_settings_that_only_another_data_set_reads_are_refused(name: str, key: str, value: str, reader: str) -> None:
     given = ["--config", "tiny", "--data.name", name, "--data.source", "somewhere"]
     with pytest.raises(UserError, match=f"{key} is for {reader}, which data.name is not: it is {name}; leave"):
-        parse("hicmd_tf.fit", "", [*given, f"--{key}", value])
-    config, _ = parse("hicmd_tf.fit", "", given)  # tiny itself has settings of drawn people
+        parse("hicmd fit", "", [*given, f"--{key}", value])
+    config, _ = parse("hicmd fit", "", given)  # tiny itself has settings of drawn people
     assert config.data.name == name
 
 

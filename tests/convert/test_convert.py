@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import hicmd_tf
+from hicmd_tf.commands.convert import main
 from hicmd_tf.config import load
-from hicmd_tf.convert.__main__ import main
 from hicmd_tf.convert.keys import Place, released_shapes, to_ours, to_release, unused, used
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.method.networks.build import build_networks
@@ -259,8 +259,8 @@ def test_a_converted_run_is_evaluated_on_data_of_another_number_of_identities(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Only a resumed training needs the classifier to fit; it says so in one line."""
-    from hicmd_tf.evaluate import main as evaluate
-    from hicmd_tf.fit import main as fit
+    from hicmd_tf.commands.evaluate import main as evaluate
+    from hicmd_tf.commands.fit import main as fit
 
     config = tmp_path / "with_data.yaml"
     config.write_text(f"extends: {SMOKE}\ndata:\n  directory: {smoke_directory}\n")

@@ -6,8 +6,8 @@ import drawn_trees as trees
 import numpy as np
 import pytest
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load
-from hicmd_tf.data import check
 from hicmd_tf.data.colours import COLOURED, GREY, Shade, colour_of, swapped
 from hicmd_tf.data.datasets import load as load_data
 
@@ -49,7 +49,7 @@ def test_check_and_training_warn(
     own = trees.own(tmp_path / "own")
     for number in (1, 2):
         trees.picture(own / f"test/11/{modality}/cam{number}_{number}.png", 70 + number, grey=grey)
-    check.main(["folder", str(own)])
+    hicmd(["check", "folder", str(own)])
     name = f"test/11/{modality}/cam1_1.png"
     assert f"warning: {said.format('').replace('of 2', 'of 4')}{name}" in capsys.readouterr().err
     settings = {"data.name": "folder", "data.source": str(own), "data.directory": str(tmp_path / "data")}

@@ -9,8 +9,8 @@ from pathlib import Path
 import drawn_trees as trees
 import pytest
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load
-from hicmd_tf.data import check
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.labels import number, shown
 from hicmd_tf.data.sources import Listing, read
@@ -313,7 +313,7 @@ def test_check_lists_people_and_cameras_by_name(tmp_path: Path, capsys: pytest.C
     own = trees.own(tmp_path, ("anna", "bob", "7", "12"))
     (own / "test/12/visible/cam2_2.png").rename(own / "test/12/visible/cam192.168.1.64_2.png")
     lay(own, "test/unknown/visible/cam9_1.png", "test/a.heic")
-    check.main(["folder", str(own)])
+    hicmd(["check", "folder", str(own)])
     said = capsys.readouterr()
     assert "4 people: 7, 12, anna, bob\n" in said.out
     assert "visible cameras: 1 (4 pictures), 2 (3 pictures), 9 (1 pictures), 192.168.1.64 (1 pictures)\n" in said.out
@@ -325,7 +325,7 @@ def test_check_lists_people_and_cameras_by_name(tmp_path: Path, capsys: pytest.C
 def test_check_counts_the_pictures_that_no_list_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trees.sysu_mm01(tmp_path)
     lay(tmp_path, "cam1/0099/0001.jpg", "cam2/0001/readme.txt", ".DS_Store")
-    check.main(["sysu_mm01", str(tmp_path)])
+    hicmd(["check", "sysu_mm01", str(tmp_path)])
     warned = capsys.readouterr().err
     assert "warning: 1 file passed over: cam1/0099/0001.jpg (in no list of the data set)" in warned
     assert "readme" not in warned
@@ -341,7 +341,7 @@ def test_one_file_in_both_modalities_is_refused(name: str, tmp_path: Path) -> No
     with pytest.raises(
         UserError, match=r"\(infrared\) and .* \(visible\) of identity \d+, both test, are the same picture"
     ):
-        check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
+        hicmd(["check", name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
 
 
 def test_what_is_trained_on_has_the_names_and_warns_of_what_is_passed_over(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.data import check, labels
 from hicmd_tf.data.sources import SOURCES, Record, read, regdb
 from hicmd_tf.data.sources.folder import anything
@@ -55,14 +56,14 @@ def test_own_pictures_keep_numbers_and_get_some(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(SOURCES))
 def test_check_prints_a_table(name: str, tmp_path: Path, capsys) -> None:
     trees.TREES[name](tmp_path)
-    check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
+    hicmd(["check", name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:2] == ["split", "modality"] and "can be decoded" in lines[-1]
     assert any(line.split()[:2] == ["test", "infrared"] for line in lines)
 
 
 def test_check_says_what_is_known(tmp_path: Path, capsys) -> None:
-    check.main(["regdb", str(trees.regdb(tmp_path, 412, 10)), "--trial", "1"])
+    hicmd(["check", "regdb", str(trees.regdb(tmp_path, 412, 10)), "--trial", "1"])
     assert capsys.readouterr().out.count("the same") == 4
 
 
@@ -294,20 +295,20 @@ def test_every_mistake_is_named(mistake: str, tmp_path: Path) -> None:
     trees.TREES[name](tmp_path)
     spoil(tmp_path)
     with pytest.raises(UserError, match=said) as raised:
-        check.main([name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
+        hicmd(["check", name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
     assert "\n" not in str(raised.value)
 
 
 def test_what_agrees_is_accepted(tmp_path: Path, capsys) -> None:
     permuted(trees.sysu_mm01(tmp_path / "sysu"))
-    check.main(["sysu_mm01", str(tmp_path / "sysu")])
+    hicmd(["check", "sysu_mm01", str(tmp_path / "sysu")])
     put(trees.llcm(tmp_path / "llcm") / "idx/test_id.txt", b"0002,0006,0004")
-    check.main(["llcm", str(tmp_path / "llcm")])
+    hicmd(["check", "llcm", str(tmp_path / "llcm")])
     assert capsys.readouterr().out.count("can be decoded") == 2
 
 
 def test_the_command_ends_with_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hicmd_tf.data.check", "sysu_mm01", str(tmp_path)]
+    command = [sys.executable, "-m", "hicmd_tf", "check", "sysu_mm01", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"error: {tmp_path} has no cam1: expected cam1/ to cam6/ and exp/")
@@ -373,7 +374,7 @@ def test_regdbs_real_lists_have_the_known_counts(trial: int, tmp_path: Path, cap
     for number, name in enumerate(names):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(pixels + number.to_bytes(4, "big"))
-    check.main(["regdb", str(tmp_path), "--trial", str(trial)])
+    hicmd(["check", "regdb", str(tmp_path), "--trial", str(trial)])
     said = capsys.readouterr().out
     assert said.count("the same") == 4 and "all 8,240 pictures can be decoded, and each is in one split" in said
 

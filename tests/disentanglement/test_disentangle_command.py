@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hicmd_tf.commands.disentangle import main
 from hicmd_tf.data.samples import DataSplits, Samples
-from hicmd_tf.disentangle import main
 from hicmd_tf.disentanglement import quality
 from hicmd_tf.disentanglement.measure import Effort, measure
 from hicmd_tf.disentanglement.measurement import CODES

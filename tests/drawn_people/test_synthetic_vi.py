@@ -171,18 +171,18 @@ def test_sizes_must_be_multiples_of_four(tmp_path: Path, side: str, value: int) 
 
 
 def run_preview(*options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "hicmd_tf.drawn_people.preview", *options]
+    command = [sys.executable, "-m", "hicmd_tf", "draw", *options]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_the_preview_is_a_sheet_of_all_pictures(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     size = ["--height", "32", "--width", "16", "--identities", "2", "--images", "3"]
-    assert run_preview("--preview", str(sheet), *size).returncode == 0
+    assert run_preview("--out", str(sheet), *size).returncode == 0
     assert Image.open(sheet).size == (2 * 3 * 16, 2 * 32)
 
 
 def test_a_wrong_preview_is_one_line(tmp_path: Path) -> None:
     for options in (["--height", "30"], ["--identities", "1"]):
-        done = run_preview("--preview", str(tmp_path / "nowhere" / "sheet.png"), "--images", "1", *options)
+        done = run_preview("--out", str(tmp_path / "nowhere" / "sheet.png"), "--images", "1", *options)
         assert done.returncode == 2 and done.stderr.startswith("error: --") and done.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hicmd_tf import fit, reproduce
+from hicmd_tf.commands import fit, reproduce
 from hicmd_tf.config import load
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.folder import Change, RunFolder

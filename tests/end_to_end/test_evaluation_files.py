@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from hicmd_tf import evaluate, extract
+from hicmd_tf.commands import evaluate, extract
 from hicmd_tf.config import load
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.errors import UserError

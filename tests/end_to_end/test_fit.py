@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from hicmd_tf import reproduce
+from hicmd_tf.commands import reproduce
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
 TERMS = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "discriminator", "alpha")
@@ -27,7 +27,7 @@ DEADLINE = 300  # seconds, only so that a hang ends
 
 
 def command(module: str, *options: str) -> list[str]:
-    return [sys.executable, "-m", f"hicmd_tf.{module}", *options]
+    return [sys.executable, "-m", "hicmd_tf", module, *options]
 
 
 def fit_options(data: Path, run: Path, *more: str) -> list[str]:

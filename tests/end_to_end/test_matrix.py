@@ -6,7 +6,6 @@ value, not merely that nothing is raised. The kind `folder` is part of `make tes
 
 import contextlib
 import csv
-import importlib
 import io
 import json
 import os
@@ -26,6 +25,7 @@ import pytest
 from PIL import Image
 
 import hicmd_tf
+from hicmd_tf import commands
 from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import SOURCES
@@ -99,7 +99,7 @@ class Place:
         for folder in (self.project, self.elsewhere):
             folder.mkdir()
         TREES[kind](self.project / "source")
-        self.printed = self.say("hicmd_tf.fit", *self.training("run", "source"), "--steps", str(STEPS), "--no-report")
+        self.printed = self.say("fit", *self.training("run", "source"), "--steps", str(STEPS), "--no-report")
 
     def training(self, run: object, source: object) -> list[str]:
         """Options of whatever trains."""
@@ -107,10 +107,10 @@ class Place:
         few = ["--training.checkpoint_every", "1", "--training.picture_every", "2"]
         return ["--config", str(PLUMBING), "--data.directory", "data", *given, *few, "--run", str(run)]
 
-    def say(self, module: str, *options: object, at: Path | None = None) -> str:
+    def say(self, *words: object, at: Path | None = None) -> str:
         """What a command prints, called in the project's folder or another one."""
         with contextlib.chdir(at or self.project), contextlib.redirect_stdout(io.StringIO()) as said:
-            importlib.import_module(module).main([str(option) for option in options])
+            commands.main([str(word) for word in words])
         return said.getvalue()
 
     @property
@@ -151,7 +151,7 @@ class Place:
     @cached_property
     def described(self) -> Stored:
         """Their descriptors, as extract writes them."""
-        self.say("hicmd_tf.extract", "--run", "run", "--images", self.photographs.name, "--out", "photographs.npz")
+        self.say("extract", "--run", "run", "--images", self.photographs.name, "--out", "photographs.npz")
         return read_descriptors(self.project / "photographs.npz")
 
     def files(self, modality: str) -> list[Path]:
@@ -233,7 +233,7 @@ def test_a_run_goes_on_from_elsewhere_by_whole_names(place: Place) -> None:
     shutil.copytree(place.run, longer)
     options = place.training(longer, place.project / "source")
     options[options.index("data")] = str(place.project / "data")
-    place.say("hicmd_tf.fit", *options, "--steps", STEPS + 1, "--no-report", "--resume", at=place.elsewhere)
+    place.say("fit", *options, "--steps", STEPS + 1, "--no-report", "--resume", at=place.elsewhere)
     before, after = (folder.joinpath("losses.csv").read_text().splitlines() for folder in (place.run, longer))
     assert after[: len(before)] == before and len(after) == len(before) + 1
     assert json.loads((longer / "metrics.json").read_text())["steps"] == STEPS + 1
@@ -243,14 +243,14 @@ def test_a_run_goes_on_from_elsewhere_by_whole_names(place: Place) -> None:
 def test_evaluate_repeats_the_figures(place: Place, where: tuple[Path, Path]) -> None:
     folder, run = where
     before = place.metrics
-    printed = place.say("hicmd_tf.evaluate", "--run", run, at=folder)
+    printed = place.say("evaluate", "--run", run, at=folder)
     assert {**place.metrics, "provenance": 0} == {**before, "provenance": 0}
     assert all(cells(figures) in printed for figures in main_rows(before).values())
 
 
 def test_baselines_are_those_of_the_metrics(place: Place, where: tuple[Path, Path]) -> None:
     folder, run = where
-    printed = place.say("hicmd_tf.baselines", "--run", run, at=folder)
+    printed = place.say("baselines", "--run", run, at=folder)
     for name in ("raw_pixels", "colour_histogram", "chance"):
         assert all(cells(figures) in printed for figures in place.metrics[name].values())
 
@@ -258,14 +258,14 @@ def test_baselines_are_those_of_the_metrics(place: Place, where: tuple[Path, Pat
 def test_reranking_is_a_row_more_and_the_same_from_the_run_and_from_its_descriptors(
     place: Place, tmp_path: Path
 ) -> None:
-    place.say("hicmd_tf.evaluate", "--run", place.run, "--rerank", "--out", tmp_path / "run", at=place.elsewhere)
+    place.say("evaluate", "--run", place.run, "--rerank", "--out", tmp_path / "run", at=place.elsewhere)
     rows = json.loads((tmp_path / "run" / "evaluation.json").read_text())["rows"]
     assert [row for row in rows if not row["reranked"]] == place.metrics["settings"]
     assert [row["reranked"] for row in rows] == [False, True] * (len(rows) // 2)
     file = place.project / "own.npz"
     write(file, place)
     options = ["--descriptors", file.name, "--data", place.kind, "--rerank", "--out", tmp_path / "file"]
-    place.say("hicmd_tf.evaluate", *options)
+    place.say("evaluate", *options)
     again = json.loads((tmp_path / "file" / "evaluation.json").read_text())["rows"]
     for row, other_row in zip(rows, again, strict=True):
         assert other_row["mean"] == pytest.approx(row["mean"])
@@ -277,7 +277,7 @@ def write(file: Path, place: Place) -> None:
 
     if place.kind != DRAWN:
         options = ["--run", "run", "--data", place.kind, "--source", "source", "--out", file]
-        place.say("hicmd_tf.extract", *options)
+        place.say("extract", *options)
         return
     model = hicmd_tf.load(place.run)
     samples = place.samples
@@ -291,7 +291,7 @@ def opened(content: bytes) -> Array:
 
 
 def test_a_run_is_reproduced_to_the_bit(place: Place) -> None:
-    printed = place.say("hicmd_tf.reproduce", place.run, "--run", "again", at=place.elsewhere)
+    printed = place.say("reproduce", place.run, "--run", "again", at=place.elsewhere)
     assert printed.splitlines()[-1].startswith("reproduced to the bit")
     again = place.elsewhere / "again"
     assert (again / "losses.csv").read_bytes() == (place.run / "losses.csv").read_bytes()
@@ -300,9 +300,9 @@ def test_a_run_is_reproduced_to_the_bit(place: Place) -> None:
 
 def test_a_step_that_fails_is_replayed(place: Place) -> None:
     options = [*place.training("failing", "source"), "--losses.same", "1e39", "--steps", "2", "--no-report"]
-    with pytest.raises(UserError, match=r"step 1: .* became .*hicmd_tf\.replay --run failing"):
-        place.say("hicmd_tf.fit", *options)
-    printed = place.say("hicmd_tf.replay", "--run", place.project / "failing", at=place.elsewhere)
+    with pytest.raises(UserError, match=r"step 1: .* became .*hicmd replay --run failing"):
+        place.say("fit", *options)
+    printed = place.say("replay", "--run", place.project / "failing", at=place.elsewhere)
     failure = json.loads((place.project / "failing" / "failure" / "failure.json").read_text())
     assert printed.startswith(f"step 1 and its {len(failure['pictures'])} pictures\n") and failure["step"] == 1
     assert all(f"{float(value):>14.6g}" in printed for value in failure["losses"].values())
@@ -311,11 +311,11 @@ def test_a_step_that_fails_is_replayed(place: Place) -> None:
 def test_data_are_checked(place: Place) -> None:
     if place.kind == DRAWN:
         with pytest.raises(UserError, match=DRAWN):
-            place.say("hicmd_tf.data.check", place.kind, "source")
+            place.say("check", place.kind, "source")
         return
     trial = ["--trial", 1] if SOURCES[place.kind].trials > 1 else []
-    relative = place.say("hicmd_tf.data.check", place.kind, "source", *trial)
-    whole = place.say("hicmd_tf.data.check", place.kind, place.project / "source", *trial, at=place.elsewhere)
+    relative = place.say("check", place.kind, "source", *trial)
+    whole = place.say("check", place.kind, place.project / "source", *trial, at=place.elsewhere)
     assert relative == whole.replace(str(place.project / "source"), "source")
     for modality in MODALITIES:
         of = place.samples.of(modality)
@@ -339,13 +339,13 @@ def test_extracted_descriptors_are_those_of_the_model(place: Place) -> None:
 def test_a_gallery_is_made_added_to_and_searched(place: Place, tmp_path: Path) -> None:
     images, gallery = ["--run", "run", "--images", place.photographs.name], ["--index", tmp_path / "gallery"]
     rows = len(place.samples)
-    assert f"{rows} pictures added" in place.say("hicmd_tf.search.__main__", "index", *gallery, *images)
+    assert f"{rows} pictures added" in place.say("search", "index", *gallery, *images)
     whole = ["--run", place.run, "--images", place.photographs]
-    assert "0 pictures added" in place.say("hicmd_tf.search.__main__", "add", *gallery, *whole, at=place.elsewhere)
+    assert "0 pictures added" in place.say("search", "add", *gallery, *whole, at=place.elsewhere)
     for modality in MODALITIES:
         query = place.files(modality)[0]
         asked = ["--picture", query, "--modality", modality, "--json", "-k", rows, "--only", other(modality)]
-        said = place.say("hicmd_tf.search.__main__", "query", *gallery, "--run", place.run, *asked, at=place.elsewhere)
+        said = place.say("search", "query", *gallery, "--run", place.run, *asked, at=place.elsewhere)
         hits = json.loads(said)[0]["hits"]
         assert {Path(hit["path"]) for hit in hits} == {*place.files(other(modality))}
         cosines = place.of([Path(hit["path"]) for hit in hits]) @ place.of([query])[0]
@@ -359,9 +359,9 @@ def test_a_gallery_is_made_added_to_and_searched(place: Place, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def exports(place: Place) -> dict[str, str]:
     """Both exports beside the run, and what was printed."""
-    saved = place.say("hicmd_tf.export.saved_model", "--run", "run", "--out", "saved")
+    saved = place.say("export", "saved-model", "--run", "run", "--out", "saved")
     onnx = ["--run", place.run, "--out", place.project / "onnx", "--precisions", "fp32", *place.sourced]
-    return {"saved": saved, "onnx": place.say("hicmd_tf.export.onnx", *onnx, at=place.elsewhere)}
+    return {"saved": saved, "onnx": place.say("export", "onnx", *onnx, at=place.elsewhere)}
 
 
 def test_exports_are_checked_when_they_are_made_and_later(place: Place, exports: dict[str, str]) -> None:
@@ -369,7 +369,7 @@ def test_exports_are_checked_when_they_are_made_and_later(place: Place, exports:
 
     assert "SavedModel" in exports["saved"] and "ONNX fp32" in exports["onnx"]
     options = ["--run", place.run, place.project / "saved", place.project / "onnx", *place.sourced]
-    printed = place.say("hicmd_tf.export.check", *options, at=place.elsewhere)
+    printed = place.say("export", "check", *options, at=place.elsewhere)
     table = {line.split("  ")[0]: line.split() for line in printed.splitlines()}
     figures = [f"{100 * of[name]:.2f}" for of in main_rows(place.metrics).values() for name in ("rank1", "mAP")]
     for name in ("Keras", "SavedModel", "ONNX fp32"):
@@ -394,18 +394,18 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
     for folder, name in ((place.project, artefact), (place.elsewhere, place.project / artefact)):
         out = tmp_path / folder.name
         sourced = ["--source", "source"] if place.sourced and folder == place.project else place.sourced
-        place.say("hicmd_tf.evaluate", "--model", name, *sourced, "--out", out, at=folder)
+        place.say("evaluate", "--model", name, *sourced, "--out", out, at=folder)
         exact = next(out.glob("*SavedModel*" if artefact == "saved" else "*fp32*"))
         rows = json.loads((exact / "evaluation.json").read_text())["rows"]
         for row, expected in zip(rows, place.metrics["settings"], strict=True):
             assert row["mean"] == pytest.approx(expected["mean"], abs=1e-6)
     if place.kind != DRAWN:
         with pytest.raises(UserError, match=r"data\.source is '': .* otherwise with --source"):
-            place.say("hicmd_tf.evaluate", "--model", place.project / artefact, at=place.elsewhere)
+            place.say("evaluate", "--model", place.project / artefact, at=place.elsewhere)
 
 
 def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "hicmd_tf.export.serve", "--model", "saved", "--port", "0", "--grpc-port", "0"]
+    command = [sys.executable, "-m", "hicmd_tf", "serve", "--model", "saved", "--port", "0", "--grpc-port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=place.project) as server:
         try:
@@ -415,7 +415,7 @@ def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str
             for modality in MODALITIES:
                 files = place.files(modality)
                 options = ["--url", ready[1], "--modality", modality, *files, "--out", f"{modality}.npz"]
-                place.say("hicmd_tf.export.client", *options, at=place.elsewhere)
+                place.say("describe", *options, at=place.elsewhere)
                 with np.load(place.elsewhere / f"{modality}.npz") as stored:
                     np.testing.assert_allclose(stored["descriptors"], place.of(files), atol=TOLERANCE)
                 (place.elsewhere / f"{modality}.npz").unlink()
@@ -425,10 +425,10 @@ def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str
 
 def test_weights_go_to_torch_and_back(place: Place, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed: weights are not converted")
-    place.say("hicmd_tf.convert.__main__", "--to-torch", "run", tmp_path / "released")
+    place.say("convert", "--to-torch", "run", tmp_path / "released")
     config = ["--config", place.run / "config.yaml"]
-    place.say("hicmd_tf.convert.__main__", tmp_path / "released", tmp_path / "back", *config)
-    place.say("hicmd_tf.evaluate", "--run", tmp_path / "back")
+    place.say("convert", tmp_path / "released", tmp_path / "back", *config)
+    place.say("evaluate", "--run", tmp_path / "back")
     back = json.loads((tmp_path / "back" / "metrics.json").read_text())
     for way, figures in main_rows(place.metrics).items():
         assert back[way] == pytest.approx(figures, abs=1e-6)
@@ -438,11 +438,9 @@ def test_weights_go_to_torch_and_back(place: Place, tmp_path: Path) -> None:
 
 
 def test_every_figure_and_the_report_are_made(place: Place) -> None:
-    from hicmd_tf.visualize.__main__ import NAMES
+    from hicmd_tf.commands.visualize import NAMES
 
-    printed = place.say(
-        "hicmd_tf.visualize.__main__", "--run", place.run, "all", "--out", "figures", at=place.elsewhere
-    )
+    printed = place.say("visualize", "--run", place.run, "all", "--out", "figures", at=place.elsewhere)
     for file in printed.splitlines():
         assert (place.elsewhere / file).stat().st_size > 0
     assert len(printed.splitlines()) >= len(NAMES)
@@ -454,7 +452,7 @@ def test_the_report_has_the_figures(place: Place, where: tuple[Path, Path], monk
 
     monkeypatch.setattr(figures, "KINDS", {})  # they have their own test
     folder, run = where
-    place.say("hicmd_tf.visualize.__main__", "--run", run, "report", at=folder)
+    place.say("report", "--run", run, at=folder)
     page = " ".join(
         re.sub(r"<style>.*?</style>|<[^>]+>", " ", (place.run / "report.html").read_text(), flags=re.S).split()
     )
@@ -468,7 +466,7 @@ def test_the_report_has_the_figures(place: Place, where: tuple[Path, Path], monk
 
 def test_codes_are_measured(place: Place, tmp_path: Path) -> None:
     few = ["--pairs", 6, "--observer-steps", 2, "--out", tmp_path]
-    place.say("hicmd_tf.disentangle", "--run", place.run, *few, at=place.elsewhere)
+    place.say("disentangle", "--run", place.run, *few, at=place.elsewhere)
     found = json.loads((tmp_path / "disentangle.json").read_text())
     assert found["people"] == place.metrics["identities"] and found["training steps"] == STEPS
     assert found["pictures"] == len(place.samples) and found["figures"]
@@ -510,7 +508,7 @@ def test_a_search_reports_its_trial_beside_chance(place: Place) -> None:
     common = place.training("x", "source")[:-2]
     drawn = ["--data.synthetic.identities", 16] if place.kind == DRAWN else []
     options = [*common, *drawn, "--data.held_out", 2, "--steps", 1, "--intervals", 1, "--max-trials", 1]
-    printed = place.say("hicmd_tf.tuning.search", *options, "--out", "search")
+    printed = place.say("tune", *options, "--out", "search")
     metrics = json.loads((place.project / "search" / "runs" / "trial_0" / "metrics.json").read_text())
     assert metrics["split"] == "held_out" and metrics["identities"] == 2
     with (place.project / "search" / "trials.csv").open() as file:
@@ -526,7 +524,7 @@ def test_an_ablation_is_a_row_beside_chance(place: Place, monkeypatch: pytest.Mo
     common = place.training("x", place.project / "source")[:-2]
     common[common.index("data")] = str(place.project / "data")
     printed = place.say(
-        "hicmd_tf.tuning.ablations",
+        "ablations",
         *common,
         "--steps",
         1,

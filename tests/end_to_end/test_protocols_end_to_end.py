@@ -10,7 +10,7 @@ import drawn_trees as trees
 import numpy as np
 import pytest
 
-from hicmd_tf import evaluate, extract
+from hicmd_tf.commands import evaluate, extract
 from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hicmd_tf.commands.describe import main as ask
+from hicmd_tf.commands.disentangle import main as disentangle
+from hicmd_tf.commands.evaluate import main as evaluate
+from hicmd_tf.commands.extract import main as extract
+from hicmd_tf.commands.visualize import main as visualize
 from hicmd_tf.convert.run import to_torch
-from hicmd_tf.disentangle import main as disentangle
 from hicmd_tf.errors import UserError
-from hicmd_tf.evaluate import main as evaluate
-from hicmd_tf.export.client import main as ask
-from hicmd_tf.extract import main as extract
-from hicmd_tf.visualize.__main__ import main as visualize
 
 Command = Callable[[Sequence[str]], None]
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from hicmd_tf.commands.explore import main
 from hicmd_tf.errors import UserError
-from hicmd_tf.explore import main
 from hicmd_tf.explorer.studio import Ranking, Studio
 from hicmd_tf.notation import INFRARED, VISIBLE
 from hicmd_tf.runs.trained_run import TrainedRun
@@ -31,7 +31,7 @@ MISCHIEF = "<img src=x onerror=alert(1)>.png"
 @pytest.fixture(scope="module")
 def started(smoke_run: Path) -> Iterator[subprocess.Popen[str]]:
     """A server that begins, and ends by Ctrl-C, without a traceback."""
-    command = [sys.executable, "-m", "hicmd_tf.explore", "--run", str(smoke_run), "--port", "0", "--no-open"]
+    command = [sys.executable, "-m", "hicmd_tf", "explore", "--run", str(smoke_run), "--port", "0", "--no-open"]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     yield process

@@ -18,16 +18,14 @@ from odd_files import ODD_FILES, drawn, encoded
 from onnx import TensorProto, helper, numpy_helper
 
 import hicmd_tf
+from hicmd_tf.commands import main as hicmd
+from hicmd_tf.commands.evaluate import main as evaluate
 from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.errors import UserError
-from hicmd_tf.evaluate import main as evaluate
 from hicmd_tf.export.artefacts import OnnxModel, SavedModel, open_artefacts, session
 from hicmd_tf.export.check import check, compared
-from hicmd_tf.export.check import main as check_main
 from hicmd_tf.export.graphs import check_graph, pictures_graph
 from hicmd_tf.export.metadata import fingerprint
-from hicmd_tf.export.onnx import main as export_onnx
-from hicmd_tf.export.saved_model import main as export_saved_model
 from hicmd_tf.export.source import open_run
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES, Modality
@@ -259,18 +257,18 @@ def test_onnx_resizes_and_normalises_as_training_does(height: int, width: int, s
 
 def test_a_second_export_is_the_next_version(smoke_run: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "7").mkdir(parents=True)
-    export_saved_model(["--run", str(smoke_run), "--out", str(tmp_path / "out")])
+    hicmd(["export", "saved-model", "--run", str(smoke_run), "--out", str(tmp_path / "out")])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7", "8"]
 
 
 def test_other_folders_are_left_alone(smoke_run: Path, tmp_path: Path, onnx_files: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"notes\.txt"):
-        export_saved_model(["--run", str(smoke_run), "--out", str(tmp_path)])
+        hicmd(["export", "saved-model", "--run", str(smoke_run), "--out", str(tmp_path)])
     with pytest.raises(UserError, match="exists already"):
-        export_onnx(["--run", str(smoke_run), "--out", str(onnx_files)])
+        hicmd(["export", "onnx", "--run", str(smoke_run), "--out", str(onnx_files)])
     with pytest.raises(UserError, match="not a run folder"):
-        export_onnx(["--run", str(tmp_path), "--out", str(tmp_path / "out")])
+        hicmd(["export", "onnx", "--run", str(tmp_path), "--out", str(tmp_path / "out")])
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -282,7 +280,7 @@ def test_what_describes_otherwise_is_refused(smoke_run: Path, onnx_files: Path, 
     embed.CopyFrom(numpy_helper.from_array(np.roll(numpy_helper.to_array(embed), 1, axis=1), embed.name))
     onnx.save(model, changed / "visible.onnx")
     with pytest.raises(UserError, match="ONNX fp32 differs from Keras by a cosine distance of"):
-        check_main(["--run", str(smoke_run), str(changed)])
+        hicmd(["export", "check", "--run", str(smoke_run), str(changed)])
 
 
 def test_artefacts_of_other_weights_are_refused(smoke_run: Path, onnx_files: Path, tmp_path: Path) -> None:
@@ -291,7 +289,7 @@ def test_artefacts_of_other_weights_are_refused(smoke_run: Path, onnx_files: Pat
     told = read_json(changed / "metadata.json")
     (changed / "metadata.json").write_text(json.dumps({**told, "weights_sha256": "0" * 64}))
     with pytest.raises(UserError, match="other weights"):
-        check_main(["--run", str(smoke_run), str(changed)])
+        hicmd(["export", "check", "--run", str(smoke_run), str(changed)])
 
 
 def test_a_folder_without_a_model_and_damaged_files_get_one_line(onnx_files: Path, tmp_path: Path) -> None:
@@ -319,9 +317,9 @@ def test_an_exported_model_is_evaluated_like_its_run(
 
 
 def test_the_check_sees_as_many_people_as_asked(smoke_run: Path, saved_model: Path) -> None:
-    from hicmd_tf.export.check import _parser as parser
+    from hicmd_tf.commands.export import _parser as parser
 
-    options = parser().parse_args(["--run", str(smoke_run), str(saved_model), "--identities", "3"])
+    options = parser().parse_args(["check", "--run", str(smoke_run), str(saved_model), "--identities", "3"])
     keras, exported = check(open_run(smoke_run), [saved_model], options)
     assert keras.pictures == exported.pictures == 12  # 3 people, 2 pictures of either modality
     assert keras.figures == exported.figures

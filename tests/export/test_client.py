@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from odd_files import ODD_FILES
 
+from hicmd_tf.commands.describe import main as client_main
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.client import Client
-from hicmd_tf.export.client import main as client_main
 
 PICTURE = ODD_FILES["JPEG, grey 37 x 91"]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

@@ -25,11 +25,11 @@ from drawn_trees import vast_png
 from odd_files import ODD_FILES, encoded
 from PIL import Image
 
+from hicmd_tf.commands.describe import main as client_main
+from hicmd_tf.commands.serve import main as serve_main
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.artefacts import open_artefacts
 from hicmd_tf.export.client import Client
-from hicmd_tf.export.client import main as client_main
-from hicmd_tf.export.serve import main as serve_main
 from hicmd_tf.export.serving.servable import WARM_UP, Servable, newest_version
 from hicmd_tf.pictures.decode import simple
 
@@ -126,7 +126,8 @@ def start(base: Path, *options: str) -> Running:
     command = [
         sys.executable,
         "-m",
-        "hicmd_tf.export.serve",
+        "hicmd_tf",
+        "serve",
         "--model",
         str(base),
         "--port",
@@ -571,7 +572,7 @@ def test_it_stops_when_told_and_answers_what_is_under_way(toy: Path) -> None:
 
 def test_what_cant_be_served_is_said_in_one_line(toy: Path, tmp_path: Path, server: Running) -> None:
     def refused(*options: str) -> str:
-        command = [sys.executable, "-m", "hicmd_tf.export.serve", *options]
+        command = [sys.executable, "-m", "hicmd_tf", "serve", *options]
         ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
         assert ran.returncode == 2
         (line,) = [line for line in ran.stderr.splitlines() if line.startswith("error: ")]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.export import saved_model
 
 
@@ -23,7 +24,7 @@ def test_of_two_exports_at_once_the_later_becomes_the_next_version(
     )
     monkeypatch.setattr("hicmd_tf.export.check.check", lambda *_: [])
     monkeypatch.setattr("hicmd_tf.export.check.shown", lambda _: "")
-    saved_model.main(["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    hicmd(["export", "saved-model", "--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
     assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")} == {
         "out",
         "out/1",

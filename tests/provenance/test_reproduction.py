@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from drawn_trees import picture
 
-from hicmd_tf import reproduce
+from hicmd_tf.commands import reproduce
 from hicmd_tf.config import Config, dump, with_values
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError

@@ -6,7 +6,7 @@ import drawn_trees as trees
 import numpy as np
 import pytest
 
-from hicmd_tf.data import check
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
@@ -62,7 +62,7 @@ def test_check_says_so_before_anything_is_trained(tmp_path: Path, capsys: pytest
     own = trees.own(tmp_path)
     for file in own.rglob("cam2_*.png"):
         file.rename(file.with_name("cam1_2.png"))
-    check.main(["folder", str(own)])
+    hicmd(["check", "folder", str(own)])
     said = capsys.readouterr()
     assert "warning: camera 1 took pictures of one person in both modalities" in said.err
     assert "of 4 visible queries 4 lose all of their matches" in said.err and "can be decoded" in said.out

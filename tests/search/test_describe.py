@@ -12,11 +12,11 @@ import pytest
 from odd_files import encoded, turned
 from PIL import Image
 
+from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
-from hicmd_tf.extract import main as extract
 from hicmd_tf.search import Gallery
 from hicmd_tf.search.describe import described_folder, described_pictures
 from hicmd_tf.search.draw import draw

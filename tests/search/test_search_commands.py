@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hicmd_tf.commands.extract import main as extract
+from hicmd_tf.commands.search import main
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError, printable
-from hicmd_tf.extract import main as extract
 from hicmd_tf.retrieval.stored import write_descriptors
 from hicmd_tf.search import Gallery, describe
-from hicmd_tf.search.__main__ import main
 from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.milvus import MilvusGallery
 
@@ -338,7 +338,7 @@ def test_an_option_of_several_that_is_given_again_adds_to_them(
     entries = [Entry(str(tmp_path / f"{n}.png"), n, n, "visible", 0.0, str(n)) for n in range(6)]
     Gallery.create(tmp_path / "g", "m", 6).add(np.eye(6, dtype=np.float32), entries, "m")
     asked = describe.Described(np.eye(6, dtype=np.float32)[:1], [entries[0]])
-    monkeypatch.setattr("hicmd_tf.search.__main__._asked", lambda *_: (asked, ["one"]))
+    monkeypatch.setattr("hicmd_tf.commands.search._asked", lambda *_: (asked, ["one"]))
     chosen = ["--path", str(tmp_path / "3.png"), "--path", str(tmp_path / "5.png"), "gone.png"]
     main(["query", *here, "--descriptors", "one.npz", "--both", "--json", *chosen])
     printed = capsys.readouterr()

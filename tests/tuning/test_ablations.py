@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.tuning import ablations
@@ -68,7 +69,7 @@ def test_what_needs_no_learning_stands_below_also_of_one_direction() -> None:
 )
 def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=named):
-        ablations.main(["--config", str(PLUMBING), "--out", str(tmp_path / "out"), *more])
+        hicmd(["ablations", "--config", str(PLUMBING), "--out", str(tmp_path / "out"), *more])
 
 
 @pytest.mark.usefixtures("plain_graphs")
@@ -79,7 +80,7 @@ def test_a_grid_of_two_ablations(
     monkeypatch.setattr(ablations, "ABLATIONS", chosen)
     out = tmp_path / "out"
     arguments = ["--config", str(PLUMBING), "--data.directory", str(smoke_directory), "--seeds", "3", "--out", str(out)]
-    ablations.main(arguments)
+    hicmd(["ablations", *arguments])
     printed = capsys.readouterr().out
     assert (out / "ablations.md").read_text() in printed and printed.count("| 1 |") == 2
     for trial, name in enumerate(chosen):
@@ -93,5 +94,5 @@ def test_a_grid_of_two_ablations(
     assert Image.open(out / "fig4.png").size == (grid.width, grid.height + ablations.TITLE_HEIGHT)
 
     before = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/metrics.json")}
-    ablations.main([*arguments, "--resume"])
+    hicmd(["ablations", *arguments, "--resume"])
     assert {file: file.stat().st_mtime_ns for file in before} == before

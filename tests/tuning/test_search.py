@@ -17,13 +17,12 @@ import pytest
 from PIL import Image
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from hicmd_tf import fit
+from hicmd_tf.commands import fit, tune
 from hicmd_tf.config import Config, load
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.run import train
-from hicmd_tf.tuning import search
 from hicmd_tf.tuning.space import space_of
 from hicmd_tf.tuning.tuner import WeightedModel
 
@@ -99,15 +98,15 @@ def test_trials_trace_nothing_anew_and_are_what_fit_makes_of_their_configuration
 def test_a_search_leaves_all_it_promises_and_goes_on(smoke_directory: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "search"
     arguments = options(smoke_directory, out, "--tuner", "random")
-    search.main([*arguments, "--max-trials", "2"])
+    tune.main([*arguments, "--max-trials", "2"])
     assert "best: trial" in capsys.readouterr().out
     before = times(out)
     assert sorted(before) == ["trial_0", "trial_1"]
     with pytest.raises(UserError, match="--resume"):
-        search.main([*arguments, "--max-trials", "2"])
+        tune.main([*arguments, "--max-trials", "2"])
     with pytest.raises(UserError, match=r"training\.steps is 7, but .* was begun with 6"):
-        search.main([*arguments, "--max-trials", "2", "--steps", "7", "--resume"])
-    search.main([*arguments, "--max-trials", "3", "--resume"])
+        tune.main([*arguments, "--max-trials", "2", "--steps", "7", "--resume"])
+    tune.main([*arguments, "--max-trials", "3", "--resume"])
     after = times(out)
     assert len(after) == 3 and before.items() < after.items()
 
@@ -152,7 +151,7 @@ def hyperparameters(folder: Path) -> set[str]:
 
 def test_hyperband_goes_on_with_the_best_of_its_short_trials(smoke_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
-    search.main(options(smoke_directory, out, "--tuner", "hyperband", "--max-trials", "4"))
+    tune.main(options(smoke_directory, out, "--tuner", "hyperband", "--max-trials", "4"))
     steps = {row["trial"]: int(row["steps"]) for row in rows(out / "trials.csv")}
     assert steps == {"0": 2, "1": 2, "2": 2, "3": 6}
     short = {row["trial"]: float(row["objective"]) for row in rows(out / "trials.csv") if row["trial"] != "3"}
@@ -170,7 +169,7 @@ def test_trials_that_meet_nan_fail_alone(smoke_directory: Path, tmp_path: Path, 
     ranges.write_text("optimisers.generator_rate: [3.0e-3, 1.0e+30]\n")
     out = tmp_path / "search"
     arguments = options(smoke_directory, out, "--tuner", "random", "--max-trials", "3", "--space", str(ranges))
-    search.main(arguments)
+    tune.main(arguments)
     printed = capsys.readouterr()
     assert "failed: " in printed.err and "Traceback" not in printed.err
     table = rows(out / "trials.csv")
@@ -199,7 +198,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     more: list[str], named: str, smoke_directory: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=named) as error:
-        search.main(options(smoke_directory, tmp_path / "search", *more))
+        tune.main(options(smoke_directory, tmp_path / "search", *more))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "search" / "study.json").exists()
 
@@ -207,16 +206,16 @@ def test_what_cannot_be_is_refused_in_one_line(
 def test_a_folder_that_is_no_search_or_cannot_be_written_is_refused(smoke_directory: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="can't be written"):
-        search.main(options(smoke_directory, tmp_path / "file" / "search"))
+        tune.main(options(smoke_directory, tmp_path / "file" / "search"))
     with pytest.raises(UserError, match="holds no search"):
-        search.main(options(smoke_directory, tmp_path))
+        tune.main(options(smoke_directory, tmp_path))
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_half_an_environment_is_refused(smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker3")
     with pytest.raises(UserError, match="KERASTUNER_ORACLE_IP is not"):
-        search.main(options(smoke_directory, tmp_path / "search"))
+        tune.main(options(smoke_directory, tmp_path / "search"))
 
 
 def wait_for(condition: Callable[[], object], process: "subprocess.Popen[str]") -> None:
@@ -235,7 +234,7 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
 def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
     trials = 5
-    command = [sys.executable, "-m", "hicmd_tf.tuning.search"]
+    command = [sys.executable, "-m", "hicmd_tf", "tune"]
     command += options(smoke_directory, out, "--tuner", "random", "--max-trials", str(trials), "--workers", "2")
 
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"), "http://127.0.0.1:9")

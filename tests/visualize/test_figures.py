@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hicmd_tf.commands.visualize import NAMES, main
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.lists import ranked_lists
 from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize import curves, distances, embedding, swaps
-from hicmd_tf.visualize.__main__ import NAMES, main
 from hicmd_tf.visualize.attention import attention_maps, overlaid
 from hicmd_tf.visualize.figures import KINDS
 from hicmd_tf.visualize.swaps import Shown, choose, decode_all

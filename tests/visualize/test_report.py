@@ -252,7 +252,7 @@ def test_intervals_are_of_the_run_s_own_descriptors(opened: Any, tmp_path: Path)
     [
         (
             {"metrics": None},
-            "metrics.json is missing, so there is no table of figures: run python -m hicmd_tf.evaluate",
+            "metrics.json is missing, so there is no table of figures: run hicmd evaluate",
         ),
         ({"metrics": {"steps": 3}}, "metrics.json has no figures that this version reads"),
         ({"metrics": {"settings": [{"setting": "all"}]}}, "metrics.json has no figures that this version reads"),
@@ -296,7 +296,7 @@ def test_what_changed_while_the_run_trained_is_said(opened: Any, tmp_path: Path)
     change = {"step": 40, "setting": "losses.cross", "before": 50.0, "after": 10.0}
     page = text_of(opened, tmp_path, changes=[change], untrained=metrics_made())
     assert "after 40 steps losses.cross, from 50.0 to 10.0" in page
-    assert "python -m hicmd_tf.reproduce" in page and "--run" in page and "-again" not in page
+    assert "hicmd reproduce" in page and "--run" in page and "-again" not in page
     assert "While it trained" not in text_of(opened, tmp_path / "none")
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.config.loading import nearest
 from hicmd_tf.data.sources import folder, llcm, regdb, sysu_mm01
 from hicmd_tf.data.sources.records import Listing
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 Counts = dict[tuple[str, Modality], tuple[int, int]]

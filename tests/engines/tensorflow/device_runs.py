@@ -5,7 +5,7 @@ device_runs.py compare CONFIG SETTINGS OUT: the first iterations on one device, 
 there before TensorFlow starts. SETTINGS: JSON. Writes JSON: one, two: losses of each step; running: the largest
 difference of batch norm's running statistics behind them, relative to the
 variable's largest (or 1e-6).
-device_runs.py fit ..: hicmd_tf.fit.
+device_runs.py fit ..: hicmd fit.
 """
 
 import json
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hicmd_tf import fit
+from hicmd_tf.commands import fit
 from hicmd_tf.config import load
 from hicmd_tf.data import batches, pictures
 from hicmd_tf.engines.tensorflow.devices import Workers

@@ -1,7 +1,7 @@
-"""`python -m hicmd_tf.baselines`: what raw pixels, colour histograms and chance reach on a configuration's identities.
+"""`hicmd baselines`: what raw pixels, colour histograms and chance reach on a configuration's identities.
 
-python -m hicmd_tf.baselines --config tiny
-python -m hicmd_tf.baselines --run RUN            on those of a run
+hicmd baselines --config tiny
+hicmd baselines --run RUN            on those of a run
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,11 @@ from pathlib import Path
 
 from hicmd_tf.config import Config
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.errors import run_command
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, prints a table of the baselines and of chance."""
-    config, _ = parse("hicmd_tf.baselines", __doc__ or "", arguments, stored=_stored)
+    config, _ = parse("hicmd baselines", __doc__ or "", arguments, stored=_stored)
     from hicmd_tf.data.datasets import load
     from hicmd_tf.retrieval.baselines import simple_figures
     from hicmd_tf.retrieval.galleries import published
@@ -30,7 +29,3 @@ def _stored(run: Path) -> Config:
     from hicmd_tf.runs.folder import RunFolder
 
     return RunFolder(run).open()
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
-"""`python -m hicmd_tf.convert`: released PyTorch checkpoints to run folders, and run folders to such checkpoints.
+"""`hicmd convert`: released PyTorch checkpoints to run folders, and run folders to such checkpoints.
 
-  python -m hicmd_tf.convert CHECKPOINT_FOLDER RUN              gen_N.pt, dis_N.pt, id_N.pt -> run folder
-  python -m hicmd_tf.convert --to-torch RUN CHECKPOINT_FOLDER   newest checkpoint of a run -> the three files
+  hicmd convert CHECKPOINT_FOLDER RUN              gen_N.pt, dis_N.pt, id_N.pt -> run folder
+  hicmd convert --to-torch RUN CHECKPOINT_FOLDER   newest checkpoint of a run -> the three files
 
 Both need PyTorch, whose CPU build is enough: pip install 'hicmd-tf[torch]'. Nothing but tensors is unpickled.
 """
@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, Way
-from hicmd_tf.errors import run_command
 
 WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, converts, says what was done."""
     options = _parser().parse_args(arguments)
     if options.to_torch:
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.convert", WAYS, description=__doc__)
+    parser = Parser("hicmd convert", WAYS, description=__doc__)
     parser.add_argument("source", metavar="SOURCE", type=Path, help="folder to read: of checkpoints, or a run")
     parser.add_argument("target", metavar="TARGET", type=Path, help="folder to make: a run, or of checkpoints")
     parser.add_argument("--to-torch", action="store_true", help="from a run to released files")
@@ -74,7 +73,3 @@ def _to_torch(run: Path, target: Path) -> None:
 
     for path in to_torch(run, target):
         print(path)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""`python -m hicmd_tf.disentangle`: what each code of a run tells, what its swap changes, how good the pictures are.
+"""`hicmd disentangle`: what each code of a run tells, what its swap changes, how good the pictures are.
 
 Measured on the people that the run is tested on, beside its untrained networks and what the paper claims. The tables
 are also written as disentangle.json, .md and .csv, into --out or the run folder. docs/disentanglement.md explains them.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError
 
 if TYPE_CHECKING:
     from hicmd_tf.runs.trained_run import TrainedRun
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TABLE = "disentangle.json"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, measures, prints the tables and writes them."""
     options = _parser().parse_args(arguments)
     for name, least in (("observer_steps", 1), ("pairs", 2), ("seed", 0)):
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.disentangle", description=__doc__)
+    parser = Parser("hicmd disentangle", description=__doc__)
     add = parser.add_argument
-    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--out", metavar="DIR", type=Path, help="where the tables go; by default the run folder")
     add("--seed", type=int, default=0, metavar="N", help="of folds, pairs and observer (0)")
     add("--pairs", type=int, default=360, metavar="N", help="pairs of pictures of each kind, at most (360)")
@@ -72,7 +72,3 @@ def _facts(run: "TrainedRun", options: argparse.Namespace) -> dict[str, Any]:
     if not run.samples.factors:
         facts["not measured"] = "yaw, gait phase and light, which only drawn pictures come with"
     return facts
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,6 +1,6 @@
-"""`python -m hicmd_tf.explore`: a run in the browser: who is found for a picture, and what its codes mean.
+"""`hicmd explore`: a run in the browser: who is found for a picture, and what its codes mean.
 
-  python -m hicmd_tf.explore --run runs/tiny
+  hicmd explore --run runs/tiny
 
 The page is for one person on this machine: it is at 127.0.0.1 only, and there is no login.
 """
@@ -11,10 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, port
-from hicmd_tf.errors import run_command
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, describes the run's pictures, serves the page until it is told to stop."""
     options = _parser().parse_args(arguments)
     from hicmd_tf.explorer.address import listening
@@ -30,13 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.explore", description=__doc__)
+    parser = Parser("hicmd explore", description=__doc__)
     add = parser.add_argument
-    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--port", type=port, default=8080, metavar="N", help="of the page; 0: any free one (default: %(default)s)")
     add("--no-open", dest="open", action="store_false", help="don't open the system's browser")
     return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

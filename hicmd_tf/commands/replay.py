@@ -1,4 +1,4 @@
-"""`python -m hicmd_tf.replay --run RUN`: runs again the one step at which a run stopped, and shows where it went wrong.
+"""`hicmd replay --run RUN`: runs again the one step at which a run stopped, and shows where it went wrong.
 
 The run's folder failure/ holds the state before that step and its batch: nothing else of the run, and no data set, is
 needed, and nothing is written.
@@ -8,19 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import run_command
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, runs the step, prints what it gave."""
-    parser = Parser("python -m hicmd_tf.replay", description=__doc__)
+    parser = Parser("hicmd replay", description=__doc__)
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder of a run that failed")
     options = parser.parse_args(arguments)
     from hicmd_tf.provenance.replaying import replay, shown
     from hicmd_tf.runs.folder import RunFolder
 
     print(shown(replay(RunFolder(options.run).failure)))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""`python -m hicmd_tf.reproduce RUN`: trains a finished run again, and says whether the same comes out.
+"""`hicmd reproduce RUN`: trains a finished run again, and says whether the same comes out.
 
 It takes as long as the run took. First it warns of whatever is not as it was when the run was made (code, packages,
 machine), and ends if the pictures are others. Then it trains, and compares losses.csv, every weight and every figure in
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, count
-from hicmd_tf.errors import run_command, stop
+from hicmd_tf.errors import stop
 from hicmd_tf.files import check_writable
 
 UNLIKE = 1
 """Exit code when something is not equal bit for bit."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, trains, prints the comparison."""
     from hicmd_tf.provenance.reproduction import read_original, repetition, reproduce
 
@@ -41,14 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser("python -m hicmd_tf.reproduce", description=__doc__)
+    parser = Parser("hicmd reproduce", description=__doc__)
     add = parser.add_argument
     add("original", metavar="RUN", type=Path, help="run folder of a finished training")
     add("--run", metavar="DIR", type=Path, help="run folder to make; by default RUN/reproduction")
     add("--source", metavar="DIR", help="folder of the data set, where it is no longer where the run found it")
     add("--devices", metavar="N", type=count, help="as --training.devices, where there are fewer than the run had")
     return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

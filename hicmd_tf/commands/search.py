@@ -1,11 +1,11 @@
-"""`python -m hicmd_tf.search`: a gallery of descriptors, kept and searched.
+"""`hicmd search`: a gallery of descriptors, kept and searched.
 
-  python -m hicmd_tf.search index --index DIR --run RUN --images FOLDER     a new gallery of pictures
-  python -m hicmd_tf.search index --index DIR --descriptors FILE.npz        or of what hicmd_tf.extract wrote
-  python -m hicmd_tf.search add --index DIR --run RUN --images FOLDER       more pictures, and changed ones
-  python -m hicmd_tf.search query --index DIR --run RUN --picture FILE.. --modality infrared
-  python -m hicmd_tf.search remove --index DIR --before 2026-11-01
-  python -m hicmd_tf.search info --index DIR
+  hicmd search index --index DIR --run RUN --images FOLDER     a new gallery of pictures
+  hicmd search index --index DIR --descriptors FILE.npz        or of what hicmd extract wrote
+  hicmd search add --index DIR --run RUN --images FOLDER       more pictures, and changed ones
+  hicmd search query --index DIR --run RUN --picture FILE.. --modality infrared
+  hicmd search remove --index DIR --before 2026-11-01
+  hicmd search info --index DIR
 
 A query finds pictures of the other modality, not itself; --same-modality, --both and --itself say otherwise. The same
 index command goes on where it was stopped. Every command takes --uri http://HOST:19530 --collection NAME instead of
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
-from hicmd_tf.errors import UserError, printable, run_command
+from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.search.asking import Among, Answer, look_up, searched
 from hicmd_tf.search.entries import Entry, Selection, Store, real, refuse_unfinished, same_model
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COLLECTION = "hicmd"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line and does what it says."""
     options = _parser().parse_args(arguments)
     if (options.index is None) == (options.uri is None):
@@ -308,7 +308,7 @@ def _as_text(name: str, query: Entry, among: str | None, answer: Answer) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.search", description=__doc__)
+    parser = Parser("hicmd search", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> Any:
@@ -327,7 +327,7 @@ def _parser() -> argparse.ArgumentParser:
         given("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
         given("--modality", choices=MODALITIES, help="of all of them; else of those below folders of these names")
         given("--pattern", default="", metavar="REGEX", help="what paths say: groups identity, camera, modality")
-        given("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote")
+        given("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd extract wrote")
         given("--time", type=_moment, metavar="TIME", help="of all of them (default: each file's)")
 
     query = command("query", _query, "finds pictures like others")
@@ -335,7 +335,7 @@ def _parser() -> argparse.ArgumentParser:
     ask("--run", metavar="DIR", type=Path, help="run folder whose model describes")
     ask("--picture", nargs="+", action="extend", metavar="FILE", type=Path, help="what to look for")
     ask("--modality", choices=MODALITIES, help="of these pictures")
-    ask("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd_tf.extract wrote, to look for")
+    ask("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd extract wrote, to look for")
     ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
     ask("--json", action="store_true", help="for programs")
     ask("--draw", metavar="FILE", type=png, help="PNG to draw the ranked lists into")
@@ -368,7 +368,3 @@ def _moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError) as error:
         raise argparse.ArgumentTypeError(f"{text} is no time, expected such as 2026-11-01T08:00") from error
-
-
-if __name__ == "__main__":
-    run_command(main)

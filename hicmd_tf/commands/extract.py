@@ -1,7 +1,7 @@
-"""`python -m hicmd_tf.extract`: descriptors of pictures, for anyone's search or evaluation.
+"""`hicmd extract`: descriptors of pictures, for anyone's search or evaluation.
 
-  python -m hicmd_tf.extract --run RUN --images DIR --modality visible --out visible.npz
-  python -m hicmd_tf.extract --run RUN --data regdb --source DIR --out regdb.npz
+  hicmd extract --run RUN --images DIR --modality visible --out visible.npz
+  hicmd extract --run RUN --data regdb --source DIR --out regdb.npz
 
 --images takes every picture below a folder; without --modality those below folders named visible and infrared (or rgb,
 ir, thermal ..). People are the folders directly above those, or the single ones below them (anna/visible/1.png,
@@ -20,7 +20,7 @@ from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import SOURCES, Record, read
 from hicmd_tf.data.sources.folder import anything
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ WAYS = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Reads the command line, describes the pictures, writes the file."""
     options = _parser().parse_args(arguments)
     from hicmd_tf.data.sources.reading import read_pictures
@@ -81,9 +81,9 @@ def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m hicmd_tf.extract", WAYS, description=__doc__)
+    parser = Parser("hicmd extract", WAYS, description=__doc__)
     add = parser.add_argument
-    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd_tf.fit or hicmd_tf.convert made")
+    add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--out", required=True, metavar="FILE", type=writable, help=".npz file to write")
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
     add("--modality", choices=MODALITIES, help="of all pictures in --images")
@@ -92,7 +92,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, default=1, metavar="N", help="split of that data set (default: 1)")
     return parser
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,0 +1,62 @@
+"""The command `hicmd` and its sub-commands, one file each: arguments and printing.
+
+A sub-command is imported when it is called, and imports what computes once its arguments are right: `--help` and
+mistakes are answered without TensorFlow.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from hicmd_tf.errors import UserError, nearest, run_command
+
+COMMANDS = {
+    "fit": "train a configuration into a run folder, and evaluate it",
+    "evaluate": "figures of a run, an exported model or descriptors",
+    "baselines": "what raw pixels, colour histograms and chance reach",
+    "visualize": "pictures of what a run's networks learned",
+    "report": "one page about a run, report.html",
+    "disentangle": "what each code of a run carries, in numbers",
+    "explore": "a run in the browser: search, and mix codes",
+    "search": "a gallery of descriptors, kept and searched",
+    "extract": "descriptors of pictures, by a run's model",
+    "export": "a run's descriptor branch as SavedModel or ONNX",
+    "serve": "an exported SavedModel behind HTTP",
+    "describe": "descriptors of pictures, from a server",
+    "tune": "look for loss weights, margin and learning rates",
+    "ablations": "the paper's ablations as a grid",
+    "convert": "released PyTorch checkpoints to run folders, and back",
+    "reproduce": "train a finished run again, and compare",
+    "replay": "run the step again at which a run stopped",
+    "check": "whether a data set is whole",
+    "draw": "a contact sheet of the drawn people",
+}
+"""What each command does; the module of the same name holds it."""
+
+USAGE = """usage: hicmd COMMAND [options]
+
+Hi-CMD: matching people between visible and infrared cameras.
+
+{commands}
+
+hicmd COMMAND --help lists a command's options."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Does what a command line says. arguments: without the program's name.
+
+    Raises UserError for a mistake, and SystemExit where a command ends with an exit code of its own.
+    """
+    name, *rest = arguments or [""]
+    if name in ("-h", "--help"):
+        print(USAGE.format(commands="\n".join(f"  {name:<12} {does}" for name, does in COMMANDS.items())))
+        return
+    if name not in COMMANDS:
+        said = f"there is no command {name}{nearest(name, COMMANDS)}" if name else "give a command"
+        raise UserError(f"{said}; hicmd --help lists all commands")
+    importlib.import_module(f"hicmd_tf.commands.{name}").main(rest)
+
+
+def console(*before: str) -> None:
+    """Runs this process's command line. before: words that come before it."""
+    run_command(lambda: main([*before, *sys.argv[1:]]))

@@ -1,0 +1,28 @@
+"""`hicmd check NAME DIR`: whether a data set is whole, before anything is trained on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hicmd_tf.arguments import Parser, sixteen_bit
+from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.pictures.sixteen_bit import EXPECTED
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Reads the command line, prints the tables."""
+    options = _parser().parse_args(arguments)
+    from hicmd_tf.data.check import check
+
+    check(options.name, options.folder, options.pattern, options.trial, options.sixteen_bit)
+
+
+def _parser() -> Parser:
+    parser = Parser("hicmd check", description=__doc__)
+    add = parser.add_argument
+    add("name", choices=SOURCES, help="data set")
+    add("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
+    add("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
+    add("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
+    expected = EXPECTED.replace("%", "%%")
+    add("--sixteen-bit", type=sixteen_bit, default="", metavar="LO-HI", help=f"as data.sixteen_bit: {expected}")
+    return parser

@@ -1,0 +1,239 @@
+"""`hicmd evaluate`: figures of a run, or of descriptors, as the data set's published tables have them.
+
+  hicmd evaluate --run RUN                             the run's own evaluation, into metrics.json
+  hicmd evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
+  hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
+  hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
+
+The table is also written as evaluation.json, .csv and .md into --out, or else the run folder, beside FILE, or the
+working directory for --model. A run's own evaluation and that of other pictures stay: the files of another table are
+then called after its data set, such as evaluation_regdb_trial_2.json. docs/options.md says which options go together.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hicmd_tf.arguments import Parser, Way
+from hicmd_tf.config import Config, with_data
+from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import check_writable, read_json
+from hicmd_tf.provenance.origin import fingerprint
+
+if TYPE_CHECKING:
+    from hicmd_tf.data.samples import Samples
+    from hicmd_tf.runs.trained import Trained
+
+TABLE = "evaluation"
+ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
+WAYS = (
+    Way("--run", takes=(*ELSEWHERE, "--out")),
+    Way("--model", takes=(*ELSEWHERE, "--out")),
+    Way("--descriptors", needs=("--data",), takes=("--permutations", "--rerank", "--out")),
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Reads the command line, evaluates, prints the figures and writes them."""
+    parser = _parser()
+    options, given = parser.parse_args(arguments), parser.given(arguments)
+    if options.descriptors is not None:
+        _evaluate_descriptors(options)
+    elif options.model is not None:
+        _evaluate_exported(options)
+    elif any(option in ELSEWHERE for option in given):
+        _evaluate_elsewhere(options)
+    else:
+        _repeat(options)
+
+
+def _parser() -> Parser:
+    parser = Parser("hicmd evaluate", WAYS, description=__doc__)
+    add = parser.add_argument
+    add("--run", metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
+    add("--model", metavar="DIR", type=Path, help="what hicmd export saved-model or hicmd export onnx made")
+    add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
+    add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
+    add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
+    add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
+    add("--pattern", metavar="REGEX", help="as data.pattern: what paths in --source say; of folder only")
+    add("--permutations", metavar="FILE", type=Path, help="SYSU-MM01's rand_perm_cam.mat, when --source has none")
+    add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking behind each")
+    add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="where the table goes; by default the run folder, beside FILE, or the working directory for --model",
+    )
+    return parser
+
+
+def _repeat(options: argparse.Namespace) -> None:
+    from hicmd_tf.files import write_json
+    from hicmd_tf.retrieval.evaluation import Row
+    from hicmd_tf.runs.checkpoints import Checkpoints
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.restore import newest_classes
+    from hicmd_tf.training.experiment import prepare
+    from hicmd_tf.training.run import evaluate, shown
+
+    folder = RunFolder(options.run)
+    config, out = folder.open(), folder.place_for(options.out, f"{TABLE}.json")
+    if _is_run(out) and not out.samefile(folder.path):
+        raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
+    experiment = prepare(config, newest_classes(folder))
+    Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
+    metrics = evaluate(config, folder, experiment)
+    print(shown(metrics))
+    print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
+    write_json(out / folder.metrics.name, metrics)
+    about = _About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
+    _write([Row(**row) for row in metrics["settings"]], about, out, own=_is_run(out))
+
+
+def _evaluate_elsewhere(options: argparse.Namespace) -> None:
+    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+    from hicmd_tf.retrieval.embed import descriptors
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.restore import restored_networks
+    from hicmd_tf.runs.trained import read_trained
+    from hicmd_tf.training.experiment import set_up_tensorflow
+
+    folder = RunFolder(options.run)
+    config = with_data(folder.open(), options.data, options.source, options.trial, options.pattern)
+    _refuse_permutations(config.data.name, options)
+    out = folder.place_for(options.out, f"{TABLE}.json")
+    set_up_tensorflow(config)
+    model, data = HiCMD(restored_networks(folder).networks, config), config.data
+    samples = _untrained(config, read_trained(folder.identities), options)
+    described = descriptors(model, samples, data.height, data.width, config.training.embed_batch)
+    of_run = folder.known_pictures() or {}
+    own = (
+        _is_run(out)
+        and out.samefile(folder.path)
+        and fingerprint(samples) in (of_run.get("test"), of_run.get("held_out"))
+    )
+    _judge(described, samples, config, options, out, own)
+
+
+def _evaluate_exported(options: argparse.Namespace) -> None:
+    from hicmd_tf.export.artefacts import descriptors, open_artefacts
+    from hicmd_tf.export.metadata import trained_on
+
+    artefacts = open_artefacts(options.model)
+    place = options.out or Path()
+    check_writable(place / f"{TABLE}.json")
+    config = with_data(artefacts[0].config, options.data, options.source, options.trial, options.pattern)
+    _refuse_permutations(config.data.name, options)
+    samples = _untrained(config, trained_on(artefacts[0].metadata), options)
+    for artefact in artefacts:
+        print(artefact.name)
+        out = place / artefact.name.replace(", ", "_").replace(" ", "_")
+        _judge(descriptors(artefact, samples), samples, config, options, out)
+
+
+def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
+    """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.runs.trained import Trained, refuse_trained
+    from hicmd_tf.training.experiment import evaluated
+
+    samples = evaluated(config, load(config.data))
+    if not options.allow_trained:
+        refuse_trained(trained, Trained.of(config, samples), samples.texts)
+    return samples
+
+
+def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
+    if options.permutations is not None and data != "sysu_mm01":
+        raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
+
+
+class _About(NamedTuple):
+    """What a table is of. data: set by name. pictures: SHA-256 of them. named: what to call its files beside those of
+    another table."""
+
+    data: str
+    pictures: str
+    named: str
+
+    @classmethod
+    def of(cls, data: DataConfig, pictures: str) -> "_About":
+        """Those of a configuration's data set."""
+        trial = f"_trial_{data.trial}" if data.name == DRAWN or SOURCES[data.name].trials > 1 else ""
+        own = f"_{_word(Path(data.source).resolve().name)}" if data.name == "folder" else ""
+        return cls(data.name, pictures, f"{data.name}{trial}{own}")
+
+
+def _judge(
+    descriptors: Any,
+    samples: "Samples",
+    config: Config,
+    options: argparse.Namespace,
+    out: Path,
+    own: bool = False,
+) -> None:
+    from hicmd_tf.retrieval.evaluation import as_text, evaluate
+    from hicmd_tf.retrieval.galleries import published
+
+    rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
+    print(as_text(rows))
+    _write(rows, _About.of(config.data, fingerprint(samples)), out, own)
+
+
+def _evaluate_descriptors(options: argparse.Namespace) -> None:
+    from hicmd_tf.retrieval.evaluation import as_text, evaluate
+    from hicmd_tf.retrieval.galleries import searches
+    from hicmd_tf.retrieval.permutations import read_permutations
+    from hicmd_tf.retrieval.stored import read_descriptors
+
+    _refuse_permutations(options.data, options)
+    out = options.out or options.descriptors.parent
+    descriptors, samples, _ = read_descriptors(options.descriptors)
+    check_writable(out / f"{TABLE}.json")
+    permutations = read_permutations(options.permutations) if options.permutations else None
+    rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
+    print(as_text(rows))
+    _write(rows, _About(options.data, fingerprint(samples), _word(options.descriptors.stem)), out)
+
+
+def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
+    """The table's files. Those of a run's own evaluation, or of other pictures, stay: then these have names of their
+    own, which is said. own: whether this is the run's own evaluation, in its folder."""
+    from hicmd_tf.files import write_json, write_text
+    from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
+
+    names = chain([f"{TABLE}_{about.named}"], (f"{TABLE}_{about.named}_{n}" for n in count(2)))
+    names = names if _is_run(folder) else chain([TABLE], names)
+    name = TABLE if own else next(name for name in names if _may_replace(folder / f"{name}.json", about))
+    table = {"data": about.data, "pictures_sha256": about.pictures, "rows": [row._asdict() for row in rows]}
+    write_json(folder / f"{name}.json", table)
+    write_text(folder / f"{name}.csv", as_csv(rows))
+    write_text(folder / f"{name}.md", as_markdown(rows))
+    if name != TABLE:
+        print(f"the table is in {folder / name}.json, .csv and .md")
+
+
+def _may_replace(file: Path, about: _About) -> bool:
+    """Whether there is no table yet, or one of the same pictures, judged as the same data set."""
+    try:
+        found = read_json(file)
+    except UserError:  # missing, or damaged
+        return True
+    return isinstance(found, dict) and (found.get("data"), found.get("pictures_sha256")) == about[:2]
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.yaml").is_file()
+
+
+def _word(name: str) -> str:
+    """A name as part of a file's."""
+    return re.sub(r"\W+", "_", name)[:60].strip("_") or "pictures"
