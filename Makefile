@@ -48,6 +48,7 @@ test-addons: $(INSTALLED) $(ADDONS_INSTALLED)
 env: $(TOOLS)
 
 format: $(TOOLS)
+	$(BIN)/python -c "from hicmd_tf.config.comments import rewrite; rewrite()"
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

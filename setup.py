@@ -47,8 +47,8 @@ setup(
         "jinja2>=3.1,<4",  # reports
         "tqdm>=4.66,<5",
         "PyYAML>=6,<7",
-        "jsonargparse>=4.53,<5",
-        "docstring-parser>=0.16,<1",
+        "pydantic>=2.11,<3",  # checks settings
+        "annotated-types>=0.7,<1",
     ],
     extras_require={
         "dev": [

@@ -17,9 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
-
-from hicmd_tf.arguments import writable
+from hicmd_tf.arguments import count, positive, writable
 from hicmd_tf.config import Config, dump
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
@@ -92,8 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(parser: Any) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder to make, for both runs")
-    parser.add_argument("--kills", type=PositiveInt, default=50, metavar="N", help="how often (default: %(default)s)")
-    parser.add_argument("--seed-of-kills", type=NonNegativeInt, default=0, metavar="N", help="of the moments")
+    parser.add_argument("--kills", type=positive, default=50, metavar="N", help="how often (default: %(default)s)")
+    parser.add_argument("--seed-of-kills", type=count, default=0, metavar="N", help="of the moments")
     parser.add_argument("--json", type=writable, metavar="FILE", help="write what was found there")
 
 

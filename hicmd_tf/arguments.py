@@ -3,12 +3,13 @@
 import argparse
 import itertools
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.files import check_writable, possible
 from hicmd_tf.pictures.sixteen_bit import EXPECTED, is_setting
 
@@ -96,6 +97,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UserError, which a command says in one line."""
+        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+        if unknown:
+            message = f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
         raise UserError(f"command line: {message.removeprefix('argument ')}; --help lists all options")
 
 

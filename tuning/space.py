@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, value_of, with_values
-from hicmd_tf.config.yaml_settings import Setting, read_settings
+from hicmd_tf.config.yaml_settings import Given, read_settings
 from hicmd_tf.errors import UserError, nearest
 
 FIXED = "fixed"
@@ -101,7 +101,7 @@ def _exact(value: float, own: float) -> float:
     return own if math.isclose(value, own, rel_tol=10**-DIGITS) else rounded(value)
 
 
-def _range(key: str, setting: Setting, own: float) -> Range:
+def _range(key: str, setting: Given, own: float) -> Range:
     ends = setting.value
     if not (
         isinstance(ends, list)

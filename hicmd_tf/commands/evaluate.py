@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.config.schema import DataConfig
-from hicmd_tf.config.validation import DRAWN
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, read_json

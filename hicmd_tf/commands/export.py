@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, count
-from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.sources import SOURCES
 
 PRECISIONS = ["fp32", "int8"]

@@ -13,7 +13,7 @@ from typing import Any
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.config.validation import DRAWN, TRIALS
+from hicmd_tf.config.kinds import DRAWN, TRIALS
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.provenance.origin import configuration_hash, read_provenance

@@ -2,7 +2,7 @@
 
 from hicmd_tf.config.loading import dump, flattened, from_dict, load, load_stored, to_dict, with_data, with_values
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.validation import validate, value_of
+from hicmd_tf.config.validation import value_of
 
 __all__ = [
     "Config",
@@ -12,7 +12,6 @@ __all__ = [
     "load",
     "load_stored",
     "to_dict",
-    "validate",
     "value_of",
     "with_data",
     "with_values",

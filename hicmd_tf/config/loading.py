@@ -5,18 +5,17 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 """
 
 import dataclasses
-import math
 import os
-import reprlib
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from hicmd_tf import __version__
 from hicmd_tf.config.schema import Config
+from hicmd_tf.config.settings import SETTINGS, brief
 from hicmd_tf.config.validation import problems
-from hicmd_tf.config.yaml_settings import Setting, read_settings, shown, write_settings
+from hicmd_tf.config.yaml_settings import Given, read_settings, shown, write_settings
 from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.files import possible
 
@@ -24,22 +23,7 @@ COMMAND_LINE = "command line"
 EXTENDS = "extends"
 BASE = "base"
 LONGEST_CHAIN = 50  # files
-SHORT = reprlib.Repr()
-SHORT.maxstring = SHORT.maxother = 80
 NAMED = 6  # missing settings that one line names
-
-
-def _leaves(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, type) of every setting below a dataclass."""
-    for name, inner in get_type_hints(kind).items():
-        if dataclasses.is_dataclass(inner):
-            yield from _leaves(inner, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", inner
-
-
-KEYS: dict[str, Any] = dict(_leaves(Config))
-"""Type of every setting by dotted name."""
 
 
 def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -50,7 +34,7 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
     """
     file = find(path)
     settings = read_chain(file)
-    settings |= {key: Setting(value, COMMAND_LINE) for key, value in (overrides or {}).items()}
+    settings |= {key: Given(value, COMMAND_LINE) for key, value in (overrides or {}).items()}
     return _checked(settings, file)
 
 
@@ -66,15 +50,16 @@ def from_dict(tree: Mapping[str, Any], source: Path, version: str | None = None)
     it. source: the file it was stored in. version: of hicmd_tf that stored it, where known; both for messages. Raises
     UserError for a setting that this version does not know, otherwise as `load` does.
     """
-    return _stored({key: Setting(value, shown(source)) for key, value in flattened(tree)}, source, version)
+    return _stored({key: Given(value, shown(source)) for key, value in flattened(tree)}, source, version)
 
 
-def _stored(settings: dict[str, Setting], file: Path, version: str | None) -> Config:
+def _stored(settings: dict[str, Given], file: Path, version: str | None) -> Config:
     for key, setting in settings.items():
-        if key not in KEYS:
+        if key not in SETTINGS:
             raise UserError(
-                f"{setting.source}: there is no setting {key}{nearest(key, KEYS)} in hicmd_tf {__version__}; the file "
-                f"is of {f'hicmd_tf {version}' if version else 'another version'}: use that one, or take the line out"
+                f"{setting.source}: there is no setting {key}{nearest(key, SETTINGS)} in hicmd_tf {__version__}; the "
+                f"file is of {f'hicmd_tf {version}' if version else 'another version'}: use that one, or take the line "
+                f"out"
             )
     missing = {key: setting for key, setting in read_chain(find(BASE)).items() if key not in settings}
     if missing:
@@ -102,7 +87,7 @@ def with_values(config: Config, values: Mapping[str, Any], source: str = COMMAND
     Raises UserError as `load` does.
     """
     settings = dict(flattened(to_dict(config))) | dict(values)
-    return _checked({key: Setting(value, source) for key, value in settings.items()}, Path(source))
+    return _checked({key: Given(value, source) for key, value in settings.items()}, Path(source))
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -114,11 +99,12 @@ def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def _checked(settings: Mapping[str, Setting], file: Path) -> Config:
+def _checked(settings: Mapping[str, Given], file: Path) -> Config:
     for key, setting in settings.items():
         _refuse_unknown(key, setting.source)
     _refuse_missing(settings, file)
-    config: Config = _build(Config, {key: _typed(key, setting) for key, setting in settings.items()})
+    values = {key: SETTINGS[key].checked(*given) for key, given in settings.items()}
+    config: Config = _build(Config, values)
     for problem in problems(config):
         raise UserError(f"{settings[problem.key].source}: {problem}")
     return config
@@ -157,7 +143,7 @@ def configs_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "configs"
 
 
-def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
+def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Given]:
     """The settings of a file over those of the files it extends. Raises UserError when files extend in a circle, or
     without end."""
     here = Path(os.path.realpath(path))
@@ -175,60 +161,21 @@ def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
     return read_chain(find(parent.value, path.parent), (*below, here)) | settings
 
 
-def brief(value: Any) -> str:
-    """A value as Python writes it, shortened where it is long: a message is one line."""
-    return SHORT.repr(value)
-
-
-def expectation(kind: Any) -> str:
-    """A type in words."""
-    if get_origin(kind) is Literal:
-        return " or ".join(get_args(kind))
-    if get_origin(kind) is list:
-        return "a list of whole numbers, such as [16, 32]"
-    return {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a finite number",
-        str: "text that can be a path",
-    }[kind]
-
-
 def _refuse_unknown(key: str, source: str) -> None:
-    if key in KEYS:
+    if key in SETTINGS:
         return
-    if any(known.startswith(f"{key}.") for known in KEYS):
+    if any(known.startswith(f"{key}.") for known in SETTINGS):
         raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
-    raise UserError(f"{source}: there is no setting {key}{nearest(key, KEYS)}; --help lists all settings")
+    raise UserError(f"{source}: there is no setting {key}{nearest(key, SETTINGS)}; --help lists all settings")
 
 
-def _refuse_missing(settings: Mapping[str, Setting], path: Path) -> None:
-    missing = [key for key in KEYS if key not in settings]
+def _refuse_missing(settings: Mapping[str, Given], path: Path) -> None:
+    missing = [key for key in SETTINGS if key not in settings]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UserError(
             f"{shown(path)}: {missing[0]}{more} missing; add `{EXTENDS}: {BASE}` to start from the defaults"
         )
-
-
-def _typed(key: str, setting: Setting) -> Any:
-    """The value in the setting's type; a whole number may stand for a float, nothing else for anything else."""
-    value, kind = setting.value, KEYS[key]
-    if kind is float and type(value) is int and abs(value) < 2**53:
-        return float(value)
-    if not _fits(value, kind):
-        raise UserError(f"{setting.source}: {key} is {brief(value)}: expected {expectation(kind)}")
-    return value
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is list:
-        return isinstance(value, list) and all(type(item) is int for item in value)
-    if kind is str and not possible(str(value)):
-        return False  # every text is a path, or a word
-    return type(value) is kind and (kind is not float or math.isfinite(value))
 
 
 def _build(kind: Any, values: Mapping[str, Any], prefix: str = "") -> Any:

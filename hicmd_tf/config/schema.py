@@ -1,336 +1,288 @@
-"""Every setting of a run, as typed dataclasses.
+"""Every setting of a run: one line each, with its kind, meaning and source.
 
-The values live in configs/base.yaml, the one place for defaults; here stand names, types and meanings.
-`validate` (in `validation.py`) knows which combinations are impossible. "released" is what the authors' code does,
-"paper" what the text of the paper says; method rows are those of docs/paper_and_release.md.
+Values stand in configs/base.yaml, the one place for defaults, whose comments and the lines of --help are the notes
+here. Which settings can't go together is said in `validation`.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from hicmd_tf.config.kinds import (
+    DRAWN,
+    Angle,
+    Count,
+    Counts,
+    Decay,
+    Factor,
+    Flag,
+    Four,
+    InnerShare,
+    Name,
+    Pattern,
+    People,
+    Pixels,
+    Place,
+    Rate,
+    Seed,
+    Share,
+    Split,
+    Three,
+    Two,
+    Weight,
+    Whole,
+    free,
+    note,
+    rate,
+    term,
+)
+
 CheckPolicy = Literal["stop", "skip"]
+
+METHOD = "it is another method"
+DRAWS = "batches are drawn from it from the first step on"
 
 
 @dataclass(frozen=True)
 class SyntheticConfig:
     """The drawn people of `synthetic_vi`."""
 
-    identities: int
-    """Number of people. 412 follows RegDB."""
-    images_per_modality: int
-    """Pictures of one person in each modality. 10 follows RegDB."""
-    spectrum: Literal["near_infrared", "thermal"]
-    """What the infrared camera sees: reflected near infrared, or heat."""
-    yaw_range: float
-    """Largest angle between a person's walking direction and the optical axis, in radians, 0 to pi (pi: any view)."""
-    albedo_follows_lightness: float
-    """How far a garment's near-infrared albedo follows its visible lightness, 0 (independent) to 1 (equal)."""
-    framing: float
-    """How far the crop varies, 0 (everyone as tall and in the middle) to 1."""
-    clutter: float
-    """How far place and light vary: patterns and posts behind people, share and direction of light, 0 (plain) to 1."""
-    exposure: float
-    """How far brightness and veiling glare vary from picture to picture, 0 to 1."""
-    noise: float
-    """Standard deviation of the sensor noise, in grey levels of 255; each camera has a multiple of it."""
-    seed: int
-    """Seed of people and pictures. Another seed gives other people."""
+    identities: People = note("number of people", "as many as RegDB")
+    images_per_modality: Count = note("pictures of one person in each modality", "as RegDB")
+    spectrum: Literal["near_infrared", "thermal"] = note("what the infrared camera sees")
+    yaw_range: Angle = note("largest angle of walking direction to optical axis, radians, 0 to pi (any view)")
+    albedo_follows_lightness: Share = note("near-infrared albedo of clothes: 0 independent of lightness, 1 equal")
+    framing: Share = note("how far the crop varies, 0 (everyone as tall and in the middle) to 1")
+    clutter: Share = note("how far place and light vary: patterns, posts, haze, direct light; 0 to 1")
+    exposure: Share = note("how far brightness and veiling glare vary from picture to picture, 0 to 1")
+    noise: Weight = note("standard deviation of the sensor noise, grey levels of 255")
+    seed: Seed = note("another seed gives other people and pictures")
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """The pictures."""
 
-    name: Literal["synthetic_vi", "regdb", "sysu_mm01", "llcm", "folder"]
-    """Which pictures: synthetic_vi draws people, folder has people's own, laid out as the README says."""
-    source: str
-    """Folder that holds the data set as its authors hand it out; empty for synthetic_vi, which is drawn."""
-    pattern: str
-    """What the paths of people's own pictures say, of folder only: a regular expression that is looked for in each path
-    below source, with some of the named groups identity, camera, modality and split; empty for the layout that the
-    README describes."""
-    directory: str
-    """Folder that keeps drawn people, shared by runs; other data sets are read where they are."""
-    trial: int
-    """Which of the ten splits into training and test identities, 1 to 10; of regdb and synthetic_vi, 1 elsewhere."""
-    test_identities: int
-    """Drawn identities for the test; the others are for training. 206 of 412 follows RegDB."""
-    held_out: int
-    """Training identities kept out of training, for choosing settings without looking at the test identities; 0 for
-    a final run."""
-    validation_trains: bool
-    """Whether SYSU-MM01's 99 validation identities train too (row 19): paper true, released false. No other data set
-    has any."""
-    check: CheckPolicy
-    """What is done about pictures that can't be decoded or have too many pixels: stop before anything begins, or skip
-    them, with a warning, in training and evaluation."""
-    sixteen_bit: str
-    """Which counts of grey pictures of 16 bits, as thermal cameras write them, become 0 and 255: LO-HI, or LO%-HI% for
-    each picture's own percentiles. Empty: such pictures are refused."""
-    height: int
-    """Height of the pictures given to the networks, in pixels; a multiple of 4."""
-    width: int
-    """Width of the pictures given to the networks, in pixels; a multiple of 4."""
-    synthetic: SyntheticConfig
-    """Settings of the drawn people, used when name is synthetic_vi."""
+    name: Literal["synthetic_vi", "regdb", "sysu_mm01", "llcm", "folder"] = note(
+        "which pictures; synthetic_vi is drawn by the program, folder holds your own"
+    )
+    source: Place = free("folder that holds the data set as its authors hand it out; empty for synthetic_vi")
+    pattern: Pattern = note(
+        "what paths in folder say: a regular expression, such as (?P<identity>[^/]+)/(?P<modality>ir|rgb)_; named "
+        "groups identity, camera, modality, split; empty for the usual layout (docs/own_pictures.md)"
+    )
+    directory: Name = free("folder that keeps drawn people, shared by runs; other data sets are read where they are")
+    trial: Split = note("which of the ten splits of identities, 1 to 10; regdb and synthetic_vi have them, others 1")
+    test_identities: Count = note(
+        "drawn people for the test; the others are for training", "206 of 412 as RegDB", of=DRAWN
+    )
+    held_out: Whole = note(
+        "training identities kept out, to choose settings by; 0 for a final run on the test identities"
+    )
+    validation_trains: Flag = note(
+        "whether SYSU-MM01's validation identities train too", "row 19", False, True, of="sysu_mm01"
+    )
+    check: CheckPolicy = note("what is done about pictures that can't be decoded or are too large; skip warns")
+    sixteen_bit: Counts = note(
+        "which counts of grey 16-bit pictures become 0 and 255: LO-HI, as 29000-31000; LO%-HI%, as 1%-99%, for each "
+        "picture's own percentiles; empty: such pictures are refused"
+    )
+    height: Pixels = note("height of the pictures given to the networks, pixels, a multiple of 4", "Sec. 4.1, released")
+    width: Pixels = note("width of the pictures given to the networks, pixels, a multiple of 4", "Sec. 4.1, released")
+    synthetic: SyntheticConfig = note(of=DRAWN)
 
 
 @dataclass(frozen=True)
 class BatchConfig:
     """What one iteration sees (row 5)."""
 
-    pairs: int
-    """Visible-infrared pairs of different identities, the input of ID-PIG. Released 2, paper 4."""
-    negatives: int
-    """Further visible images and as many infrared ones, all of other identities, seen by HFL only. Released 2,
-    paper 0."""
-    flip: float
-    """Probability of a horizontal flip, drawn for each image, 0 to 1."""
-    erasing: float
-    """Probability of random erasing, drawn for each HFL input, real or generated, 0 to 1 (row 9). Released 0.5,
-    paper 0."""
-    norm_groups: int
-    """Into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the number
-    of devices, and a divisor of pairs and negatives. Released 1."""
+    pairs: Count = note("visible-infrared pairs of different identities, for ID-PIG and HFL", "row 5", 2, 4)
+    negatives: Whole = note("further visible images, and as many infrared ones, for HFL only", "row 5", 2, 0)
+    flip: Share = note("probability of a horizontal flip, of each image", "released")
+    erasing: Share = note("probability of random erasing, of each input of HFL", "row 9", 0.5, 0.0)
+    norm_groups: Count = note(
+        "into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the "
+        "number of devices, and a divisor of pairs and negatives",
+        "released",
+    )
 
 
 @dataclass(frozen=True)
 class PrototypeEncoderConfig:
     """E^p: strided 3 x 3 convolutions, residual blocks, ASPP."""
 
-    widths: list[int]
-    """Channels of the four convolutions; the first and the last have stride 2."""
-    residual_blocks: int
-    """Residual blocks behind them."""
-    aspp_width: int
-    """Channels of each of the four ASPP branches; the prototype has four times as many."""
-    dilations: list[int]
-    """Dilations of the three dilated ASPP branches; each must be smaller than the prototype's height and width."""
+    widths: Four = note("channels of the four convolutions; the first and the last have stride 2")
+    residual_blocks: Whole = note("residual blocks after them")
+    aspp_width: Count = note("channels of each of four ASPP branches; the prototype has four times as many")
+    dilations: Three = note(
+        "dilations of the three dilated branches, map pixels; below the prototype's height and width"
+    )
 
 
 @dataclass(frozen=True)
 class AttributeEncoderConfig:
     """E^a: a whole ResNet with bottleneck blocks."""
 
-    stem_width: int
-    """Channels of the 7 x 7 convolution."""
-    widths: list[int]
-    """Inner channels of the bottlenecks of the four stages; outputs have four times as many, the attribute code
-    four times the last."""
-    depths: list[int]
-    """Bottlenecks in each of the four stages. ResNet-50: 3, 4, 6, 3."""
+    stem_width: Count = note("channels of the 7 x 7 convolution")
+    widths: Four = note("inner channels of four stages; the attribute code has 4 x the last entries")
+    depths: Four = note("bottlenecks of each stage")
 
 
 @dataclass(frozen=True)
 class AttributeLayoutConfig:
     """How the attribute code divides into style, pose and illumination."""
 
-    style_ratio: float
-    """Share of the attribute code that is style, between 0 and 1."""
-    pose_ratio: float
-    """Share of the remaining, ID-excluded code that is pose, between 0 and 1; the rest is illumination."""
+    style_ratio: InnerShare = note("share of the code that is style, between 0 and 1", "released")
+    pose_ratio: InnerShare = note(
+        "share of the rest that is pose, between 0 and 1; what remains is illumination", "released"
+    )
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
     """G: AdaIN residual blocks, two upsamplings, output convolutions."""
 
-    residual_blocks: int
-    """AdaIN residual blocks, each steered by its own chunk of the attribute code."""
-    widths: list[int]
-    """Channels behind the two upsamplings."""
+    residual_blocks: Count = note("AdaIN residual blocks, one chunk of the attribute code each")
+    widths: Two = note("channels after the two upsamplings")
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """D: the same small network at several scales."""
 
-    scales: int
-    """How many scales, each half the size of the one before."""
-    width: int
-    """Channels of the first convolutions; the residual blocks have twice as many."""
-    residual_blocks: int
-    """Residual blocks of one scale."""
+    scales: Count = note("how many scales, each half the size of the one before")
+    width: Count = note("channels of the first convolutions; the residual blocks have twice as many")
+    residual_blocks: Whole = note("residual blocks of one scale")
 
 
 @dataclass(frozen=True)
 class FeatureLearningConfig:
     """HFL: H, alpha and the identity head (Sec. 3.3)."""
 
-    widths: list[int]
-    """Inner channels of the bottlenecks of H's two stages. ResNet-50 stages 2 and 3: 128, 256."""
-    depths: list[int]
-    """Bottlenecks of H's two stages. ResNet-50: 4, 6."""
-    alpha: float
-    """Initial value of alpha, the weight of the prototype against the style, 0 to 1."""
-    normalise_parts: bool
-    """Whether both parts of d_comb are L2-normalised before alpha weighs them (row 6). Released true, paper false."""
-    embedding: int
-    """Length of f, the output of the fully connected layer and of the descriptor."""
-    triplet_embedding: int
-    """Length of the separate output that the released triplet loss compares."""
-    dropout: float
-    """Dropout rate in front of classifier and triplet layer, 0 to 1."""
-    descriptor: Literal["fc", "batch_norm"]
-    """The descriptor: the fully connected layer's output, or that behind its BatchNorm (row 10). Released
-    batch_norm, paper fc."""
+    widths: Two = note("inner channels of H's two stages", "stages 2 and 3 of ResNet-50, released")
+    depths: Two = note("bottlenecks of H's two stages", "released")
+    alpha: Share = note("initial weight of the prototype against the style, 0 to 1", "row 7; released")
+    normalise_parts: Flag = note("L2-normalise both parts of d_comb first", "row 6", True, False)
+    embedding: Count = note("length of the descriptor f", "released")
+    triplet_embedding: Count = note("length of the output that the released triplet loss compares", "row 4")
+    dropout: Decay = note("rate in front of classifier and triplet layer, 0 to below 1", "released")
+    descriptor: Literal["fc", "batch_norm"] = note("which layer is f", "row 10", "batch_norm", "fc")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Sizes of the networks (Figure 2)."""
 
-    prototype_encoder: PrototypeEncoderConfig
-    """E^p."""
-    attribute_encoder: AttributeEncoderConfig
-    """E^a."""
-    attributes: AttributeLayoutConfig
-    """Style, pose, illumination."""
-    decoder: DecoderConfig
-    """G."""
-    discriminator: DiscriminatorConfig
-    """D."""
-    feature_learning: FeatureLearningConfig
-    """H, alpha, head."""
-    resnet_weights: str
-    """Initial weights of E^a and H: none (Kaiming), imagenet (Keras' ResNet-50, downloaded once), or a file:
-    torchvision's resnet50 .pth or a Keras .h5."""
-    discriminator_init: Literal["normal", "kaiming"]
-    """Initial weights of D: N(0, 0.02) as released, or Kaiming."""
+    prototype_encoder: PrototypeEncoderConfig = note("E^p", "Sec. 3.1; sizes released")
+    attribute_encoder: AttributeEncoderConfig = note("E^a, a whole ResNet", "Sec. 3.1; ResNet-50, released")
+    attributes: AttributeLayoutConfig = note("which part of the attribute code is what", "Sec. 3.1")
+    decoder: DecoderConfig = note("G", "Sec. 3.2; sizes released")
+    discriminator: DiscriminatorConfig = note("D", "Eq. 7; sizes released")
+    feature_learning: FeatureLearningConfig = note("HFL: H, alpha, head", "Sec. 3.3")
+    resnet_weights: Name = note(
+        "initial E^a and H: none, imagenet (a download; released), or a .pth or .h5 of ResNet-50"
+    )
+    discriminator_init: Literal["normal", "kaiming"] = note("initial weights of D; normal: N(0, 0.02), released")
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """Weights and forms of the losses (Eq. 1 to 10)."""
 
-    same: float
-    """lambda_2, weight of the same-modality reconstruction (Eq. 2)."""
-    cross: float
-    """lambda_1, weight of the cross-modality reconstruction (Eq. 1)."""
-    cycle: float
-    """lambda_3, weight of the cycle reconstruction (Eq. 3)."""
-    code: float
-    """lambda_4, weight of the code reconstruction (Eq. 4)."""
-    kl: float
-    """lambda_kl, weight of the KL divergence (Eq. 6)."""
-    adversarial: float
-    """lambda_adv, weight of the adversarial loss for generator and discriminators (Eq. 7)."""
-    cross_entropy: float
-    """lambda_ce, weight of the cross-entropy (Eq. 8)."""
-    triplet: float
-    """lambda_trip, weight of the triplet loss (Eq. 9)."""
-    same_style: Literal["swapped", "own"]
-    """Whose style the same-modality reconstruction decodes (row 1): released swapped (the other image of the pair),
-    paper own."""
-    cycle_attributes: Literal["original", "reconstructed"]
-    """Attribute codes of the cycle reconstruction (row 2): released original, paper reconstructed."""
-    adversarial_form: Literal["least_squares", "log"]
-    """Form of the adversarial loss (row 3): released least_squares, paper log."""
-    gradient_penalty: float
-    """Weight of the R1 penalty on real images inside the discriminators' loss (row 3). Released 0.01, paper 0."""
-    kl_form: Literal["mean_square", "gaussian"]
-    """Form of Eq. 6 (row 8): released mean_square of the code, paper gaussian (divergence of the Gaussian with the
-    code's mean and variance)."""
-    triplet_form: Literal["cosine", "euclidean"]
-    """Form of Eq. 9 (row 4): released cosine on a separate layer, anchors by modality; paper euclidean on f, every
-    row an anchor."""
-    margin: float
-    """Margin m of the triplet loss. Released 0.5 (of the cosine)."""
-    triplet_regulariser: float
-    """Weight of the squares that pull cosines to +1 and -1 in the cosine form (row 4). Released 1, paper 0."""
+    same: Weight = term("lambda_2", "same-modality reconstruction", "Eq. 2, Sec. 4.1")
+    cross: Weight = term("lambda_1", "cross-modality reconstruction", "Eq. 1, Sec. 4.1")
+    cycle: Weight = term("lambda_3", "cycle reconstruction", "Eq. 3, Sec. 4.1")
+    code: Weight = term("lambda_4", "code reconstruction", "Eq. 4, Sec. 4.1")
+    kl: Weight = term("lambda_kl", "KL divergence", "Eq. 6, Sec. 4.1")
+    adversarial: Weight = term("lambda_adv", "of generator and discriminators", "Eq. 7, Sec. 4.1")
+    cross_entropy: Weight = term("lambda_ce", "identity classification", "Eq. 8, Sec. 4.1")
+    triplet: Weight = term("lambda_trip", "triplet loss", "Eq. 9, Sec. 4.1")
+    same_style: Literal["swapped", "own"] = note(
+        "style in Eq. 2; swapped: of the pair's other image", "row 1", "swapped", "own"
+    )
+    cycle_attributes: Literal["original", "reconstructed"] = note(
+        "attributes in Eq. 3", "row 2", "original", "reconstructed"
+    )
+    adversarial_form: Literal["least_squares", "log"] = note("form of Eq. 7", "row 3", "least_squares", "log")
+    gradient_penalty: Weight = note("weight of the R1 penalty on real images", "row 3", 0.01, 0.0, change=True)
+    kl_form: Literal["mean_square", "gaussian"] = note("form of Eq. 6", "row 8", "mean_square", "gaussian")
+    triplet_form: Literal["cosine", "euclidean"] = note(
+        "form of Eq. 9; cosine: of a layer of its own, euclidean: of f", "row 4", "cosine", "euclidean"
+    )
+    margin: Weight = note(
+        "margin of the triplet loss", "released; the paper has none", change=True, search=("m", 0.4, 2.5)
+    )
+    triplet_regulariser: Weight = note("pulls cosines to +1 and -1, cosine form only", "row 4", 1.0, 0.0, change=True)
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
     """Which features HFL learns from (row 9)."""
 
-    groups: Literal["released", "paper", "original"]
-    """released: 8 groups, codes mixed within a modality; paper: every mixture of one person's original and
-    generated codes; original: real images only (Table 2)."""
-    detach_generated: bool
-    """Whether identity losses stop at generated images instead of reaching the decoder. Released true, paper false."""
+    groups: Literal["released", "paper", "original"] = note(
+        "features that HFL learns from; original: real images only (Table 2)", "row 9", "released", "paper"
+    )
+    detach_generated: Flag = note("identity losses stop at generated images", "row 9", True, False)
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
     """Adam for ID-PIG and the discriminators, Nesterov SGD for HFL (Sec. 4.1)."""
 
-    generator_rate: float
-    """Learning rate of Adam for encoders and decoder."""
-    discriminator_rate: float
-    """Learning rate of Adam for the discriminators."""
-    feature_rate: float
-    """Learning rate of SGD for H and the identity head."""
-    alpha_rate: float
-    """Learning rate of SGD for alpha."""
-    beta_1: float
-    """Adam's first decay, 0 to 1."""
-    beta_2: float
-    """Adam's second decay, 0 to 1."""
-    epsilon: float
-    """Adam's epsilon, added to the root of the corrected second moment."""
-    momentum: float
-    """Momentum of SGD, 0 to 1."""
-    nesterov: bool
-    """Whether SGD uses Nesterov's momentum."""
-    weight_decay: float
-    """Coupled L2: this times the weight is added to the gradient, for every variable."""
-    drop_every: int
-    """The learning rates drop every so many iterations."""
-    drop_factor: float
-    """Factor of a drop, 0 to 1."""
+    generator_rate: Rate = rate(
+        "rate of ID-PIG", "learning rate of Adam for encoders and decoder", "Sec. 4.1, released"
+    )
+    discriminator_rate: Rate = rate("rate of D", "learning rate of Adam for the discriminators", "Sec. 4.1, released")
+    feature_rate: Rate = rate("rate of HFL", "learning rate of SGD for H and head", "Sec. 4.1, released")
+    alpha_rate: Weight = rate("rate of alpha", "learning rate of SGD for alpha", "row 7; released", 10)
+    beta_1: Decay = note("Adam's first decay", "row 12; released")
+    beta_2: Decay = note("Adam's second decay", "row 12; released")
+    epsilon: Rate = note("Adam's epsilon, added to the root of the corrected second moment", "released")
+    momentum: Decay = note("momentum of SGD", "Sec. 4.1, released")
+    nesterov: Flag = note("Nesterov's momentum", "row 11; released")
+    weight_decay: Weight = note("coupled L2, of every variable", "rows 11 and 12; released", change=True)
+    drop_every: Count = note(
+        "iterations between two drops of the learning rates", "rows 11 and 12; released for RegDB", change=True
+    )
+    drop_factor: Factor = note("factor of a drop, above 0, at most 1", "rows 11 and 12; released", change=True)
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Length, logs and checkpoints of a run."""
 
-    steps: int
-    """Iterations."""
-    log_every: int
-    """Iterations between two rows of the logs."""
-    picture_every: int
-    """Iterations between two picture grids."""
-    watch_every: int
-    """Iterations whose mean losses are looked at for signs of a training that learns nothing."""
-    checkpoint_every: int
-    """Iterations between two checkpoints."""
-    keep_checkpoints: int
-    """How many of the newest checkpoints stay."""
-    embed_batch: int
-    """Images embedded at a time in an evaluation."""
-    precision: Literal["float32", "mixed_bfloat16"]
-    """What the large maps are computed in. Weights, losses, statistics of norms, the identity head and the optimisers
-    are float32 in either, and so is every evaluation."""
-    memory: Literal["normal", "low"]
-    """Whether gradients keep what encoders, decoder and discriminators computed (normal), or compute it again (low)."""
-    deterministic: bool
-    """Whether TensorFlow uses only kernels that give the same bits every time."""
-    intra_op_threads: int
-    """Threads inside one TensorFlow operation; 0: all cores."""
-    inter_op_threads: int
-    """TensorFlow operations side by side; 0: as many as cores."""
-    devices: int
-    """GPUs of this machine, and of each further one that TF_CONFIG names, that share out every batch; 0: all."""
+    steps: Count = note("iterations", "row 20; released for RegDB", fixed="a run is made longer by --steps")
+    log_every: Count = free("iterations between two rows of the logs")
+    picture_every: Count = free("iterations between two picture grids")
+    watch_every: Count = free("iterations whose mean losses are looked at for signs of a training that learns nothing")
+    checkpoint_every: Count = free("iterations between two checkpoints", "released")
+    keep_checkpoints: Count = free("how many of the newest checkpoints stay")
+    embed_batch: Count = note("images embedded at a time in an evaluation", "released")
+    precision: Literal["float32", "mixed_bfloat16"] = note(
+        "of the large maps; mixed_bfloat16: faster with AVX512_BF16 or on a GPU (docs/speed.md)"
+    )
+    memory: Literal["normal", "low"] = note(
+        "of gradients; low: they compute the networks again, on one device (docs/speed.md)"
+    )
+    deterministic: Flag = note("only kernels that give the same bits every time; slower on a GPU")
+    intra_op_threads: Whole = note("threads inside one TensorFlow operation; 0: all cores")
+    inter_op_threads: Whole = note("TensorFlow operations side by side; 0: as many as cores")
+    devices: Whole = free("GPUs of this machine, and of each in TF_CONFIG, that share every batch; 0: all")
 
 
 @dataclass(frozen=True)
 class Config:
     """A whole run."""
 
-    seed: int
-    """Seed of initial weights, batches, augmentation and dropout."""
-    data: DataConfig
-    """The pictures."""
-    batch: BatchConfig
-    """One iteration's images."""
-    networks: NetworkConfig
-    """The networks."""
-    losses: LossConfig
-    """The losses."""
-    sampling: SamplingConfig
-    """Alternate sampling."""
-    optimisers: OptimiserConfig
-    """The optimisers."""
-    training: TrainingConfig
-    """The run."""
+    seed: Seed = note("seed of initial weights, batches, augmentation and dropout", "released", fixed=DRAWS)
+    data: DataConfig = note(fixed="it would be judged by other pictures than it was trained for")
+    batch: BatchConfig = note(fixed=DRAWS)
+    networks: NetworkConfig = note(fixed="weights and moments of the checkpoint have the form of its networks")
+    losses: LossConfig = note(
+        "terms are means over all elements, summed over the modalities; numbers may change (--change)", fixed=METHOD
+    )
+    sampling: SamplingConfig = note(fixed=METHOD)
+    optimisers: OptimiserConfig = note(
+        "rates, weight_decay and drops may change while a run trains (--change)",
+        fixed="the moments so far were gathered with it",
+    )
+    training: TrainingConfig = note(fixed="what was computed so far depends on it")

@@ -1,20 +1,14 @@
-"""What a configuration can't be: values out of range, and settings that don't go together.
-
-Every problem names the setting and its value, what is expected, and what to do.
-"""
+"""Settings that don't go together. Every problem names a setting and its value, what is expected, and what to do."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from hicmd_tf.config import patterns
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
+from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.errors import UserError
-from hicmd_tf.pictures import sixteen_bit
 
-DRAWN = "synthetic_vi"
-TRIALS = 10
-LARGEST_SEED = 2**32 - 1
 SHRINKING = 4  # a prototype, and a discriminator's score map, is so many times smaller than the picture
 RESNET_50 = {
     "networks.prototype_encoder.aspp_width": 64,  # four branches make the 256 channels that stage 2 takes
@@ -38,187 +32,10 @@ class Problem(NamedTuple):
         return f"{self.key} is {self.value}: {self.advice}"
 
 
-class Rule(NamedTuple):
-    """A range in words, the test for it, and the settings in it."""
-
-    expected: str
-    accepts: Callable[[Any], bool]
-    keys: Sequence[str]
-
-
-RANGES = (
-    Rule(sixteen_bit.EXPECTED, sixteen_bit.is_setting, ("data.sixteen_bit",)),
-    Rule(
-        "a probability or share from 0 to 1",
-        lambda value: 0 <= value <= 1,
-        (
-            "data.synthetic.albedo_follows_lightness",
-            "data.synthetic.framing",
-            "data.synthetic.clutter",
-            "data.synthetic.exposure",
-            "batch.flip",
-            "batch.erasing",
-            "networks.feature_learning.alpha",
-        ),
-    ),
-    Rule(
-        "a number from 0 to below 1",
-        lambda value: 0 <= value < 1,
-        (
-            "networks.feature_learning.dropout",
-            "optimisers.beta_1",
-            "optimisers.beta_2",
-            "optimisers.momentum",
-        ),
-    ),
-    Rule(
-        "a share between 0 and 1",
-        lambda value: 0 < value < 1,
-        ("networks.attributes.style_ratio", "networks.attributes.pose_ratio"),
-    ),
-    Rule(
-        "a factor above 0, at most 1",
-        lambda value: 0 < value <= 1,
-        ("optimisers.drop_factor",),
-    ),
-    Rule(
-        "an angle from 0 to pi (3.14159265)",
-        lambda value: 0 <= value <= math.pi + 1e-6,
-        ("data.synthetic.yaw_range",),
-    ),
-    Rule(
-        "a number above 0",
-        lambda value: 0 < value < math.inf,
-        (
-            "optimisers.generator_rate",
-            "optimisers.discriminator_rate",
-            "optimisers.feature_rate",
-            "optimisers.epsilon",
-        ),
-    ),
-    Rule(
-        "0 or more",
-        lambda value: 0 <= value < math.inf,
-        (
-            "data.synthetic.noise",
-            "data.held_out",
-            "batch.negatives",
-            "networks.prototype_encoder.residual_blocks",
-            "networks.discriminator.residual_blocks",
-            *(
-                f"losses.{name}"
-                for name in (
-                    "same",
-                    "cross",
-                    "cycle",
-                    "code",
-                    "kl",
-                    "adversarial",
-                    "cross_entropy",
-                    "triplet",
-                )
-            ),
-            "losses.gradient_penalty",
-            "losses.margin",
-            "losses.triplet_regulariser",
-            "optimisers.alpha_rate",
-            "optimisers.weight_decay",
-            "training.intra_op_threads",
-            "training.inter_op_threads",
-            "training.devices",
-        ),
-    ),
-    Rule(
-        "a whole number, 1 or more",
-        lambda value: value >= 1,
-        (
-            "data.test_identities",
-            "data.synthetic.images_per_modality",
-            "batch.pairs",
-            "batch.norm_groups",
-            "networks.prototype_encoder.aspp_width",
-            "networks.attribute_encoder.stem_width",
-            "networks.decoder.residual_blocks",
-            "networks.discriminator.scales",
-            "networks.discriminator.width",
-            "networks.feature_learning.embedding",
-            "networks.feature_learning.triplet_embedding",
-            "optimisers.drop_every",
-            "training.steps",
-            "training.log_every",
-            "training.picture_every",
-            "training.watch_every",
-            "training.checkpoint_every",
-            "training.keep_checkpoints",
-            "training.embed_batch",
-        ),
-    ),
-    Rule(
-        f"a whole number from 0 to {LARGEST_SEED}",
-        lambda value: 0 <= value <= LARGEST_SEED,
-        ("seed", "data.synthetic.seed"),
-    ),
-    Rule(
-        f"a split from 1 to {TRIALS}",
-        lambda value: 1 <= value <= TRIALS,
-        ("data.trial",),
-    ),
-    Rule(
-        "a positive multiple of 4",
-        lambda value: value > 0 and value % 4 == 0,
-        ("data.height", "data.width"),
-    ),
-    Rule(
-        "2 people or more",
-        lambda value: value >= 2,
-        ("data.synthetic.identities",),
-    ),
-    Rule(
-        f"{patterns.EXPECTED}, or nothing",
-        lambda value: value == "" or patterns.possible(value),
-        ("data.pattern",),
-    ),
-    Rule(
-        "a name that is not empty",
-        lambda value: value.strip() != "",
-        ("data.directory", "networks.resnet_weights"),
-    ),
-)
-
-LENGTHS = {
-    "networks.prototype_encoder.widths": 4,
-    "networks.prototype_encoder.dilations": 3,
-    "networks.attribute_encoder.widths": 4,
-    "networks.attribute_encoder.depths": 4,
-    "networks.decoder.widths": 2,
-    "networks.feature_learning.widths": 2,
-    "networks.feature_learning.depths": 2,
-}
-
-
-def validate(config: Config) -> None:
-    """Raises UserError, one line, for the first thing that can't be."""
-    for problem in problems(config):
-        raise UserError(str(problem))
-
-
 def problems(config: Config) -> Iterator[Problem]:
-    """Everything that can't be, ranges first; combinations are looked at only when all ranges hold."""
-    found = [*_ranges(config), *_lists(config)]
-    yield from found
-    if not found:
-        for check in (
-            _source,
-            _pattern,
-            _trial,
-            _identities,
-            _norm_groups,
-            _dilations,
-            _discriminator_maps,
-            _attribute_code,
-            _pretrained,
-        ):
-            yield from check(config)
+    """Every combination that can't be; single values are checked by their kinds before."""
+    for check in CHECKS:
+        yield from check(config)
 
 
 def value_of(config: Config, key: str) -> Any:
@@ -227,25 +44,6 @@ def value_of(config: Config, key: str) -> Any:
     for name in key.split("."):
         value = getattr(value, name)
     return value
-
-
-def _ranges(config: Config) -> Iterator[Problem]:
-    for rule in RANGES:
-        for key in rule.keys:
-            value = value_of(config, key)
-            if not rule.accepts(value):
-                yield Problem(key, value, f"expected {rule.expected}; choose such a value")
-
-
-def _lists(config: Config) -> Iterator[Problem]:
-    for key, length in LENGTHS.items():
-        values = value_of(config, key)
-        if len(values) != length or min(values) < 1:
-            yield Problem(
-                key,
-                values,
-                f"expected {length} whole numbers, each 1 or more; give so many",
-            )
 
 
 def refuse_sourceless(data: DataConfig) -> None:
@@ -258,24 +56,16 @@ def refuse_sourceless(data: DataConfig) -> None:
         )
 
 
-READ_BY = {
-    "data.synthetic.": (DRAWN,),
-    "data.test_identities": (DRAWN,),
-    "data.validation_trains": ("sysu_mm01",),
-}
-"""Settings, by how their names begin, that only some data sets read."""
-
-
 def refuse_unread(config: Config, given: Iterable[str]) -> None:
     """Raises UserError for the first of the settings that were given for this data set and that it does not read. In
     files they may stand: one file is for several data sets."""
     for key in given:
-        for start, names in READ_BY.items():
-            if key.startswith(start) and config.data.name not in names:
-                raise UserError(
-                    f"{key} is for {' and '.join(names)}, which data.name is not: it is {config.data.name}; leave "
-                    f"{key} out, or name that data set"
-                )
+        reader = SETTINGS[key].note.of
+        if reader not in ("", config.data.name):
+            raise UserError(
+                f"{key} is for {reader}, which data.name is not: it is {config.data.name}; leave {key} out, or name "
+                f"that data set"
+            )
 
 
 def _source(config: Config) -> Iterator[Problem]:
@@ -289,13 +79,10 @@ def _source(config: Config) -> Iterator[Problem]:
 def _pattern(config: Config) -> Iterator[Problem]:
     """Only people's own pictures lie as they will."""
     data = config.data
-    if not data.pattern:
-        return
-    if data.name != "folder":
+    if data.pattern and data.name != "folder":
         yield Problem(
             "data.pattern", data.pattern, f"{data.name} has a layout of its own; leave it out, or name folder"
         )
-        return
 
 
 def _trial(config: Config) -> Iterator[Problem]:
@@ -409,3 +196,16 @@ def _pretrained(config: Config) -> Iterator[Problem]:
         if value_of(config, key) != expected:
             advice = f"networks.resnet_weights {source} needs {expected} here; set so, or that to none"
             yield Problem(key, value_of(config, key), advice)
+
+
+CHECKS: tuple[Callable[[Config], Iterator[Problem]], ...] = (
+    _source,
+    _pattern,
+    _trial,
+    _identities,
+    _norm_groups,
+    _dilations,
+    _discriminator_maps,
+    _attribute_code,
+    _pretrained,
+)

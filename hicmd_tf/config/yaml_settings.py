@@ -29,7 +29,7 @@ NUMBERS_AND_BOOLEANS = {
 }
 
 
-class Setting(NamedTuple):
+class Given(NamedTuple):
     """One value, and where it was written: "configs/tiny.yaml, line 12" or "command line"."""
 
     value: Any
@@ -60,7 +60,7 @@ for _name, (_pattern, _first_letters) in NUMBERS_AND_BOOLEANS.items():
     _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, _first_letters)
 
 
-def read_settings(path: Path) -> dict[str, Setting]:
+def read_settings(path: Path) -> dict[str, Given]:
     """The settings of one file by dotted name, in the file's order.
 
     Raises UserError when the file can't be read, is no YAML, is empty, is no mapping or has a key twice.
@@ -83,6 +83,14 @@ def read_settings(path: Path) -> dict[str, Setting]:
         ) from error
 
 
+def plain(text: str) -> Any:
+    """The value that a text is in this dialect, such as 1e-4 or [16, 32]; what is no YAML is itself."""
+    try:
+        return _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return text
+
+
 def write_settings(tree: dict[str, Any]) -> str:
     """A nested dictionary as YAML that `read_settings` reads back to equal values."""
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
@@ -102,7 +110,7 @@ def _flatten(
     file: str,
     prefix: str,
     places: dict[str, str],
-) -> Iterator[tuple[str, Setting]]:
+) -> Iterator[tuple[str, Given]]:
     """(dotted name, setting) of everything in a mapping, lists as one value. places: where each name stood so far."""
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else f"{prefix}(not a name)"
@@ -115,7 +123,7 @@ def _flatten(
         if isinstance(value_node, yaml.MappingNode):
             yield from _flatten(loader, value_node, file, f"{key}.", places)
         else:
-            yield key, Setting(_value(loader, value_node, key, place), place)
+            yield key, Given(_value(loader, value_node, key, place), place)
 
 
 def _value(loader: _Loader, node: yaml.Node, key: str, place: str) -> Any:

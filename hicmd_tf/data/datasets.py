@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.config.schema import CheckPolicy, DataConfig
-from hicmd_tf.config.validation import DRAWN, refuse_sourceless
+from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.identity_splits import shuffled, split_identities
 from hicmd_tf.data.samples import DataSplits, Samples, Split, joined

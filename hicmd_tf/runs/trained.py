@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config
-from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError

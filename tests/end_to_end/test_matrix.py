@@ -26,7 +26,7 @@ from PIL import Image
 
 import hicmd_tf
 from hicmd_tf import commands
-from hicmd_tf.config.validation import DRAWN
+from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.data.sources.records import PICTURES

@@ -213,7 +213,7 @@ def test_steps_that_are_made_again_are_made_with_the_change(run: RunFolder, smok
 
 
 def test_a_change_that_is_none_is_one_line(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"optimisers\.generator_rate is -1\.0: expected a number above 0"):
+    with pytest.raises(UserError, match=r"optimisers\.generator_rate is -1\.0: expected a finite number above 0"):
         run.check(smoke_config, True, {RATE: -1.0})
     with pytest.raises(UserError, match=f"--change {RATE}=1e-05: .* holds no run yet, begin it with --{RATE} 1e-05"):
         RunFolder(tmp_path / "new").check(smoke_config, True, {RATE: 1e-5})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.fuzzing.cases import Input, Material, Target
 from bench.fuzzing.damage import DEEP, blows, broken, told
 from bench.fuzzing.places import PLACES, story
-from hicmd_tf.config.loading import KEYS
+from hicmd_tf.config.settings import SETTINGS as KEYS
 
 KIND = "configuration"
 

@@ -1,0 +1,113 @@
+"""Kinds of settings: a type and its range, in words too, which pydantic checks; and what else a setting carries."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
+from pydantic import AllowInfNan, Strict
+
+from hicmd_tf.config import patterns
+from hicmd_tf.files import possible
+from hicmd_tf.pictures import sixteen_bit
+
+DRAWN = "synthetic_vi"
+"""The data set of drawn people, the only one that is read from no folder."""
+TRIALS = 10
+"""Splits of a data set that has several."""
+LARGEST_SEED = 2**32 - 1
+NOTE = "note"
+EXACT, FINITE = Strict(), AllowInfNan(False)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of a setting, or of a section, beside its kind.
+
+    Args:
+        meaning: What it is, with its unit; a comment of configs/base.yaml and a line of --help.
+        source: What the value follows: a section (Sec.) or equation (Eq.) of the paper, a row of
+            docs/paper_and_release.md, "released" for the authors' code.
+        released, paper: Values of the authors' code and of the paper, where the two differ.
+        change: Whether a run may go on with another value for the steps to come (--change).
+        free: Whether no figure depends on it, so that it may differ between runs that are compared.
+        fixed: Why a run can't go on with another value; a section's reason is that of its settings.
+        search: Symbol, and the factors of the configuration's own value between which a search looks.
+        of: The data set that alone reads it; empty for all.
+    """
+
+    meaning: str = ""
+    source: str = ""
+    released: Any = None
+    paper: Any = None
+    change: bool = False
+    free: bool = False
+    fixed: str = ""
+    search: tuple[str, float, float] | None = None
+    of: str = ""
+
+    def __str__(self) -> str:
+        """Meaning and source, as a comment has them."""
+        differing = f"released {shown(self.released)}, paper {shown(self.paper)}" if self.paper is not None else ""
+        source = "; ".join(filter(None, (self.source, differing)))
+        return f"{self.meaning} ({source})" if source else self.meaning
+
+
+def shown(value: Any) -> str:
+    """A value as configs/base.yaml and --help write it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def note(meaning: str = "", source: str = "", released: Any = None, paper: Any = None, **more: Any) -> Any:
+    """A field of a dataclass with a `Note`."""
+    return field(metadata={NOTE: Note(meaning, source, released, paper, **more)})
+
+
+def free(meaning: str, source: str = "") -> Any:
+    """A setting that no figure depends on."""
+    return note(meaning, source, free=True)
+
+
+def term(symbol: str, meaning: str, source: str) -> Any:
+    """The weight of a term of the losses."""
+    return note(f"{symbol}, {meaning}", source, change=True, search=(symbol, 0.1, 10))
+
+
+def rate(symbol: str, meaning: str, source: str, span: float = 5) -> Any:
+    """A learning rate, looked for between 1 / span and span times the configuration's."""
+    return note(meaning, source, change=True, search=(symbol, 1 / span, span))
+
+
+def _text(accepts: Callable[[str], bool]) -> Predicate:
+    return Predicate(lambda text: possible(text) and accepts(text))
+
+
+Flag = Annotated[bool, EXACT, "true or false"]
+Whole = Annotated[int, EXACT, Ge(0), "a whole number, 0 or more"]
+Count = Annotated[int, EXACT, Ge(1), "a whole number, 1 or more"]
+People = Annotated[int, EXACT, Ge(2), "a whole number, 2 people or more"]
+Pixels = Annotated[int, EXACT, Gt(0), MultipleOf(4), "a positive multiple of 4"]
+Split = Annotated[int, EXACT, Ge(1), Le(TRIALS), f"a split from 1 to {TRIALS}"]
+Seed = Annotated[int, EXACT, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGEST_SEED}"]
+Two = Annotated[list[Count], EXACT, Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
+Three = Annotated[list[Count], EXACT, Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
+Four = Annotated[list[Count], EXACT, Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
+
+Weight = Annotated[float, EXACT, FINITE, Ge(0), "a finite number, 0 or more"]
+Rate = Annotated[float, EXACT, FINITE, Gt(0), "a finite number above 0"]
+Share = Annotated[float, EXACT, FINITE, Ge(0), Le(1), "a probability or share from 0 to 1"]
+InnerShare = Annotated[float, EXACT, FINITE, Gt(0), Lt(1), "a share between 0 and 1"]
+Decay = Annotated[float, EXACT, FINITE, Ge(0), Lt(1), "a number from 0 to below 1"]
+Factor = Annotated[float, EXACT, FINITE, Gt(0), Le(1), "a factor above 0, at most 1"]
+Angle = Annotated[float, EXACT, FINITE, Ge(0), Le(math.pi + 1e-6), "an angle from 0 to pi (3.14159265)"]
+
+Name = Annotated[str, EXACT, _text(lambda text: text.strip() != ""), "text that can be a path, not empty"]
+Place = Annotated[str, EXACT, _text(lambda text: True), "text that can be a path, or nothing"]
+Pattern = Annotated[
+    str,
+    EXACT,
+    _text(lambda text: text == "" or patterns.possible(text)),
+    f"{patterns.EXPECTED}, or nothing",
+]
+Counts = Annotated[str, EXACT, _text(sixteen_bit.is_setting), sixteen_bit.EXPECTED]
