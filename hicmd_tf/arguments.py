@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import math
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,15 +55,39 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As argparse does. Raises UserError for an option that is given twice, too: only one of them would hold."""
+        """As argparse does. Raises UserError for an option that there is not, and for one that is given twice: only one
+        of them would hold."""
         words = list(sys.argv[1:] if args is None else args)
-        self._refuse_repeated(words)
+        named = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
+        self._refuse_unknown(named)
+        self._refuse_repeated(named)
         return super().parse_known_args(words, namespace)
 
-    def _refuse_repeated(self, words: Sequence[str]) -> None:
+    def _refuse_unknown(self, named: Sequence[str]) -> None:
+        """Before argparse asks for what is missing, which may be just what is misspelt."""
+        known = self._known()
+        for word in named:
+            if word.startswith("--") and " " not in word and word not in known:
+                self.error(f"there is no option {word[:SHOWN]}{nearest(word, known)}")
+
+    def _known(self) -> list[str]:
+        """Every option, those of the commands below among them."""
+        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        parsers = [parser for choices in below for parser in choices.values()]
+        return [*self._option_string_actions, *(option for parser in parsers for option in parser._known())]
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raises ArgumentError for a value that is none of an option's choices."""
+        if action.choices is not None and value not in action.choices:
+            names = list(map(str, action.choices))
+            raise argparse.ArgumentError(
+                action, f"{_shown(str(value))} is none of {', '.join(names)}{nearest(str(value), names)}"
+            )
+
+    def _refuse_repeated(self, named: Sequence[str]) -> None:
         seen = set()
-        for word in itertools.takewhile(lambda word: word != "--", words):
-            action = self._option_string_actions.get(word.partition("=")[0])
+        for word in named:
+            action = self._option_string_actions.get(word)
             if action is None or isinstance(action, argparse._AppendAction):  # which gathers
                 continue
             if action.dest in seen:
@@ -97,9 +120,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UserError, which a command says in one line."""
-        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
-        if unknown:
-            message = f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
         raise UserError(f"command line: {message.removeprefix('argument ')}; --help lists all options")
 
 

@@ -10,7 +10,7 @@ from hicmd_tf.errors import UserError, run_command
 
 
 def parser() -> Parser:
-    made = Parser("python -m command", description="Does.")
+    made = Parser("command", description="Does.")
     made.add_argument("--run", required=True, type=Path)
     made.add_argument("--trial", type=int)
     made.add_argument("--share", type=float)
@@ -27,9 +27,11 @@ def parser() -> Parser:
         (["--run", "r", "--share", "half"], "--share: 'half' is no number"),
         (["--run", "r", "--port", "70000"], "--port: '70000' is no port, expected 0 to 65535"),
         (["--run", "r", "--port", "http"], "--port: 'http' is no port, expected 0 to 65535"),
-        (["--run", "r", "--data", "regbd"], "--data: invalid choice: 'regbd'"),
-        (["--run", "r", "--runs", "x"], "there is no option --runs (nearest: --run)"),
+        (["--run", "r", "--data", "regbd"], "--data: 'regbd' is none of regdb, llcm (nearest: regdb)"),
+        (["--runs", "x"], "there is no option --runs (nearest: --run)"),
         (["--run", "r", "--tri", "1"], "there is no option --tri (nearest: --trial)"),
+        (["--run", "r", "--xyz=1"], "there is no option --xyz"),
+        (["--run", "r", "more"], "unrecognized arguments: more"),
         (["--run", "a\0b"], "--run: 'a\\x00b' can't be the name of a file or folder"),
         (["--run", "\ud800"], "--run: '\\ud800' can't be the name of a file or folder"),
         (["--run", f"/tmp/{'n' * 256}"], "--run: '/tmp/nnnn"),
@@ -52,10 +54,18 @@ def test_a_mistake_is_one_line_that_names_the_option(
 
 
 def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
-    made = Parser("python -m command")
-    made.add_subparsers(required=True, metavar="COMMAND").add_parser("query").add_argument("-k", type=positive)
-    with pytest.raises(UserError, match="-k: '0' is no number of things, expected a whole number from 1 on"):
-        made.parse_args(["query", "-k", "0"])
+    made = Parser("command")
+    query = made.add_subparsers(required=True, metavar="COMMAND").add_parser("query")
+    query.add_argument("-k", type=positive)
+    query.add_argument("--draw")
+    for typed, said in (
+        (["query", "-k", "0"], "-k: '0' is no number of things, expected a whole number from 1 on"),
+        (["qery"], r"COMMAND: 'qery' is none of query \(nearest: query\)"),
+        (["query", "--drow", "x"], r"there is no option --drow \(nearest: --draw\)"),
+        (["query", "--draw", "x", "--draw", "y"], "--draw is given twice"),
+    ):
+        with pytest.raises(UserError, match=said):
+            made.parse_args(typed)
 
 
 @pytest.mark.parametrize("kind", [port, count, positive, seconds])

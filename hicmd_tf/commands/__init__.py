@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from hicmd_tf import __version__
 from hicmd_tf.errors import UserError, nearest, run_command
 
 COMMANDS = {
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str]) -> None:
     name, *rest = arguments or [""]
     if name in ("-h", "--help"):
         print(USAGE.format(commands="\n".join(f"  {name:<12} {does}" for name, does in COMMANDS.items())))
+        return
+    if name == "--version":
+        print(f"hicmd {__version__}")
         return
     if name not in COMMANDS:
         said = f"there is no command {name}{nearest(name, COMMANDS)}" if name else "give a command"

@@ -14,8 +14,10 @@ from pathlib import Path
 from hicmd_tf.arguments import Parser, count
 from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.errors import UserError
 
 PRECISIONS = ["fp32", "int8"]
+CALIBRATION = 128
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -34,6 +36,9 @@ def _saved_model(options: argparse.Namespace) -> None:
 
 
 def _onnx(options: argparse.Namespace) -> None:
+    if options.calibration is not None and "int8" not in options.precisions:
+        raise UserError("--calibration is of int8, which --precisions leaves out: leave it out, too")
+    options.calibration = CALIBRATION if options.calibration is None else options.calibration
     from hicmd_tf.export.check import shown
     from hicmd_tf.export.onnx import export
 
@@ -79,9 +84,8 @@ def _parser() -> Parser:
     add(
         "--calibration",
         type=count,
-        default=128,
         metavar="N",
-        help="training pictures of each modality that set the ranges of int8 (default: %(default)s)",
+        help=f"training pictures of each modality that set the ranges of int8 (default: {CALIBRATION})",
     )
     for made in (saved_model, onnx):
         made.add_argument("--licence", default="", metavar="TEXT", help="licence of the weights, for the metadata")

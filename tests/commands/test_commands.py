@@ -1,0 +1,114 @@
+"""`hicmd` and each of its commands: help and mistakes without what takes seconds to import."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from hicmd_tf import commands
+from hicmd_tf.errors import run_command
+
+SLOW = ("tensorflow", "keras", "tensorflow_datasets", "sklearn", "scipy", "matplotlib")
+SLOW += ("onnxruntime", "torch", "pymilvus", "faiss", "keras_tuner", "nicegui", "grpc")
+BELOW = ["search index", "search add", "search query", "search remove", "search info"]
+BELOW += ["export saved-model", "export onnx", "export check"]
+
+Hicmd = Callable[[Sequence[str]], None]
+
+
+@pytest.fixture
+def hicmd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hicmd]:
+    """`hicmd` as in a fresh process in which importing anything slow fails."""
+    before = dict(sys.modules)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    for name in [name for name in before if name.partition(".")[0] in ("hicmd_tf", *SLOW)]:
+        del sys.modules[name]
+    sys.modules.update(dict.fromkeys(SLOW))  # type: ignore[arg-type]
+
+    def run(words: Sequence[str]) -> None:
+        from hicmd_tf import commands, errors
+
+        errors.run_command(lambda: commands.main(words))
+
+    yield run
+    for name in [name for name in sys.modules if name not in before]:
+        if name.partition(".")[0] in ("hicmd_tf", *SLOW):
+            del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.mark.parametrize("command", ["", *commands.COMMANDS, *BELOW])
+def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(SystemExit):
+        hicmd([*command.split(), "--help"])
+    said = capsys.readouterr()
+    assert said.err == "" and said.out.startswith(f"usage: hicmd {command}".rstrip())
+    assert all(name in said.out for name in commands.COMMANDS) or command
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "give a command; hicmd --help lists all commands"),
+        ("evalute --run r", "there is no command evalute (nearest: evaluate)"),
+        ("search qery", "'qery' is none of index, add, query, remove, info (nearest: query)"),
+        ("search query --piture x", "there is no option --piture (nearest: --picture)"),
+        ("search query --picture x", "give either --index, a folder, or --uri"),
+        ("export onx", "(nearest: onnx)"),
+        ("export onnx --run r --out o --precisions fp32 --calibration 9", "--calibration is of int8"),
+        ("export check --rum r x", "there is no option --rum (nearest: --run)"),
+        ("fit --rum r", "there is no option --rum (nearest: --run)"),
+        ("fit --run r --training.step 3", "there is no option --training.step (nearest: --training.steps)"),
+        ("fit --run r --run r", "--run is given twice"),
+        ("fit --run r --config tiny --steps 1 --steps 2", "--steps is given twice"),
+        ("fit --run r --config tiny --steps many", "steps is 'many'"),
+        ("fit --run r --config tinny", "tiny"),
+        ("tune --out o --workers 1 --workers 2", "--workers is given twice"),
+        ("tune --out o --tuner grid", "expected random, bayesian or hyperband"),
+        ("ablations --out o --seeds 1,1", "expected different whole numbers"),
+        ("evaluate --run r --model m", "--run and --model don't go together"),
+        ("baselines --confg tiny", "there is no option --confg (nearest: --config)"),
+        ("visualize --run r swaps", "(nearest: swap)"),
+        ("visualize --run r curves --seed 1", "curves have none"),
+        ("visualize --run r swap --seed -1", "is no seed, expected 0 to 4294967295"),
+        ("report --run r curves", "unrecognized arguments: curves"),
+        ("disentangle --run r --pairs 1", "--pairs is 1, expected 2 or more"),
+        ("explore --run r --port 70000", "is no port"),
+        ("extract --run r --out o.npz", "give one of --images or --data"),
+        ("serve", "the following arguments are required: --model"),
+        ("describe x.jpg", "the following arguments are required: --modality"),
+        ("convert a", "the following arguments are required: TARGET"),
+        ("reproduce", "the following arguments are required: RUN"),
+        ("replay --run", "--run: expected one argument"),
+        ("check regbd x", "'regbd' is none of"),
+        ("draw --out x.png --spectrum thermal --albedo-follows-lightness 0", "leave it out with --spectrum thermal"),
+    ],
+)
+def test_a_mistake_is_one_line(words: str, said: str, hicmd: Hicmd, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        hicmd(words.split())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2 and line.startswith("error: ") and said in line
+
+
+@pytest.mark.parametrize("module", ["hicmd_tf", "hicmd_tf.fit"])
+def test_a_process_imports_nothing_slow_either(module: str) -> None:
+    words = ["fit"] if module == "hicmd_tf" else []
+    command = [sys.executable, "-X", "importtime", "-m", module, *words, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert {"hicmd_tf", "numpy"} <= imported and not imported & set(SLOW)
+    assert "--training.steps" in done.stdout
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run_command(lambda: commands.main(["--version"]))
+    assert capsys.readouterr().out.startswith("hicmd 0.")
+
+
+def test_there_is_a_file_for_each_command() -> None:
+    files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")}
+    assert files == {"__init__", *commands.COMMANDS}
