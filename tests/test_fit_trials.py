@@ -39,7 +39,7 @@ class Processes:
         self.interrupted = interrupted
 
     def __call__(self, command: Sequence[str]) -> int:
-        config, options = fit.parse("hicmd fit", "", command[3:], fit._options, {"steps": "training.steps"})
+        config, options = fit.parse("hicmd fit", "", command[4:], fit._options, {"steps": "training.steps"})
         if config.data.trial == self.interrupted:
             raise KeyboardInterrupt
         self.trained.append(config.data.trial)
@@ -158,26 +158,32 @@ def test_what_cannot_be_several_trials_is_refused(
 
     def refused(*more: str) -> str:
         with pytest.raises(UserError) as caught:
-            fit.main(command(out, *more))
+            fit.main([*command(out)[:4], *more])
         return str(caught.value)
 
+    all_of_them = ("--trials", "1-2")
     for name in ("folder", "sysu_mm01", "llcm"):
-        assert f"--trials 1-2: {name} has one split: leave" in refused("--data.name", name, "--data.source", source)
-    assert "both say which split" in refused("--data.trial", "3") == refused("--data.trial=3")
-    assert "--change is for a run that goes on with --resume" in refused("--change", "losses.cross=1")
-    assert "--change is for one run" in refused("--resume", "--change", "losses.cross=1")
+        named = ("--data.name", name, "--data.source", source)
+        assert f"--trials 1-2: {name} has one split: leave" in refused(*all_of_them, *named)
+    for third in (("--data.trial", "3"), ("--data.trial=3",)):
+        assert "both say which split" in refused(*all_of_them, *third)
+    assert "--change is for a run that goes on with --resume" in refused(*all_of_them, "--change", "losses.cross=1")
+    assert "--change is for one run" in refused(*all_of_them, "--resume", "--change", "losses.cross=1")
+    assert "--trials is given twice: give it once" in refused(*all_of_them, "--trials", "3")
     for numbers in ("3-1", "1,3-1", "", "a", "1-", "-1"):
         assert "expected numbers or spans" in refused(f"--trials={numbers}")
     assert "data.trial is 11: expected a split from 1 to 10" in refused("--trials", "9-11")
     RunFolder(out).begin(CONFIG, resume=False)
-    assert "all holds a run, or is a file" in refused() == refused("--resume")
+    assert "all holds a run, or is a file" in refused(*all_of_them) == refused(*all_of_them, "--resume")
     monkeypatch.setenv("TF_CONFIG", "{}")
-    assert "TF_CONFIG is for one run" in refused()
+    assert "TF_CONFIG is for one run" in refused(*all_of_them)
     assert processes.trained == []
 
 
 def test_regdb_has_ten_trials(processes: Processes, tmp_path: Path) -> None:
-    fit.main(command(tmp_path / "all", "--data.name", "regdb", "--data.source", "somewhere", "--trials", "1,9-10"))
+    fit.main(
+        [*command(tmp_path / "all")[:4], "--data.name", "regdb", "--data.source", "somewhere", "--trials", "1,9-10"]
+    )
     assert processes.trained == [1, 9, 10]
 
 

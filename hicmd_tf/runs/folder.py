@@ -86,7 +86,7 @@ class RunFolder:
         if self.config.exists():
             self._keep_changes(changes, start)
             begun = self.begun()
-            config = with_values(config, {key: value_of(begun, key) for key in CHANGEABLE})
+            config = with_values(self._placed(config, True), {key: value_of(begun, key) for key in CHANGEABLE})
         write_text(self.config, dump(config))
         write_json(self.environment, {**_environment(config), "origins": origins})
 
@@ -147,7 +147,8 @@ class RunFolder:
                     f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
                 )
             self._check_same(config)
-            return with_values(config, {**{change.setting: change.after for change in self.changes()}, **changes})
+            now = {**{change.setting: change.after for change in self.changes()}, **changes}
+            return with_values(self._placed(config, True), now)
         if self.path.exists() and (not self.path.is_dir() or any(map(self._is_foreign, self.path.iterdir()))):
             what = "holds trials, each a run" if self._trials() else "exists and is not a run folder"
             raise UserError(f"{self.path} {what}: name another one with --run")
@@ -179,16 +180,16 @@ class RunFolder:
             raise UserError(f"{self.path} is not a run folder, it has no config.yaml: make one with hicmd fit")
         return self._placed(load_stored(self.config, self._said_of("hicmd_tf")))
 
-    def _placed(self, config: Config) -> Config:
+    def _placed(self, config: Config, here_first: bool = False) -> Config:
         """The configuration with folders of pictures that are relative made those of where the run was begun, if we are
-        elsewhere and they are still there."""
+        elsewhere and they are still there. here_first: one that is here stays, for the command may mean it."""
         begun = self._said_of("working_folder")
         if not isinstance(begun, str) or begun == os.getcwd():
             return config
 
         def placed(folder: str) -> str:
             there = Path(begun, folder)
-            return str(there) if folder and there.exists() else folder
+            return str(there) if folder and there.exists() and not (here_first and Path(folder).exists()) else folder
 
         data = config.data
         return replace(config, data=replace(data, source=placed(data.source), directory=placed(data.directory)))

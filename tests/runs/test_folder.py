@@ -261,3 +261,22 @@ def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_th
     assert found == with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
     (here / "pictures").rmdir()
     assert RunFolder(here / "run").open() == config
+
+
+def test_a_run_that_goes_on_elsewhere_finds_its_pictures_again(
+    tmp_path: Path, smoke_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    (home / "pictures").mkdir(parents=True)
+    (elsewhere / "mine").mkdir(parents=True)
+    begun = with_values(smoke_config, {"data.name": "folder", "data.source": "pictures"})
+    monkeypatch.chdir(home)
+    run = RunFolder(tmp_path / "run")
+    run.begin(begun, resume=False)
+    monkeypatch.chdir(elsewhere)
+    assert run.check(begun, resume=True).data.source == str(home / "pictures")
+    moved = with_values(begun, {"data.source": "mine"})
+    assert run.check(moved, resume=True).data.source == "mine"
+    run.begin(begun, resume=True)
+    monkeypatch.chdir(tmp_path)
+    assert run.open().data.source == str(home / "pictures")
