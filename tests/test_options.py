@@ -8,6 +8,7 @@ import pytest
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.commands import evaluate
+from hicmd_tf.config import dump, load
 from hicmd_tf.errors import UserError
 
 OPTIONS = Path(__file__).parents[1] / "docs" / "options.md"
@@ -129,20 +130,14 @@ def test_ways_name_options_that_there_are_and_the_docs_have_them(command: str) -
     ],
 )
 def test_what_a_data_set_has_not_is_refused_before_anything_is_computed(
-    given: list[str], said: str, smoke_run: Path
+    given: list[str], said: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "config.yaml").write_text(dump(load("tiny")))
     with pytest.raises(UserError, match=said):
-        evaluate.main(["--run", str(smoke_run), *given])
+        evaluate.main(["--run", str(tmp_path), *given])
 
 
-def test_permutations_are_no_descriptors_data_set_s_but_one(tmp_path: Path) -> None:
+def test_permutations_are_no_descriptors_data_set_s_but_one() -> None:
     for data in ("regdb", "llcm", "folder", "synthetic_vi"):
         with pytest.raises(UserError, match=f"--permutations are SYSU-MM01's: {data} has none"):
             evaluate.main(["--descriptors", "x.npz", "--data", data, "--permutations", "x"])
-
-
-def test_albedo_is_of_near_infrared(tmp_path: Path) -> None:
-    from hicmd_tf.commands import draw
-
-    with pytest.raises(UserError, match="leave it out with --spectrum thermal"):
-        draw.main(["--out", "x.png", "--spectrum", "thermal", "--albedo-follows-lightness", "0"])

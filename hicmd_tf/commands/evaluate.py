@@ -21,6 +21,7 @@ from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
 from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.sources import SOURCES
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, read_json
@@ -108,6 +109,7 @@ def _evaluate_elsewhere(options: argparse.Namespace) -> None:
 
     folder = RunFolder(options.run)
     config = with_data(folder.open(), options.data, options.source, options.trial, options.pattern)
+    refuse_sourceless(config.data)
     _refuse_permutations(config.data.name, options)
     out = folder.place_for(options.out, f"{TABLE}.json")
     set_up_tensorflow(config)
@@ -131,6 +133,7 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
     place = options.out or Path()
     check_writable(place / f"{TABLE}.json")
     config = with_data(artefacts[0].config, options.data, options.source, options.trial, options.pattern)
+    refuse_sourceless(config.data)
     _refuse_permutations(config.data.name, options)
     samples = _untrained(config, trained_on(artefacts[0].metadata), options)
     for artefact in artefacts:
