@@ -20,6 +20,7 @@ from pathlib import Path
 from hicmd_tf.arguments import Parser, seed
 from hicmd_tf.errors import UserError
 
+OF_EVERYONE = ("curves", "distances")
 NAMES = ("curves", "ranked", "swap", "illumination", "interpolate", "distances", "embedding", "attention")
 
 
@@ -27,8 +28,8 @@ def main(arguments: Sequence[str]) -> None:
     """Reads the command line, writes the files, prints their names."""
     parser = _parser()
     options, given = parser.parse_args(arguments), parser.given(arguments)
-    if options.what == "curves" and "--seed" in given:
-        raise UserError("--seed chooses whose pictures are shown: curves have none, leave it out")
+    if options.what in OF_EVERYONE and "--seed" in given:
+        raise UserError(f"--seed chooses whose pictures are shown: {options.what} are of everyone, leave it out")
     from hicmd_tf.runs.folder import RunFolder  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.runs.trained_run import TrainedRun
     from hicmd_tf.visualize.figure import save

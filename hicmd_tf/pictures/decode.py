@@ -43,7 +43,7 @@ FLAT_SHARE = 0.98  # of its pixels
 FLAT_SIDE = 256  # pixels; of larger pictures every second, third .. is looked at
 NO_RANGE = (
     "expected data.sixteen_bit to say which counts are black and white: set it to LO-HI, such as 29000-31000, or to "
-    "LO%-HI%, such as 1%-99%; data.check has it as --sixteen-bit"
+    "LO%-HI%, such as 1%-99%; hicmd check has it as --sixteen-bit"
 )
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what it says of odd files; ours says what is done about them

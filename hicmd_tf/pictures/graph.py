@@ -21,7 +21,7 @@ XMP = r"^\C*?tiff:Orientation(?:=\"|>)([0-9])\C*$"
 # An animation of other than one frame; EXIF as hexadecimal text; XMP that is compressed; none of it is read here.
 MOVING = r"\C*\x00\x00\x00\x08acTL\C*"
 HIDDEN = r"\C*(?:Raw profile type exif\x00|XML:com\.adobe\.xmp\x00\x01)\C*"
-ADVICE = "send it as a plain PNG, as hicmd_tf.export.client does"
+ADVICE = "send it as a plain PNG, as hicmd describe does"
 NEITHER = f"picture_bytes holds a file that is neither JPEG nor PNG: {ADVICE}"
 ODD = f"picture_bytes holds a PNG with several frames, or with EXIF or XMP as compressed text: {ADVICE}"
 NO_RANGE = (

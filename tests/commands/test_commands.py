@@ -72,7 +72,7 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("evaluate --run r --model m", "--run and --model don't go together"),
         ("baselines --confg tiny", "there is no option --confg (nearest: --config)"),
         ("visualize --run r swaps", "(nearest: swap)"),
-        ("visualize --run r curves --seed 1", "curves have none"),
+        ("visualize --run r curves --seed 1", "curves are of everyone"),
         ("visualize --run r swap --seed -1", "is no seed, expected 0 to 4294967295"),
         ("report --run r curves", "unrecognized arguments: curves"),
         ("disentangle --run r --pairs 1", "--pairs is 1, expected 2 or more"),
