@@ -57,6 +57,7 @@ setup(
             "hypothesis>=6.100,<7",
             "ruff>=0.17,<0.18",  # another version may format otherwise
             "mypy>=2.4,<3",
+            "import-linter>=2.6,<3",  # which room may import which
             "types-PyYAML",
             "types-tqdm",
             "playwright>=1.50,<2",  # drives the Chromium that the system has

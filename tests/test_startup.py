@@ -58,13 +58,12 @@ def test_a_system_without_locks_is_one_line() -> None:
     assert code == 2 and line.startswith("error: hicmd_tf runs on Linux") and "WSL" in line
 
 
-def test_tensorflow_says_nothing_before_a_mistakes_line(tmp_path: Path) -> None:
-    code, (line,) = answer("-m", "hicmd_tf", "evaluate", "--run", str(tmp_path))
-    assert code == 2 and line.startswith(f"error: {tmp_path} is not a run folder")
-
-
-def test_a_script_hears_nothing_either() -> None:
-    assert answer("-c", "import hicmd_tf.interface, sys; print('hello', file=sys.stderr)") == (0, ["hello"])
+def test_tensorflow_is_loaded_without_its_first_lines(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text(
+        f"import os\nos.write(2, {PREFACE.encode() + LINE.encode()!r} + b'real\\n')\n"
+    )
+    code = "import hicmd_tf, sys; import tensorflow; print('hello', file=sys.stderr)"
+    assert answer("-c", code, PYTHONPATH=f"{ROOT}:{tmp_path}") == (0, ["real", "hello"])
 
 
 @pytest.mark.parametrize(
