@@ -91,8 +91,8 @@ def compared(own: Any, theirs: Any) -> tuple[float, float]:
 
 def _judged(descriptors: Any, samples: Any, config: Any) -> tuple[int, Figures]:
     """The fewest queries of a direction, and the figures."""
+    from hicmd_tf.data.datasets import published
     from hicmd_tf.retrieval.evaluation import evaluate, main_figures
-    from hicmd_tf.retrieval.galleries import published
 
     rows = evaluate(descriptors, samples, published(config.data, samples))
     return min(row.queries for row in rows), main_figures(rows)

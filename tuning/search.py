@@ -83,11 +83,13 @@ def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
 def _unlearned(config: Config) -> dict[str, float]:
     """The objective of what needs no learning, by name."""
     from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.searches import all_against_all
+    from hicmd_tf.data.sources import DATA_SETS
     from hicmd_tf.retrieval.baselines import simple_figures
-    from hicmd_tf.retrieval.objective import all_against_all, mean_map
+    from hicmd_tf.retrieval.evaluation import mean_map
     from hicmd_tf.training.experiment import evaluated
 
     samples = evaluated(config, load(config.data))
-    searches = all_against_all(samples, config.data.name)
+    searches = all_against_all(samples, DATA_SETS[config.data.name].protocol)
     found = simple_figures(samples, searches, config.data.height, config.data.width)
     return {name: mean_map(figures) for name, figures in found.items()}

@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams import api as hparams
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.files import making_folder, write_text
-from hicmd_tf.retrieval.objective import both_directions, mean_map
+from hicmd_tf.retrieval.evaluation import both_directions, mean_map
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
 from hicmd_tf.training.experiment import Experiment, InitialState, evaluated, prepare

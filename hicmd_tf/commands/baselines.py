@@ -14,9 +14,8 @@ from hicmd_tf.config.command_line import parse
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, prints a table of the baselines and of chance."""
     config, _ = parse("hicmd baselines", __doc__ or "", arguments, stored=_stored)
-    from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.datasets import load, published
     from hicmd_tf.retrieval.baselines import simple_figures
-    from hicmd_tf.retrieval.galleries import published
     from hicmd_tf.retrieval.report import table
     from hicmd_tf.training.experiment import evaluated
 

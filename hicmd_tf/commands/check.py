@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, sixteen_bit
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import in_folders
 from hicmd_tf.pictures.sixteen_bit import EXPECTED
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
 def _parser() -> Parser:
     parser = Parser("hicmd check", description=__doc__)
     add = parser.add_argument
-    add("name", choices=SOURCES, help="data set")
+    add("name", choices=in_folders(), help="data set")
     add("folder", type=Path, metavar="DIR", help="folder of the data set, as its authors hand it out")
     add("--pattern", default="", metavar="REGEX", help="as data.pattern: what paths in folder say")
     add("--trial", type=int, help="only this one of RegDB's ten splits; all by default")

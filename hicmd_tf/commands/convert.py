@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, Way
+from hicmd_tf.data.sources import DATA_SETS
 
 WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 
@@ -57,7 +58,7 @@ def _to_run(options: argparse.Namespace) -> None:
     print(f"{len(released.tensors) - unused} tensors read")
     print(f"{unused} dropped, which no part of the method uses: {_counted(dropped)}")
     identities = config.data.synthetic.identities - config.data.test_identities - config.data.held_out
-    if config.data.name == "synthetic_vi" and identities != released.classes:
+    if DATA_SETS[config.data.name].drawn and identities != released.classes:
         print(
             f"the configured data has {identities} training identities, not {released.classes}: the run can be "
             f"evaluated on it, not trained on with --resume"

@@ -11,7 +11,6 @@ then called after its data set, such as evaluation_regdb_trial_2.json. docs/opti
 """
 
 import argparse
-import re
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -19,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
-from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import refuse_sourceless
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.data.sources.data_set import word
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, read_json
 from hicmd_tf.provenance.origin import fingerprint
@@ -60,7 +59,7 @@ def _parser() -> Parser:
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--model", metavar="DIR", type=Path, help="what hicmd export saved-model or hicmd export onnx made")
     add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
-    add("--data", choices=[DRAWN, *SOURCES], help="data set, and so the protocol; by default the run's")
+    add("--data", choices=list(DATA_SETS), help="data set, and so the protocol; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
     add("--pattern", metavar="REGEX", help="as data.pattern: what paths in --source say; of folder only")
@@ -155,7 +154,7 @@ def _untrained(config: Config, trained: "Trained | None", options: argparse.Name
 
 
 def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
-    if options.permutations is not None and data != "sysu_mm01":
+    if options.permutations is not None and not DATA_SETS[data].permuted:
         raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
 
 
@@ -170,9 +169,7 @@ class _About(NamedTuple):
     @classmethod
     def of(cls, data: DataConfig, pictures: str) -> "_About":
         """Those of a configuration's data set."""
-        trial = f"_trial_{data.trial}" if data.name == DRAWN or SOURCES[data.name].trials > 1 else ""
-        own = f"_{_word(Path(data.source).resolve().name)}" if data.name == "folder" else ""
-        return cls(data.name, pictures, f"{data.name}{trial}{own}")
+        return cls(data.name, pictures, DATA_SETS[data.name].called(data))
 
 
 def _judge(
@@ -183,8 +180,9 @@ def _judge(
     out: Path,
     own: bool = False,
 ) -> None:
-    from hicmd_tf.retrieval.evaluation import as_text, evaluate
-    from hicmd_tf.retrieval.galleries import published
+    from hicmd_tf.data.datasets import published
+    from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.report import as_text
 
     rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
     print(as_text(rows))
@@ -192,26 +190,25 @@ def _judge(
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
-    from hicmd_tf.retrieval.evaluation import as_text, evaluate
-    from hicmd_tf.retrieval.galleries import searches
-    from hicmd_tf.retrieval.permutations import read_permutations
+    from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.report import as_text
     from hicmd_tf.retrieval.stored import read_descriptors
 
     _refuse_permutations(options.data, options)
     out = options.out or options.descriptors.parent
     descriptors, samples, _ = read_descriptors(options.descriptors)
     check_writable(out / f"{TABLE}.json")
-    permutations = read_permutations(options.permutations) if options.permutations else None
-    rows = evaluate(descriptors, samples, searches(options.data, samples, permutations), options.rerank)
+    searches = DATA_SETS[options.data].searches(samples, options.permutations)
+    rows = evaluate(descriptors, samples, searches, options.rerank)
     print(as_text(rows))
-    _write(rows, _About(options.data, fingerprint(samples), _word(options.descriptors.stem)), out)
+    _write(rows, _About(options.data, fingerprint(samples), word(options.descriptors.stem)), out)
 
 
 def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
     """The table's files. Those of a run's own evaluation, or of other pictures, stay: then these have names of their
     own, which is said. own: whether this is the run's own evaluation, in its folder."""
     from hicmd_tf.files import write_json, write_text
-    from hicmd_tf.retrieval.evaluation import as_csv, as_markdown
+    from hicmd_tf.retrieval.report import as_csv, as_markdown
 
     names = chain([f"{TABLE}_{about.named}"], (f"{TABLE}_{about.named}_{n}" for n in count(2)))
     names = names if _is_run(folder) else chain([TABLE], names)
@@ -235,8 +232,3 @@ def _may_replace(file: Path, about: _About) -> bool:
 
 def _is_run(folder: Path) -> bool:
     return (folder / "config.yaml").is_file()
-
-
-def _word(name: str) -> str:
-    """A name as part of a file's."""
-    return re.sub(r"\W+", "_", name)[:60].strip("_") or "pictures"

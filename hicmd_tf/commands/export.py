@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, count
-from hicmd_tf.config.kinds import DRAWN
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 
 PRECISIONS = ["fp32", "int8"]
@@ -99,7 +98,7 @@ def _parser() -> Parser:
 def _add_compared(parser: Parser) -> None:
     """What artefacts are compared on."""
     add = parser.add_argument
-    add("--data", choices=[DRAWN, *SOURCES], help="data set to compare on; by default the run's")
+    add("--data", choices=list(DATA_SETS), help="data set to compare on; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out; by default the run's")
     add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
     add(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
-from hicmd_tf.data.sources import SOURCES, Record, read
+from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
@@ -35,7 +35,7 @@ WAYS = (
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, describes the pictures, writes the file."""
     options = _parser().parse_args(arguments)
-    from hicmd_tf.data.sources.reading import read_pictures
+    from hicmd_tf.data.sources.records import read_pictures
     from hicmd_tf.data.usable import usable
     from hicmd_tf.engines.tensorflow.hicmd import HiCMD
     from hicmd_tf.retrieval.embed import descriptors
@@ -75,7 +75,7 @@ def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:
         print("\n".join([*listing.taken, *listing.passed]), flush=True)
         return options.images, listing.records, listing.texts
     folder = Path(options.source)
-    listing = read(options.data, folder, options.trial, options.pattern)
+    listing = DATA_SETS[options.data].read(folder, options.trial, options.pattern)
     print("\n".join(listing.passed), end="\n" if listing.passed else "", flush=True)
     return folder, listing.splits["test"], listing.texts
 
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
     add("--modality", choices=MODALITIES, help="of all pictures in --images")
     add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera, modality")
-    add("--data", choices=list(SOURCES), help="data set whose test pictures are described")
+    add("--data", choices=in_folders(), help="data set whose test pictures are described")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, default=1, metavar="N", help="split of that data set (default: 1)")
     return parser

@@ -13,8 +13,7 @@ from typing import Any
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.config.kinds import DRAWN, TRIALS
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.provenance.origin import configuration_hash, read_provenance
 from hicmd_tf.runs.folder import RunFolder
@@ -97,7 +96,8 @@ def _options(parser: Any) -> None:
 def _train_all(arguments: list[str], config: Config, options: Any) -> None:
     """Every trial in a run folder and a process of its own, then their mean. --resume leaves out what is done."""
     from hicmd_tf.files import read_json, write_json, write_text
-    from hicmd_tf.retrieval.evaluation import Row, as_csv, as_markdown, as_text, over_trials
+    from hicmd_tf.retrieval.evaluation import Row, over_trials
+    from hicmd_tf.retrieval.report import as_csv, as_markdown, as_text
 
     run, trials = Path(options.run), _trials(arguments, config, options.trials)
     if run.is_file() or (run / "config.yaml").exists():
@@ -131,8 +131,7 @@ def _train_all(arguments: list[str], config: Config, options: Any) -> None:
 def _trials(arguments: list[str], config: Config, text: str) -> list[int]:
     """Which trials to train. Raises UserError when the data set has one split, or the command can't mean several."""
     name = config.data.name
-    splits = TRIALS if name == DRAWN else SOURCES[name].trials
-    if splits == 1:
+    if DATA_SETS[name].trials == 1:
         raise UserError(f"--trials {text}: {name} has one split: leave --trials out")
     if any(argument.partition("=")[0] == "--data.trial" for argument in arguments):
         raise UserError(f"--trials {text} and --data.trial both say which split: leave one of them out")

@@ -1,9 +1,10 @@
 """Kinds of settings: a type and its range, in words too, which pydantic checks; and what else a setting carries."""
 
+import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
 from pydantic import AllowInfNan, Strict
@@ -13,7 +14,7 @@ from hicmd_tf.files import possible
 from hicmd_tf.pictures import sixteen_bit
 
 DRAWN = "synthetic_vi"
-"""The data set of drawn people, the only one that is read from no folder."""
+"""The data set of drawn people."""
 TRIALS = 10
 """Splits of a data set that has several."""
 LARGEST_SEED = 2**32 - 1
@@ -52,6 +53,36 @@ class Note:
         differing = f"released {shown(self.released)}, paper {shown(self.paper)}" if self.paper is not None else ""
         source = "; ".join(filter(None, (self.source, differing)))
         return f"{self.meaning} ({source})" if source else self.meaning
+
+
+class DataSet(Protocol):
+    """A data set as far as settings depend on it: see `data.sources.data_set`."""
+
+    @property
+    def trials(self) -> int:
+        """How many splits it has."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is read from no folder."""
+
+    @property
+    def patterned(self) -> bool:
+        """Whether data.pattern is for it."""
+
+
+def data_sets() -> Mapping[str, DataSet]:
+    """The data sets by name. They are looked up when they are asked for: their room is above this one."""
+    found: Mapping[str, DataSet] = importlib.import_module("hicmd_tf.data.sources").DATA_SETS
+    return found
+
+
+class DataNames:
+    """In words, the names of data sets."""
+
+    def __str__(self) -> str:
+        *names, last = data_sets()
+        return f"{', '.join(names)} or {last}"
 
 
 def shown(value: Any) -> str:
@@ -102,6 +133,7 @@ Decay = Annotated[float, EXACT, FINITE, Ge(0), Lt(1), "a number from 0 to below 
 Factor = Annotated[float, EXACT, FINITE, Gt(0), Le(1), "a factor above 0, at most 1"]
 Angle = Annotated[float, EXACT, FINITE, Ge(0), Le(math.pi + 1e-6), "an angle from 0 to pi (3.14159265)"]
 
+DataName = Annotated[str, EXACT, Predicate(lambda name: name in data_sets()), DataNames()]
 Name = Annotated[str, EXACT, _text(lambda text: text.strip() != ""), "text that can be a path, not empty"]
 Place = Annotated[str, EXACT, _text(lambda text: True), "text that can be a path, or nothing"]
 Pattern = Annotated[

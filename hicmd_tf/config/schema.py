@@ -12,6 +12,7 @@ from hicmd_tf.config.kinds import (
     Angle,
     Count,
     Counts,
+    DataName,
     Decay,
     Factor,
     Flag,
@@ -62,9 +63,7 @@ class SyntheticConfig:
 class DataConfig:
     """The pictures."""
 
-    name: Literal["synthetic_vi", "regdb", "sysu_mm01", "llcm", "folder"] = note(
-        "which pictures; synthetic_vi is drawn by the program, folder holds your own"
-    )
+    name: DataName = note("which pictures; synthetic_vi is drawn by the program, folder holds your own")
     source: Place = free("folder that holds the data set as its authors hand it out; empty for synthetic_vi")
     pattern: Pattern = note(
         "what paths in folder say: a regular expression, such as (?P<identity>[^/]+)/(?P<modality>ir|rgb)_; named "

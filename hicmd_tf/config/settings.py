@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from hicmd_tf.config.kinds import NOTE, Note
+from hicmd_tf.config.kinds import NOTE, DataName, Note
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.yaml_settings import plain
 from hicmd_tf.errors import UserError
@@ -38,7 +38,7 @@ class Setting:
     @property
     def comment(self) -> str:
         """What configs/base.yaml says of it: its note, and choices after the note's first words."""
-        if get_origin(self.kind) is not Literal:
+        if get_origin(self.kind) is not Literal and self.kind != DataName:
             return str(self.note)
         words, *more = self.note.meaning.split("; ", 1)
         return str(replace(self.note, meaning="; ".join([f"{words}: {self.expected}", *more])))

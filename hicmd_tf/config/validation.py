@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from hicmd_tf.config.kinds import DRAWN
+from hicmd_tf.config.kinds import data_sets
 from hicmd_tf.config.schema import Config, DataConfig, NetworkConfig
 from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.errors import UserError
@@ -49,7 +49,7 @@ def value_of(config: Config, key: str) -> Any:
 def refuse_sourceless(data: DataConfig) -> None:
     """Raises UserError when pictures are to be loaded from a folder and none is named. A configuration alone may lack
     it: that of an exported model names no place."""
-    if data.name != DRAWN and not data.source.strip():
+    if not data_sets()[data.name].drawn and not data.source.strip():
         raise UserError(
             f"data.source is {data.source!r}: {data.name} is read from a folder; name it with "
             "--data.source where a configuration is given, otherwise with --source"
@@ -71,30 +71,30 @@ def refuse_unread(config: Config, given: Iterable[str]) -> None:
 def _source(config: Config) -> Iterator[Problem]:
     """Drawn people come from no folder."""
     data = config.data
-    if data.name == DRAWN and data.source.strip():
-        advice = f"data.name is {DRAWN}, whose people are drawn; name the data set in that folder by data.name"
+    if data_sets()[data.name].drawn and data.source.strip():
+        advice = f"data.name is {data.name}, whose people are drawn; name the data set in that folder by data.name"
         yield Problem("data.source", data.source, f"{advice}, folder for your own pictures")
 
 
 def _pattern(config: Config) -> Iterator[Problem]:
     """Only people's own pictures lie as they will."""
     data = config.data
-    if data.pattern and data.name != "folder":
+    if data.pattern and not data_sets()[data.name].patterned:
         yield Problem(
             "data.pattern", data.pattern, f"{data.name} has a layout of its own; leave it out, or name folder"
         )
 
 
 def _trial(config: Config) -> Iterator[Problem]:
-    """Of the data sets in folders only RegDB has several splits."""
-    data = config.data
-    if data.name not in (DRAWN, "regdb") and data.trial != 1:
-        yield Problem("data.trial", data.trial, f"{data.name} has one split; leave it at 1")
+    data, trials = config.data, data_sets()[config.data.name].trials
+    if data.trial > trials:
+        several = f"{data.name} has {trials} splits; choose one of them"
+        yield Problem("data.trial", data.trial, several if trials > 1 else f"{data.name} has one split; leave it at 1")
 
 
 def _identities(config: Config) -> Iterator[Problem]:
     """Drawn people who are neither for the test nor held out train, and all identities of a batch differ."""
-    if config.data.name != DRAWN:
+    if not data_sets()[config.data.name].drawn:
         return
     everyone, tested = config.data.synthetic.identities, config.data.test_identities
     training = everyone - tested - config.data.held_out

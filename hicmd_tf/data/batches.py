@@ -1,4 +1,4 @@
-"""What one iteration sees: identity pairs across modalities and unpaired negatives (method 2.1).
+"""The pictures of one iteration: identity pairs across modalities and unpaired negatives (method 2.1).
 
 A batch is a pure function of seed and step, so that a resumed run goes on with the same data without storing anything.
 `BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels ahead.
@@ -12,10 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config.schema import BatchConfig
-from hicmd_tf.data.ahead import ahead
-from hicmd_tf.data.augment import erasing_boxes
 from hicmd_tf.data.pictures import fitted, normalise
-from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 from hicmd_tf.pictures.bounds import BadPictureError
@@ -25,6 +23,9 @@ Batch = dict[str, Any]
 
 MEMORY_LIMIT = 2**30  # bytes of decoded pictures kept in memory; larger data sets are decoded batch by batch
 AHEAD = 4  # batches that are made before they are asked for
+SMALLEST_AREA, LARGEST_AREA = 0.02, 0.4  # of the picture, that a random erasing box has
+LOWEST_ASPECT = 0.3  # its height / width, up to the inverse
+TRIES = 100
 PASS_STREAM, STEP_STREAM = 0, 1  # keep the random streams of passes and of steps apart
 
 
@@ -131,6 +132,25 @@ class BatchPlanner:
 
     def _draw(self, rng: np.random.Generator, modality: Modality, labels: Array) -> Array:
         return np.array([rng.choice(self.pictures[modality][label]) for label in labels], np.int64)
+
+
+def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int, probability: float) -> Array:
+    """Random erasing (method 2.5, item 1): a box for each of `count` pictures, (count, 4) int32 of top, left, height,
+    width; height 0 says not erased. The training step applies them, to HFL's inputs only."""
+    chosen = rng.random(count) < probability
+    boxes = [_box(rng, height, width) if erased else (0, 0, 0, 0) for erased in chosen]
+    return np.array(boxes, np.int32).reshape(count, 4)
+
+
+def _box(rng: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
+    """A box strictly smaller than the picture both ways; none when all tries are too large."""
+    for _ in range(TRIES):
+        area = rng.uniform(SMALLEST_AREA, LARGEST_AREA) * height * width
+        aspect = rng.uniform(LOWEST_ASPECT, 1 / LOWEST_ASPECT)
+        h, w = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
+        if h < height and w < width:
+            return int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1)), h, w
+    return 0, 0, 0, 0
 
 
 def _modality(name: str) -> Modality:

@@ -1,6 +1,5 @@
 """Whether a data set is whole, before anything is trained on it."""
 
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -11,33 +10,24 @@ import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.data import usable
-from hicmd_tf.data.ahead import ahead
-from hicmd_tf.data.colours import Shade, swapped
 from hicmd_tf.data.duplicates import Seen, digest, reported
 from hicmd_tf.data.labels import Texts, named, shown
-from hicmd_tf.data.samples import SPLITS, Samples
-from hicmd_tf.data.sources import SOURCES, Listing, Record, read
-from hicmd_tf.data.sources.catalogue import Counts
-from hicmd_tf.data.sources.sysu_mm01 import CAMERAS
-from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
+from hicmd_tf.data.samples import SPLITS, ahead
+from hicmd_tf.data.sources import DATA_SETS, Listing, Record
+from hicmd_tf.data.sources.data_set import Counts
+from hicmd_tf.data.usable import Shade, swapped
 from hicmd_tf.errors import UserError, printable
-from hicmd_tf.notation import INFRARED, MODALITIES
+from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import BadPictureError, content
-from hicmd_tf.retrieval.galleries import searches
-from hicmd_tf.retrieval.hidden import hidden
-from hicmd_tf.retrieval.permutations import Permutations, find_permutations, read_permutations
+from hicmd_tf.tables import as_text
 
 SPLIT_WORDS = {"train": SPLITS["train"], "val": "validation", "test": SPLITS["test"]}
 LISTED = 20  # names of people, or cameras, in a line
-HEAD = f"{'split':<8}{'modality':<10}{'identities':>12}{'pictures':>10}{'cameras':>20}  known"
 
 
 def table(listing: Listing, known: Counts) -> str:
     """Identities, pictures and cameras of every split and modality, beside the known counts."""
-    return "\n".join([HEAD, *_rows(listing, known)])
-
-
-def _rows(listing: Listing, known: Counts) -> Iterator[str]:
+    lines = [["split", "modality", "identities", "pictures", "cameras", "known"]]
     for split, records in listing.splits.items():
         for modality in MODALITIES:
             found = [record for record in records if record.modality == modality]
@@ -48,7 +38,8 @@ def _rows(listing: Listing, known: Counts) -> Iterator[str]:
             names = ",".join(cameras)
             if len(cameras) > 9 or len(names) > 19:
                 names = str(len(cameras))
-            yield f"{split:<8}{modality:<10}{counts[0]:>12,}{counts[1]:>10,}{names:>20}  {verdict}"
+            lines.append([split, modality, *(f"{count:,}" for count in counts), names, verdict])
+    return as_text(lines, "<<>>><")
 
 
 def cameras_of(records: Sequence[Record], texts: Texts) -> dict[str, int]:
@@ -58,7 +49,7 @@ def cameras_of(records: Sequence[Record], texts: Texts) -> dict[str, int]:
 
 
 def labels(listing: Listing) -> Iterator[str]:
-    """People and cameras by name, and which part of the paths they were taken from, a line each."""
+    """People and cameras by name, and which part of the paths they were taken from, one line each."""
     people = list(named(np.array([r.identity for r in listing.records if r.identity >= 0]), listing.texts).values())
     yield f"{len(people):,} people: {_some(people)}"
     strangers = sum(record.identity < 0 for record in listing.records)
@@ -73,26 +64,6 @@ def labels(listing: Listing) -> Iterator[str]:
 def _some(words: Sequence[str]) -> str:
     named = ", ".join(map(printable, words[:LISTED]))
     return f"{named} and {len(words) - LISTED:,} more" if len(words) > LISTED else named
-
-
-def unlisted(folder: Path, listings: Iterable[Listing]) -> list[str]:
-    """What lies in the folder of a data set that comes with lists, and is in none: one line per reason."""
-    walk = walked(folder)
-    listed = {record.name for listing in listings for record in listing.records}
-    found = {"in no list of the data set": [name for name in walk.pictures if name not in listed]}
-    return sentences(found | {reason: names for reason, names in walk.passed.items() if reason != NO_PICTURES})
-
-
-def lost_matches(name: str, listing: Listing) -> Iterator[str]:
-    """Which cameras took pictures of the test's people in both modalities, and hide matches by the data set's rules."""
-    records = sorted(listing.splits["test"])
-    columns = ([getattr(record, key) for record in records] for key in ("name", "identity", "modality", "camera"))
-    names, identities, modality, cameras = (np.array(column) for column in columns)
-    samples = Samples([b""] * len(records), names.tolist(), identities, modality == INFRARED, cameras)
-    for search in searches(name, samples):
-        found = hidden(samples, search)
-        if found.some:
-            yield found.words(listing.texts)
 
 
 class Looked(NamedTuple):
@@ -126,13 +97,13 @@ def look(folder: Path, names: Sequence[str], sixteen_bit: str = "") -> Looked:
 
 
 def other_modality(listings: Iterable[Listing], colours: dict[str, float]) -> list[str]:
-    """In a line each, whose pictures look like the other modality's."""
+    """In one line each, whose pictures look like the other modality's."""
     records = {record.name: record for listing in listings for record in listing.records if record.name in colours}
     return swapped(Shade(name, one.identity, one.modality, colours[name]) for name, one in sorted(records.items()))
 
 
 def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
-    """In a line each, the same pictures in two splits, of two identities of one, or in both modalities."""
+    """In one line each, the same pictures in two splits, of two identities of one, or in both modalities."""
     pictures = (
         Seen(
             digests[record.name],
@@ -147,38 +118,21 @@ def duplicates(listing: Listing, digests: dict[str, bytes]) -> list[str]:
     return list(reported(pictures))
 
 
-def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
-    """In words, which cameras have more or fewer pictures of a person than SYSU-MM01's rand_perm_cam.mat orders."""
-    found = Counter((record.camera, record.identity) for record in listing.records)
-    people = sorted({record.identity for record in listing.records})
-    ordered = {key: rows.shape[1] for key, rows in permutations.items()}
-    return [
-        f"cam{key[0]}/{key[1]:04d} holds {found[key]}, expected {ordered.get(key, 0)} pictures"
-        for key in itertools.product(CAMERAS, people)
-        if found[key] != ordered.get(key, 0)
-    ]
-
-
 def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, sixteen_bit: str = "") -> None:
     """Prints the tables of a data set, and warns of what need not be wrong.
 
     name: of the data set. pattern, sixteen_bit: as the settings data.*. trial: only this split; None for all. Raises
     UserError for whatever is missing, corrupt or makes no sense.
     """
-    source = SOURCES[name]
+    source = DATA_SETS[name]
     trials = [trial] if trial is not None else range(1, source.trials + 1)
-    listings = {trial: read(name, folder, trial, pattern) for trial in trials}
+    listings = {trial: source.read(folder, trial, pattern) for trial in trials}
     names = sorted({record.name for listing in listings.values() for record in listing.records})
     for trial, listing in listings.items():
         print(f"{name}, trial {trial}" if source.trials > 1 else name)
         print(table(listing, source.counts))
         print("\n".join(labels(listing)), flush=True)
-    if name == "folder":
-        _report([*listings[1].passed, *lost_matches(name, listings[1])])
-    else:
-        _report(unlisted(folder, listings.values()))
-    if name == "sysu_mm01":
-        _compare_with_permutations(folder, listings[1])
+    _report(source.remarks(folder, listings))
     flaws, flat, colours, digests = look(folder, names, sixteen_bit)
     _report(other_modality(listings.values(), colours))
     if flat:
@@ -198,14 +152,6 @@ def _report(lines: Iterable[str]) -> None:
     """What need not be wrong, and may be."""
     for line in lines:
         print(f"warning: {line}", file=sys.stderr, flush=True)
-
-
-def _compare_with_permutations(folder: Path, listing: Listing) -> None:
-    """Where the folder has rand_perm_cam.mat, which tells how many pictures every camera took of everyone."""
-    file = find_permutations(folder)
-    wrong = miscounted(listing, read_permutations(file)) if file else []
-    if wrong:
-        raise UserError(f"{folder}: {wrong[0]} by {file}{_more(wrong)}: copy the whole data set there")
 
 
 def _more(found: Sized) -> str:

@@ -1,27 +1,103 @@
-"""Named records: pictures of people with what is known of each, row by row (imports no TensorFlow)."""
+"""Named records: pictures of people with what is known of each, row by row.
 
-from collections.abc import Callable, Sequence
+Pictures stay in their files until they are asked for, so that a data set needs no memory, and are then read ahead.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 
-from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.labels import Texts, known, shown
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+from hicmd_tf.pictures.bounds import content
 
 Array = np.ndarray[Any, Any]
+Reader = Callable[[], bytes]
+Stamp = tuple[int, int]
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 Split = Literal["train", "held_out", "test"]
 
 SPLITS: dict[Split, str] = {"train": "training", "held_out": "held-out", "test": "test"}
 """The splits in words."""
+THREADS = max(2, min(8, os.cpu_count() or 1))  # pictures are decoded without Python's lock
+
+
+class Contents(Sequence[bytes]):
+    """As a list of byte strings, of which none is kept."""
+
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self._readers = readers
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Contents": ...
+    def __getitem__(self, index: int | slice) -> "bytes | Contents":
+        return Contents(self._readers[index]) if isinstance(index, slice) else self._readers[index]()
+
+    def __add__(self, other: "Contents") -> "Contents":
+        return Contents([*self._readers, *other._readers])
+
+    def select(self, rows: Iterable[int]) -> "Contents":
+        """Those of some rows."""
+        return Contents([self._readers[row] for row in rows])
+
+
+def files(folder: Path, names: Iterable[str]) -> Contents:
+    """Pictures' files below a folder. Raises UserError for one that is not there; reading one does so when it is gone,
+    or was written again meanwhile: what was made of it before, and what comes, would not belong together."""
+    return Contents([partial(_unchanged, folder / name, _stamp(folder / name)) for name in names])
+
+
+def _unchanged(file: Path, stamp: Stamp) -> bytes:
+    found = content(file)
+    if _stamp(file) != stamp:
+        raise UserError(f"{file} was written again while it was in use: give the same command again")
+    return found
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise UserError(f"{file} can't be read ({error.strerror}): copy it again, and let it be read") from error
+    return found.st_size, found.st_mtime_ns
+
+
+def ahead(work: Callable[[Given], Found], items: Iterable[Given], most: int = 2 * THREADS) -> Iterator[Found]:
+    """`map(work, items)`, of which up to `most` results are made before they are asked for. What `work` raises, is
+    raised in its place; who stops asking leaves nothing behind."""
+    waiting: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(min(THREADS, most)) as threads:
+        try:
+            for item in items:
+                waiting.append(threads.submit(work, item))
+                if len(waiting) > most:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for unwanted in waiting:
+                unwanted.cancel()
 
 
 @dataclass(frozen=True)
 class Samples:
     """N pictures. Pictures stay encoded until a batch needs them.
 
-    encoded: N byte strings; of files `contents.Contents`, which reads each when it is asked for.
+    encoded: N byte strings; of files `Contents`, which reads each when it is asked for.
     names: N names (a path or a key) by which an error or a ranked list calls a picture.
     identities: (N,) int64, the data set's own numbers or those of its names (`labels`), not class indices; negative
         where nobody says whom the picture shows.

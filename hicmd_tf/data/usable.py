@@ -1,23 +1,30 @@
-"""Which pictures can be used: each is decoded once before anything is made of them (data.check)."""
+"""Pictures that can be used, and those that look wrong: each is decoded once before anything is made of it.
+
+Infrared pictures in colour, or visible ones that are grey throughout, look like those of the other modality.
+"""
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.config.schema import CheckPolicy
-from hicmd_tf.data.ahead import ahead
-from hicmd_tf.data.colours import Shade, colour_of, swapped
 from hicmd_tf.data.labels import shown
-from hicmd_tf.data.samples import SPLITS, Samples, Split
+from hicmd_tf.data.samples import SPLITS, Samples, Split, ahead
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, is_flat
 
+Array = np.ndarray[Any, Any]
+
+GREY, COLOURED = 2.0, 12.0
+"""Grey levels between a pixel's largest and smallest channel, on average: at most, and at least; a tint has more and
+less."""
+SIDE = 64  # pixels of a larger picture that are looked at in a row or column, or a few more
 SHOWN_FROM = 256  # pictures; fewer take no time
 NAMED = 3  # so many does a warning name
 ADVICE = "replace it or take it out of the data set, or set data.check to skip"
@@ -85,7 +92,7 @@ class Look(NamedTuple):
 
 
 def look(encoded: bytes, sixteen_bit: str = "") -> Look:
-    """What decoding a file tells. sixteen_bit: as the setting."""
+    """One picture, decoded. sixteen_bit: as the setting."""
     try:
         pixels = decode(encoded, sixteen_bit)
     except BadPictureError as error:
@@ -110,3 +117,42 @@ def flat_words(names: Sequence[str], of: int, whose: str = "") -> str:
 def more(count: int) -> str:
     """In words, that there are so many further ones."""
     return f" and {count} more" if count > 0 else ""
+
+
+class Shade(NamedTuple):
+    """What a picture looks like. person: whom it shows, by number. colour: as `colour_of` measures it."""
+
+    name: str
+    person: int
+    modality: Modality
+    colour: float
+
+
+def colour_of(pixels: Array) -> float:
+    """How coloured a picture uint8 (H, W, 3) is, in grey levels from 0 to 255."""
+    step = max(1, min(pixels.shape[:2]) // SIDE)
+    some = pixels[::step, ::step].astype(np.int16)
+    return float(np.mean(some.max(axis=2) - some.min(axis=2)))
+
+
+def swapped(shades: Iterable[Shade], whose: str = "") -> list[str]:
+    """A line for the people all of whose infrared pictures are in colour, one for those all of whose visible ones are
+    grey; none where there are no such people."""
+    of: dict[tuple[Modality, int], list[Shade]] = {}
+    for shade in shades:
+        of.setdefault((shade.modality, shade.person), []).append(shade)
+    lines = []
+    for modality in dict.fromkeys(modality for modality, _ in of):
+        people = [found for (m, _), found in of.items() if m == modality]
+        odd = [found for found in people if all(_odd(one) for one in found)]
+        if odd:
+            looks = "in colour" if modality == INFRARED else "grey throughout"
+            lines.append(
+                f"all {whose}{modality} pictures of {len(odd):,} of {len(people):,} people are {looks} "
+                f"({sum(map(len, odd)):,} pictures), such as {odd[0][0].name}: look whether they are {modality} at all"
+            )
+    return lines
+
+
+def _odd(shade: Shade) -> bool:
+    return shade.colour >= COLOURED if shade.modality == INFRARED else shade.colour <= GREY

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.drawn_people.encode import EncodedPicture, all_requests, encode_all
-from hicmd_tf.drawn_people.own_info import OwnInfo
 from hicmd_tf.notation import MODALITIES
 
 SPECTRA = ("visible", "near_infrared", "thermal")
@@ -42,8 +41,16 @@ def builder_config(synthetic: SyntheticConfig, height: int, width: int) -> Synth
     )
 
 
+class OwnInfo(tfds.core.DatasetInfo):  # type: ignore[misc]
+    """Of a data set that nobody hands out prepared: nothing is looked for on a server, for which tfds would make, and
+    leave, an empty folder among the temporary files each time."""
+
+    def initialize_from_bucket(self) -> None:
+        """Nothing is there."""
+
+
 class SyntheticVi(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
-    """One split, `SPLIT`; identities are divided by `hicmd_tf.data.identity_splits`."""
+    """One split, `SPLIT`; identities are divided by `hicmd_tf.data.sources.synthetic_vi`."""
 
     # Raise it whenever the drawing, or how it is stored, changes: prepared data sets are kept by version.
     VERSION = tfds.core.Version("1.1.0")

@@ -1,4 +1,4 @@
-"""Random erasing of HFL's inputs; the boxes are drawn with the batch (`data.augment`)."""
+"""Random erasing of HFL's inputs; the boxes are drawn with the batch (`data.batches`)."""
 
 from keras import ops
 

@@ -10,10 +10,10 @@ from tqdm import tqdm
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import Search
 from hicmd_tf.notation import VISIBLE
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.evaluation import spread
-from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.metrics import score_distances, summary
 
 Array = np.ndarray[Any, Any]

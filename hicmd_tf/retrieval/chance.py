@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import binom
 
 from hicmd_tf.data.labels import known
+from hicmd_tf.data.searches import NOBODY, SHARED_PLACE, ProtocolName, protocol
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.metrics import NO_MATCH, NOBODY, RANKS
-from hicmd_tf.retrieval.protocols import SHARED_PLACE, ProtocolName, protocol
+from hicmd_tf.retrieval.metrics import NO_MATCH, RANKS
 
 Array = np.ndarray[Any, Any]
 Others = tuple[tuple[int, int], ...]

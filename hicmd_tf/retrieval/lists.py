@@ -7,8 +7,7 @@ import numpy as np
 
 from hicmd_tf.data.labels import same
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.retrieval.galleries import Search
-from hicmd_tf.retrieval.protocols import SHARED_PLACE, Protocol, protocol
+from hicmd_tf.data.searches import SHARED_PLACE, Protocol, Search, protocol
 
 Array = np.ndarray[Any, Any]
 

@@ -19,16 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.data.labels import known
+from hicmd_tf.data.searches import NOBODY, ProtocolName, protocol
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.distances import Blocks, block_rows, check_same_length, checked, cosine_distances
-from hicmd_tf.retrieval.protocols import ProtocolName, protocol
 from hicmd_tf.retrieval.ranking import Ranker
 from hicmd_tf.retrieval.reranking import reranked_distances
 
 Array = np.ndarray[Any, Any]
 
 RANKS = (1, 5, 10, 20)
-NOBODY = "no query is of a known person, all identities are negative: say whom the pictures show"
 NO_MATCH = "no query has a picture of its identity in the gallery: check that both hold the same identities"
 
 

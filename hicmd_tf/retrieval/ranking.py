@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.data.labels import known, same
-from hicmd_tf.retrieval.protocols import SHARED_PLACE, Protocol
+from hicmd_tf.data.searches import SHARED_PLACE, Protocol
 
 Array = np.ndarray[Any, Any]
 

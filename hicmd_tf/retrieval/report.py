@@ -1,10 +1,12 @@
-"""Figures as a table that reads like the literature's."""
+"""Figures as tables that read like the literature's, and what is to be said of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from hicmd_tf import tables
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
+from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Row
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -18,6 +20,7 @@ COMPARED = {
 }
 """What a run is compared with, in words."""
 DIRECTIONS = {"visible_to_infrared": "visible -> infrared", "infrared_to_visible": "infrared -> visible"}
+SIDES = "<<>"
 
 
 def read_scores(file: Path, directions: Iterable[str]) -> Scores:
@@ -32,17 +35,84 @@ def read_scores(file: Path, directions: Iterable[str]) -> Scores:
 
 
 def table(rows: Mapping[str, Scores]) -> str:
-    """A plain-text table in per cent: for each direction one line a row; in multiples of `chance` too, if that is one.
+    """A plain-text table in per cent, one line per direction and row; in multiples of `chance` too, if that is one.
 
     rows: name -> direction -> figure -> fraction, in the same directions.
     """
-    lines = []
+    chance = rows.get("chance")
+    lines = [["", "", *COLUMNS.values(), *(["R-1 / chance"] if chance else [])]]
     for direction in next(iter(rows.values())):
-        chance = rows["chance"][direction]["rank1"] if "chance" in rows else None
-        head = "".join(f"{label:>8}" for label in COLUMNS.values())
-        lines.append(f"{DIRECTIONS[direction]:<22}{head}" + ("" if chance is None else "  R-1 / chance"))
         for name, scores in rows.items():
-            figures = "".join(f"{100 * scores[direction][key]:8.2f}" for key in COLUMNS)
-            multiple = "" if chance is None else f"  {scores[direction]['rank1'] / chance:12.1f}"
-            lines.append(f"  {NAMES.get(name, name):<20}{figures}{multiple}")
-    return "\n".join(lines)
+            figures = [f"{100 * scores[direction][key]:.2f}" for key in COLUMNS]
+            ratio = [f"{scores[direction]['rank1'] / chance[direction]['rank1']:.1f}"] if chance else []
+            lines.append([DIRECTIONS[direction], NAMES.get(name, name), *figures, *ratio])
+    return tables.as_text(lines, SIDES)
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """A plain-text table in per cent, with deviations where there are several trials, and the notes below it."""
+    return "\n".join([tables.as_text(_cells(rows), SIDES), *notes(rows)])
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """The same as a Markdown table, without notes."""
+    return tables.as_markdown(_cells(rows), SIDES)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """One line per row, fractions; empty what a row does not know."""
+    counts = ["trials", "queries", "unanswered"]
+    ends = [f"{name}_{end}" for name in BOUNDED for end in ("low", "high")]
+    deviations, chances = [f"{name}_deviation" for name in COLUMNS], [f"chance_{name}" for name in COLUMNS]
+    lines: list[list[object]] = [
+        ["direction", "setting", "reranked", *counts, *COLUMNS, *deviations, "people", *ends, *chances]
+    ]
+    for row in rows:
+        known = [row.direction, row.setting, row.reranked, row.trials, row.queries, row.unanswered]
+        figures = [of[name] for of in (row.mean, row.deviation) for name in COLUMNS]
+        between = [end for name in BOUNDED for end in row.between[name]] if row.between else [None] * len(ends)
+        random = [row.chance[name] if row.chance else None for name in COLUMNS]
+        lines.append([*known, *figures, row.people or None, *between, *random])
+    return tables.as_csv(lines)
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """What counts nowhere, which cameras make it so, and what is at chance, one line each."""
+    unanswered = [
+        f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
+        "they may see, and count nowhere"
+        for row in rows
+        if row.unanswered
+    ]
+    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden), *at_chance(rows)]
+
+
+def at_chance(rows: Iterable[Row]) -> list[str]:
+    """Which figures are not above those of a random ranking, one line per row."""
+    found = []
+    for row in rows:
+        if row.at_chance and row.chance and row.between:
+            what = " and ".join(
+                f"{COLUMNS[name]} {100 * row.mean[name]:.1f} (95 %: {_span(row.between[name])}; chance "
+                f"{100 * row.chance[name]:.1f})"
+                for name in row.at_chance
+            )
+            few = f", of {row.people} people, who are few," if row.people < FEW else ""
+            found.append(f"not above chance{few} {DIRECTIONS[row.direction]}, {row.title}: {what}")
+    return found
+
+
+def _span(between: Sequence[float]) -> str:
+    return f"{100 * between[0]:.1f} to {100 * between[1]:.1f}"
+
+
+def _cells(rows: Sequence[Row]) -> list[list[str]]:
+    lines = [["direction", "setting", "trials", *COLUMNS.values(), "chance R-1"]]
+    for row in rows:
+        figures = [
+            f"{100 * row.mean[name]:.2f}" + (f" ± {100 * row.deviation[name]:.2f}" if row.trials > 1 else "")
+            for name in COLUMNS
+        ]
+        random = f"{100 * row.chance['rank1']:.2f}" if row.chance else "-"
+        lines.append([DIRECTIONS[row.direction], row.title, str(row.trials), *figures, random])
+    return lines

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config
-from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 
@@ -20,8 +20,7 @@ class Trained(NamedTuple):
     @classmethod
     def of(cls, config: Config, samples: Samples) -> "Trained":
         """The people in some pictures of a configuration's data set."""
-        data = config.data
-        people = f"{data.name}, seed {data.synthetic.seed}" if data.name == DRAWN else data.name
+        people = DATA_SETS[config.data.name].people(config.data)
         return cls(people, sorted(set(samples.identities[samples.known].tolist())))
 
 

@@ -10,16 +10,16 @@ import numpy as np
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config import Config
-from hicmd_tf.data.datasets import load
+from hicmd_tf.data.datasets import load, published
 from hicmd_tf.data.pictures import decoded
 from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.searches import Search
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.interface import Model
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.galleries import Search, published
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.restore import Restored, restored_networks
 from hicmd_tf.training.experiment import evaluated, set_up_tensorflow

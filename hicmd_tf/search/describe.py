@@ -70,7 +70,7 @@ def described_folder(
     """The pictures of records below a folder, a part at a time. texts: of their identities and cameras. time: of all of
     them; None: when each file changed. held: what a gallery has of paths: a picture of the same content, of which the
     same is known, is not described again, and one that several names lead to only once."""
-    from hicmd_tf.data.sources.reading import read_pictures
+    from hicmd_tf.data.sources.records import read_pictures
 
     seen: set[str] = set()
     for start in range(0, len(records), PART):

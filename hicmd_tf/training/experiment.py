@@ -11,15 +11,14 @@ import tensorflow as tf
 
 from hicmd_tf.config import Config
 from hicmd_tf.data.batches import BatchPlanner
-from hicmd_tf.data.datasets import load
+from hicmd_tf.data.datasets import load, published
 from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.engines.tensorflow.devices import make_strategy
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.pretrained import read_resnet
 from hicmd_tf.method.precision import FULL_PRECISION, computing_in
-from hicmd_tf.retrieval.galleries import published
-from hicmd_tf.retrieval.hidden import refuse_hidden
 from hicmd_tf.training.optimisers import make_optimisers
 
 MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD = -8, -3  # M_.. of malloc.h

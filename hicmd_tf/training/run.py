@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config import Config, flattened, to_dict, with_values
+from hicmd_tf.data.datasets import published
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.tensorflow.devices import Workers, cluster, reporting_lost_workers
@@ -19,11 +20,9 @@ from hicmd_tf.provenance.failure import write_failure
 from hicmd_tf.provenance.origin import data_hashes, provenance, refuse_other_pictures
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, as_text, main_figures, main_rows, notes
+from hicmd_tf.retrieval.evaluation import Row, both_directions, main_figures, main_rows, mean_map
 from hicmd_tf.retrieval.evaluation import evaluate as judge
-from hicmd_tf.retrieval.galleries import published
-from hicmd_tf.retrieval.objective import both_directions, mean_map
-from hicmd_tf.retrieval.report import read_scores, table
+from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
 from hicmd_tf.runs.checkpoints import Checkpoints
 from hicmd_tf.runs.folder import NOTHING, RunFolder
 from hicmd_tf.runs.restore import newest_step

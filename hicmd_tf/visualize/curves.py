@@ -4,9 +4,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.data.searches import Search
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
-from hicmd_tf.retrieval.galleries import Search
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
 from hicmd_tf.runs.folder import RunFolder

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, load, to_dict
 from hicmd_tf.config.loading import BASE
 from hicmd_tf.data.samples import SPLITS, Samples, Split
+from hicmd_tf.data.searches import Search
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_text
-from hicmd_tf.retrieval.evaluation import BOUNDED, Figures, Row, evaluate
-from hicmd_tf.retrieval.galleries import Search
-from hicmd_tf.retrieval.intervals import FEW
+from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, evaluate
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained_run import TrainedRun

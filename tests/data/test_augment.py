@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hicmd_tf.data.augment import erasing_boxes
+from hicmd_tf.data.batches import erasing_boxes
 
 HEIGHT, WIDTH = 64, 32
 

@@ -16,9 +16,8 @@ from PIL import Image
 
 from hicmd_tf.config.schema import BatchConfig
 from hicmd_tf.data.batches import AHEAD, GENERATED, REAL, BatchPlanner, batches, evaluation_batches
-from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.pictures import normalise
-from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.samples import Contents, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 
@@ -116,7 +115,7 @@ def test_pictures_are_read_when_they_are_needed_and_few_ahead(monkeypatch: pytes
     read: list[int] = []
     contents = Contents([partial(lambda row: read.append(row) or SAMPLES.encoded[row], row) for row in range(54)])
     of_files = dataclasses.replace(SAMPLES, encoded=contents)
-    monkeypatch.setattr("hicmd_tf.data.ahead.THREADS", 2)
+    monkeypatch.setattr("hicmd_tf.data.samples.THREADS", 2)
     parts = evaluation_batches(of_files, HEIGHT, WIDTH, 4)
     next(parts)
     assert set(range(4)) <= set(read) and len(read) < 30

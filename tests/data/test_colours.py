@@ -8,8 +8,8 @@ import pytest
 
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load
-from hicmd_tf.data.colours import COLOURED, GREY, Shade, colour_of, swapped
 from hicmd_tf.data.datasets import load as load_data
+from hicmd_tf.data.usable import COLOURED, GREY, Shade, colour_of, swapped
 
 
 def test_colour_is_the_spread_of_the_channels() -> None:

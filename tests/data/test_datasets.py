@@ -9,7 +9,7 @@ import pytest
 from odd_files import drawn, encoded
 
 from hicmd_tf.config.schema import DataConfig
-from hicmd_tf.data import contents
+from hicmd_tf.data import samples as module
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
@@ -53,7 +53,7 @@ def test_a_changed_folder_is_read_as_it_is(at, tmp_path: Path) -> None:
 def test_nothing_is_written_and_pictures_are_read_when_asked_for(name: str, at, tmp_path: Path, monkeypatch) -> None:
     data = dataclasses.replace(at(name), directory="/nowhere/at/all")
     read: list[Path] = []
-    monkeypatch.setattr(contents, "content", lambda file: read.append(file) or content(file))
+    monkeypatch.setattr(module, "content", lambda file: read.append(file) or content(file))
     splits = load(data)
     splits.unchecked["test"].of("visible").select(np.array([1, 0]))
     assert not read

@@ -13,7 +13,7 @@ from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.labels import number, shown
-from hicmd_tf.data.sources import Listing, read
+from hicmd_tf.data.sources import DATA_SETS, Listing
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.walking import walked
 from hicmd_tf.errors import UserError
@@ -58,15 +58,15 @@ JUNK = (
 
 def test_what_systems_leave_behind_is_ignored_without_a_word(tmp_path: Path) -> None:
     own = trees.own(tmp_path / "own", ("anna", "bob", "cleo", "dan"))
-    before = anything(own, None), read("folder", own)
+    before = anything(own, None), DATA_SETS["folder"].read(own)
     for below in ("", "train/", "train/anna/", "train/anna/visible/"):
         lay(own, *(below + name for name in JUNK))
-    assert (anything(own, None), read("folder", own)) == before
+    assert (anything(own, None), DATA_SETS["folder"].read(own)) == before
     assert before[0].passed == before[1].passed == []
     sysu = trees.sysu_mm01(tmp_path / "sysu")
-    listed = read("sysu_mm01", sysu)
+    listed = DATA_SETS["sysu_mm01"].read(sysu)
     lay(sysu, *(f"cam1/0001/{name}" for name in JUNK))
-    assert read("sysu_mm01", sysu) == listed
+    assert DATA_SETS["sysu_mm01"].read(sysu) == listed
 
 
 def test_everything_else_that_is_passed_over_is_counted_and_named(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_everything_else_that_is_passed_over_is_counted_and_named(tmp_path: Path
         "x/1.png",
     )
     (own / "train/3/visible/gone.png").symlink_to(tmp_path / "nowhere.png")
-    passed = read("folder", own).passed
+    passed = DATA_SETS["folder"].read(own).passed
     assert len(passed) == 5
     assert "2 files passed over: a.heic, train/3/notes.txt (no picture by its name" in joined(passed)
     assert "2 files passed over: train/3/1.png, train/3/depth/1.png (in no folder visible or infrared" in joined(passed)
@@ -127,7 +127,7 @@ def test_a_folder_with_many_names_is_read_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [("anna", "bob", "Zoë", "12"), ("0012", "7", "a.b", "x" * 60)])
 def test_one_numbering_for_training_extraction_and_search(names: tuple[str, ...], tmp_path: Path) -> None:
     own = trees.own(tmp_path, names)
-    trained, extracted = read("folder", own), anything(own, None)
+    trained, extracted = DATA_SETS["folder"].read(own), anything(own, None)
     assert sorted(trained.records) == extracted.records and trained.texts == extracted.texts
     assert {record.identity for record in trained.records} == {number(name) for name in names}
     assert set(people(trained).values()) == {name.lstrip("0") if name.isdigit() else name for name in names}
@@ -155,7 +155,7 @@ def test_a_day_is_not_a_person(modality: Modality | None, tmp_path: Path) -> Non
 
 
 def test_training_on_days_is_reported(tmp_path: Path) -> None:
-    listing = read("folder", trees.own(tmp_path, ("2026-11-05", "20261106", "anna", "2013")))
+    listing = DATA_SETS["folder"].read(trees.own(tmp_path, ("2026-11-05", "20261106", "anna", "2013")))
     assert listing.passed == ["2 people are called like days, such as 2026-11-05: a day is no person"]
 
 
@@ -214,21 +214,21 @@ def test_other_spellings_of_the_modalities_are_trained_on(tmp_path: Path) -> Non
     (own / "train/3/visible").rename(own / "train/3/RGB")
     (own / "train/3/infrared").rename(own / "train/3/thermal")
     (own / "test/11/infrared").rename(own / "test/11/Infrared")
-    listing = read("folder", own)
+    listing = DATA_SETS["folder"].read(own)
     assert len(listing.records) == 16 and listing.passed == []
     assert {record.modality for record in listing.records if "thermal" in record.name} == {"infrared"}
 
 
 def test_unknown_people_are_tested_on_and_never_trained_on(tmp_path: Path) -> None:
     own = lay(trees.own(tmp_path), "test/unknown/visible/1.png", "test/-1/infrared/1.png")
-    listing = read("folder", own)
+    listing = DATA_SETS["folder"].read(own)
     assert sorted(record.name for record in listing.records if record.identity < 0) == [
         "test/-1/infrared/1.png",
         "test/unknown/visible/1.png",
     ]
     lay(own, "train/-1/visible/1.png")
     with pytest.raises(UserError, match=r"nobody says whom train/-1/visible/1\.png of the train split shows"):
-        read("folder", own)
+        DATA_SETS["folder"].read(own)
 
 
 PATTERN = r"(?P<split>train|test)ing/\d{4}/\d\d/(?P<modality>ir|rgb)_(?P<identity>[^_/]+)_(?P<camera>[^_/]+)_"
@@ -249,7 +249,7 @@ def by_pattern(folder: Path) -> Path:
 
 
 def test_with_a_pattern_pictures_lie_as_they_will(tmp_path: Path) -> None:
-    listing = read("folder", by_pattern(tmp_path), pattern=PATTERN)
+    listing = DATA_SETS["folder"].read(by_pattern(tmp_path), pattern=PATTERN)
     assert {split: len(records) for split, records in listing.splits.items()} == {"train": 8, "test": 8}
     assert set(people(listing).values()) == {"anna", "bob", "cleo", "dan"}
     assert set(cameras(listing).values()) == {"gate", "192.168.1.64"}
@@ -260,27 +260,27 @@ def test_with_a_pattern_pictures_lie_as_they_will(tmp_path: Path) -> None:
 def test_a_pattern_without_a_split_goes_by_the_folders(tmp_path: Path) -> None:
     pattern = r"(?P<identity>\d+)_c(?P<camera>\d)s\d_(?P<modality>[vt])"
     with pytest.raises(UserError, match="the pattern's modality is 'v'"):
-        read("folder", lay(tmp_path / "odd", "train/0001_c1s1_v.jpg"), pattern=pattern)
+        DATA_SETS["folder"].read(lay(tmp_path / "odd", "train/0001_c1s1_v.jpg"), pattern=pattern)
     pattern = r"(?P<modality>vis|ir)/(?P<identity>-?\d+)_c(?P<camera>\d)s"
     names = [
         f"{split}/{m}/{p}_c{c}s1_1.jpg"
         for split, p in (("train", "0001"), ("test", "0002"), ("test", "-1"))
         for m, c in (("vis", 1), ("ir", 2))
     ]
-    listing = read("folder", lay(tmp_path / "own", *names, "val/vis/0009_c1s1_1.jpg"), pattern=pattern)
+    listing = DATA_SETS["folder"].read(lay(tmp_path / "own", *names, "val/vis/0009_c1s1_1.jpg"), pattern=pattern)
     assert people(listing)["train/vis/0001_c1s1_1.jpg"] == "1" and people(listing)["test/ir/-1_c2s1_1.jpg"] == "unknown"
     assert listing.passed == ["1 file passed over: val/vis/0009_c1s1_1.jpg (not below train or test)"]
 
 
 def test_patterns_where_they_have_no_meaning_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a pattern is given, which is for folder: regdb has a layout of its own"):
-        read("regdb", trees.regdb(tmp_path / "regdb"), pattern="(?P<identity>x)")
+        DATA_SETS["regdb"].read(trees.regdb(tmp_path / "regdb"), pattern="(?P<identity>x)")
     with pytest.raises(UserError, match="--pattern has a group split, which is for training"):
         anything(lay(tmp_path / "own", "train/visible/1.png"), None, PATTERN)
     with pytest.raises(
         UserError, match=r"train has no pictures .*: data\.pattern 'nothing\(\?P<identity>x\)' finds none"
     ):
-        read("folder", tmp_path / "own", pattern="nothing(?P<identity>x)")
+        DATA_SETS["folder"].read(tmp_path / "own", pattern="nothing(?P<identity>x)")
     with pytest.raises(
         UserError, match=r"at any depth \(1 file passed over: train/visible/1\.png \(the pattern does not"
     ):
@@ -291,13 +291,13 @@ def test_patterns_where_they_have_no_meaning_are_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["regdb", "sysu_mm01", "llcm"])
 def test_lists_with_a_byte_order_mark_and_windows_lines_are_read(name: str, mark: bytes, tmp_path: Path) -> None:
     folder = trees.TREES[name](tmp_path)
-    expected = read(name, folder)
+    expected = DATA_SETS[name].read(folder)
     lists = [file for file in folder.rglob("*.txt")]
     assert lists
     for file in lists:
         text = "\r\n" + file.read_text().replace("\n", "\r\n\r\n")
         file.write_bytes(mark + text.encode("utf-16-le" if mark == b"\xff\xfe" else "utf-8"))
-    assert read(name, folder) == expected
+    assert DATA_SETS[name].read(folder) == expected
 
 
 def test_folders_that_cannot_be_listed_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import scipy.io
 
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.data import check, labels
-from hicmd_tf.data.sources import SOURCES, Record, read, regdb
+from hicmd_tf.data.sources import DATA_SETS, Record, in_folders, regdb
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.records import from_lists
 from hicmd_tf.errors import UserError
@@ -24,7 +24,7 @@ needs_protocols = pytest.mark.skipif(not PROTOCOLS.is_dir(), reason="the data se
 
 
 def test_regdb_identities_are_folders_not_labels(tmp_path: Path) -> None:
-    splits = read("regdb", trees.regdb(tmp_path)).splits
+    splits = DATA_SETS["regdb"].read(trees.regdb(tmp_path)).splits
     assert {record.identity for record in splits["train"]} == {1, 3, 5}
     assert {record.identity for record in splits["test"]} == {2, 4, 6}
     assert splits["train"][0] == Record("Thermal/1/male_back_t_00000_1.bmp", 1, "infrared", 2)
@@ -32,7 +32,7 @@ def test_regdb_identities_are_folders_not_labels(tmp_path: Path) -> None:
 
 
 def test_sysu_modality_is_the_cameras(tmp_path: Path) -> None:
-    splits = read("sysu_mm01", trees.sysu_mm01(tmp_path)).splits
+    splits = DATA_SETS["sysu_mm01"].read(trees.sysu_mm01(tmp_path)).splits
     assert [len(splits[split]) for split in ("train", "val", "test")] == [48, 12, 36]
     infrared = {record.camera for records in splits.values() for record in records if record.modality == "infrared"}
     assert infrared == {3, 6}
@@ -40,20 +40,20 @@ def test_sysu_modality_is_the_cameras(tmp_path: Path) -> None:
 
 
 def test_llcm_cameras_are_in_the_names(tmp_path: Path) -> None:
-    splits = read("llcm", trees.llcm(tmp_path)).splits
+    splits = DATA_SETS["llcm"].read(trees.llcm(tmp_path)).splits
     assert splits["test"][0] == Record("nir/0002/0002_c01_s100_f2_nir.jpg", 2, "infrared", 1)
 
 
 def test_own_pictures_keep_numbers_and_get_some(tmp_path: Path) -> None:
-    splits = read("folder", trees.own(tmp_path / "numbers")).splits
+    splits = DATA_SETS["folder"].read(trees.own(tmp_path / "numbers")).splits
     assert {record.identity for record in splits["test"]} == {11, 12}
     assert {record.camera for record in splits["test"]} == {1, 2}
-    named = read("folder", trees.own(tmp_path / "names", ("ann", "7", "zoe", "bob")))
+    named = DATA_SETS["folder"].read(trees.own(tmp_path / "names", ("ann", "7", "zoe", "bob")))
     assert {labels.shown(record.identity, named.texts) for record in named.splits["test"]} == {"bob", "zoe"}
     assert {record.identity for record in named.splits["train"]} == {7, labels.number("ann")}
 
 
-@pytest.mark.parametrize("name", list(SOURCES))
+@pytest.mark.parametrize("name", in_folders())
 def test_check_prints_a_table(name: str, tmp_path: Path, capsys) -> None:
     trees.TREES[name](tmp_path)
     hicmd(["check", name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
@@ -317,11 +317,11 @@ def test_the_command_ends_with_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 def test_other_names_trials_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no data set regbd \(nearest: regdb\)"):
-        read("regbd", tmp_path)
+        DATA_SETS["regbd"].read(tmp_path)
     with pytest.raises(UserError, match="trial is 11: regdb has trials 1 to 10"):
-        read("regdb", tmp_path, 11)
+        DATA_SETS["regdb"].read(tmp_path, 11)
     with pytest.raises(UserError, match="is no folder"):
-        read("llcm", tmp_path / "nowhere")
+        DATA_SETS["llcm"].read(tmp_path / "nowhere")
 
 
 HOSTILE = (
@@ -341,7 +341,7 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     shutil.rmtree(folder / "test")
     (folder / "test").write_text("")
     with pytest.raises(UserError, match="test is no folder: expected train/ID/visible"):
-        read("folder", folder)
+        DATA_SETS["folder"].read(folder)
 
 
 def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
     for name in HOSTILE:
         trees.picture(folder / "train" / "3" / "visible" / f"{name}.png", len(name))
     before = sorted(tmp_path.rglob("*"))
-    names = {record.name for record in read("folder", folder).records}
+    names = {record.name for record in DATA_SETS["folder"].read(folder).records}
     assert names >= {f"train/3/visible/{name}.png" for name in HOSTILE}
     assert {record.name for record in anything(folder, None).records} == names and sorted(tmp_path.rglob("*")) == before
 
@@ -357,7 +357,7 @@ def test_names_of_pictures_are_names_and_nothing_else(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     folder = trees.own(tmp_path)
     (folder / "train/3/visible/cam1_1.png").rename(folder / "train/3/visible/caf\udce9.png")
-    for found in (lambda: read("folder", folder), lambda: anything(folder, None)):
+    for found in (lambda: DATA_SETS["folder"].read(folder), lambda: anything(folder, None)):
         with pytest.raises(UserError, match=r"the name 'train/3/visible/caf\\udce9.png' is not in UTF-8: rename"):
             found()
 
@@ -399,16 +399,16 @@ def test_llcms_real_lists_have_the_known_counts(tmp_path: Path) -> None:
             path = tmp_path / line.split()[0]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    assert check.table(read("llcm", tmp_path), SOURCES["llcm"].counts).count("the same") == 4
+    assert check.table(DATA_SETS["llcm"].read(tmp_path), DATA_SETS["llcm"].counts).count("the same") == 4
 
 
 @needs_protocols
 def test_sysus_real_lists_and_permutations_have_the_known_counts() -> None:
     from hicmd_tf.data.sources.records import numbers
-    from hicmd_tf.retrieval.permutations import read_permutations
+    from hicmd_tf.data.sources.sysu_mm01 import read_permutations
 
     lists = {split: numbers(PROTOCOLS / f"SYSU-MM01/exp/{split}_id.txt") for split in ("train", "val", "test")}
-    known = SOURCES["sysu_mm01"].counts
+    known = DATA_SETS["sysu_mm01"].counts
     assert {split: len(people) for split, people in lists.items()} == {s: known[s, "visible"][0] for s in lists}
     permutations = read_permutations(PROTOCOLS / "SYSU-MM01/official_mat/rand_perm_cam.mat")
     for split, people in lists.items():

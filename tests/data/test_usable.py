@@ -10,9 +10,8 @@ from odd_files import DEEP_FILES, drawn, encoded
 from PIL import Image
 from test_bounds import WHOLE
 
-from hicmd_tf.data.contents import Contents
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.samples import Contents, DataSplits, Samples
 from hicmd_tf.data.usable import Look, looks, usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.bounds import BadPictureError

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hicmd_tf.config.schema import DataConfig, SyntheticConfig
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.identity_splits import TRIALS, split_identities
+from hicmd_tf.data.sources.synthetic_vi import SyntheticVi, split_identities
 from hicmd_tf.drawn_people.render import draw_picture
 from hicmd_tf.errors import UserError
 
@@ -45,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_splits_are_disjoint_halves() -> None:
-    for trial in range(1, TRIALS + 1):
+    for trial in range(1, SyntheticVi.trials + 1):
         train, held_out, test = split_identities(412, 206, trial, 20, 0)
         assert (len(train), len(held_out), len(test)) == (186, 20, 206)
         assert sorted(np.concatenate([train, held_out, test])) == list(range(412))
@@ -59,9 +59,11 @@ def test_held_out_identities_come_from_training_only() -> None:
 
 def test_trials_and_seeds_give_other_splits() -> None:
     tests = {
-        tuple(split_identities(412, 206, trial, 0, seed).test) for trial in range(1, TRIALS + 1) for seed in (0, 1)
+        tuple(split_identities(412, 206, trial, 0, seed).test)
+        for trial in range(1, SyntheticVi.trials + 1)
+        for seed in (0, 1)
     }
-    assert len(tests) == 2 * TRIALS
+    assert len(tests) == 2 * SyntheticVi.trials
 
 
 @pytest.mark.parametrize(("trial", "held_out", "named"), [(0, 0, "trial"), (11, 0, "trial"), (1, 4, "held_out")])

@@ -26,14 +26,14 @@ from PIL import Image
 
 import hicmd_tf
 from hicmd_tf import commands
-from hicmd_tf.config.kinds import DRAWN
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.records import PICTURES
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, other
 from hicmd_tf.retrieval.stored import Stored, read_descriptors
 
+DRAWN = "synthetic_vi"
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 CHECKOUT = Path(__file__).parents[2]
 PEOPLE = ("Ἀντιγόνη", "bob", "C. D.", "12", "anna", "0042", "eve", "zoë")
@@ -210,12 +210,11 @@ def test_fit_leaves_the_figures_that_it_prints(place: Place) -> None:
 
 
 def test_chance_is_what_a_random_ranking_gives(place: Place) -> None:
-    from hicmd_tf.retrieval.galleries import searches
     from hicmd_tf.retrieval.metrics import score_distances, summary
 
     rng, samples, rounds = np.random.default_rng(0), place.samples, 600
     main: dict[str, Any] = {}
-    for search in searches(place.kind, samples):
+    for search in DATA_SETS[place.kind].searches(samples):
         main.setdefault(str(search.direction), search)
     for way, search in main.items():
         means = []
@@ -313,7 +312,7 @@ def test_data_are_checked(place: Place) -> None:
         with pytest.raises(UserError, match=DRAWN):
             place.say("check", place.kind, "source")
         return
-    trial = ["--trial", 1] if SOURCES[place.kind].trials > 1 else []
+    trial = ["--trial", 1] if DATA_SETS[place.kind].trials > 1 else []
     relative = place.say("check", place.kind, "source", *trial)
     whole = place.say("check", place.kind, place.project / "source", *trial, at=place.elsewhere)
     assert relative == whole.replace(str(place.project / "source"), "source")

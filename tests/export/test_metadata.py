@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from hicmd_tf.config import Config, to_dict, with_data, with_values
-from hicmd_tf.data.sources import SOURCES
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.metadata import FORMAT, metadata, read_metadata, trained_on
 from hicmd_tf.export.source import Source
@@ -32,7 +32,7 @@ def test_whole_metadata_are_read(smoke_config: Config, tmp_path: Path) -> None:
     assert (config, trained_on(found)) == (smoke_config, Trained("regdb", [1]))
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_config: Config, tmp_path: Path) -> None:
     config = with_data(smoke_config, name, "somewhere", None)
     branch = SimpleNamespace(digest="0" * 64, length=config.networks.feature_learning.embedding)

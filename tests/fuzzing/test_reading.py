@@ -21,12 +21,12 @@ from hicmd_tf.arguments import READERS
 from hicmd_tf.config import dump, load
 from hicmd_tf.config.command_line import parse as parse_command_line
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import read_permutations
 from hicmd_tf.data.sources import read
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.serving.failures import Failure
 from hicmd_tf.export.serving.requests import arrays, parse
 from hicmd_tf.files import read_json
-from hicmd_tf.retrieval.galleries import read_permutations
 from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
 from hicmd_tf.search import Entry, Gallery, Selection
 

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import Search
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.retrieval import baselines
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.chance import chance
-from hicmd_tf.retrieval.galleries import Search, searches
 from hicmd_tf.retrieval.metrics import score_distances, summary
 from hicmd_tf.retrieval.report import table
 
@@ -40,7 +41,7 @@ def figures(pixels: np.ndarray) -> dict:
     names = [str(row) for row in range(len(flat))]
     cameras = np.zeros(len(flat), np.int64)
     samples = Samples([encoded(x) for x in flat], names, identities, infrared, cameras)
-    return simple_figures(samples, searches("synthetic_vi", samples), 8, 4)
+    return simple_figures(samples, DATA_SETS["synthetic_vi"].searches(samples), 8, 4)
 
 
 def expected(distances: np.ndarray) -> dict[str, float]:
@@ -82,7 +83,7 @@ def test_every_data_set_s_queries_galleries_and_rules_hold(data: str, monkeypatc
     samples = Samples([encoded(x) for x in pictures], [f"{i:02d}" for i in range(32)], identities, infrared, cameras)
     monkeypatch.setattr(baselines, "BLOCK_BYTES", 3 * 4 * 4 * 3 * 4)  # three pictures
     monkeypatch.setattr(baselines, "BATCH", 5)
-    found = simple_figures(samples, searches(data, samples), 4, 4)
+    found = simple_figures(samples, DATA_SETS[data].searches(samples), 4, 4)
 
     flat = ((pictures / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).reshape(32, -1)
     lengths = np.linalg.norm(flat, axis=1)
@@ -93,7 +94,7 @@ def test_every_data_set_s_queries_galleries_and_rules_hold(data: str, monkeypatc
         "euclidean": np.square(flat[:, None] - flat).sum(-1),
         "colour_histogram": np.abs(histograms[:, None] - histograms).sum(-1),
     }
-    main = {str(search.direction): search for search in reversed([*searches(data, samples)])}
+    main = {str(search.direction): search for search in reversed([*DATA_SETS[data].searches(samples)])}
     assert {name: of.keys() for name, of in found.items()} == dict.fromkeys(SIMPLE, main.keys())
     for direction, search in main.items():
 

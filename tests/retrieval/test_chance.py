@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hicmd_tf.data.searches import ProtocolName
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import score_distances, summary
-from hicmd_tf.retrieval.protocols import ProtocolName
 
 PROTOCOLS = get_args(ProtocolName)
 

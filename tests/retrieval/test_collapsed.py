@@ -8,13 +8,12 @@ import pytest
 from PIL import Image
 
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import PROTOCOLS, ProtocolName
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
-from hicmd_tf.retrieval.evaluation import evaluate, main_figures
-from hicmd_tf.retrieval.galleries import searches
+from hicmd_tf.retrieval.evaluation import both_directions, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.metrics import score, score_distances
-from hicmd_tf.retrieval.objective import both_directions, mean_map
-from hicmd_tf.retrieval.protocols import PROTOCOLS, ProtocolName
 
 DESCRIPTORS = {
     "ones": np.ones(4),
@@ -77,13 +76,13 @@ def test_tables_baselines_intervals_and_objective_of_equal_descriptors(people: i
     equal = np.full((len(samples), 5), 0.7, np.float32)
     everyone = np.arange(2 * people) // 2
     expected = score_distances(np.zeros((2 * people, 2 * people)), everyone, everyone)
-    rows = evaluate(equal, samples, searches("folder", samples), rerank=True)
+    rows = evaluate(equal, samples, DATA_SETS["folder"].searches(samples), rerank=True)
     assert [row.mean["mAP"] for row in rows] == [expected.mAP] * 4
     assert mean_map(both_directions(equal, samples, "folder")) == expected.mAP
     assert main_figures(rows)["visible_to_infrared"]["rank1"] == expected.cmc[0] == 1 / people
     for row in rows:
         assert row.between is not None and row.between["mAP"][0] <= expected.mAP <= row.between["mAP"][1]
         assert row.at_chance == ["rank1", "mAP"]
-    simple = simple_figures(samples, searches("folder", samples), 8, 4)
+    simple = simple_figures(samples, DATA_SETS["folder"].searches(samples), 8, 4)
     for name in SIMPLE[1:]:
         assert [figures["mAP"] for figures in simple[name].values()] == [expected.mAP] * 2

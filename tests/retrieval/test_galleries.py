@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 from hicmd_tf.data.samples import Samples, joined
+from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.data.sources.sysu_mm01 import TRIALS, read_permutations
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.evaluation import as_csv, as_markdown, as_text, evaluate, main_figures, over_trials
-from hicmd_tf.retrieval.galleries import TRIALS, searches
-from hicmd_tf.retrieval.permutations import read_permutations
+from hicmd_tf.retrieval.evaluation import evaluate, main_figures, over_trials
+from hicmd_tf.retrieval.report import as_csv, as_markdown, as_text
 
 VISIBLE_CAMERAS = (1, 2, 4, 5)
 SHARED = Path(__file__).parents[3] / "shared" / "protocols" / "SYSU-MM01"
@@ -39,10 +41,24 @@ def permutations(samples: Samples) -> dict[tuple[int, int], np.ndarray]:
     return {key: np.stack([rng.permutation(n) + 1 for _ in range(TRIALS)]) for key, n in counts.items()}
 
 
-def test_sysus_galleries_are_the_official_ones_in_their_order() -> None:
+def written(file: Path, chosen: dict[tuple[int, int], np.ndarray]) -> Path:
+    """rand_perm_cam.mat as the real one is: six cells of one cell per person, 0 x 0 where there is nothing."""
+    cells = np.empty((6, 1), object)
+    for camera in range(6):
+        cells[camera, 0] = np.empty((max(i for _, i in chosen), 1), object)
+        for place in range(len(cells[camera, 0])):
+            cells[camera, 0][place, 0] = chosen.get((camera + 1, place + 1), np.empty((0, 0)))
+    scipy.io.savemat(file, {"rand_perm_cam": cells})
+    return file
+
+
+def test_sysus_galleries_are_the_official_ones_in_their_order(tmp_path: Path) -> None:
     samples = sysu()
     chosen = permutations(samples)
-    found = {search.setting: search for search in searches("sysu_mm01", samples, chosen)}
+    found = {
+        search.setting: search
+        for search in DATA_SETS["sysu_mm01"].searches(samples, written(tmp_path / "p.mat", chosen))
+    }
     assert list(found) == [
         "all-search, single-shot, official galleries",
         "all-search, 10-shot, official galleries",
@@ -73,7 +89,7 @@ def test_the_python_scheme_draws_as_its_toolkits_do() -> None:
     files = {}
     for name in samples.names:
         files.setdefault(tuple(name.split("/")[:2]), []).append(name)
-    *_, indoor = searches("sysu_mm01", samples)
+    *_, indoor = DATA_SETS["sysu_mm01"].searches(samples)
     assert indoor.setting == "indoor-search, single-shot, python galleries"
     for trial in range(TRIALS):
         random.seed(trial)
@@ -87,15 +103,15 @@ def test_the_python_scheme_draws_as_its_toolkits_do() -> None:
 
 
 def test_without_permutations_there_are_no_official_galleries_and_no_made_up_ones() -> None:
-    assert all("python" in search.setting for search in searches("sysu_mm01", sysu()))
+    assert all("python" in search.setting for search in DATA_SETS["sysu_mm01"].searches(sysu()))
 
 
-def test_permutations_of_other_pictures_are_refused() -> None:
-    chosen = permutations(sysu(pictures=11))
+def test_permutations_of_other_pictures_are_refused(tmp_path: Path) -> None:
+    chosen = written(tmp_path / "p.mat", permutations(sysu(pictures=11)))
     with pytest.raises(
         UserError, match=r"rand_perm_cam\.mat knows 11 pictures of identity 6 by camera 1, the data set has 12"
     ):
-        list(searches("sysu_mm01", sysu(), chosen))
+        list(DATA_SETS["sysu_mm01"].searches(sysu(), chosen))
 
 
 def test_llcm_samples_the_gallery_never_the_queries() -> None:
@@ -108,7 +124,7 @@ def test_llcm_samples_the_gallery_never_the_queries() -> None:
     )
     names, identities, cameras, infrared = (np.array(x) for x in zip(*rows, strict=True))
     samples = Samples([b""] * len(rows), names.tolist(), identities, infrared, cameras)
-    for search in searches("llcm", samples):
+    for search in DATA_SETS["llcm"].searches(samples):
         assert len(search.queries) == 16 and search.protocol == "llcm"
         assert set(samples.infrared[search.queries]) == {search.direction.query == "infrared"}
         for gallery in search.galleries:
@@ -120,7 +136,7 @@ def test_llcm_samples_the_gallery_never_the_queries() -> None:
 def test_regdb_and_folders_ask_everything_of_everything_in_both_directions() -> None:
     samples = sysu()
     for name, protocol in (("regdb", "regdb"), ("folder", "market1501"), ("synthetic_vi", "regdb")):
-        there, back = searches(name, samples)
+        there, back = DATA_SETS[name].searches(samples)
         assert (str(there.direction), str(back.direction)) == ("visible_to_infrared", "infrared_to_visible")
         assert there.protocol == back.protocol == protocol
         np.testing.assert_array_equal(there.queries, back.galleries[0])
@@ -134,7 +150,7 @@ def with_strangers(samples: Samples, unknown: int = -1) -> Samples:
 @pytest.mark.parametrize("name", ["regdb", "folder", "llcm", "sysu_mm01"])
 def test_unknown_people_are_in_the_gallery_and_ask_nothing(name: str) -> None:
     samples = with_strangers(sysu())
-    for search in searches(name, samples):
+    for search in DATA_SETS[name].searches(samples):
         assert samples.known[search.queries].all()
         assert len(search.queries) == np.count_nonzero(
             samples.known & (samples.infrared == (search.direction.query == "infrared"))
@@ -151,7 +167,7 @@ def test_sampled_galleries_draw_known_people_as_without_strangers() -> None:
     known = sysu()
     strangers = replace(known, names=[f"z{name}" for name in known.names], identities=np.full(len(known), -1))
     both = joined(known, strangers)
-    for alone, among in zip(searches("llcm", known), searches("llcm", both), strict=True):
+    for alone, among in zip(DATA_SETS["llcm"].searches(known), DATA_SETS["llcm"].searches(both), strict=True):
         for first, second in zip(alone.galleries, among.galleries, strict=True):
             assert [both.names[row] for row in second[: len(first)]] == [known.names[row] for row in first]
 
@@ -160,7 +176,7 @@ def test_sampled_galleries_draw_known_people_as_without_strangers() -> None:
 def test_when_nobody_is_known_one_line_says_so(name: str) -> None:
     nobody = replace(sysu(), identities=np.full(len(sysu()), -5))
     with pytest.raises(UserError, match="no query is of a known person"):
-        list(searches(name, nobody))
+        list(DATA_SETS[name].searches(nobody))
 
 
 @pytest.mark.parametrize(
@@ -177,15 +193,15 @@ def test_cameras_that_contradict_the_modality_are_refused(name: str, camera: int
     samples = sysu()
     odd = samples.cameras == (6 if infrared else 1)
     with pytest.raises(UserError, match=said):
-        list(searches(name, replace(samples, cameras=np.where(odd, camera, samples.cameras))))
+        list(DATA_SETS[name].searches(replace(samples, cameras=np.where(odd, camera, samples.cameras))))
 
 
-def test_tables_have_means_and_deviations_over_galleries() -> None:
+def test_tables_have_means_and_deviations_over_galleries(tmp_path: Path) -> None:
     samples = sysu()
     rng = np.random.default_rng(1)
     centres = {identity: rng.normal(size=8) for identity in (6, 10, 17)}
     descriptors = np.stack([centres[i] + rng.normal(size=8) for i in samples.identities])
-    found = list(searches("sysu_mm01", samples, permutations(samples)))
+    found = list(DATA_SETS["sysu_mm01"].searches(samples, written(tmp_path / "p.mat", permutations(samples))))
     rows = evaluate(descriptors, samples, found, rerank=True)
     assert [row.reranked for row in rows] == [False, True] * len(found)
     first = rows[0]
@@ -205,7 +221,7 @@ def test_tables_have_means_and_deviations_over_galleries() -> None:
 
 def test_several_splits_are_averaged_over_their_models() -> None:
     samples = sysu()
-    search = list(searches("regdb", samples))
+    search = list(DATA_SETS["regdb"].searches(samples))
     rng = np.random.default_rng(2)
     tables = [evaluate(rng.normal(size=(len(samples), 4)), samples, search) for _ in range(3)]
     mean = over_trials(tables)[0]
@@ -218,7 +234,8 @@ def test_several_splits_are_averaged_over_their_models() -> None:
 def test_real_permutations_give_galleries_of_301_and_112() -> None:
     from hicmd_tf.data.sources.records import numbers
 
-    chosen = read_permutations(SHARED / "official_mat" / "rand_perm_cam.mat")
+    file = SHARED / "official_mat" / "rand_perm_cam.mat"
+    chosen = read_permutations(file)
     people = numbers(SHARED / "exp" / "test_id.txt")
     rows = sorted(
         (f"cam{camera}/{identity:04d}/{number + 1:04d}.jpg", identity, camera)
@@ -230,7 +247,7 @@ def test_real_permutations_give_galleries_of_301_and_112() -> None:
     samples = Samples([b""] * len(rows), names, np.array(identities), np.isin(cameras, (3, 6)), np.array(cameras))
     sizes = {
         search.setting: {len(gallery) for gallery in search.galleries}
-        for search in searches("sysu_mm01", samples, chosen)
+        for search in DATA_SETS["sysu_mm01"].searches(samples, file)
     }
     assert sizes["all-search, single-shot, official galleries"] == {301}
     assert sizes["all-search, 10-shot, official galleries"] == {3010}
@@ -238,6 +255,6 @@ def test_real_permutations_give_galleries_of_301_and_112() -> None:
     assert sizes["indoor-search, single-shot, official galleries"] == {112}
     assert sizes["indoor-search, 10-shot, official galleries"] == {1120}
     descriptors = np.random.default_rng(0).normal(size=(len(rows), 4))
-    all_search, _, _, indoor, *_ = evaluate(descriptors, samples, searches("sysu_mm01", samples, chosen))
+    all_search, _, _, indoor, *_ = evaluate(descriptors, samples, DATA_SETS["sysu_mm01"].searches(samples, file))
     assert all_search.queries == 3803 and all_search.unanswered == 0
     assert indoor.queries * indoor.trials - indoor.unanswered == 2208 * TRIALS

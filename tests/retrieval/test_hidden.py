@@ -9,10 +9,11 @@ import pytest
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import hidden
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.evaluation import as_text, evaluate
-from hicmd_tf.retrieval.galleries import searches
-from hicmd_tf.retrieval.hidden import hidden
+from hicmd_tf.retrieval.evaluation import evaluate
+from hicmd_tf.retrieval.report import as_text
 
 GATE = number("gate")
 
@@ -35,18 +36,18 @@ MIXED = samples(
 
 
 def test_hidden_matches_are_counted_by_query_and_camera() -> None:
-    there, back = (hidden(MIXED, search) for search in searches("folder", MIXED))
+    there, back = (hidden(MIXED, search) for search in DATA_SETS["folder"].searches(MIXED))
     assert (there.matched, there.some, there.lost) == (3, 2, 1)
     assert (back.matched, back.some, back.lost) == (4, 2, 2)
     assert there.cameras.tolist() == back.cameras.tolist() == [3, GATE]
     assert there.words(MIXED.texts).startswith("cameras 3, gate took pictures of one person in both modalities")
     assert "of 3 visible queries 1 lose all of their matches and count nowhere, 1 lose some" in there.words(MIXED.texts)
-    assert all(hidden(MIXED, search).some == 0 for search in searches("regdb", MIXED))
+    assert all(hidden(MIXED, search).some == 0 for search in DATA_SETS["regdb"].searches(MIXED))
 
 
 def test_evaluation_says_which_cameras_hide_matches_and_counts_without_them() -> None:
     descriptors = np.random.default_rng(0).normal(size=(len(MIXED), 4))
-    there, back = evaluate(descriptors, MIXED, searches("folder", MIXED))
+    there, back = evaluate(descriptors, MIXED, DATA_SETS["folder"].searches(MIXED))
     assert there.hidden.startswith("cameras 3, gate took pictures") and there.hidden in as_text([there, back])
     assert "2 of 4 queries have no picture of their identity that they may see" in as_text([there])
     assert (there.queries, there.unanswered) == (4, 2) and (back.queries, back.unanswered) == (4, 2)
@@ -55,7 +56,7 @@ def test_evaluation_says_which_cameras_hide_matches_and_counts_without_them() ->
 def test_when_nothing_is_left_one_line_names_the_cameras() -> None:
     one = samples([(1, GATE, False), (1, GATE, True), (2, GATE, False), (2, GATE, True)])
     with pytest.raises(UserError, match="no query has a match that it may see: camera gate took pictures"):
-        evaluate(np.eye(4), one, searches("folder", one))
+        evaluate(np.eye(4), one, DATA_SETS["folder"].searches(one))
 
 
 def test_check_says_so_before_anything_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

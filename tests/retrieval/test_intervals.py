@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import binomtest
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.retrieval.evaluation import Row, at_chance, evaluate
-from hicmd_tf.retrieval.galleries import searches
-from hicmd_tf.retrieval.intervals import FEW, over_identities
+from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.retrieval.evaluation import FEW, Row, evaluate, over_identities
 from hicmd_tf.retrieval.metrics import score
+from hicmd_tf.retrieval.report import at_chance
 
 
 @pytest.mark.parametrize(("people", "found"), [(1, 1), (4, 1), (4, 4), (9, 0)])
@@ -79,9 +79,8 @@ def test_a_row_has_the_interval_of_its_queries_means_over_the_galleries(data: st
     samples = samples.select(~((samples.identities == 0) & np.isin(samples.cameras, (1, 4, 5))))
     # By SYSU-MM01's rules camera 3 has no match of identity 0 then.
     descriptors = described(samples, 0.5)
-    for search, row in zip(
-        searches(data, samples), evaluate(descriptors, samples, searches(data, samples)), strict=True
-    ):
+    searches = DATA_SETS[data].searches(samples)
+    for search, row in zip(searches, evaluate(descriptors, samples, searches), strict=True):
         ids, cameras = samples.identities, samples.cameras
         totals, answered = np.zeros((2, len(search.queries))), np.zeros(len(search.queries))
         for gallery in search.galleries:
@@ -101,17 +100,17 @@ def test_a_row_has_the_interval_of_its_queries_means_over_the_galleries(data: st
 @pytest.mark.parametrize("data", ["synthetic_vi", "regdb", "folder", "sysu_mm01", "llcm"])
 def test_random_descriptors_are_called_at_chance_and_others_are_not(data: str) -> None:
     samples = made(30)
-    for row in evaluate(described(samples, 0.0), samples, searches(data, samples)):
+    for row in evaluate(described(samples, 0.0), samples, DATA_SETS[data].searches(samples)):
         assert row.at_chance == ["rank1", "mAP"]
         assert row.chance is not None and row.mean["mAP"] == pytest.approx(row.chance["mAP"], abs=0.03)
         (line,) = at_chance([row])
         assert line.startswith("not above chance ") and f"chance {100 * row.chance['rank1']:.1f}" in line
-    for row in evaluate(described(samples, 2.0), samples, searches(data, samples)):
+    for row in evaluate(described(samples, 2.0), samples, DATA_SETS[data].searches(samples)):
         assert row.at_chance == [] and at_chance([row]) == []
 
 
 def test_few_people_are_said_to_be_few() -> None:
     samples = made(4)
-    row = evaluate(described(samples, 0.0), samples, searches("folder", samples))[0]
+    row = evaluate(described(samples, 0.0), samples, DATA_SETS["folder"].searches(samples))[0]
     (line,) = at_chance([row])
     assert "of 4 people, who are few," in line and isinstance(row, Row)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.retrieval.galleries import Direction, Search
+from hicmd_tf.data.searches import Direction, Search
 from hicmd_tf.retrieval.lists import hardest, ranked_lists
 from hicmd_tf.retrieval.metrics import score
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hicmd_tf.data.searches import ProtocolName
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import RANKS, score, score_distances, summary
-from hicmd_tf.retrieval.protocols import ProtocolName
 
 
 def naive(distances: np.ndarray, query_ids: np.ndarray, gallery_ids: np.ndarray) -> dict[str, float]:

@@ -9,8 +9,8 @@ import pytest
 from scipy.io import savemat
 from scipy.io.matlab import MatlabObject
 
+from hicmd_tf.data.sources.sysu_mm01 import find_permutations, read_permutations
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.permutations import find_permutations, read_permutations
 
 
 def cells(counts: dict[tuple[int, int], int]) -> np.ndarray:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hicmd_tf.data.searches import PROTOCOLS
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval import ranking
 from hicmd_tf.retrieval.metrics import Scores, score, score_distances
-from hicmd_tf.retrieval.protocols import PROTOCOLS
 
 
 def hidden(protocol: str, query: tuple[int, int], picture: tuple[int, int]) -> bool:

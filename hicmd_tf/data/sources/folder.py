@@ -6,14 +6,25 @@ the pictures below DIR may lie as they will.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hicmd_tf.config.patterns import compiled
+from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.labels import number, numbered, texts_of
+from hicmd_tf.data.searches import hidden
+from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import DATE, Paths, Said, camera_of, modality_of
-from hicmd_tf.data.sources.records import PICTURES, Listing, Record, checked, existing, refuse_unwritable
+from hicmd_tf.data.sources.records import (
+    PICTURES,
+    Listing,
+    Record,
+    checked,
+    existing,
+    refuse_unwritable,
+    samples_of,
+)
 from hicmd_tf.data.sources.walking import Passed, folders, sentences, walked
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
@@ -39,37 +50,58 @@ class Found(NamedTuple):
     modality: Modality
 
 
-def read(folder: Path, trial: int, advice: str, pattern: str = "") -> Listing:
-    """All pictures below the folder. There is one split, so `trial` chooses nothing here.
+class Folder(DataSet):
+    """Judged by Market-1501's rules: a query sees none of its person by its own camera, and CMC counts pictures."""
 
-    pattern: a regular expression with named groups (`patterns.GROUPS`); empty for the layout above. Raises UserError
-    for what is missing or makes no sense.
-    """
-    del trial
-    existing(folder, *(() if pattern else SPLITS), advice=advice)
-    walk = walked(folder)
-    if pattern:
-        found = _by_pattern(folder, walk.pictures, walk.passed, compiled(pattern, SETTING))
-    else:
-        found = _by_layout(folder, walk.pictures, walk.passed, advice)
-    everyone = [one for split in SPLITS for one in found[split]]
-    records, texts = _records(folder, everyone)
-    for split in SPLITS:
-        if not found[split]:
-            said = f"{SETTING} {pattern!r} finds none" if pattern else advice
-            raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {said}")
-    listing = checked(folder, {split: [records[one.name] for one in found[split]] for split in SPLITS}, texts)
-    dated = sorted({one.said.identity for one in everyone if one.said.identity and DATE.search(one.said.identity)})
-    called = f"{len(dated):,} people are called like days, such as {dated[0]}: a day is no person" if dated else ""
-    return listing._replace(taken=_taken(everyone), passed=[*sentences(walk.passed), *filter(None, [called])])
+    name = "folder"
+    layout = "train/ID/visible, train/ID/infrared, and the same below test/, with pictures in each"
+    obtained = "put your own pictures there"
+    protocol = "market1501"
+    patterned = True
+
+    def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
+        """All pictures below the folder.
+
+        pattern: a regular expression with named groups (`patterns.GROUPS`); empty for the layout above.
+        """
+        existing(folder, *(() if pattern else SPLITS), advice=self.advice)
+        walk = walked(folder)
+        if pattern:
+            found = _by_pattern(folder, walk.pictures, walk.passed, compiled(pattern, SETTING))
+        else:
+            found = _by_layout(folder, walk.pictures, walk.passed, self.advice)
+        everyone = [one for split in SPLITS for one in found[split]]
+        records, texts = _records(folder, everyone)
+        for split in SPLITS:
+            if not found[split]:
+                said = f"{SETTING} {pattern!r} finds none" if pattern else self.advice
+                raise UserError(f"{folder / split} has no pictures ({', '.join(PICTURES)}): {said}")
+        listing = checked(folder, {split: [records[one.name] for one in found[split]] for split in SPLITS}, texts)
+        dated = sorted({one.said.identity for one in everyone if one.said.identity and DATE.search(one.said.identity)})
+        called = f"{len(dated):,} people are called like days, such as {dated[0]}: a day is no person" if dated else ""
+        return listing._replace(taken=_taken(everyone), passed=[*sentences(walk.passed), *filter(None, [called])])
+
+    def called(self, config: DataConfig) -> str:
+        """By the folder, too: everyone has their own."""
+        return f"{self.name}_{word(Path(config.source).resolve().name)}"
+
+    def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
+        """What was passed over, and which cameras took the test's people in both modalities, and so hide matches."""
+        listing = listings[1]
+        yield from listing.passed
+        samples = samples_of([b""] * len(listing.splits["test"]), listing.splits["test"], listing.texts)
+        for search in self.searches(samples):
+            found = hidden(samples, search)
+            if found.some:
+                yield found.words(listing.texts)
 
 
 def anything(folder: Path, modality: Modality | None, pattern: str = "", option: str = "--pattern") -> Listing:
     """Every picture below a folder, at any depth, as the split `all`: of one modality, or of that which the nearest
     folder so named says; whom it shows and by which camera as `paths` reads it.
 
-    pattern: as `read` has it, given by `option`. Raises UserError when there are no pictures, or one's modality isn't
-    known or is another than the given one.
+    pattern: as `Folder.listing` has it, given by `option`. Raises UserError when there are no pictures, or one's
+    modality isn't known or is another than the given one.
     """
     existing(folder, advice="give a folder with pictures")
     rule = compiled(pattern, option) if pattern else None
@@ -174,10 +206,13 @@ def _taken(found: Sequence[Found]) -> list[str]:
     defaults = " and ".join(
         camera if m in camera else f"{camera} ({m})" for m, camera in _default_cameras(found).items()
     )
-    return [_told("identities", strangers, "unknown"), _told("cameras", cameras, f"without, taken as {defaults}")]
+    return [
+        _summed_up("identities", strangers, "unknown"),
+        _summed_up("cameras", cameras, f"without, taken as {defaults}"),
+    ]
 
 
-def _told(kind: str, labels: Iterable[tuple[str | None, str, str]], otherwise: str) -> str:
+def _summed_up(kind: str, labels: Iterable[tuple[str | None, str, str]], otherwise: str) -> str:
     """labels: (label, which part of the path says so, name) of each picture. otherwise: what those without are."""
     said: dict[str, list[tuple[str, str]]] = {}
     bare: list[str] = []

@@ -1,12 +1,17 @@
 """LLCM (Zhang and Wang, CVPR 2023): 1,064 people before nine visible and eight near-infrared cameras, at low light.
 
-DIR/vis/ID/*.jpg, DIR/nir/ID/*.jpg, DIR/idx/{train,test}_{vis,nir}.txt with a path and a label a line. A file's name has
-its identity and camera: 0891_c06_s183650_f2130_nir.jpg. DIR/idx/test_id.txt, where it is, has the test's identities.
+DIR/vis/ID/*.jpg, DIR/nir/ID/*.jpg, DIR/idx/{train,test}_{vis,nir}.txt with one path and one label per line. A file's
+name has its identity and camera: 0891_c06_s183650_f2130_nir.jpg. DIR/idx/test_id.txt, where it is, has the test's
+identities.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.searches import DIRECTIONS, Search, asking, one_each
+from hicmd_tf.data.sources.data_set import DataSet
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists, numbers
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
@@ -14,21 +19,42 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 TESTED = "idx/test_id.txt"
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
 NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d{1,9})/(?P=identity)_c(?P<camera>\d{1,9})_[^/]+", re.ASCII)
+TRIALS = 10  # galleries
 
 
-def read(folder: Path, trial: int, advice: str) -> Listing:
-    """The pictures of the lists. There is one split, so `trial` chooses nothing here.
+class LLCM(DataSet):
+    """A query sees none of its person by its own camera's number; galleries are one picture a person and camera."""
 
-    Raises UserError for what is missing or makes no sense.
-    """
-    del trial
-    lists = {(split, m): f"idx/{split}_{FOLDERS[m]}.txt" for split in ("train", "test") for m in MODALITIES}
-    existing(folder, *FOLDERS.values(), *lists.values(), advice=advice)
-    expected = {m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()}
-    splits = from_lists(folder, lists, _record, expected)
-    if (folder / TESTED).exists():
-        _refuse_others(folder, {record.identity for record in splits["test"]})
-    return checked(folder, splits)
+    name = "llcm"
+    layout = "vis/, nir/ and idx/ with the lists"
+    obtained = "LLCM is to be had from its authors (github.com/ZYK100/LLCM), on request"
+    protocol = "llcm"
+    counts = {  # noqa: RUF012 (constant)
+        ("train", VISIBLE): (713, 16946),
+        ("train", INFRARED): (713, 13975),
+        ("test", VISIBLE): (351, 8680),
+        ("test", INFRARED): (351, 7166),
+    }
+    cameras = dict.fromkeys(MODALITIES, tuple(range(1, 10)))
+
+    def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
+        """The pictures of the lists."""
+        lists = {(split, m): f"idx/{split}_{FOLDERS[m]}.txt" for split in ("train", "test") for m in MODALITIES}
+        existing(folder, *FOLDERS.values(), *lists.values(), advice=self.advice)
+        expected = {
+            m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()
+        }
+        splits = from_lists(folder, lists, _record, expected)
+        if (folder / TESTED).exists():
+            _refuse_others(folder, {record.identity for record in splits["test"]})
+        return checked(folder, splits)
+
+    def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
+        """Its authors' choice: random.seed(trial), then for every identity and camera of a modality random.choice."""
+        for direction in DIRECTIONS:
+            among = samples.infrared == (direction.gallery == INFRARED)
+            galleries = [one_each(samples, among, trial) for trial in range(TRIALS)]
+            yield Search("one picture a camera", direction, self.protocol, asking(samples, direction.query), galleries)
 
 
 def _refuse_others(folder: Path, listed: set[int]) -> None:

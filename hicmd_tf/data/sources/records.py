@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from hicmd_tf.data.labels import Texts, shown
+from hicmd_tf.data.samples import Samples, files
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -28,7 +31,7 @@ class Listing(NamedTuple):
     """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name.
 
     texts: of the identities and cameras that are called by a text. taken: from which part of their paths people and
-    cameras were taken, a line each. passed: what was passed over, one line per reason, and what else is odd.
+    cameras were taken, one line each. passed: what was passed over, one line per reason, and what else is odd.
     """
 
     splits: dict[str, list[Record]]
@@ -40,6 +43,32 @@ class Listing(NamedTuple):
     def records(self) -> list[Record]:
         """Those of all splits."""
         return [record for records in self.splits.values() for record in records]
+
+
+def read_pictures(
+    folder: Path, records: Iterable[Record], texts: Texts | None = None, sixteen_bit: str = ""
+) -> Samples:
+    """The pictures of records below a folder, sorted by name, read when they are asked for.
+
+    texts: of their identities and cameras. sixteen_bit: as the setting. Raises UserError for one that can't be read.
+    """
+    records = sorted(records)
+    return samples_of(files(folder, [record.name for record in records]), records, texts, sixteen_bit)
+
+
+def samples_of(
+    encoded: Sequence[bytes], records: Sequence[Record], texts: Texts | None = None, sixteen_bit: str = ""
+) -> Samples:
+    """Records with the contents of their files, row by row."""
+    return Samples(
+        encoded,
+        [record.name for record in records],
+        np.array([record.identity for record in records], np.int64),
+        np.array([record.modality == INFRARED for record in records], bool),
+        np.array([record.camera for record in records], np.int64),
+        texts=texts or {},
+        sixteen_bit=sixteen_bit,
+    )
 
 
 def checked(folder: Path, splits: dict[str, list[Record]], texts: Texts | None = None) -> Listing:
@@ -152,7 +181,7 @@ def from_lists(
     record: Callable[[str, Modality], Record | None],
     expected: Mapping[Modality, str],
 ) -> dict[str, list[Record]]:
-    """Records by split of lists that have a picture's path and its label a line.
+    """Records by split of lists with one picture's path and label per line.
 
     lists: files by split and modality. record: what a path says, None when it isn't `expected`. Raises UserError naming
     file and line of what can't be read, would leave the folder, has another person's label, or one that is not among

@@ -1,0 +1,167 @@
+"""Who is looked up among whom, and by which rules a ranking is judged.
+
+Which gallery pictures a query may not see, and what CMC counts, differs from protocol to protocol (`PROTOCOLS`).
+Queries and galleries of a data set's published tables are chosen by its object (`sources`), from the pieces here.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.data.labels import Texts, named
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+
+Array = np.ndarray[Any, Any]
+ProtocolName = Literal["regdb", "sysu", "llcm", "market1501"]
+
+NOBODY = "no query is of a known person, all identities are negative: say whom the pictures show"
+ADVICE = "call the visible and the infrared camera by two names, unless they are one"
+LISTED = 9  # cameras that a line names
+
+
+class Protocol(NamedTuple):
+    """The field's rules for one data set's rankings.
+
+    hides: gallery pictures that a query may not see; "shared place": all by camera 2 from a query by camera 3, which
+        stand in one place (SYSU-MM01's cameras), whoever they show; "own camera": those of its identity by its camera.
+    cmc_over: "pictures", a hit at k when the first match is among the first k pictures; "identities", when its identity
+        is among the first k distinct ones. AP and INP count pictures under either.
+    """
+
+    hides: Literal["nothing", "shared place", "own camera"]
+    cmc_over: Literal["pictures", "identities"]
+
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "regdb": Protocol("nothing", "pictures"),
+    "sysu": Protocol("shared place", "identities"),
+    "llcm": Protocol("own camera", "identities"),
+    "market1501": Protocol("own camera", "pictures"),
+}
+
+SHARED_PLACE = 3, 2
+"""Camera of the query, camera that is hidden from it."""
+
+
+def protocol(name: str) -> Protocol:
+    """The rules by name. Raises UserError on another name."""
+    if name not in PROTOCOLS:
+        raise UserError(f"protocol is {name!r}: expected one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]  # type: ignore[index]  # looked up a line above
+
+
+class Direction(NamedTuple):
+    """Which modality asks, and which is looked through."""
+
+    query: Modality
+    gallery: Modality
+
+    def __str__(self) -> str:
+        return f"{self.query}_to_{self.gallery}"
+
+
+DIRECTIONS = Direction(VISIBLE, INFRARED), Direction(INFRARED, VISIBLE)
+
+
+class Search(NamedTuple):
+    """Queries and galleries of one row of a table.
+
+    setting: what to call it. queries: rows (Q,) of the samples. galleries: rows (G,) of the samples, one array for each
+    trial; figures are means over them.
+    """
+
+    setting: str
+    direction: Direction
+    protocol: ProtocolName
+    queries: Array
+    galleries: list[Array]
+
+
+def asking(samples: Samples, modality: Modality) -> Array:
+    """Rows of the queries of a modality: pictures of known people."""
+    return np.flatnonzero((samples.infrared == (modality == INFRARED)) & samples.known)
+
+
+def all_against_all(samples: Samples, rules: ProtocolName) -> Iterator[Search]:
+    """A search in each direction: every picture of one modality, looked up among all of the other."""
+    for direction in DIRECTIONS:
+        gallery = np.flatnonzero(samples.infrared == (direction.gallery == INFRARED))
+        yield Search("all pictures", direction, rules, asking(samples, direction.query), [gallery])
+
+
+def one_each(samples: Samples, among: Array, trial: int) -> Array:
+    """A gallery of one picture for each identity and camera, in this order: random.seed(trial), then random.choice.
+
+    Args:
+        samples: sorted by name, as the files are that other code draws from.
+        among: (N,) bool, the pictures to choose from.
+        trial: 0 to 9.
+    """
+    draws = random.Random(trial)
+    keys = list(zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True))
+    of: dict[tuple[int, int], list[int]] = {}
+    for row in np.flatnonzero(among & samples.known).tolist():
+        of.setdefault(keys[row], []).append(row)
+    chosen = np.array([draws.choice(of[key]) for key in sorted(of)], np.int64)
+    return np.concatenate([chosen, strangers(samples, among)])
+
+
+def strangers(samples: Samples, among: Array) -> Array:
+    """Rows of unknown people, each of whom may be another: all of them are in a gallery, after those who are known."""
+    return np.flatnonzero(among & ~samples.known)
+
+
+class Hidden(NamedTuple):
+    """Matches that a search's rules hide from their queries, where one camera took pictures of both modalities.
+
+    cameras: (C,) those whose queries have hidden matches. matched: how many queries have a match in the gallery, hidden
+    or not; some: how many of them lose some of theirs, lost: how many lose all.
+    """
+
+    search: Search
+    cameras: Array
+    matched: int
+    some: int
+    lost: int
+
+    def words(self, texts: Texts) -> str:
+        """Which cameras hide how many matches."""
+        names = list(named(self.cameras, texts).values())
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        cameras = f"camera{'s' if len(names) > 1 else ''} {', '.join(names[:LISTED])}{more}"
+        return (
+            f"{cameras} took pictures of one person in both modalities, and a query sees none of its person by its own "
+            f"camera: of {self.matched:,} {self.search.direction.query} queries {self.lost:,} lose all of their "
+            f"matches and count nowhere, {self.some - self.lost:,} lose some; {ADVICE}"
+        )
+
+
+def hidden(samples: Samples, search: Search) -> Hidden:
+    """The matches that the rules of a search hide, in its first gallery."""
+    queries, gallery = search.queries, search.galleries[0]
+    if protocol(search.protocol).hides != "own camera":
+        return Hidden(search, np.empty(0, np.int64), 0, 0, 0)
+    cameras = np.unique(samples.cameras, return_inverse=True)[1]
+    people = np.unique(samples.identities, return_inverse=True)[1]
+    both = people * (cameras.max(initial=0) + 1) + cameras
+    matches = np.bincount(people[gallery], minlength=people.max(initial=0) + 1)[people[queries]]
+    own = np.bincount(both[gallery], minlength=both.max(initial=0) + 1)[both[queries]]
+    return Hidden(
+        search,
+        np.unique(samples.cameras[queries[own > 0]]),
+        int(np.count_nonzero(matches)),
+        int(np.count_nonzero(own)),
+        int(np.count_nonzero((own > 0) & (own == matches))),
+    )
+
+
+def refuse_hidden(samples: Samples, search: Search) -> Hidden:
+    """The matches that the rules hide. Raises UserError when no query keeps one."""
+    found = hidden(samples, search)
+    if found.lost and found.lost == found.matched:
+        raise UserError(f"no query has a match that it may see: {found.words(samples.texts)}")
+    return found

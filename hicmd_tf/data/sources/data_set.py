@@ -1,0 +1,172 @@
+"""One object a data set: everything that the program knows of it.
+
+Another data set is one file beside the others, with a subclass of `DataSet`, and a line in the table of `sources`.
+Choices on command lines, the settings that go with it, known counts, protocol, galleries and file names follow.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.config.schema import DataConfig
+from hicmd_tf.config.validation import refuse_sourceless
+from hicmd_tf.data.samples import Samples, joined
+from hicmd_tf.data.searches import NOBODY, ProtocolName, Search, all_against_all
+from hicmd_tf.data.sources.records import Listing, read_pictures
+from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
+from hicmd_tf.drawn_people.arithmetic import Draws
+from hicmd_tf.errors import UserError
+from hicmd_tf.notation import INFRARED, Modality
+
+Counts = Mapping[tuple[str, Modality], tuple[int, int]]
+
+SPLIT_KEY = 3
+"""Third word of a split's random key; drawn people and pictures have 0, 1 or 2 there."""
+HELD_OUT_SEED = 777
+
+
+class Divided(NamedTuple):
+    """Pictures of disjoint identities, each sorted by name. remarks: what was passed over, one line per reason."""
+
+    train: Samples
+    held_out: Samples
+    test: Samples
+    remarks: Sequence[str] = ()
+
+
+class DataSet(ABC):
+    """A data set whose pictures lie in a folder; a drawn one (`synthetic_vi`) overrides what that means.
+
+    name: by which settings and commands choose it.
+    layout: what its folder holds; obtained: where it is to be had; both in words.
+    protocol: whose rules judge a ranking.
+    trials: how many splits into training and test identities it has.
+    counts: published numbers of identities and pictures, by split and modality; empty where nobody knows.
+    cameras: which cameras took a modality's pictures, where the protocol goes by their numbers.
+    drawn: whether its pictures are made, not read from a folder.
+    patterned: whether its paths may say what a pattern finds in them.
+    permuted: whether its galleries are chosen by a file of permutations.
+    """
+
+    name: ClassVar[str]
+    layout: ClassVar[str]
+    obtained: ClassVar[str]
+    protocol: ClassVar[ProtocolName]
+    trials: ClassVar[int] = 1
+    counts: ClassVar[Counts] = {}
+    cameras: ClassVar[Mapping[Modality, Sequence[int]]] = {}
+    drawn: ClassVar[bool] = False
+    patterned: ClassVar[bool] = False
+    permuted: ClassVar[bool] = False
+
+    @property
+    def advice(self) -> str:
+        """What to do when the folder isn't as expected."""
+        return f"expected {self.layout}; {self.obtained}"
+
+    @abstractmethod
+    def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
+        """The pictures of a folder by split. Raises UserError for what is missing or makes no sense.
+
+        Args:
+            folder: the data set as its authors hand it out.
+            trial: which of its splits, 1 to `trials`.
+            pattern: the setting data.pattern; empty unless it is `patterned`.
+        """
+
+    def read(self, folder: Path, trial: int = 1, pattern: str = "") -> Listing:
+        """As `listing`. Raises UserError for a trial, or a pattern, that the data set does not have, too."""
+        if not 1 <= trial <= self.trials:
+            several = f"trials 1 to {self.trials}; choose one of them"
+            raise UserError(
+                f"trial is {trial}: {self.name} has {several if self.trials > 1 else 'one split; leave it at 1'}"
+            )
+        if pattern and not self.patterned:
+            raise UserError(
+                f"a pattern is given, which is for folder: {self.name} has a layout of its own; leave it out"
+            )
+        return self.listing(folder, trial, pattern)
+
+    def divided(self, config: DataConfig) -> Divided:
+        """Training, held-out and test pictures of a configuration. Raises UserError for impossible settings, and for a
+        source with something missing."""
+        refuse_sourceless(config)
+        source = Path(config.source)
+        listing = self.read(source, config.trial, config.pattern)
+        splits = {
+            split: read_pictures(source, records, listing.texts, config.sixteen_bit)
+            for split, records in listing.splits.items()
+        }
+        training = splits["train"]
+        if config.validation_trains and "val" in splits:
+            training = joined(training, splits["val"])
+        people = np.unique(training.identities)
+        if not 0 <= config.held_out < len(people):
+            raise UserError(
+                f"data.held_out is {config.held_out}: of {len(people)} training people it can be 0 to "
+                f"{len(people) - 1}; choose such."
+            )
+        order = Draws(HELD_OUT_SEED, config.trial, SPLIT_KEY).shuffled(len(people))  # the last are held out
+        kept, held_out = np.split(people[order], [len(people) - config.held_out])
+        remarks = [f"{source}: {line}" for line in listing.passed]
+        return Divided(training.having(kept), training.having(held_out), splits["test"], remarks)
+
+    def searches(self, samples: Samples, permutations: Path | None = None) -> list[Search]:
+        """Every search of the data set's published tables. Raises UserError when nobody is known, and for cameras that
+        the data set does not have in a modality.
+
+        Args:
+            samples: its test pictures, or others of its kind, sorted by name. Those of unknown people are in the
+                galleries, where a camera's or a modality's are, and no queries.
+            permutations: the file by which its authors choose galleries, where it is `permuted`.
+        """
+        if not samples.known.any():
+            raise UserError(NOBODY)
+        for modality, cameras in self.cameras.items():
+            rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
+            strange = rows[~np.isin(samples.cameras[rows], cameras)]
+            if len(strange):
+                its = f"{', '.join(map(str, cameras[:-1]))} and {cameras[-1]}"
+                raise UserError(
+                    f"{samples.names[strange[0]]} is {modality} and by camera {samples.camera(strange[0])} "
+                    f"({len(strange)} such pictures), {self.name}'s {modality} cameras are {its}: give its own "
+                    "cameras, or another --data"
+                )
+        return list(self.galleries(samples, permutations))
+
+    def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
+        """As `searches`, of samples that were looked at: by default everyone against everyone."""
+        return all_against_all(samples, self.protocol)
+
+    def published(self, config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
+        """As `searches`, with what lies in a configuration's folder."""
+        return self.searches(samples, permutations)
+
+    def people(self, config: DataConfig) -> str:
+        """Whose the numbers of identities are: equal ones of equal words are one person's."""
+        return self.name
+
+    def called(self, config: DataConfig) -> str:
+        """What files of figures on it are called."""
+        return f"{self.name}_trial_{config.trial}" if self.trials > 1 else self.name
+
+    def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
+        """What `check` warns of before it looks at pictures, one line each. Raises UserError for what can't be right.
+
+        Args:
+            folder: that the listings are of.
+            listings: by trial. By default it is said what is in none of them.
+        """
+        walk = walked(folder)
+        listed = {record.name for listing in listings.values() for record in listing.records}
+        found = {"in no list of the data set": [name for name in walk.pictures if name not in listed]}
+        yield from sentences(found | {reason: names for reason, names in walk.passed.items() if reason != NO_PICTURES})
+
+
+def word(name: str) -> str:
+    """A name as part of a file's."""
+    return re.sub(r"\W+", "_", name)[:60].strip("_") or "pictures"
