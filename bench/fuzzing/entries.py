@@ -146,10 +146,10 @@ def _replacements(data: Path) -> dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
-    from hicmd_tf.data import datasets
+    from hicmd_tf.data.sources.synthetic_vi import SyntheticVi
     from hicmd_tf.method.networks.build import build_networks
 
-    draw, random = datasets._drawn, np.random.default_rng(0)
+    draw, random = SyntheticVi.divided, np.random.default_rng(0)
 
     def describe(model: Any, modality: str, x: Any) -> Any:
         length = getattr(model, "length", None) or model.features.head.sizes["embedding"]
@@ -159,9 +159,9 @@ def _replacements(data: Path) -> dict[str, Any]:
         rows = random.normal(size=(len(samples), artefact.metadata["descriptor"]["length"]))
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
-    def drawn(config: Any) -> Any:
+    def drawn(data_set: Any, config: Any) -> Any:
         known = config.synthetic.identities == 12 and config.synthetic.images_per_modality == 2
-        return draw(config) if known and config.directory == str(data) else _accept()
+        return draw(data_set, config) if known and config.directory == str(data) else _accept()
 
     def build(config: Any, *rest: Any, **options: Any) -> Any:
         sizes = (*config.prototype_encoder.widths, *config.attribute_encoder.widths, *config.decoder.widths)
@@ -172,7 +172,7 @@ def _replacements(data: Path) -> dict[str, Any]:
     return {
         "hicmd_tf.retrieval.embed._describe": describe,
         "hicmd_tf.export.artefacts.descriptors": described,
-        "hicmd_tf.data.datasets._drawn": drawn,
+        "hicmd_tf.data.sources.synthetic_vi.SyntheticVi.divided": drawn,
         "hicmd_tf.runs.restore.build_networks": build,
         "hicmd_tf.provenance.replaying.build_networks": build,
         "hicmd_tf.training.experiment.build_networks": build,

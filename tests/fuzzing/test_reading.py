@@ -22,7 +22,7 @@ from hicmd_tf.config import dump, load
 from hicmd_tf.config.command_line import parse as parse_command_line
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import read_permutations
-from hicmd_tf.data.sources import read
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.serving.failures import Failure
 from hicmd_tf.export.serving.requests import arrays, parse
@@ -115,7 +115,7 @@ def test_configurations_by_hand(handed: Handed, one: Input) -> None:
 @settings(some, max_examples=25)  # each copies a folder
 @given(drawn(data_sets.targets(), "hicmd_tf.data.check"))
 def test_data_sets(handed: Handed, one: Input) -> None:
-    handed(one, lambda words: read(words[0], Path(words[1]), 1))
+    handed(one, lambda words: DATA_SETS[words[0]].read(Path(words[1]), 1))
 
 
 @some

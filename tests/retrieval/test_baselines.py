@@ -120,6 +120,6 @@ def test_the_table_has_a_line_for_each_row_and_direction(figures: dict) -> None:
     ids = np.repeat(np.arange(PEOPLE), EACH)
     assert figures["chance"]["visible_to_infrared"] == chance(ids, ids)
     lines = table(figures).splitlines()
-    assert len(lines) == 2 * (1 + len(SIMPLE))
+    assert len(lines) == 1 + 2 * len(SIMPLE)
     chance_line = lines[1].split()
-    assert chance_line[:2] == ["chance", f"{100 / PEOPLE:.2f}"] and chance_line[-1] == "1.0"
+    assert chance_line[2:5] == ["infrared", "chance", f"{100 / PEOPLE:.2f}"] and chance_line[-1] == "1.0"
