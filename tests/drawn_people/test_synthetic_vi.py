@@ -2,14 +2,13 @@
 
 import dataclasses
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config.schema import DataConfig, SyntheticConfig
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.sources.synthetic_vi import SyntheticVi, split_identities
@@ -172,19 +171,15 @@ def test_sizes_must_be_multiples_of_four(tmp_path: Path, side: str, value: int) 
         load(config(tmp_path, **{side: value}))
 
 
-def run_preview(*options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "hicmd_tf", "draw", *options]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_preview_is_a_sheet_of_all_pictures(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
-    size = ["--height", "32", "--width", "16", "--identities", "2", "--images", "3"]
-    assert run_preview("--out", str(sheet), *size).returncode == 0
+    size = ["--height", "32", "--width", "16", "--identities", "2", "--images-per-modality", "3"]
+    hicmd(["draw", "--out", str(sheet), *size])
     assert Image.open(sheet).size == (2 * 3 * 16, 2 * 32)
 
 
-def test_a_wrong_preview_is_one_line(tmp_path: Path) -> None:
-    for options in (["--height", "30"], ["--identities", "1"]):
-        done = run_preview("--out", str(tmp_path / "nowhere" / "sheet.png"), "--images", "1", *options)
-        assert done.returncode == 2 and done.stderr.startswith("error: --") and done.stderr.count("\n") == 1
+@pytest.mark.parametrize("option", ["--height 30", "--identities 0", "--framing 2", "--yaw-range 4", "--seed x"])
+def test_a_wrong_preview_is_refused(option: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"command line: data\.\S+ is .*: expected"):
+        hicmd(["draw", "--out", str(tmp_path / "sheet.png"), *option.split()])
+    assert not (tmp_path / "sheet.png").exists()
