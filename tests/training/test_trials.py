@@ -16,8 +16,9 @@ from hicmd_tf.provenance.origin import configuration_hash
 from hicmd_tf.retrieval.evaluation import Row
 from hicmd_tf.retrieval.report import COLUMNS
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.training import trials
 
-PLUMBING = Path(__file__).parent / "fixtures" / "plumbing.yaml"
+PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 CONFIG = load(PLUMBING)
 
 
@@ -50,7 +51,7 @@ class Processes:
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     found = Processes()
-    monkeypatch.setattr(fit, "_run", found)
+    monkeypatch.setattr(trials, "_run", found)
     return found
 
 
@@ -188,6 +189,6 @@ def test_regdb_has_ten_trials(processes: Processes, tmp_path: Path) -> None:
 
 
 def test_a_trial_that_is_killed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_run", lambda command: -signal.SIGKILL)
+    monkeypatch.setattr(trials, "_run", lambda command: -signal.SIGKILL)
     with pytest.raises(UserError, match="trial 1 was ended by SIGKILL; go on with the same command and --resume"):
         fit.main(command(tmp_path / "all"))

@@ -1,0 +1,95 @@
+"""Several splits of a data set, one run each, one after another, and their mean."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.errors import UserError, stop
+from hicmd_tf.files import read_json, write_json, write_text
+from hicmd_tf.provenance.origin import configuration_hash, read_provenance
+from hicmd_tf.retrieval.evaluation import Row, over_trials
+from hicmd_tf.retrieval.report import as_csv, as_markdown
+from hicmd_tf.runs.folder import RunFolder
+
+
+def chosen(config: Config, text: str) -> list[int]:
+    """Which trials a text such as 1-3,7 means. Raises UserError for another one, and when the data set has one split or
+    the environment is for one run."""
+    name = config.data.name
+    if DATA_SETS[name].trials == 1:
+        raise UserError(f"--trials {text}: {name} has one split: leave --trials out")
+    if os.environ.get("TF_CONFIG"):
+        raise UserError(f"--trials {text}: TF_CONFIG is for one run of several workers: unset it, or train each trial")
+    found = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
+    spans = [range(int(span[1]), int(span[2] or span[1]) + 1) for span in found if span]
+    if not all(found) or not all(spans):
+        raise UserError(f"--trials is {text!r}: expected numbers or spans of them, such as 1-10 or 1,4,7")
+    return sorted({number for span in spans for number in span})
+
+
+def train_trials(
+    fit: Sequence[str], config: Config, trials: Sequence[int], out: Path, resume: bool, advice: str
+) -> list[Row]:
+    """Trains every trial in a process of its own, and writes the table of their means.
+
+    Args:
+        fit: Command that trains, to which a trial and its run folder are added.
+        config: What is trained, but for the trial.
+        trials: Numbers of the splits.
+        out: Folder to make, with the runs trial_1, trial_2 ..
+        resume: Whether trials that are done are left out, and begun ones go on.
+        advice: How to go on where this stops.
+
+    Raises:
+        UserError: When a trial's folder is of another configuration, before any is trained, and when one is killed.
+    """
+    if out.is_file() or (out / "config.yaml").exists():
+        raise UserError(f"{out} holds a run, or is a file: name another folder for the trials with --run")
+    runs = {trial: out / f"trial_{trial}" for trial in trials}
+    configs = {trial: with_values(config, {"data.trial": trial}) for trial in trials}
+    left = [trial for trial in trials if not _is_done(RunFolder(runs[trial]), configs[trial], resume)]
+    for trial in left:
+        try:
+            status = _run([*fit, "--data.trial", str(trial), "--run", str(runs[trial])])
+        except KeyboardInterrupt:
+            stop(f"stopped in trial {trial}; {advice}")
+        if status < 0:
+            raise UserError(f"trial {trial} was ended by {signal.Signals(-status).name}; {advice}")
+        if status:
+            sys.exit(status)
+    rows = [[Row(**row) for row in read_json(run / "metrics.json")["settings"]] for run in runs.values()]
+    table = over_trials(rows)
+    write_json(out / "evaluation.json", {"trials": list(trials), "rows": [row._asdict() for row in table]})
+    write_text(out / "evaluation.csv", as_csv(table))
+    write_text(out / "evaluation.md", as_markdown(table))
+    return table
+
+
+def _is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
+    """Whether a trial has its figures, by all steps of this configuration. Raises UserError, which names what differs,
+    for a folder that this configuration can't go on in."""
+    now = folder.check(config, resume)
+    try:
+        found = read_provenance(folder.metrics)
+    except UserError:
+        return False  # none yet, damaged, or of an earlier version: evaluated again, with --resume
+    return bool(
+        found["configuration_sha256"] == configuration_hash(now) and found["steps"]["end"] == now.training.steps
+    )
+
+
+def _run(command: Sequence[str]) -> int:
+    """Runs one trial's process and returns its exit code; when this one is stopped, it is stopped with a checkpoint."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
