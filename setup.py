@@ -68,8 +68,8 @@ setup(
             "tf2onnx>=1.17,<2",
             "tensorflow-serving-api>=2.19,<3",  # writes requests to warm up with
         ],
-        "search": ["faiss-cpu>=1.9,<2"],
-        "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4"],
+        "search": ["faiss-cpu>=1.9,<2", "pyarrow>=18"],
+        "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4", "pyarrow>=18"],
         "tuning": [
             "keras-tuner>=1.4.8,<1.5",  # its state is written and mended by our oracles
             "grpcio>=1.60",  # chief and workers

@@ -1,14 +1,23 @@
-"""`python -m bench.search`: exact search and an inverted file (IVF) in a large gallery.
+"""`python -m bench.search`: a large gallery is filled, killed while it grows, and searched exactly and approximately.
 
 Descriptors are drawn: people as random directions, pictures of one person round theirs, all of length 1; queries are
-further pictures of the same people. Rates are of faiss behind our ranking, on so many threads; recall is against exact
-search. For a fair figure run nothing else.
+further pictures of the same people. Every step has a process of its own, whose memory is measured. For a fair figure
+run nothing else.
 """
 
 import argparse
+import itertools
+import multiprocessing
+import os
+import random
 import resource
+import signal
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from hicmd_tf.arguments import Parser, writable
@@ -18,10 +27,12 @@ PICTURES = 20  # of one person
 PROBES = (1, 4, 16, 64, 256)
 BATCHES = (1, 64)
 K = 10
+PART, PARTS = 256, 40  # that are added one after the other, as pictures that a model describes are
+KILLS = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Draws, builds, measures, prints a table, and writes the figures as JSON when asked."""
+    """Draws, fills, searches, prints tables, and writes the figures as JSON when asked."""
     parser = Parser("python -m bench.search", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     add = parser.add_argument
     add("--json", type=writable, metavar="FILE", help="write the figures there")
@@ -38,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=int, default=777, metavar="N", help="of what is drawn (default: %(default)s)")
     add("--threads", type=int, default=2, metavar="N", help="for faiss (default: %(default)s)")
     options = parser.parse_args(arguments)
-    figures = measure(options)
+    figures: dict[str, Any] = vars(options) | {"json": None, "load_before": os.getloadavg()[0]}
+    with tempfile.TemporaryDirectory(prefix="gallery") as place:
+        for step in (fill, kill, search_exactly, search_approximately):
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, context) as pool:
+                figures |= pool.submit(step, options, Path(place) / "gallery").result()
+            print(f"{step.__name__}: done", file=sys.stderr, flush=True)
     print(_table(figures))
     if options.json:
         from hicmd_tf.files import write_json
@@ -46,85 +63,184 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(options.json, figures)
 
 
-def drawn(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Gallery (N, D) and queries (Q, D), rows of length 1."""
+def drawn(options: argparse.Namespace, gallery: bool) -> Any:
+    """Gallery (N, D) or queries (Q, D), rows of length 1."""
     import numpy as np
 
-    random = np.random.default_rng(options.seed)
-    people = random.standard_normal((max(options.rows // PICTURES, 1), options.dimension), np.float32)
+    source = np.random.default_rng(options.seed)
+    people = source.standard_normal((max(options.rows // PICTURES, 1), options.dimension), np.float32)
+    if gallery:
+        whom = np.arange(options.rows) % len(people)
+    else:
+        source = np.random.default_rng(options.seed + 1)
+        whom = source.integers(0, len(people), options.queries)
+    found = source.standard_normal((len(whom), options.dimension), np.float32)
+    found *= np.float32(options.spread)
+    found += people[whom]
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
 
-    def pictures(whom: Any) -> Any:
-        found = people[whom] + np.float32(options.spread) * random.standard_normal(
-            (len(whom), options.dimension), np.float32
-        )
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
 
-    return pictures(np.arange(options.rows) % len(people)), pictures(random.integers(0, len(people), options.queries))
+def entries(start: int, count: int) -> list[Any]:
+    """What is known of drawn pictures."""
+    from hicmd_tf.notation import MODALITIES
+    from hicmd_tf.search import Entry
+
+    return [
+        Entry(f"/data/pictures/{i // PICTURES:06}/{i:09}.png", i // PICTURES, i % 6, MODALITIES[i % 2], i, f"{i:064x}")
+        for i in range(start, start + count)
+    ]
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Queries a second, recall, and what building takes."""
+def fill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """A gallery, all at once, and some more that come part by part."""
+    import numpy as np
+
+    from hicmd_tf.search import Gallery, Selection
+
+    rows, known = drawn(options, True), entries(0, options.rows)
+    gallery = Gallery.create(folder, "bench", options.dimension)
+    before = _peak()
+    once = _seconds(lambda: gallery.add(rows, known, "bench"))
+    after = _peak()
+    source = np.random.default_rng(options.seed + 2)
+    more = [source.standard_normal((PART, options.dimension), np.float32) for _ in range(PARTS)]
+    gallery = Gallery.open(folder)
+    parts = [
+        _seconds(lambda i=i, part=part: gallery.add(part, entries(options.rows + i * PART, PART), "bench"))  # type: ignore[misc]
+        for i, part in enumerate(more)
+    ]
+    removed = _seconds(lambda: gallery.remove(Selection(after=options.rows)))
+    return {
+        "add_s": once,
+        "add_gib": after - before,
+        "add_part_s": float(np.median(parts)),
+        "remove_s": removed,
+        "files": len([*folder.glob("part*")]),
+        "disk_gib": sum(file.stat().st_size for file in folder.iterdir()) / 2**30,
+    }
+
+
+def kill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Kills processes that add to the gallery: what they have acknowledged must be there, and nothing by half."""
+    from hicmd_tf.search import Gallery, Selection
+
+    delays, reopened = random.Random(options.seed), []
+    context = multiprocessing.get_context("spawn")
+    for _ in range(KILLS):
+        before = Gallery.open(folder).info().rows
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_grow, args=(folder, options.dimension, before, theirs))
+        process.start()
+        theirs.close()
+        acknowledged = ours.recv()
+        time.sleep(delays.uniform(0, 1))
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        while ours.poll():
+            try:
+                acknowledged = ours.recv()
+            except EOFError:
+                break
+        gallery = Gallery.open(folder)
+        begin = time.perf_counter()
+        rows = gallery.info().rows
+        reopened.append(time.perf_counter() - begin)
+        if rows not in (acknowledged, acknowledged + PART):
+            raise AssertionError(f"{acknowledged} rows were acknowledged, {rows} are there")
+    gallery.remove(Selection(after=options.rows))
+    if gallery.info().rows != options.rows:
+        raise AssertionError("rows are lost")
+    return {"kills": KILLS, "rows_lost": 0}
+
+
+def _grow(folder: Path, length: int, start: int, said: Any) -> None:
+    import numpy as np
+
+    from hicmd_tf.search import Gallery
+
+    gallery, source = Gallery.open(folder), np.random.default_rng(start)
+    for first in itertools.count(start, PART):
+        gallery.add(source.standard_normal((PART, length), np.float32), entries(first, PART), "bench")
+        said.send(first + PART)
+
+
+def search_exactly(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Queries a second, with what is known of each hit."""
     import faiss
 
-    from hicmd_tf.search.exact import nearest
-    from hicmd_tf.search.inverted import InvertedFile, filled
+    from hicmd_tf.search import Gallery, Selection
 
     faiss.omp_set_num_threads(options.threads)
-    rows, queries = drawn(options)
-    figures: dict[str, Any] = {"rows": len(rows), "dimension": rows.shape[1], "spread": options.spread}
-    figures["threads"] = options.threads
-    exact = nearest(rows, queries, K)
-    figures["exact"] = {}
-    for batch in BATCHES:
-        figures["exact"][f"queries_per_s_{batch}"] = _rate(lambda q: nearest(rows, q, K), queries, batch)
-    begin = time.perf_counter()
-    inverted = filled(InvertedFile().partition(rows), rows)
-    figures["ivf"] = {"build_s": time.perf_counter() - begin, "lists": inverted.nlist, "probes": {}}
+    queries, gallery = drawn(options, False), Gallery.open(folder)
+    first = _seconds(lambda: gallery.search(queries[:1], K))
+    rates = {f"exact_per_s_{batch}": _rate(lambda q: gallery.search(q, K), queries, batch) for batch in BATCHES}
+    chosen = _seconds(lambda: gallery.search(queries[:1], K, Selection(modality="infrared", cameras=[1, 3])))
+    return {"first_s": first, "chosen_s": chosen, **rates, "exact_gib": _peak()}
+
+
+def search_approximately(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """What building an inverted file takes, queries a second with what is known of each hit, and recall."""
+    import faiss
+
+    from hicmd_tf.search import Gallery
+    from hicmd_tf.search.nearest import InvertedFile
+
+    faiss.omp_set_num_threads(options.threads)
+    queries, inverted = drawn(options, False), InvertedFile(least_recall=0)
+    exact = [[hit.entry.path for hit in hits] for hits in Gallery.open(folder).search(queries, K)]
+    gallery = Gallery.open(folder, inverted)
+    figures: dict[str, Any] = {"build_s": _seconds(lambda: gallery.search(queries[:1], K)), "probes": {}}
     for probes in PROBES:
-        inverted.nprobe = probes
-        _, found = inverted.search(queries, K)
-        figures["ivf"]["probes"][str(probes)] = {
-            "recall_1": _recall(exact, found, 1),
-            "recall_10": _recall(exact, found, K),
-            **{f"queries_per_s_{b}": _rate(lambda q: inverted.search(q, K), queries, b) for b in BATCHES},
+        inverted.probes = probes
+        found = [[hit.entry.path for hit in hits] for hits in gallery.search(queries, K)]
+        figures["probes"][str(probes)] = {
+            **{f"recall_{k}": _recall(exact, found, k) for k in (1, K)},
+            **{f"per_s_{batch}": _rate(lambda q: gallery.search(q, K), queries, batch) for batch in BATCHES},
         }
-    figures["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return figures
-
-
-def _rate(search: Any, queries: Any, batch: int) -> float:
-    """Queries a second, the best of three passes over some of them."""
-    some = queries[: max(batch, 32)]
-    best = 0.0
-    for _ in range(3):
-        begin = time.perf_counter()
-        for start in range(0, len(some), batch):
-            search(some[start : start + batch])
-        best = max(best, len(some) / (time.perf_counter() - begin))
-    return best
+    return {**figures, "ivf_gib": _peak()}
 
 
 def _recall(exact: Any, found: Any, depth: int) -> float:
     """Share of the exact `depth` nearest that are among those found."""
-    hits = [len(set(best[:depth].tolist()) & set(row.tolist())) for (_, best), row in zip(exact, found, strict=True)]
-    return sum(hits) / (depth * len(hits))
+    hits = sum(len({*best[:depth]} & {*those}) for best, those in zip(exact, found, strict=True))
+    return hits / (depth * len(exact))
 
 
-def _table(figures: dict[str, Any]) -> str:
-    exact, ivf = figures["exact"], figures["ivf"]
+def _rate(search: Callable[[Any], Any], queries: Any, batch: int) -> float:
+    """Queries a second, the best of three passes over some of them."""
+    some = queries[: max(batch, 32)]
+    parts = [some[start : start + batch] for start in range(0, len(some), batch)]
+    return len(some) / min(_seconds(lambda: [search(part) for part in parts]) for _ in range(3))
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def _peak() -> float:
+    """GiB that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def _table(f: dict[str, Any]) -> str:
     lines = [
-        f"{figures['rows']} x {figures['dimension']}, spread {figures['spread']:g}, {figures['threads']} threads, "
-        f"peak {figures['peak_gib']:.1f} GiB",
-        "                 build s  recall@1  recall@10  queries/s alone  queries/s by 64",
-        "exact                  -    1.0000     1.0000"
-        f"{exact['queries_per_s_1']:17.1f}{exact['queries_per_s_64']:17.1f}",
+        f"{f['rows']} x {f['dimension']}, spread {f['spread']:g}, {f['threads']} threads, load {f['load_before']:.1f}",
+        f"add at once {f['add_s']:.1f} s (+{f['add_gib']:.2f} GiB), by {PART} {f['add_part_s']:.3f} s each, removing "
+        f"these {f['remove_s']:.2f} s; {f['files']} parts, {f['disk_gib']:.2f} GiB; {f['kills']} kills, nothing lost",
+        f"first query of a process {f['first_s']:.1f} s, of chosen pictures {f['chosen_s']:.1f} s; at most "
+        f"{f['exact_gib']:.2f} GiB, with IVF {f['ivf_gib']:.2f} GiB, which is made in {f['build_s']:.0f} s",
+        "                 recall@1  recall@10  queries/s alone  queries/s by 64",
+        f"exact              1.0000     1.0000{f['exact_per_s_1']:17.1f}{f['exact_per_s_64']:17.1f}",
     ]
-    for probes, f in ivf["probes"].items():
+    for probes, one in f["probes"].items():
         lines.append(
-            f"{f'IVF, {probes} probes':<16}{ivf['build_s']:8.1f}{f['recall_1']:10.4f}{f['recall_10']:11.4f}"
-            f"{f['queries_per_s_1']:17.1f}{f['queries_per_s_64']:17.1f}"
+            f"{f'IVF, {probes} probes':<16}{one['recall_1']:9.4f}{one['recall_10']:11.4f}{one['per_s_1']:17.1f}"
+            f"{one['per_s_64']:17.1f}"
         )
-    return "\n".join([*lines, f"IVF has {ivf['lists']} lists"])
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     "tf2onnx": "export",
     "tensorflow_serving": "export",
     "faiss": "search",
+    "pyarrow": "search",
     "pymilvus": "milvus",
     "keras_tuner": "tuning",
     "nicegui": "explore",

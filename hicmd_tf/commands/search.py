@@ -26,12 +26,12 @@ from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.search.asking import Among, Answer, look_up, searched
-from hicmd_tf.search.entries import Entry, Selection, Store, real, refuse_unfinished, same_model
 
 if TYPE_CHECKING:
+    from hicmd_tf.search import Answer, Entry, Selection, Store
+    from hicmd_tf.search.asking import Among
     from hicmd_tf.search.describe import Described
-    from hicmd_tf.search.inverted import InvertedFile
+    from hicmd_tf.search.nearest import InvertedFile
 
 COLLECTION = "hicmd"
 
@@ -63,10 +63,10 @@ def _index(options: argparse.Namespace) -> None:
     if options.index is not None:
         Gallery.refuse_complete(options.index)  # before the model takes its time
     else:
-        MilvusGallery(options.uri, options.collection, options.token or "").refuse_complete()
+        MilvusGallery.refuse_complete(options.uri, options.collection, options.token or "")
     store: Store | None = None
 
-    def begin(model: str, length: int) -> Store:
+    def begin(model: str, length: int) -> "Store":
         nonlocal store
         if options.index is not None:
             store = Gallery.begin(options.index, model, length)
@@ -82,11 +82,17 @@ def _index(options: argparse.Namespace) -> None:
 
 
 def _add(options: argparse.Namespace) -> None:
+    from hicmd_tf.search.entries import same_model
+
     _check_given(options)
     store = _store(options)
-    refuse_unfinished(store, str(options.index or options.collection))
+    if not store.complete():
+        raise UserError(
+            f"the index of {options.index or options.collection} was stopped, or goes on, at {store.info().rows} "
+            f"pictures: give the same index command again, which goes on where it stopped, then add"
+        )
 
-    def same(model: str, _: int) -> Store:
+    def same(model: str, _: int) -> "Store":
         if store.info().rows or options.index is not None:
             same_model(store.info().model, model)
         return store
@@ -94,7 +100,7 @@ def _add(options: argparse.Namespace) -> None:
     _fill(options, same)
 
 
-def _fill(options: argparse.Namespace, opened: Callable[[str, int], Store]) -> None:
+def _fill(options: argparse.Namespace, opened: "Callable[[str, int], Store]") -> None:
     """Adds part by part; what is on disk stays there. opened: the gallery, for a model and descriptors of a length."""
     from tqdm import tqdm
 
@@ -127,7 +133,7 @@ def _remove(options: argparse.Namespace) -> None:
         print(missing)
 
 
-def _missing(store: Store, given: Sequence[Path] | None) -> str:
+def _missing(store: "Store", given: Sequence[Path] | None) -> str:
     """Which of the paths a gallery does not have, in words."""
     missing = [path for path in given or () if not store.held(_names(path))]
     if not missing:
@@ -141,6 +147,8 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _query(options: argparse.Namespace) -> None:
+    from hicmd_tf.search.asking import look_up, searched
+
     _check_query(options)
     inverted = _inverted(options)
     store = _store(options, inverted)
@@ -196,13 +204,14 @@ def _check_query(options: argparse.Namespace) -> None:
             raise UserError("--ivf is for a gallery in a folder: a Milvus server has indexes of its own")
 
 
-def _among(options: argparse.Namespace) -> Among:
+def _among(options: argparse.Namespace) -> "Among":
     return "same" if options.same_modality else "both" if options.both else "other"
 
 
 def _asked(options: argparse.Namespace, gallery: str) -> tuple["Described", list[str]]:
     """The queries, and what the user calls them. gallery: the digest of its model, which must be theirs."""
     from hicmd_tf.search.describe import Model, described_pictures, stored
+    from hicmd_tf.search.entries import same_model
 
     if options.descriptors is not None:
         digest, described = stored(options.descriptors)
@@ -232,7 +241,7 @@ def _given(
     if options.descriptors is not None:
         digest, described = stored(options.descriptors, options.time)
 
-        def whole(store: Store) -> "Iterable[Described]":
+        def whole(store: "Store") -> "Iterable[Described]":
             entries = described.entries
             known = store.held([entry.path for entry in entries]) if options.time is None else {}
             return [described._replace(entries=dated(entries, known))]
@@ -245,13 +254,13 @@ def _given(
     print("\n".join([*listing.taken, *listing.passed]), flush=True)
     folder, records = options.images, listing.records
 
-    def parts(store: Store) -> "Iterable[Described]":
+    def parts(store: "Store") -> "Iterable[Described]":
         return described_folder(model, folder, records, options.time, listing.texts, store.held)
 
     return len(records), model.digest, model.length, parts
 
 
-def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) -> Store:
+def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) -> "Store":
     if options.index is not None:
         from hicmd_tf.search.gallery import Gallery
 
@@ -264,23 +273,27 @@ def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) 
 def _inverted(options: argparse.Namespace) -> "InvertedFile | None":
     if not options.ivf:
         return None
-    from hicmd_tf.search.inverted import InvertedFile
+    from hicmd_tf.search.nearest import InvertedFile
 
     given = {name: getattr(options, name) for name in ("lists", "probes", "least_recall")}
     return InvertedFile(**{name: value for name, value in given.items() if value is not None})
 
 
-def _selection(options: argparse.Namespace) -> Selection:
+def _selection(options: argparse.Namespace) -> "Selection":
+    from hicmd_tf.search.entries import Selection
+
     paths = None if options.path is None else [name for path in options.path for name in _names(path)]
     return Selection(paths, options.identity, options.camera, options.only, options.after, options.before)
 
 
 def _names(path: Path) -> list[str]:
     """By which a gallery may have a picture: its file, or the name that a file of descriptors gave it."""
+    from hicmd_tf.search.entries import real
+
     return [str(path), real(path)]
 
 
-def _as_json(name: str, query: Entry, among: str | None, answer: Answer) -> dict[str, Any]:
+def _as_json(name: str, query: "Entry", among: str | None, answer: "Answer") -> dict[str, Any]:
     return {
         "query": name,
         "modality": query.modality,
@@ -290,7 +303,7 @@ def _as_json(name: str, query: Entry, among: str | None, answer: Answer) -> dict
     }
 
 
-def _as_text(name: str, query: Entry, among: str | None, answer: Answer) -> str:
+def _as_text(name: str, query: "Entry", among: str | None, answer: "Answer") -> str:
     lines = [f"{printable(name)}: {query.modality}, looked up among {among or 'all'} pictures"]
     people = ["identity", *(printable(hit.entry.who) for hit in answer.hits)]
     cameras = ["camera", *(printable(hit.entry.taken_by) for hit in answer.hits)]

@@ -9,11 +9,17 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, other
-from hicmd_tf.search.entries import Entry, Hit, Selection, Store, key
+from hicmd_tf.search.entries import Entry, Hit, Selection, key
+from hicmd_tf.search.gallery import Gallery
+from hicmd_tf.search.milvus import MilvusGallery
 
 Array = np.ndarray[Any, Any]
+Store = Gallery | MilvusGallery
 Among = Literal["other", "same", "both"]
 AMONG: tuple[Among, ...] = ("other", "same", "both")
+
+AS_GOOD_AS_EQUAL = 1 - 1e-4
+"""The cosine between two descriptions of one picture, in batches or on machines of different kinds."""
 
 
 class Answer(NamedTuple):
@@ -32,18 +38,28 @@ def look_up(
     among: Among = "other",
     itself: bool = False,
 ) -> list[Answer]:
-    """The k most similar pictures for each query, best first.
+    """The most similar pictures for each query, best first.
 
-    descriptors: (Q, D). queries: what is known of each; its modality says which is the other one. selection: which
-    pictures of the gallery; its modality, where given, takes the place of `among`. among: pictures of the other
-    modality (cross-modality search), the same, or both. itself: whether pictures that are the query itself (the same
-    file, or another file of the same content and modality) stay. Raises UserError for descriptors that are none, and
-    for k below 1.
+    Args:
+        store: the gallery.
+        descriptors: (Q, D).
+        queries: what is known of each; its modality says which is the other one.
+        k: how many to find, at least 1.
+        selection: which pictures of the gallery; its modality, where given, takes the place of `among`.
+        among: pictures of the other modality (cross-modality search), the same, or both.
+        itself: whether pictures that are the query itself stay: the same file, another file of the same content and
+            modality, or one whose path ends in the query's, or the other way round, described alike (a file of
+            descriptors names pictures by their path below a folder).
+
+    Raises:
+        UserError: for descriptors that are none, and k out of range.
     """
     if among not in AMONG:
         raise UserError(f"among is {among!r}, expected {', '.join(map(repr, AMONG))}")
     if k < 1:
         raise UserError(f"k is {k}, expected at least 1: how many pictures to find")
+    if k > store.most:
+        raise UserError(f"{k} hits are more than the {store.most} that the gallery gives: ask for fewer")
     if len(descriptors) != len(queries):
         raise UserError(f"there are {len(descriptors)} descriptors for {len(queries)} queries, expected one each")
     asked = [searched(query, selection, among) for query in queries]
@@ -72,9 +88,11 @@ def _asked(
         return [Answer(hits, []) for hits in store.search(descriptors, k, selection)]
     wanted = k + 1
     while True:
+        wanted = min(wanted, store.most)
         found = store.search(descriptors, wanted, selection)
         answers = [_without_itself(query, hits, k) for query, hits in zip(queries, found, strict=True)]
-        if all(len(a.hits) == k or len(hits) < wanted for a, hits in zip(answers, found, strict=True)):
+        enough = all(len(a.hits) == k or len(hits) < wanted for a, hits in zip(answers, found, strict=True))
+        if enough or wanted == store.most:
             return answers
         wanted *= 2  # a query with so many copies of itself
 
@@ -84,11 +102,20 @@ def _without_itself(query: Entry, hits: Sequence[Hit], k: int) -> Answer:
     paths = {key(query.path), key(os.path.realpath(query.path)) if "\0" not in query.path else ""}
     answer = Answer([], [])
     for hit in hits:
-        copy = hit.entry.digest != "" and (hit.entry.digest, hit.entry.modality) == (query.digest, query.modality)
-        if copy or key(hit.entry.path) in paths:
+        if key(hit.entry.path) in paths or _same_picture(query, hit):
             answer.left_out.append(hit.entry)
         else:
             answer.hits.append(hit)
         if len(answer.hits) == k:
             break
     return answer
+
+
+def _same_picture(query: Entry, hit: Hit) -> bool:
+    """Whether content, or name and description, say that another path is the query's picture."""
+    if hit.entry.modality != query.modality:
+        return False
+    one, other = key(query.path), key(hit.entry.path)
+    named = one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    alike = named and hit.similarity >= AS_GOOD_AS_EQUAL
+    return alike or (query.digest != "" and query.digest == hit.entry.digest)

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,17 @@ EARLIEST, LATEST = -6e10, 2.5e11  # seconds; a calendar has no more
 
 
 class Entry(NamedTuple):
-    """path: of the picture; a gallery has one entry for each `key` of a path. identity, camera: numbers; an identity
-    below 0 is unknown. time: seconds since 1970. digest: SHA-256 of the picture's file, or of its descriptor where only
-    that is known; empty: unknown. person, device: what identity and camera are called, where that is not a number."""
+    """What is known of a picture.
+
+    Args:
+        path: of the file, or its name in a file of descriptors; a gallery has one entry for each `key` of a path.
+        identity: number of the person; below 0: unknown.
+        camera: number of the camera.
+        modality: visible or infrared.
+        time: seconds since 1970.
+        digest: SHA-256 of the picture's file, or of its descriptor where only that is known; empty: unknown.
+        person, device: names of identity and camera, where these are not numbers.
+    """
 
     path: str
     identity: int
@@ -55,8 +63,8 @@ def key(path: str) -> str:
 
 
 def real(path: Path) -> str:
-    """A picture's file as a gallery keeps it: absolute, without links and `..`, so that it has one name however it was
-    reached. Raises UserError for a name that is no text."""
+    """A picture's file as a gallery keeps it: absolute, without links and `..`. Raises UserError for a name that is no
+    text."""
     found = os.path.realpath(path)
     try:
         found.encode()
@@ -66,7 +74,7 @@ def real(path: Path) -> str:
 
 
 class Hit(NamedTuple):
-    """similarity: the cosine, -1 to 1."""
+    """A picture that was found. similarity: the cosine, -1 to 1."""
 
     similarity: float
     entry: Entry
@@ -74,9 +82,18 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which pictures are meant: those of any of the paths, identities and cameras, of the modality and in the time.
-    None leaves a field open; an empty sequence means no picture. after is the earliest time, before the first that is
-    too late. Raises UserError for another modality and for a time that is NaN."""
+    """Which pictures are meant: those that fit all fields that are given. None leaves a field open, an empty sequence
+    means no picture.
+
+    Args:
+        paths, identities, cameras: any of these.
+        modality: visible or infrared.
+        after: the earliest time.
+        before: the first time that is too late.
+
+    Raises:
+        UserError: for another modality, a time that is NaN, or a text instead of several.
+    """
 
     paths: Sequence[str] | None = None
     identities: Sequence[int] | None = None
@@ -115,54 +132,47 @@ class Info(NamedTuple):
     rows: int
 
 
-class Store(Protocol):
-    """A gallery, wherever it is kept."""
+def lengths(descriptors: Array, length: int) -> Array:
+    """Lengths (N, 1) of descriptors (N, D), which a gallery can keep.
 
-    def info(self) -> Info:
-        """What it holds."""
-
-    def complete(self) -> bool:
-        """Whether the index that made it has ended."""
-
-    def finish(self) -> None:
-        """Says that the index that made it has ended."""
-
-    def held(self, paths: Sequence[str]) -> dict[str, Entry]:
-        """What it holds of those of the paths that it has."""
-
-    def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
-        """Adds (N, D) descriptors; they are safe when it returns. A picture that it has takes the place of its former
-        state; where nothing that is known of it has changed, it is left as it is. Says how many were written."""
-
-    def remove(self, selection: Selection) -> int:
-        """Removes all at once; says how many. Raises UserError for a selection that leaves every field open."""
-
-    def search(self, queries: Array, k: int, selection: Selection) -> list[list[Hit]]:
-        """The k most similar of the selected pictures for each of the queries (Q, D), best first; of equally similar
-        ones the one that was added first. It knows nothing of the queries: `look_up` leaves out what people don't look
-        for."""
-
-
-def checked(descriptors: Array, length: int | None = None) -> Array:
-    """Descriptors (N, D) as float32 rows of length 1. Raises UserError when they are nothing of the kind."""
-    found = np.asarray(descriptors)
-    if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating):
-        raise UserError(f"descriptors are {found.dtype} {found.shape}, expected floats (N, D)")
-    if length is not None and found.shape[1] != length:
+    Raises:
+        UserError: where they have another length than D = `length`, or are not floats, finite and other than 0.
+    """
+    if descriptors.ndim != 2 or not np.issubdtype(descriptors.dtype, np.floating):
+        raise UserError(f"descriptors are {descriptors.dtype} {descriptors.shape}, expected floats (N, D)")
+    if descriptors.shape[1] != length:
         raise UserError(
-            f"descriptors have length {found.shape[1]}, those of the gallery {length}: describe with its model"
+            f"descriptors have length {descriptors.shape[1]}, those of the gallery {length}: describe with its model"
         )
+    found = np.sqrt(np.einsum("ij,ij->i", descriptors, descriptors, dtype=np.float64))[:, None]
     if not np.isfinite(found).all():
         raise UserError("descriptors hold values that are not finite numbers, expected none")
-    norms = np.linalg.norm(found.astype(np.float64), axis=1, keepdims=True)
-    if (norms == 0).any():
-        raise UserError(f"descriptor {int(np.argmin(norms))} is zero, expected a direction: describe its picture again")
-    return np.ascontiguousarray(found / norms, np.float32)
+    if not found.all():
+        raise UserError(f"descriptor {int(np.argmin(found))} is zero, expected a direction: describe its picture again")
+    return found
+
+
+def unit(descriptors: Array, scales: Array) -> Array:
+    """Descriptors (N, D) divided by their lengths (N, 1), float32."""
+    return np.divide(descriptors, scales, out=np.empty(descriptors.shape, np.float32), casting="same_kind")
+
+
+def checked(descriptors: Array, length: int) -> Array:
+    """Descriptors (N, D) as float32 rows of length 1. Raises UserError as `lengths` does."""
+    found = np.asarray(descriptors)
+    return unit(found, lengths(found, length))
 
 
 def news(entries: Sequence[Entry], rows: int, held: Mapping[str, Entry]) -> list[int]:
-    """Which of the entries, one for each of the rows, a gallery is to write: of each picture the first, where what is
-    held of it is not the same. Raises UserError for entries that no gallery can keep."""
+    """Which entries a gallery is to write: of each picture the first, where what is held of it is not the same.
+
+    Args:
+        entries: one for each of the `rows` descriptors.
+        held: by path, what the gallery has.
+
+    Raises:
+        UserError: for entries that no gallery can keep.
+    """
     if rows != len(entries):
         raise UserError(f"there are {rows} descriptors for {len(entries)} pictures, expected one each")
     for entry in entries:
@@ -172,11 +182,8 @@ def news(entries: Sequence[Entry], rows: int, held: Mapping[str, Entry]) -> list
                 f"seconds since 1970"
             )
     first = {key(entry.path): i for i, entry in reversed(list(enumerate(entries)))}
-    return sorted(i for i in first.values() if not _same(held.get(entries[i].path), entries[i]))
-
-
-def _same(held: Entry | None, entry: Entry) -> bool:
-    return held is not None and held.like(entry)
+    before = ((i, held.get(entries[i].path)) for i in first.values())
+    return sorted(i for i, former in before if former is None or not former.like(entries[i]))
 
 
 def same_model(gallery: str, given: str) -> None:
@@ -188,20 +195,11 @@ def same_model(gallery: str, given: str) -> None:
         )
 
 
-def refuse_unfinished(store: Store, place: str) -> None:
-    """Raises UserError for a gallery whose index was stopped: to be added to it must be whole."""
-    if not store.complete():
-        raise UserError(
-            f"the index of {place} was stopped, or goes on, at {store.info().rows} pictures: give the same index "
-            f"command again, which goes on where it stopped, then add"
-        )
+def _named(model: str) -> str:
+    return f"the model {model[:12]}" if model else "a model that is not named"
 
 
 def refuse_open(selection: Selection) -> None:
     """Raises UserError for a selection of everything, where pictures are to be removed."""
     if not selection:
         raise UserError("the selection leaves every field open: say which pictures are to be removed")
-
-
-def _named(model: str) -> str:
-    return f"the model {model[:12]}" if model else "a model that is not named"

@@ -1,24 +1,27 @@
-"""A gallery in a folder: one SQLite file, whose transactions make every change whole or absent.
+"""A gallery in a folder: Parquet parts that nobody changes, and a manifest that lists them.
 
-Descriptors lie in chunks of up to `CHUNK` rows, so that a million are read in seconds and adding a few rewrites
-nothing; every chunk has a checksum.
+A change writes its new parts, then the manifest, which takes the place of the former one by renaming: a kill leaves the
+gallery as it was before or as it is after. Parts that the manifest does not list are deleted at the end of a change, at
+the latest of the next one. pandas and DuckDB read the parts as they are.
 """
 
-import contextlib
-import json
 import os
-import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import alone
-from hicmd_tf.notation import other
+from hicmd_tf.files import alone, is_leftover, read_json, replacing, sweep, write_json
+from hicmd_tf.notation import MODALITIES, other
 from hicmd_tf.search.entries import (
     EARLIEST,
     LATEST,
@@ -28,69 +31,100 @@ from hicmd_tf.search.entries import (
     Selection,
     checked,
     key,
+    lengths,
     news,
     refuse_open,
     same_model,
+    unit,
 )
-from hicmd_tf.search.exact import Found, nearest
-from hicmd_tf.search.inverted import InvertedFile
+from hicmd_tf.search.nearest import Found, InvertedFile, Rows, nearest
 
 Array = np.ndarray[Any, Any]
 
-FILE = "gallery.sqlite"
-LOCK = "lock"
-PARTIAL = f"{FILE}.tmp"
-INVERTED = "ivf{}.npz"
-CHUNK = 4096
-FORMAT = 2
-LONGEST = 1 << 16  # entries of a descriptor
-VARIABLES = 500  # of one statement; SQLite takes 32766
+MANIFEST, LOCK = "gallery.json", "lock"
+FORMER = "gallery.sqlite"  # of galleries before this form
+PART = re.compile(r"part-\d{6,18}-[0-9a-f]{8}\.parquet", re.ASCII)
+FORMAT = 3
+ROWS = 1 << 15  # of a part, at most
+LONGEST = 1 << 16  # numbers of a descriptor
 
-SCHEMA = """
-CREATE TABLE gallery (format INTEGER, model TEXT, length INTEGER, changes INTEGER, complete INTEGER);
-CREATE TABLE chunk (id INTEGER PRIMARY KEY, descriptors BLOB NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE picture (
-    id INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, row INTEGER NOT NULL, key TEXT NOT NULL UNIQUE,
-    path TEXT NOT NULL, identity INTEGER NOT NULL, camera INTEGER NOT NULL, modality TEXT NOT NULL, time REAL NOT NULL,
-    digest TEXT NOT NULL, person TEXT NOT NULL, device TEXT NOT NULL
-);
-CREATE INDEX by_chunk ON picture (chunk, row);
-"""
-KINDS = (str, int, int, str, float, str, str, str)
-COLUMNS = ", ".join(Entry._fields)
-STORE = f"""
-INSERT INTO picture (chunk, row, key, {COLUMNS}) VALUES (?, ?, ?, {", ".join("?" * len(Entry._fields))})
-ON CONFLICT (key) DO UPDATE SET
-{", ".join(f"{name} = excluded.{name}" for name in ("chunk", "row", *Entry._fields))}
-"""
+COLUMNS = {  # the fields of an Entry, as `hicmd_tf.extract` calls them
+    "name": pa.string(),
+    "identity": pa.int64(),
+    "camera": pa.int64(),
+    "modality": pa.string(),
+    "time": pa.float64(),
+    "digest": pa.string(),
+    "identity_text": pa.string(),
+    "camera_text": pa.string(),
+}
 
 
-class Damaged(Exception):  # noqa: N818 (told to the user in the words of `Gallery._reading`)
-    """What a gallery's file holds can't be what was written."""
+class Manifest(NamedTuple):
+    """model: SHA-256 of the weights that described. length: of a descriptor. complete: whether the index that made the
+    gallery has ended. changes: how many there were. parts: rows of each file, in order."""
+
+    model: str
+    length: int
+    complete: bool
+    changes: int
+    parts: dict[str, int]
+
+
+class Part(NamedTuple):
+    """An open file, which can be read even when another process has deleted it. known: all columns but descriptors, and
+    the `key` of each name."""
+
+    path: Path
+    file: Any
+    known: Any
+
+    def table(self, columns: Sequence[str] | None = None) -> Any:
+        """All columns, or some."""
+        with _whole(self.path):
+            return self.file.read(columns, use_threads=False)
+
+    def descriptors(self) -> Array:
+        """(N, D) float32."""
+        column = self.table(["descriptor"])["descriptor"].combine_chunks()
+        return np.asarray(column.flatten().to_numpy().reshape(len(column), -1))
 
 
 class Gallery:
-    """A gallery's folder. Several may read it; one at a time may change it.
+    """A gallery's folder. Several processes may read it; one at a time may change it.
 
-    inverted: probes of an inverted file to search with instead of exactly, see `InvertedFile`; None: exactly.
+    Args:
+        folder: where it is.
+        inverted: approximate search; None: exact.
     """
 
-    def __init__(self, folder: Path, inverted: "InvertedFile | None" = None) -> None:
-        self.folder = folder
-        self.inverted = inverted
-        self._loaded: tuple[tuple[int, Selection], Array, Array] | None = None
+    most = 1 << 31  # hits of a query
+
+    def __init__(self, folder: Path, inverted: InvertedFile | None = None) -> None:
+        self.folder, self.inverted = folder, inverted
+        self._opened: dict[str, Part] = {}
+        self._loaded: tuple[Any, Array, Rows, Array | None] | None = None
 
     @classmethod
     def create(cls, folder: Path, model: str, length: int, complete: bool = True) -> "Gallery":
-        """A new, empty gallery for descriptors of a length. complete: whether no index is to fill it first.
+        """A new, empty gallery.
 
-        Raises UserError when the folder holds anything but what a killed process has left of this.
+        Args:
+            folder: where; it is made.
+            model: SHA-256 of the weights that describe.
+            length: of a descriptor.
+            complete: whether no index is to fill it first.
+
+        Raises:
+            UserError: when the folder holds anything but what a killed process has left of this.
         """
-        gallery = cls(folder)
-        left = {LOCK, PARTIAL}
+        _refuse_former(folder)
+        left = {LOCK, *(file.name for file in folder.glob(".*") if is_leftover(file))}
         if folder.exists() and (not folder.is_dir() or {file.name for file in folder.iterdir()} - left):
-            raise UserError(f"{folder} exists already: add to it, or name another folder")
-        gallery._make(model, length, complete)
+            raise _existing(folder)
+        gallery = cls(folder)
+        with gallery._alone():
+            gallery._write(Manifest(model, length, complete, 0, {}))
         return gallery
 
     @classmethod
@@ -99,332 +133,346 @@ class Gallery:
 
         Raises UserError when the folder holds a gallery that is complete, pictures of another model, or anything else.
         """
-        if not (folder / FILE).is_file():
-            return cls.create(folder, model, length, complete=False)
         cls.refuse_complete(folder)
-        gallery = cls.open(folder)
+        if not (folder / MANIFEST).is_file():
+            return cls.create(folder, model, length, complete=False)
+        gallery = cls(folder)
         info = gallery.info()
-        if not info.rows:
-            gallery._make(model, length, complete=False)
-        elif (info.model, info.length) != (model, length):
+        if info.rows and (info.model, info.length) != (model, length):
             raise UserError(
                 f"{folder} holds {info.rows} pictures of an index that was stopped, described by the model "
                 f"{info.model[:12]}, not by {model[:12]}: give that index command again, or delete the folder"
             )
+        with gallery._alone():
+            gallery._write(gallery._manifest()._replace(model=model, length=length))
         return gallery
 
     @classmethod
     def refuse_complete(cls, folder: Path) -> None:
         """Raises UserError when there is a gallery that no index has to end."""
-        if (folder / FILE).is_file() and cls.open(folder).complete():
-            raise UserError(f"{folder} exists already: add to it, or name another folder")
-
-    def _make(self, model: str, length: int, complete: bool) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"{self.folder} can't be made ({error.strerror}): name a folder that you may write to"
-            ) from error
-        partial = self.folder / PARTIAL
-        with self._writing():
-            partial.unlink(missing_ok=True)
-            with contextlib.closing(_connected(partial)) as connection:
-                connection.execute("PRAGMA journal_mode = MEMORY")  # a kill leaves nothing but this one file
-                connection.executescript(SCHEMA)
-                connection.execute("INSERT INTO gallery VALUES (?, ?, ?, 0, ?)", (FORMAT, model, length, complete))
-                connection.commit()
-            os.replace(partial, self.folder / FILE)
+        _refuse_former(folder)
+        if (folder / MANIFEST).is_file() and cls(folder).complete():
+            raise _existing(folder)
 
     @classmethod
-    def open(cls, folder: Path, inverted: "InvertedFile | None" = None) -> "Gallery":
-        """An existing gallery. Raises UserError when there is none, or a damaged one."""
+    def open(cls, folder: Path, inverted: InvertedFile | None = None) -> "Gallery":
+        """An existing gallery. Raises UserError when there is none."""
         gallery = cls(folder, inverted)
         gallery.info()
         return gallery
 
     def info(self) -> Info:
         """What it holds."""
-        with self._reading() as connection:
-            header = _header(connection)
-            (rows,) = connection.execute("SELECT count(*) FROM picture").fetchone()
-        return Info(header.model, header.length, rows)
+        manifest = self._manifest()
+        return Info(manifest.model, manifest.length, sum(manifest.parts.values()))
 
     def complete(self) -> bool:
         """Whether the index that made it has ended."""
-        with self._reading() as connection:
-            return bool(_header(connection).complete)
+        return self._manifest().complete
 
     def finish(self) -> None:
         """Says that the index that made it has ended."""
-        with self._writing(), self._changing() as connection:
-            connection.execute("UPDATE gallery SET complete = 1")
-
-    def known(self, paths: Sequence[str]) -> set[str]:
-        """Those of the paths that it has."""
-        return set(self.held(paths))
+        with self._alone():
+            self._write(self._manifest()._replace(complete=True))
 
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
         """What it holds of those of the paths that it has."""
-        with self._reading() as connection:
-            return _held(connection, paths)
+        return _held(_known(self._read()[1]), paths)
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
-        """Adds (N, D) descriptors in one transaction; on disk when it returns. See `Store.add`."""
-        with self._writing(), self._changing() as connection:
-            header = _header(connection)
-            same_model(header.model, model)
-            rows = checked(descriptors, header.length)
-            held = _held(connection, [entry.path for entry in entries])
-            fresh = news(entries, len(rows), held)
-            former = _chunks_of(connection, [entries[i].path for i in fresh if entries[i].path in held])
-            for start in range(0, len(fresh), CHUNK):
-                chosen = fresh[start : start + CHUNK]
-                chunk = _write_chunk(connection, rows[chosen])
-                connection.executemany(
-                    STORE, [(chunk, row, key(entries[i].path), *entries[i]) for row, i in enumerate(chosen)]
-                )
-            for chunk in former:
-                self._shrink(connection, chunk)
+        """Adds pictures, all or none; they are on disk when it returns.
+
+        A picture that the gallery has replaces its former state; where nothing that is known of it has changed, it is
+        left as it is.
+
+        Args:
+            descriptors: (N, D).
+            entries: what is known of each picture.
+            model: SHA-256 of the weights that described.
+
+        Returns:
+            How many were written.
+
+        Raises:
+            UserError: for descriptors of another model or length, and for what can't be kept.
+        """
+        with self._changing() as (manifest, parts):
+            same_model(manifest.model, model)
+            descriptors = np.asarray(descriptors)
+            scales, known = lengths(descriptors, manifest.length), _known(parts)
+            held = _held(known, [entry.path for entry in entries])
+            fresh = news(entries, len(scales), held)
+            former = [entries[i].path for i in fresh if entries[i].path in held]
+
+            def tables() -> Iterator[Any]:
+                for start in range(0, len(fresh), ROWS):
+                    some = fresh[start : start + ROWS]
+                    yield _table(unit(descriptors[some], scales[some]), [entries[i] for i in some])
+
+            if fresh:
+                self._commit(manifest, parts, _meant(known, Selection(paths=former)), tables(), len(fresh))
             return len(fresh)
 
     def remove(self, selection: Selection) -> int:
-        """Removes the selected pictures in one transaction; says how many. Raises UserError when no field is given."""
+        """Removes the selected pictures, all or none; says how many. Raises UserError when every field is open."""
         refuse_open(selection)
-        if selection.nothing:
-            return 0
-        with self._writing(), self._changing() as connection:
-            removed = 0
-            for part in _parts(selection):
-                where, values = _where(part)
-                chunks = connection.execute(f"SELECT DISTINCT chunk FROM picture{where}", values).fetchall()
-                removed += connection.execute(f"DELETE FROM picture{where}", values).rowcount
-                for (chunk,) in chunks:
-                    self._shrink(connection, chunk)
-            return removed
+        with self._changing() as (manifest, parts):
+            gone = _meant(_known(parts), selection)
+            if len(gone):
+                self._commit(manifest, parts, gone, (), 0)
+            return len(gone)
 
     def search(self, queries: Array, k: int, selection: Selection = Selection()) -> list[list[Hit]]:  # noqa: B008
-        """The k most similar pictures for each of the queries (Q, D), best first; see `Store.search`."""
-        with self._reading() as connection:
-            header = _header(connection)
-            queries = checked(queries, header.length)
-            ids, rows = self._rows(connection, header.changes, selection)
-            if self.inverted is not None:
-                found = self._search_inverted(connection, selection, rows, queries, k)
-            else:
-                found = nearest(rows, queries, k)
-            wanted = sorted({int(ids[row]) for _, best in found for row in best})
-            entries = _entries(connection, wanted)
-        return [
-            [Hit(float(value), entries[int(ids[row])]) for value, row in zip(values, best, strict=True)]
-            for values, best in found
-        ]
+        """The most similar of the selected pictures for each query.
 
-    def _search_inverted(
-        self, connection: sqlite3.Connection, selection: Selection, rows: Array, queries: Array, k: int
-    ) -> Found:
-        """By the inverted file of a modality, or of all, whose recall is that of pictures of the other modality."""
-        assert self.inverted is not None
-        modality = selection.modality
-        if replace(selection, modality=None):
+        It knows nothing of the queries: `look_up` leaves out what people don't look for.
+
+        Args:
+            queries: (Q, D).
+            k: how many to find.
+            selection: which pictures are searched.
+
+        Returns:
+            For each query its hits, best first; of equally similar ones the one that was written first.
+        """
+        manifest, parts = self._read()
+        queries = checked(queries, manifest.length)
+        state = manifest.parts, selection
+        if self._loaded is None or self._loaded[0] != state:
+            self._loaded = None  # not in memory beside the next ones
+            places, rows = _rows(parts, selection, manifest.length)
+            self._loaded = state, places, rows, rows.gathered() if self.inverted is None else None
+        _, places, rows, gathered = self._loaded
+        if self.inverted is None:
+            found = nearest(gathered, queries, k)  # type: ignore[arg-type]
+        elif replace(selection, modality=None):
             raise UserError(
                 "an inverted file is of a whole gallery or of one modality: search exactly among chosen paths, people, "
                 "cameras and times"
             )
-
-        if not len(rows):
-            return nearest(rows, queries, k)
-
-        def asking() -> Array:
-            return self._read(connection, Selection(modality=other(modality)))[1]  # type: ignore[arg-type]
-
-        file = self.folder / INVERTED.format(f"-{modality}" if modality else "")
-        changes = _header(connection).changes
-        return self.inverted.search(file, changes, rows, queries, k, asking if modality else None)
-
-    def descriptors(self, selection: Selection = Selection()) -> Array:  # noqa: B008
-        """(N, D) float32 in the order in which they were added."""
-        with self._reading() as connection:
-            return self._rows(connection, _header(connection).changes, selection)[1]
-
-    def _rows(self, connection: sqlite3.Connection, changes: int, selection: Selection) -> tuple[Array, Array]:
-        """(N,) numbers and (N, D) descriptors of the selected pictures, by number; kept until something changes."""
-        key = (changes, selection)
-        if self._loaded is None or self._loaded[0] != key:
-            self._loaded = (key, *self._read(connection, selection))
-        return self._loaded[1:]
-
-    def _read(self, connection: sqlite3.Connection, selection: Selection) -> tuple[Array, Array]:
-        pictures: list[tuple[int, int, int]] = []
-        for part in [] if selection.nothing else _parts(selection):
-            where, values = _where(part)
-            pictures += connection.execute(f"SELECT id, chunk, row FROM picture{where}", values)
-        pictures.sort(key=lambda picture: picture[0])
-        if not all(isinstance(number, int) for picture in pictures for number in picture):
-            raise Damaged("a picture's place is no number")
-        ids, chunks, rows = np.array(pictures, np.int64).reshape(-1, 3).T
-        found = np.empty((len(ids), _header(connection).length), np.float32)
-        order = np.argsort(chunks, kind="stable")
-        ends = np.flatnonzero(np.diff(chunks[order])) + 1
-        for group in np.split(order, ends) if len(order) else []:
-            content, wanted = self._chunk(connection, int(chunks[group[0]]), found.shape[1]), rows[group]
-            if not 0 <= wanted.min() <= wanted.max() < len(content):
-                raise Damaged(f"descriptors {chunks[group[0]]} are fewer than pictures say")
-            found[group] = content[wanted]
-        return ids, found
-
-    def _chunk(self, connection: sqlite3.Connection, chunk: int, length: int) -> Array:
-        stored = connection.execute("SELECT descriptors, checksum FROM chunk WHERE id = ?", (chunk,)).fetchone()
-        content = stored[0] if stored and isinstance(stored[0], bytes) else b""
-        if not content or len(content) % (4 * length) or zlib.crc32(content) != stored[1]:
-            raise Damaged(f"descriptors {chunk} are not what was written")
-        return np.frombuffer(content, np.float32).reshape(-1, length)
-
-    def _shrink(self, connection: sqlite3.Connection, chunk: int) -> None:
-        """Drops rows that no picture has any more."""
-        left = connection.execute("SELECT id, row FROM picture WHERE chunk = ? ORDER BY row", (chunk,)).fetchall()
-        if left:
-            kept = self._chunk(connection, chunk, _header(connection).length)[[row for _, row in left]]
-            content = kept.tobytes()
-            connection.execute(
-                "UPDATE chunk SET descriptors = ?, checksum = ? WHERE id = ?", (content, zlib.crc32(content), chunk)
-            )
-            moved = [(row, number) for row, (number, _) in enumerate(left)]
-            connection.executemany("UPDATE picture SET row = ? WHERE id = ?", moved)
         else:
-            connection.execute("DELETE FROM chunk WHERE id = ?", (chunk,))
+            asking = Selection(modality=other(selection.modality)) if selection else Selection(paths=())  # type: ignore
+            found = self.inverted.search(state, rows, lambda: _rows(parts, asking, manifest.length)[1], queries, k)
+        entries = _entries(parts, places, found)
+        return [[Hit(float(value), entries[row]) for value, row in zip(*one, strict=True)] for one in found]
 
-    def _writing(self) -> contextlib.AbstractContextManager[None]:
-        """Alone among processes that change this gallery. Raises UserError when another one does."""
-        return alone(self.folder / LOCK, f"{self.folder} is being changed by another process: wait until that ends")
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it is on disk at the end, or nothing."""
-        with self._reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("UPDATE gallery SET changes = changes + 1")
-            connection.commit()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        file = self.folder / FILE
+    def _manifest(self) -> Manifest:
+        file = self.folder / MANIFEST
+        _refuse_former(self.folder)
         if not file.is_file():
             raise UserError(f"{self.folder} is no gallery: make one with hicmd search index")
         try:
-            with contextlib.closing(_connected(file)) as connection:
-                _refuse_code(connection)
-                yield connection
-        except Damaged as error:
-            raise UserError(f"{file} is damaged ({error}): copy it from where it is whole") from error
-        except sqlite3.Error as error:
-            raise UserError(f"{file} can't be used ({error}): free space, or copy it from where it is whole") from error
+            given = read_json(file)
+            form, manifest = given.pop("format"), Manifest(**given)
+            fits = [*map(type, manifest)] == [str, int, bool, int, dict] and 1 <= manifest.length <= LONGEST
+            for name, rows in manifest.parts.items():
+                fits &= PART.fullmatch(name) is not None and 1 <= rows <= ROWS
+        except (UserError, AttributeError, KeyError, TypeError) as error:
+            raise _damaged(file, error) from error
+        if form != FORMAT or not fits:
+            raise _damaged(file, f"it is not of form {FORMAT}")
+        return manifest
+
+    def _write(self, manifest: Manifest) -> None:
+        """Puts a manifest in the place of the former one; on disk when it returns."""
+        write_json(self.folder / MANIFEST, {"format": FORMAT, **manifest._asdict()})
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # names of files
+        finally:
+            os.close(folder)
+
+    def _read(self) -> tuple[Manifest, list[Part]]:
+        """The manifest and its parts."""
+        while True:
+            manifest = self._manifest()
+            try:
+                self._opened = {
+                    name: self._opened.get(name) or _open(self.folder / name, rows, manifest.length)
+                    for name, rows in manifest.parts.items()
+                }
+                return manifest, [*self._opened.values()]
+            except FileNotFoundError as error:
+                if self._manifest() == manifest:  # else another process has changed it meanwhile
+                    raise _damaged(self.folder, error) from error
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Alone among processes that change this gallery. Raises UserError when another one does."""
+        return alone(self.folder / LOCK, f"{self.folder} is being changed by another process: wait until that ends")
+
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Manifest, list[Part]]]:
+        """The gallery for a change; at the end what is no part of it is deleted."""
+        with self._alone():
+            try:
+                yield self._read()
+            finally:
+                kept = self._manifest().parts
+                for file in self.folder.iterdir():
+                    if PART.fullmatch(file.name) and file.name not in kept:
+                        file.unlink()
+                sweep(self.folder)
+
+    def _commit(self, manifest: Manifest, parts: Sequence[Part], gone: Array, fresh: Iterable[Any], count: int) -> None:
+        """Makes the gallery's new state: its parts without the rows that are gone, (N, 2) as of `_meant`, then fresh
+        tables, which have so many rows."""
+        manifest = manifest._replace(changes=manifest.changes + 1, parts={})
+
+        def put(table: Any) -> None:
+            name = f"part-{manifest.changes:06}-{secrets.token_hex(4)}.parquet"
+            with replacing(self.folder / name) as file:
+                zstd, some = {column: "zstd" for column in COLUMNS}, [*COLUMNS]
+                pq.write_table(
+                    table, file, compression=zstd, use_dictionary=some, write_statistics=some, write_page_checksum=True
+                )
+            manifest.parts[name] = len(table)
+
+        left = np.array([len(part.known) for part in parts], np.int64) - np.bincount(gone[:, 0], minlength=len(parts))
+        merged = len(parts) - _small(left.tolist(), count)
+        before = []
+        for number, part in enumerate(parts):
+            whole = left[number] == len(part.known)
+            if number < merged and whole:
+                manifest.parts[part.path.name] = len(part.known)
+            elif left[number]:
+                table = part.table()
+                if not whole:
+                    stays = np.ones(len(table), bool)
+                    stays[gone[gone[:, 0] == number, 1]] = False
+                    table = table.filter(pa.array(stays))
+                before.append(table) if number >= merged else put(table)
+        for table in fresh:
+            put(pa.concat_tables([*before, table]))
+            before = []
+        self._write(manifest)
 
 
-def _connected(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=10, isolation_level=None)
-    connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
-    connection.execute("PRAGMA trusted_schema = OFF")  # nothing in a file of untrusted hands calls functions
-    return connection
+def _existing(folder: Path) -> UserError:
+    return UserError(f"{folder} exists already: add to it, or name another folder")
 
 
-def _refuse_code(connection: sqlite3.Connection) -> None:
-    """Views and triggers are SQL that a file brings along, and that asking it would run."""
-    found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
-    if found is not None:
-        raise Damaged(f"it holds {found[0]}, a view or trigger, which no gallery has")
+def _damaged(file: Path, reason: object) -> UserError:
+    return UserError(f"{file} is damaged ({' '.join(str(reason).split())[:160]}): copy it from where it is whole")
 
 
-class _Header(NamedTuple):
-    """The one row of the table gallery."""
-
-    format: int
-    model: str
-    length: int
-    changes: int
-    complete: int
-
-
-def _header(connection: sqlite3.Connection) -> _Header:
-    found = connection.execute("SELECT * FROM gallery").fetchone()
-    if found is None or found[0] != FORMAT:
+def _refuse_former(folder: Path) -> None:
+    if (folder / FORMER).is_file():
         raise UserError(
-            f"the gallery is not of format {FORMAT}, as those of other versions: delete its folder, then make it again "
-            f"with hicmd search index"
+            f"{folder} is a gallery of a former version ({FORMER}): delete the folder, then make it again with hicmd "
+            f"search index"
         )
-    if [type(value) for value in found] != [int, str, int, int, int] or not 1 <= found[2] <= LONGEST:
-        raise Damaged(f"its descriptors are said to have the length {str(found[2])[:20]}")
-    return _Header(*found)
 
 
-def _write_chunk(connection: sqlite3.Connection, rows: Array) -> int:
-    content = rows.tobytes()
-    cursor = connection.execute(
-        "INSERT INTO chunk (descriptors, checksum) VALUES (?, ?)", (content, zlib.crc32(content))
-    )
-    return int(cursor.lastrowid or 0)
+@contextmanager
+def _whole(file: Path) -> Iterator[None]:
+    """Raises UserError for what pyarrow, and the checksums, find to be damaged."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(file, error) from error
 
 
-def _held(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, Entry]:
-    wanted: dict[str, list[str]] = {}
-    for path in paths:
-        wanted.setdefault(key(path), []).append(path)
-    found = _among(connection, f"key, {COLUMNS}", "key", list(wanted))
-    return {path: _entry(name, rest) for name, *rest in found for path in wanted[name]}
+def _schema(length: int) -> Any:
+    descriptor = pa.list_(pa.field("element", pa.float32(), nullable=False), length)
+    columns = {"descriptor": descriptor, **COLUMNS}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
-def _chunks_of(connection: sqlite3.Connection, paths: Sequence[str]) -> set[int]:
-    return {chunk for (chunk,) in _among(connection, "chunk", "key", [key(path) for path in paths])}
+def _table(rows: Array, entries: Sequence[Entry]) -> Any:
+    """Rows (N, D) and what is known of them, as a part has them."""
+    schema = _schema(rows.shape[1])
+    descriptors = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=schema.field("descriptor").type)
+    columns = zip(zip(*entries, strict=True), COLUMNS.values(), strict=True)
+    return pa.Table.from_arrays([descriptors, *(pa.array(values, kind) for values, kind in columns)], schema=schema)
 
 
-def _entries(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Entry]:
-    return {number: _entry(number, rest) for number, *rest in _among(connection, f"id, {COLUMNS}", "id", numbers)}
+def _open(path: Path, rows: int, length: int) -> Part:
+    """A part. Raises UserError for one that is damaged, FileNotFoundError where it is missing."""
+    with _whole(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        if file.metadata.num_rows != rows or not file.schema_arrow.equals(_schema(length)):
+            raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
+        known = file.read([*COLUMNS], use_threads=False)
+        known.validate(full=True)
+        times, modalities = known["time"].to_numpy(), {*known["modality"].unique().to_pylist()}
+        if not ((times > EARLIEST) & (times < LATEST)).all() or not modalities <= {*MODALITIES}:
+            raise ValueError("times or modalities that can't be")
+    return Part(path, file, known.append_column("key", pc.utf8_normalize(known["name"], "NFC")))
 
 
-def _entry(name: str | int, values: Sequence[Any]) -> Entry:
-    entry = Entry(*values)
-    if tuple(map(type, entry)) != KINDS or not EARLIEST < entry.time < LATEST:
-        raise Damaged(f"what it says of picture {name} can't be")
-    return entry
+def _known(parts: Sequence[Part]) -> Any:
+    """What is known of all pictures: columns, key, part and row."""
+    empty = pa.schema([*_schema(1)][1:]).empty_table().append_column("key", pa.array([], pa.string()))
+    sizes = [len(part.known) for part in parts]
+    numbers = np.repeat(np.arange(len(parts)), sizes)
+    rows = np.concatenate([np.empty(0, np.int64), *map(np.arange, sizes)])
+    every = pa.concat_tables([empty, *(part.known for part in parts)])
+    return every.append_column("part", pa.array(numbers)).append_column("row", pa.array(rows))
 
 
-def _among(connection: sqlite3.Connection, columns: str, name: str, values: Sequence[Any]) -> list[Any]:
-    """Columns of the pictures whose column of a name has one of the values."""
-    found: list[Any] = []
-    for start in range(0, len(values), VARIABLES):
-        part = list(values[start : start + VARIABLES])
-        marks = ",".join("?" * len(part))
-        found += connection.execute(f"SELECT {columns} FROM picture WHERE {name} IN ({marks})", part)
-    return found
+def _held(known: Any, paths: Sequence[str]) -> dict[str, Entry]:
+    """The entries of those of the paths that there are."""
+    wanted = {path: key(path) for path in paths}
+    rows = known.filter(pc.field("key").isin(pa.array([*{*wanted.values()}], pa.string())))
+    found = dict(zip(rows["key"].to_pylist(), _as_entries(rows), strict=True))
+    return {path: found[one] for path, one in wanted.items() if one in found}
 
 
-def _parts(selection: Selection) -> Iterator[Selection]:
-    """The same in selections of few enough paths for a statement."""
-    if selection.paths is None:
-        yield selection
-        return
-    for start in range(0, len(selection.paths), VARIABLES):
-        yield replace(selection, paths=selection.paths[start : start + VARIABLES])
+def _as_entries(rows: Any) -> list[Entry]:
+    return [Entry(*values) for values in zip(*rows.select([*COLUMNS]).to_pydict().values(), strict=True)]
 
 
-def _where(selection: Selection) -> tuple[str, list[Any]]:
-    """A condition of SQL with its values."""
-    terms: list[str] = []
-    values: list[Any] = []
-    if selection.paths is not None:
-        terms.append(f"key IN ({','.join('?' * len(selection.paths))})")
-        values += selection.paths
-    for column, among in (("identity", selection.identities), ("camera", selection.cameras)):
-        if among is not None:
-            terms.append(f"{column} IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(among))
-    for term, value in (
-        ("modality = ?", selection.modality),
-        ("time >= ?", selection.after),
-        ("time < ?", selection.before),
-    ):
-        if value is not None:
-            terms.append(term)
-            values.append(value)
-    return (f" WHERE {' AND '.join(terms)}" if terms else ""), values
+def _meant(known: Any, selection: Selection) -> Array:
+    """Part and row of the selected pictures, (N, 2)."""
+    terms = [
+        pc.field(column).isin(pa.array(values, kind))
+        for column, values, kind in (
+            ("key", selection.paths, pa.string()),
+            ("identity", selection.identities, pa.int64()),
+            ("camera", selection.cameras, pa.int64()),
+            ("modality", selection.modality and [selection.modality], pa.string()),
+        )
+        if values is not None
+    ]
+    if selection.after is not None:
+        terms.append(pc.field("time") >= selection.after)
+    if selection.before is not None:
+        terms.append(pc.field("time") < selection.before)
+    for term in terms:
+        known = known.filter(term)
+    return np.stack([known["part"].to_numpy(), known["row"].to_numpy()], 1)
+
+
+def _rows(parts: Sequence[Part], selection: Selection, length: int) -> tuple[Array, Rows]:
+    """Part and row (N, 2) of the selected pictures, and their descriptors."""
+    places = _meant(_known(parts), selection)
+
+    def read() -> Iterator[Array]:
+        for number in np.unique(places[:, 0]).tolist():
+            found, rows = parts[number].descriptors(), places[places[:, 0] == number, 1]
+            yield found if len(rows) == len(found) else found[rows]
+
+    return places, Rows(len(places), length, read)
+
+
+def _entries(parts: Sequence[Part], places: Array, found: Found) -> dict[int, Entry]:
+    """What is known of the rows that were found."""
+    rows = np.unique(np.concatenate([np.empty(0, np.int64), *(best for _, best in found)]))
+    entries: dict[int, Entry] = {}
+    for number in np.unique(places[rows, 0]).tolist():
+        here = rows[places[rows, 0] == number]
+        entries |= zip(here.tolist(), _as_entries(parts[number].known.take(pa.array(places[here, 1]))), strict=True)
+    return entries
+
+
+def _small(sizes: Sequence[int], rows: int) -> int:
+    """How many of the last parts a new one of so many rows takes in, each no larger than what follows it: a million
+    pictures that come by hundreds are then few parts, and written a few times."""
+    count = 0
+    for size in reversed(sizes):
+        if size > rows or size + rows > ROWS:
+            break
+        count, rows = count + 1, rows + size
+    return count

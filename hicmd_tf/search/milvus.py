@@ -4,6 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,43 +21,44 @@ ROWS = 1000  # of one request
 PATH_LENGTH = 4096  # bytes
 MOST = 16_384  # hits that Milvus gives
 FIELDS = list(Entry._fields)
-UNFINISHED = "{}_unfinished"
-"""A collection beside one whose index has not ended: not every server keeps descriptions or properties."""
+TEXTS = {  # bytes
+    "key": PATH_LENGTH, "path": PATH_LENGTH, "modality": 16, "digest": 80, "person": 1024, "device": 1024, "model": 64
+}  # fmt: skip
 
 
 class MilvusGallery:
-    """A collection of a server. uri: http://host:19530, or a file that milvus-lite keeps."""
+    """A collection of a server.
 
-    def __init__(self, uri: str, collection: str, token: str = "") -> None:
+    Args:
+        uri: http://host:19530, or a file that milvus-lite keeps.
+        collection: its name.
+        token: user:password, or key, for that server.
+        make: whether such a file is made where it is missing.
+    """
+
+    most = MOST
+
+    def __init__(self, uri: str, collection: str, token: str = "", make: bool = False) -> None:
         from pymilvus import MilvusClient, MilvusException
 
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is raised, and said once
+        if not make and _missing(uri):
+            raise UserError(f"{uri} is no server and no file: make it with hicmd search index")
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is raised, and reported once
+        self._name, self._uri, self._marker = collection, uri, f"{collection}_unfinished"
         self._errors = MilvusException
-        self._name, self._uri = collection, uri
         try:
             self._client = MilvusClient(uri, token=token, timeout=20, grpc_options=_direct(uri))
         except (MilvusException, ValueError, OSError, RuntimeError) as error:
             raise self._failed(error, "can't be reached") from error
 
     @classmethod
-    def create(cls, uri: str, collection: str, length: int, token: str = "") -> "MilvusGallery":
-        """A new, empty collection; its model is that of what is added first. Raises UserError when it exists."""
-        gallery = cls(uri, collection, token)
-        with gallery._asking() as client:
-            if client.has_collection(collection):
-                raise gallery._existing()
-        gallery._make(length)
-        return gallery
-
-    @classmethod
     def begin(cls, uri: str, collection: str, model: str, length: int, token: str = "") -> "MilvusGallery":
         """As `Gallery.begin`."""
-        gallery = cls(uri, collection, token)
-        gallery.refuse_complete()
-        marker = UNFINISHED.format(collection)
+        cls.refuse_complete(uri, collection, token)
+        gallery = cls(uri, collection, token, make=True)
         with gallery._asking() as client:
-            if not client.has_collection(marker):
-                client.create_collection(marker, dimension=2)
+            if not client.has_collection(gallery._marker):
+                client.create_collection(gallery._marker, dimension=2)
             if client.has_collection(collection):
                 if client.get_collection_stats(collection)["row_count"]:
                     info = gallery.info()
@@ -70,24 +73,25 @@ class MilvusGallery:
         gallery._make(length)
         return gallery
 
-    def refuse_complete(self) -> None:
+    @classmethod
+    def refuse_complete(cls, uri: str, collection: str, token: str = "") -> None:
         """Raises UserError when there is a collection that no index has to end."""
-        with self._asking() as client:
-            if client.has_collection(self._name) and not client.has_collection(UNFINISHED.format(self._name)):
-                raise self._existing()
+        if _missing(uri):
+            return
+        gallery = cls(uri, collection, token)
+        with gallery._asking() as client:
+            if client.has_collection(collection) and not client.has_collection(gallery._marker):
+                raise UserError(f"{uri} has a collection {collection} already: add to it, or name another one")
 
     def complete(self) -> bool:
         """Whether the index that made it has ended."""
         with self._asking() as client:
-            return not client.has_collection(UNFINISHED.format(self._name))
+            return not client.has_collection(self._marker)
 
     def finish(self) -> None:
         """Says that the index that made it has ended."""
         with self._asking() as client:
-            client.drop_collection(UNFINISHED.format(self._name))
-
-    def _existing(self) -> UserError:
-        return UserError(f"{self._uri} has a collection {self._name} already: add to it, or name another one")
+            client.drop_collection(self._marker)
 
     def _make(self, length: int) -> None:
         from pymilvus import DataType
@@ -96,12 +100,10 @@ class MilvusGallery:
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("number", DataType.INT64, is_primary=True)
             schema.add_field("descriptor", DataType.FLOAT_VECTOR, dim=length)
-            for name in ("key", "path"):
-                schema.add_field(name, DataType.VARCHAR, max_length=PATH_LENGTH)
             for name in ("identity", "camera"):
                 schema.add_field(name, DataType.INT64)
             schema.add_field("time", DataType.DOUBLE)
-            for name, most in (("modality", 16), ("digest", 80), ("person", 1024), ("device", 1024), ("model", 64)):
+            for name, most in TEXTS.items():
                 schema.add_field(name, DataType.VARCHAR, max_length=most)
             index = client.prepare_index_params()
             index.add_index("descriptor", index_type="FLAT", metric_type="IP")
@@ -111,7 +113,7 @@ class MilvusGallery:
         """What it holds. Raises UserError when there is no such collection, or it is of another kind."""
         with self._asking() as client:
             if not client.has_collection(self._name):
-                raise UserError(f"{self._uri} has no collection {self._name}: make it with hicmd_tf.search index")
+                raise UserError(f"{self._uri} has no collection {self._name}: make it with hicmd search index")
             told = client.describe_collection(self._name)
             lengths = [int(f["params"]["dim"]) for f in told["fields"] if f["name"] == "descriptor"]
             if not lengths or not {"number", "key", "model", *FIELDS} <= {f["name"] for f in told["fields"]}:
@@ -119,10 +121,6 @@ class MilvusGallery:
             (count,) = client.query(self._name, filter="", output_fields=["count(*)"])
             first = client.query(self._name, filter="number >= 0", output_fields=["model"], limit=1)
         return Info(first[0]["model"] if first else UNKNOWN, lengths[0], int(count["count(*)"]))
-
-    def known(self, paths: Sequence[str]) -> set[str]:
-        """Those of the paths that it has."""
-        return set(self.held(paths))
 
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
         """What it holds of those of the paths that it has."""
@@ -142,7 +140,7 @@ class MilvusGallery:
         return found
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
-        """Adds (N, D) descriptors, request by request; the server has them when it returns. See `Store.add`."""
+        """As `Gallery.add`, request by request; the server has them when it returns."""
         info = self.info()
         if info.rows:
             same_model(info.model, model)
@@ -170,7 +168,7 @@ class MilvusGallery:
         return len(fresh)
 
     def remove(self, selection: Selection) -> int:
-        """Removes the selected pictures; says how many. Raises UserError when all fields are open."""
+        """Removes the selected pictures; says how many. Raises UserError when every field is open."""
         refuse_open(selection)
         if selection.nothing:
             return 0
@@ -181,10 +179,8 @@ class MilvusGallery:
         return before - self.info().rows
 
     def search(self, queries: Array, k: int, selection: Selection) -> list[list[Hit]]:
-        """The k most similar pictures for each of the queries (Q, D), best first, as the server compares."""
+        """As `Gallery.search`, with the server's similarities."""
         queries = checked(queries, self.info().length)
-        if k > MOST:
-            raise UserError(f"{k} hits are more than the {MOST} that Milvus gives: ask for fewer")
         if selection.nothing:
             return [[] for _ in queries]
         with self._asking() as client:
@@ -196,28 +192,25 @@ class MilvusGallery:
                 output_fields=["number", *FIELDS],
                 search_params={"metric_type": "IP"},
             )
-        return [[_hit(hit) for hit in sorted(hits, key=lambda h: (-h["distance"], _number(h)))] for hits in found]
+        ranked = (sorted(hits, key=lambda h: (-h["distance"], h["entity"]["number"])) for hits in found)
+        return [[Hit(float(hit["distance"]), _entry(hit["entity"])) for hit in hits] for hits in ranked]
 
-    def _asking(self) -> "_Asking":
-        return _Asking(self)
+    @contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """The client, whose errors become one line."""
+        try:
+            yield self._client
+        except self._errors as error:
+            raise self._failed(error, "can't answer") from error
 
     def _failed(self, error: Exception, what: str) -> UserError:
         reason = " ".join(str(getattr(error, "message", error)).split())[:200]
         return UserError(f"{self._uri} {what} ({reason}): is a Milvus server running there?")
 
 
-class _Asking:
-    """The client, whose errors become one line."""
-
-    def __init__(self, gallery: MilvusGallery) -> None:
-        self._gallery = gallery
-
-    def __enter__(self) -> Any:
-        return self._gallery._client
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, self._gallery._errors):
-            raise self._gallery._failed(error, "can't answer") from error
+def _missing(uri: str) -> bool:
+    """Whether it would be a file of milvus-lite, which is not there."""
+    return "://" not in uri and not Path(uri).exists()
 
 
 def _direct(uri: str) -> dict[str, int]:
@@ -227,14 +220,6 @@ def _direct(uri: str) -> dict[str, int]:
     except ValueError:  # no address at all, as the client will say
         host = None
     return {"grpc.enable_http_proxy": 0} if host and is_this_machine(host) else {}
-
-
-def _number(hit: Any) -> int:
-    return int(hit["entity"]["number"])
-
-
-def _hit(hit: Any) -> Hit:
-    return Hit(float(hit["distance"]), _entry(hit["entity"]))
 
 
 def _entry(row: Any) -> Entry:

@@ -28,7 +28,7 @@ from hicmd_tf.export.serving.failures import Failure
 from hicmd_tf.export.serving.requests import arrays, parse
 from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
-from hicmd_tf.search import Entry, Gallery, Selection
+from hicmd_tf.search import Entry, Gallery
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
 ROWS = np.eye(4, 8, dtype=np.float32)
@@ -135,32 +135,6 @@ def test_archives_by_hand(handed: Handed, one: Input, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     test_descriptors_and_permutations.hypothesis.inner_test(handed, one)  # type: ignore[attr-defined]
     assert not any(tmp_path.iterdir())  # no payload ran
-
-
-@some
-@given(drawn(stored.targets(), "hicmd_tf.search"))
-def test_galleries(handed: Handed, one: Input) -> None:
-    def reads(words: list[str]) -> None:
-        gallery = Gallery.open(behind(words, "--index"))
-        gallery.search(ROWS, 3, Selection())
-        gallery.known(["a"])
-
-    handed(one, reads)
-
-
-@pytest.mark.parametrize("statement", stored.STATEMENTS)
-def test_galleries_of_other_tables(material: Material, tmp_path: Path, statement: str) -> None:
-    gallery = Path(shutil.copytree(material.gallery, tmp_path / "gallery"))
-    stored._done(gallery / "gallery.sqlite", statement)
-    for ask in (
-        lambda: Gallery.open(gallery).search(ROWS, 3),
-        lambda: Gallery.open(gallery).add(ROWS[:1], [Entry("new", 1, 1, "visible", 0.0)], ""),
-        lambda: Gallery.open(gallery).remove(Selection(cameras=(1,))),
-    ):
-        try:
-            ask()
-        except UserError as error:
-            assert str(error)
 
 
 @some

@@ -25,7 +25,8 @@ def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Twelve pictures, every other one infrared; the lower the number, the more like the first axis."""
     if request.param == "milvus":
         pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-        made: Any = MilvusGallery.create(str(tmp_path / "m.db"), "people", 2)
+        made: Any = MilvusGallery.begin(str(tmp_path / "m.db"), "people", "m", 2)
+        made.finish()
     else:
         made = Gallery.create(tmp_path / "g", "m", 2)
     angles = np.arange(12) / 20
@@ -96,6 +97,41 @@ def test_a_query_is_known_by_whatever_leads_to_its_file(
         assert answer.left_out == [kept] and numbers(answer.hits) == [0, 2], path
     for odd in ("\0", "a\nb", ""):
         assert look_up(gallery, QUERY, [entry(0, odd or ".")], 1, among="same")[0].hits
+
+
+def test_a_file_of_descriptors_knows_the_pictures_by_their_ends(gallery: Any) -> None:
+    """`extract` names pictures by their path below a folder, and knows the SHA-256 of their descriptors alone."""
+    kept = entry(0, "/data/people/anna/1.png")
+    gallery.add(QUERY, [kept], "m")
+    for path, left_out in (
+        ("people/anna/1.png", [kept]),
+        ("anna/1.png", [kept]),
+        ("/mnt/data/people/anna/1.png", []),  # another one by its path
+        ("na/1.png", []),
+        ("bert/1.png", []),
+    ):
+        (answer,) = look_up(gallery, QUERY, [entry(0, path, digest="of descriptors")], 2, among="both")
+        assert answer.left_out == left_out, path
+    (answer,) = look_up(gallery, QUERY, [entry(1, "anna/1.png", digest="")], 1)
+    assert answer.left_out == []  # what the other camera saw
+    turned = np.float32([[1, 0.1]])
+    (answer,) = look_up(gallery, turned, [entry(0, "anna/1.png", digest="")], 1, among="same")
+    assert answer.left_out == []  # of the same name, but not alike
+    gallery.add(QUERY, [entry(0, "berta/1.png", digest="of descriptors")], "m")
+    (answer,) = look_up(gallery, QUERY, [entry(0, "/data/berta/1.png", digest="of a file")], 3, among="same")
+    assert [one.path for one in answer.left_out] == ["berta/1.png"]
+
+
+def test_as_many_as_a_gallery_gives(gallery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(gallery), "most", 6)
+    searched = gallery.search
+    monkeypatch.setattr(gallery, "search", lambda q, k, s: searched(q, k, s) if k <= 6 else pytest.fail("too many"))
+    (answer,) = look_up(gallery, QUERY, [entry(0)], 6)
+    assert numbers(answer.hits) == [1, 3, 5, 7, 9, 11]
+    (answer,) = look_up(gallery, QUERY, [entry(0)], 6, among="both")
+    assert numbers(answer.hits) == [1, 2, 3, 4, 5] and answer.left_out == [entry(0)]
+    with pytest.raises(UserError, match="7 hits are more than the 6 that the gallery gives"):
+        look_up(gallery, QUERY, [entry(0)], 7)
 
 
 def test_what_makes_no_sense_is_refused(gallery: Any) -> None:

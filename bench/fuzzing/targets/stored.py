@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.fuzzing.cases import Input, Material, Target
 from bench.fuzzing.damage import blows, broken, told
-from bench.fuzzing.places import LINKED, PLACES, story
+from bench.fuzzing.places import PLACES, story
 from bench.fuzzing.whole import copied
 
 KEYS = ("descriptors", "identities", "cameras", "modality", "names", "model")
@@ -203,100 +202,6 @@ def _of_permutations() -> Target:
     return Target("hicmd_tf.evaluate", "permutations", 1.5, drawn, always)
 
 
-STATEMENTS = (
-    "DROP TABLE gallery",
-    "DROP TABLE chunk",
-    "DROP TABLE picture",
-    "DELETE FROM gallery",
-    "DELETE FROM chunk",
-    "DELETE FROM picture",
-    "UPDATE gallery SET format = 2",
-    "UPDATE gallery SET format = 'one'",
-    "UPDATE gallery SET model = 7",
-    "UPDATE gallery SET model = NULL",
-    "UPDATE gallery SET length = 'long'",
-    "UPDATE gallery SET length = 0",
-    "UPDATE gallery SET length = -1",
-    "UPDATE gallery SET length = NULL",
-    "UPDATE gallery SET length = 7",
-    "UPDATE gallery SET length = 1000000000000",
-    "UPDATE gallery SET changes = 'many'",
-    "UPDATE chunk SET descriptors = 'text'",
-    "UPDATE chunk SET descriptors = 7",
-    "UPDATE chunk SET descriptors = x''",
-    "UPDATE chunk SET checksum = 1",
-    "UPDATE chunk SET checksum = 'sum'",
-    "UPDATE picture SET row = row + 1000",
-    "UPDATE picture SET row = -5",
-    "UPDATE picture SET row = 'first'",
-    "UPDATE picture SET chunk = 99",
-    "UPDATE picture SET chunk = 'one'",
-    "UPDATE picture SET identity = 'who'",
-    "UPDATE picture SET camera = x'00ff'",
-    "UPDATE picture SET time = 'now'",
-    "UPDATE picture SET time = 1e300",
-    "UPDATE picture SET time = -1e300",
-    "UPDATE picture SET modality = 'ultraviolet'",
-    "UPDATE picture SET path = CAST(id AS BLOB)",
-    "UPDATE picture SET path = x'ff00' || id",
-    "ALTER TABLE picture RENAME COLUMN time TO moment",
-    "ALTER TABLE gallery ADD COLUMN more INTEGER",
-    "DROP TABLE gallery; CREATE VIEW gallery AS SELECT 1, 'm', 16, 0",
-    "PRAGMA user_version = 7; VACUUM",
-    "CREATE TRIGGER never BEFORE DELETE ON picture BEGIN SELECT RAISE(ABORT, 'no'); END",
-)
-ASKED: dict[str, Callable[[Path, Material, Path], list[Any]]] = {
-    "query": lambda g, m, f: ["query", "--index", g, "--descriptors", m.descriptors, "-k", "3"],
-    "query --draw": lambda g, m, f: [
-        "query", "--index", g, "--descriptors", m.descriptors, "-k", "3", "--draw", f / "out.png"
-    ],
-    "info": lambda g, m, f: ["info", "--index", g],
-    "add": lambda g, m, f: ["add", "--index", g, "--descriptors", m.descriptors],
-    "remove": lambda g, m, f: ["remove", "--index", g, "--camera", "1"],
-}  # fmt: skip
-
-
-def _gallery(what: str, command: str, wreck: Callable[[Path, Path], object]) -> Input:
-    def build(material: Material, folder: Path) -> list[str]:
-        gallery = copied(material.gallery, folder / "gallery")
-        wreck(gallery / "gallery.sqlite", folder)
-        return [str(word) for word in ASKED[command](gallery, material, folder)]
-
-    return Input(f"{command}: {what}", build)
-
-
-def _done(file: Path, statement: str) -> None:
-    connection = sqlite3.connect(file)
-    connection.executescript(statement)
-    connection.close()
-
-
-def _of_galleries() -> Target:
-    commands = st.sampled_from([*ASKED])
-
-    def placed(place: str, command: str) -> Input:
-        def wreck(file: Path, folder: Path) -> None:
-            file.unlink()
-            (folder / "other").mkdir()
-            file.symlink_to(PLACES[place](folder / "other"))
-
-        return _gallery(story(place), command, wreck)
-
-    def blown(damages: Any, command: str) -> Input:
-        return _gallery(told(damages), command, lambda file, _: file.write_bytes(broken(file.read_bytes(), damages)))
-
-    def changed(statement: str, command: str) -> Input:
-        return _gallery(statement, command, lambda file, _: _done(file, statement))
-
-    places = st.sampled_from(LINKED)
-    drawn = st.one_of(
-        st.builds(blown, blows(), commands),
-        st.builds(changed, st.sampled_from(STATEMENTS), commands),
-        st.builds(placed, places, commands),
-    )
-    return Target("hicmd_tf.search", "gallery", 4.0, drawn, [changed(one, "query") for one in STATEMENTS])
-
-
 WEIGHTS: dict[str, bytes] = {
     "nothing": b"",
     "a text": b"weights",
@@ -341,7 +246,6 @@ def targets() -> list[Target]:
     return [
         *map(_of_descriptors, DESCRIBED),
         _of_permutations(),
-        _of_galleries(),
         _of_weights(),
         Target("hicmd_tf.convert", "released checkpoint", 0.0, st.sampled_from(released), released),
     ]

@@ -1,0 +1,176 @@
+"""Nearest neighbours by cosine with faiss: exactly, the same under ties on every run, or with an inverted file (IVF)
+whose recall is measured first."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hicmd_tf.errors import UserError
+
+Array = np.ndarray[Any, Any]
+Found = list[tuple[Array, Array]]
+"""For each query similarities (k,), best first, and rows (k,)."""
+
+SPARE = 32  # rows looked at beyond k, among which rounding may have mixed the order
+DOUBT = 1e-5  # more than float32 products of rows of length 1 are off by
+
+FEWEST = 1000  # rows, below which exact search takes no time anyway
+TRAINING_ROWS = 64  # per list, at most; more gain nothing
+SAMPLED, DEPTH = 256, 10  # queries of the recall check, and how many each finds
+SEED = 777
+
+
+class Rows(NamedTuple):
+    """(total, length) float32 descriptors of length 1. parts: reads them in order, so that none is in memory twice."""
+
+    total: int
+    length: int
+    parts: Callable[[], Iterator[Array]]
+
+    def gathered(self) -> Array:
+        """All of them in memory."""
+        found, start = np.empty((self.total, self.length), np.float32), 0
+        for part in self.parts():
+            found[start : start + len(part)] = part
+            start += len(part)
+        return found
+
+
+def nearest(rows: Array, queries: Array, k: int) -> Found:
+    """For each of the queries (Q, D) the k most similar of the rows (N, D), fewer where there are fewer.
+
+    Of equally similar rows the lower comes first. faiss finds candidates in float32; their products are then computed
+    in float64, each alone, so that equal rows get equal similarities. Rows are read where they are: no index is built.
+    """
+    import faiss
+
+    k = min(k, len(rows))
+    if k <= 0:
+        return [(np.empty(0), np.empty(0, np.int64)) for _ in queries]
+    values, found = faiss.knn(queries, rows, min(k + SPARE, len(rows)), faiss.METRIC_INNER_PRODUCT)
+    candidates = (_candidates(rows, *one, k) for one in zip(queries, values, found, strict=True))
+    return [_ranked(query, few, rows[few], k) for query, few in zip(queries, candidates, strict=True)]
+
+
+def _candidates(rows: Array, query: Array, values: Array, found: Array, k: int) -> Array:
+    """All rows that may be among the k best, ascending."""
+    least = values[k - 1] - DOUBT
+    if values[-1] < least or len(found) == len(rows):
+        return np.sort(found)
+    return np.flatnonzero(rows @ query >= least)
+
+
+def _ranked(query: Array, candidates: Array, rows: Array, k: int) -> tuple[Array, Array]:
+    """The k best of some candidates, whose rows are given."""
+    exact = (rows.astype(np.float64) * query.astype(np.float64)).sum(axis=1)
+    best = np.argsort(-exact, kind="stable")[:k]
+    return exact[best], candidates[best]
+
+
+class Recall(NamedTuple):
+    """Share of the exact first, and of the exact ten first, that the inverted file finds."""
+
+    first: float
+    ten: float
+
+
+class _Made(NamedTuple):
+    """faiss' index of some rows, and what exact search finds in them, by which its recall is measured.
+
+    Args:
+        of: which rows, and how many lists were wished for.
+        index: the inverted file.
+        asked: (Q, D).
+        exact: rows (Q, DEPTH).
+        depth: how many the index is to find for each.
+    """
+
+    of: Any
+    index: Any
+    asked: Array
+    exact: Array
+    depth: int
+
+
+class InvertedFile:
+    """Approximate search, with the inverted file that was made last.
+
+    Args:
+        lists: how many; 0: four times the root of the rows.
+        probes: how many lists a query looks into.
+        least_recall: share of the ten first, below which it is refused.
+    """
+
+    def __init__(self, lists: int = 0, probes: int = 16, least_recall: float = 0.95) -> None:
+        self.lists, self.probes, self.least_recall = lists, probes, least_recall
+        self.recall: Recall | None = None
+        self._made: _Made | None = None
+
+    def search(self, of: Any, rows: Rows, asking: Callable[[], Rows], queries: Array, k: int) -> Found:
+        """As `nearest`, approximately.
+
+        Args:
+            of: what equals itself as long as the rows are the same: an inverted file is made for each such value.
+            rows: what is searched.
+            asking: gives what recall is measured with; where there are none, the rows themselves.
+            queries: (Q, D).
+            k: how many to find.
+
+        Raises:
+            UserError: when it finds less than least_recall of what exact search finds.
+        """
+        if rows.total < FEWEST:
+            self.recall = Recall(1.0, 1.0)
+            return nearest(rows.gathered(), queries, k)
+        of = of, self.lists
+        if self._made is None or self._made.of != of:
+            self._made = self.recall = None  # not in memory beside the next one
+            self._made = _make(of, rows, asking(), self.lists or int(4 * math.sqrt(rows.total)))
+        index, probes = self._made.index, min(self.probes, self._made.index.nlist)
+        if self.recall is None or index.nprobe != probes:
+            index.nprobe = probes
+            _, found = index.search(self._made.asked, self._made.depth)
+            hits = (self._made.exact[:, :, None] == found[:, None, :]).any(axis=2)
+            self.recall = Recall(float(hits[:, 0].mean()), float(hits.mean()))
+        if self.recall.ten < self.least_recall:
+            raise UserError(
+                f"the inverted file finds {100 * self.recall.ten:.1f} % of the ten nearest with {self.probes} probes, "
+                f"expected {100 * self.least_recall:g} %: give more --probes, or search exactly"
+            )
+        _, found = index.search(queries, min(2 * k, rows.total))
+        few = [np.sort(row[row >= 0]) for row in found]
+        return [_ranked(q, one, index.reconstruct_batch(one), k) for q, one in zip(queries, few, strict=True)]
+
+
+def _make(of: Any, rows: Rows, asking: Rows, lists: int) -> _Made:
+    """The rows are in memory once at any moment."""
+    import faiss
+
+    own = not asking.total  # each query then finds itself, which is left out
+    asked = _sample((rows if own else asking).gathered(), SAMPLED)
+    every = rows.gathered()
+    lists = min(lists, rows.total // 40)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(rows.length), rows.length, lists, faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = SEED
+    index.train(_sample(every, TRAINING_ROWS * lists))
+    members = index.quantizer.search(every, 1)[1][:, 0]
+    exact = faiss.knn(asked, every, DEPTH + own, faiss.METRIC_INNER_PRODUCT)[1][:, own:]
+    del every
+    content: Any = index.invlists
+    for number, size in enumerate(np.bincount(members, minlength=lists).tolist()):
+        content.resize(number, size)  # a list that grew by doubling would take up to twice the memory
+        content.resize(number, 0)
+    for part in rows.parts():
+        its = np.ascontiguousarray(members[index.ntotal : index.ntotal + len(part)])
+        part = np.ascontiguousarray(part)
+        index.add_core(len(part), faiss.swig_ptr(part), None, faiss.swig_ptr(its))
+    index.make_direct_map()
+    return _Made(of, index, asked, exact, DEPTH + own)
+
+
+def _sample(rows: Array, most: int) -> Array:
+    """At most so many of the rows, in their order."""
+    random = np.random.default_rng(SEED)
+    return rows[np.sort(random.choice(len(rows), min(most, len(rows)), replace=False))]
