@@ -22,10 +22,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 TESTS = Path(__file__).parent
 
-# No test's outcome hangs on time, and in CI not on luck either.
+# No test's outcome depends on time, and in CI not on luck either.
 settings.register_profile(
-    "hicmd_tf", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+    "hicmd_tf",
+    max_examples=25,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("many", settings.get_profile("hicmd_tf"), max_examples=2000, derandomize=False)
 settings.load_profile("hicmd_tf")
 
 
@@ -52,12 +57,30 @@ def seeded() -> None:
         keras.utils.set_random_seed(0)
 
 
+def without_graphs() -> None:
+    """They take longer to trace than the few iterations and pictures of a test."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None:
+        tensorflow.config.run_functions_eagerly(True)
+
+
+def pytest_collection_finish() -> None:
+    """Modules of tests are imported, and fixtures not yet made."""
+    without_graphs()
+
+
+def pytest_runtest_setup() -> None:
+    """A test before may have been the first that imported TensorFlow."""
+    without_graphs()
+
+
 @pytest.fixture
-def plain_graphs() -> Iterator[None]:
-    """Graphs as they were traced: improving them takes longer than the few iterations that most tests run. The bits are
-    others; both sides of a comparison must be computed so, or neither."""
+def graphs() -> Iterator[None]:
+    """With graphs, for what is about them; as they are traced, for improving them takes longer than to run them twice.
+    The bits are others; both sides of a comparison must be computed so, or neither."""
     import tensorflow as tf
 
+    tf.config.run_functions_eagerly(False)
     before = tf.config.optimizer.get_experimental_options()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     yield

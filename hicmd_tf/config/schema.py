@@ -257,10 +257,10 @@ class TrainingConfig:
     keep_checkpoints: Count = free("how many of the newest checkpoints stay")
     embed_batch: Count = note("images embedded at a time in an evaluation", "released")
     precision: Literal["float32", "mixed_bfloat16"] = note(
-        "of the large maps; mixed_bfloat16: faster with AVX512_BF16 or on a GPU (docs/speed.md)"
+        "of the large maps; mixed_bfloat16: faster with AVX512_BF16 or on a GPU (docs/training.md)"
     )
     memory: Literal["normal", "low"] = note(
-        "of gradients; low: they compute the networks again, on one device (docs/speed.md)"
+        "of gradients; low: they compute the networks again, on one device (docs/training.md)"
     )
     deterministic: Flag = note("only kernels that give the same bits every time; slower on a GPU")
     intra_op_threads: Whole = note("threads inside one TensorFlow operation; 0: all cores")

@@ -72,7 +72,7 @@ def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) 
         hicmd(["ablations", "--config", str(PLUMBING), "--out", str(tmp_path / "out"), *more])
 
 
-@pytest.mark.usefixtures("plain_graphs")
+@pytest.mark.usefixtures("graphs")
 def test_a_grid_of_two_ablations(
     smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -30,7 +30,7 @@ PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 PEOPLE = {"data.synthetic.identities": 16, "data.held_out": 4}
 DEADLINE = 400  # seconds, only so that a hang ends
 
-pytestmark = pytest.mark.usefixtures("plain_graphs")
+pytestmark = pytest.mark.usefixtures("graphs")
 
 
 def options(data: Path, out: Path, *more: str) -> list[str]:
