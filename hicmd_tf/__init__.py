@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hicmd_tf.method.networks import fast
 from hicmd_tf.startup import prepare
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __all__ = ["load"]
 __version__ = "0.1.0"
 
 prepare()
+fast.SOURCES["tensorflow"] = "hicmd_tf.engines.tensorflow.kernels"
 
 
 def load(run_folder: str | Path) -> Model:

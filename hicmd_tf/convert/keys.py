@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm
 from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
 from hicmd_tf.method.networks.decoder import Decoder
 from hicmd_tf.method.networks.discriminator import ScaleDiscriminator
+from hicmd_tf.method.networks.encoders import PrototypeEncoder
 from hicmd_tf.method.networks.feature_learning import IdentityHead
-from hicmd_tf.method.networks.layers import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
+from hicmd_tf.method.networks.norms import GroupedBatchNorm
 from hicmd_tf.method.networks.resnet import EXPANSION, ConvolutionNorm, Stage
 from hicmd_tf.notation import MODALITIES
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
-from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
 from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.encoders import AttributeEncoder
 from hicmd_tf.notation import MODALITIES, Modality, other
 from hicmd_tf.pictures.sheet import Cell, sheet
 from hicmd_tf.runs.trained_run import TrainedRun

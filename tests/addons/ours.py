@@ -13,7 +13,7 @@ import tensorflow as tf
 from cases import MARGINS, feature_maps, triplet_batches
 
 from hicmd_tf.method.losses.identification import euclidean_batch_hard
-from hicmd_tf.method.networks.normalisation import instance_norm
+from hicmd_tf.method.networks.norms import instance_norm
 
 Array = np.ndarray[Any, Any]
 

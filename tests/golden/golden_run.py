@@ -18,9 +18,9 @@ from hicmd_tf.convert.read import Released, fill
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.method.losses.generation import kl, l1
-from hicmd_tf.method.networks import layers, resnet
+from hicmd_tf.method.networks import convolutions, resnet
 from hicmd_tf.method.networks.build import Networks, build_networks
-from hicmd_tf.method.networks.layers import convolve, reflect_pad, reflected_convolution, zero_padded_convolution
+from hicmd_tf.method.networks.convolutions import convolve, mirrored, reflected_convolution, zero_padded_convolution
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
 from hicmd_tf.training.optimisers import make_optimisers
 
@@ -74,16 +74,19 @@ def exact_convolutions() -> Iterator[None]:
         return tf.cast(convolve(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride, dilation), x.dtype)
 
     def exact_reflected(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
-        return exact(reflect_pad(x, dilation * (kernel.shape[0] // 2)), kernel, stride, dilation)
+        return exact(mirrored(x, dilation * (kernel.shape[0] // 2), "reflect"), kernel, stride, dilation)
 
     def exact_padded(x: Any, kernel: Any, stride: int) -> Any:
         return tf.cast(zero_padded_convolution(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride), x.dtype)
 
-    resnet.zero_padded_convolution, layers.reflected_convolution = exact_padded, exact_reflected
+    resnet.zero_padded_convolution, convolutions.reflected_convolution = exact_padded, exact_reflected
     try:
         yield
     finally:
-        resnet.zero_padded_convolution, layers.reflected_convolution = zero_padded_convolution, reflected_convolution
+        resnet.zero_padded_convolution, convolutions.reflected_convolution = (
+            zero_padded_convolution,
+            reflected_convolution,
+        )
 
 
 def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:

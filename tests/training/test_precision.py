@@ -11,7 +11,7 @@ from one_iteration import CLASSES, gradients_of_a_step, make_batch
 from hicmd_tf.config import Config
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.networks.build import build_networks
-from hicmd_tf.method.networks.normalisation import instance_norm
+from hicmd_tf.method.networks.norms import instance_norm
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 from hicmd_tf.training.experiment import in_full_precision

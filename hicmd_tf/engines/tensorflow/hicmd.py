@@ -27,10 +27,10 @@ from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_los
 from hicmd_tf.method.losses.generation import kl, l1
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.losses.weights import discriminator_total, feature_total, generation_total
-from hicmd_tf.method.networks.batch_norm import Groups, KindGroups
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.networks.feature_learning import Identification
+from hicmd_tf.method.networks.norms import Groups, KindGroups
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.method.sampling import Parts, Rows, feature_groups, stack
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality, Tensor, other

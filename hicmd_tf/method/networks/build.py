@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config.schema import NetworkConfig
-from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
 from hicmd_tf.method.networks.decoder import Decoder
 from hicmd_tf.method.networks.discriminator import Discriminator
+from hicmd_tf.method.networks.encoders import AttributeEncoder, Encoders, PrototypeEncoder
 from hicmd_tf.method.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
-from hicmd_tf.method.networks.id_pig import Encoders, IdPig
+from hicmd_tf.method.networks.id_pig import IdPig
 from hicmd_tf.method.networks.pretrained import ResNetWeights, read_resnet, stride_first
-from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
 from hicmd_tf.notation import MODALITIES, Modality
 
 IMAGE_SHAPE = (None, None, None, 3)

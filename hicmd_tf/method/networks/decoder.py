@@ -5,26 +5,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.layers import (
-    ConvolutionBlock,
-    ResidualBlock,
-    Shape,
-    kaiming,
-    leaky_relu,
-    serialisable,
-    tracked,
-)
+from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, leaky_relu, serialisable, tracked
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
 
 @serialisable
-class Perceptron(keras.layers.Layer):
+class Perceptron(Sized, keras.layers.Layer):
     """Three dense layers, LeakyReLU between them. chunk (B, D) -> (B, units)."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.units = units
+        self.sizes = {"units": units}
         self.dense = tracked(
             self,
             [
@@ -35,18 +28,15 @@ class Perceptron(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         for i, layer in enumerate(self.dense):
-            layer.build(input_shape if i == 0 else (None, self.units))
+            layer.build(input_shape if i == 0 else (None, self.sizes["units"]))
 
     def call(self, x: Tensor) -> Tensor:
         first, second, third = self.dense
         return third(leaky_relu(second(leaky_relu(first(x)))))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
-
 
 @serialisable
-class Decoder(keras.Model):
+class Decoder(Sized, keras.Model):
     """(p (B, h, w, channels), a (B, D)) -> image (B, 4h, 4w, 3) in normalised colours, unbounded.
 
     Where one prototype goes with several attribute codes, prototypes (B / n, h, w, channels) do: the first is that of
@@ -55,13 +45,13 @@ class Decoder(keras.Model):
     Chunk k of the attribute code steers residual block k: one perceptron makes the AdaIN scales of its two
     convolutions, another the shifts.
 
-    channels: of the prototype. residual_blocks: as many as the attribute code has chunks. widths: channels behind the
+    channels: of the prototype. residual_blocks: as many as the attribute code has chunks. widths: channels after the
     two upsamplings.
     """
 
     def __init__(self, channels: int, residual_blocks: int, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})  # attributes keep their precision
-        self.sizes: dict[str, Any] = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
+        self.sizes = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
         blocks = range(residual_blocks)
         self.scales = tracked(self, [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks])
         self.shifts = tracked(self, [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks])
@@ -100,6 +90,3 @@ class Decoder(keras.Model):
         for block in self.refine:
             x = block(x)
         return accurate(self.colour(x))  # (B, 4h, 4w, 3)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.layers import ConvolutionBlock, ResidualBlock, Shape, serialisable, tracked
+from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.layers import Shape, Sized, serialisable, tracked
 from hicmd_tf.notation import Tensor
 
 
@@ -23,12 +24,12 @@ def halve(x: Tensor) -> Tensor:
 
 
 @serialisable
-class ScaleDiscriminator(keras.layers.Layer):
+class ScaleDiscriminator(Sized, keras.layers.Layer):
     """One scale: (B, H, W, 3) -> score map (B, H/4, W/4, 1), high for real."""
 
     def __init__(self, width: int, residual_blocks: int, deviation: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes: dict[str, Any] = {"width": width, "residual_blocks": residual_blocks, "deviation": deviation}
+        self.sizes = {"width": width, "residual_blocks": residual_blocks, "deviation": deviation}
         shapes = ((width, 1, 1), (width, 3, 1), (width, 3, 2), (width, 3, 1), (2 * width, 3, 2))
         self.convolutions = tracked(
             self,
@@ -59,12 +60,9 @@ class ScaleDiscriminator(keras.layers.Layer):
             x = residual(x)
         return self.score(x)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}
-
 
 @serialisable
-class Discriminator(keras.Model):
+class Discriminator(Sized, keras.Model):
     """(B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, weights of their own each.
 
     deviation: standard deviation of normal initial weights; None for Kaiming.
@@ -74,7 +72,7 @@ class Discriminator(keras.Model):
         self, scales: int, width: int, residual_blocks: int, deviation: float | None = 0.02, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.sizes: dict[str, Any] = {
+        self.sizes = {
             "scales": scales,
             "width": width,
             "residual_blocks": residual_blocks,
@@ -94,6 +92,3 @@ class Discriminator(keras.Model):
             x = halve(x) if position else x
             maps.append(scale(x))
         return maps
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}

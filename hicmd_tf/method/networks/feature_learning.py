@@ -5,8 +5,8 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm, Groups
-from hicmd_tf.method.networks.layers import Shape, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.method.networks.resnet import Stage
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
@@ -18,7 +18,7 @@ def l2_normalise(x: Tensor) -> Tensor:
 
 
 @serialisable
-class PrototypeEmbedding(keras.Model):
+class PrototypeEmbedding(Sized, keras.Model):
     """H: prototype p (B, h, w, C) -> ID-discriminative prototype code p^d (B, 4 widths[-1]).
 
     The second and third stage of a ResNet and the mean over their map.
@@ -26,7 +26,7 @@ class PrototypeEmbedding(keras.Model):
 
     def __init__(self, widths: list[int], depths: list[int], stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes: dict[str, Any] = {"widths": list(widths), "depths": list(depths), "stride_first": stride_first}
+        self.sizes = {"widths": list(widths), "depths": list(depths), "stride_first": stride_first}
         self.stages = tracked(
             self,
             [
@@ -52,12 +52,9 @@ class PrototypeEmbedding(keras.Model):
             x = stage(x, training=training, groups=groups)
         return ops.mean(accurate(x), axis=(1, 2))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}
-
 
 @serialisable
-class Combination(keras.layers.Layer):
+class Combination(Sized, keras.layers.Layer):
     """The two parts of d_comb = [alpha p^d; (1 - alpha) a^s], alpha a learned scalar.
 
     normalise_parts: L2-normalise p^d and a^s first, without which alpha would mean little (released, row 6).
@@ -65,34 +62,33 @@ class Combination(keras.layers.Layer):
 
     def __init__(self, alpha: float, normalise_parts: bool, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.initial_alpha = alpha
-        self.normalise_parts = normalise_parts
+        self.sizes = {"alpha": alpha, "normalise_parts": normalise_parts}
 
     def build(self, input_shape: Shape | None = None) -> None:
-        initial = keras.initializers.Constant(self.initial_alpha)
+        initial = keras.initializers.Constant(self.sizes["alpha"])
         self.alpha = self.add_weight(name="alpha", shape=(), initializer=initial)
 
     def prototype_part(self, embedded: Tensor) -> Tensor:
         """alpha p^d of p^d (B, D)."""
-        return ops.minimum(self.alpha, 1.0) * (l2_normalise(embedded) if self.normalise_parts else embedded)
+        return ops.minimum(self.alpha, 1.0) * self._normalised(embedded)
 
     def style_part(self, style: Tensor) -> Tensor:
         """(1 - alpha) a^s of a^s (B, D)."""
-        return ops.maximum(1.0 - self.alpha, 0.0) * (l2_normalise(style) if self.normalise_parts else style)
+        return ops.maximum(1.0 - self.alpha, 0.0) * self._normalised(style)
+
+    def _normalised(self, part: Tensor) -> Tensor:
+        return l2_normalise(part) if self.sizes["normalise_parts"] else part
 
     def call(self, embedded: Tensor, style: Tensor) -> Tensor:
         """d_comb (B, D_p + D_s)."""
         return ops.concatenate([self.prototype_part(embedded), self.style_part(style)], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.initial_alpha, "normalise_parts": self.normalise_parts}
 
 
 class Identification(NamedTuple):
     """What the identity head makes of R rows.
 
     fc: output of the fully connected layer, f of the paper's text (R, E).
-    batch_norm: fc behind its BatchNorm, the released f (R, E).
+    batch_norm: fc after its BatchNorm, the released f (R, E).
     triplet: the separate output that the released triplet loss compares (R, T).
     logits: class scores (R, classes).
     """
@@ -104,12 +100,12 @@ class Identification(NamedTuple):
 
 
 @serialisable
-class IdentityHead(keras.layers.Layer):
+class IdentityHead(Sized, keras.layers.Layer):
     """d_comb (R, D) -> `Identification`. Dropout stands between BatchNorm and the last two layers."""
 
     def __init__(self, classes: int, embedding: int, triplet_embedding: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.sizes: dict[str, Any] = {
+        self.sizes = {
             "classes": classes,
             "embedding": embedding,
             "triplet_embedding": triplet_embedding,
@@ -128,9 +124,9 @@ class IdentityHead(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         self.embed.build(input_shape)
-        behind = (None, self.sizes["embedding"])
+        width = (None, self.sizes["embedding"])
         for layer in (self.norm, self.dropout, self.triplet, self.classify):
-            layer.build(behind)
+            layer.build(width)
 
     def features(self, combined: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """`Identification`'s fc and batch_norm, which need no classifier."""
@@ -141,9 +137,6 @@ class IdentityHead(keras.layers.Layer):
         fc, batch_norm = self.features(combined, training)
         dropped = self.dropout(batch_norm, training=training)
         return Identification(fc, batch_norm, self.triplet(dropped), self.classify(dropped))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}
 
 
 @serialisable

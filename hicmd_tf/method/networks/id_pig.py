@@ -4,42 +4,10 @@ from typing import Any
 
 import keras
 
-from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
-from hicmd_tf.method.networks.batch_norm import Groups
 from hicmd_tf.method.networks.decoder import Decoder
+from hicmd_tf.method.networks.encoders import Encoders
 from hicmd_tf.method.networks.layers import Shape, serialisable
-from hicmd_tf.method.networks.prototype_encoder import PrototypeEncoder
-from hicmd_tf.notation import INFRARED, VISIBLE, Codes, Modality, Tensor
-
-
-@serialisable
-class Encoders(keras.Model):
-    """E^p and E^a of one modality: x (B, H, W, 3) -> `Codes`."""
-
-    def __init__(self, prototype: PrototypeEncoder, attribute: AttributeEncoder, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.prototype = prototype
-        self.attribute = attribute
-
-    def build(self, input_shape: Shape) -> None:
-        self.prototype.build(input_shape)
-        self.attribute.build(input_shape)
-
-    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Codes:
-        """groups, updates: see `GroupedBatchNorm`; E^p has no batch norm."""
-        return Codes(self.prototype(x), self.attribute(x, training=training, groups=groups, updates=updates))
-
-    def get_config(self) -> dict[str, Any]:
-        parts = {name: getattr(self, name).get_config() for name in ("prototype", "attribute")}
-        return {**super().get_config(), **parts}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Encoders":
-        parts = {
-            "prototype": PrototypeEncoder.from_config(config["prototype"]),
-            "attribute": AttributeEncoder.from_config(config["attribute"]),
-        }
-        return cls(**{**config, **parts})
+from hicmd_tf.notation import INFRARED, VISIBLE, Modality, Tensor
 
 
 @serialisable

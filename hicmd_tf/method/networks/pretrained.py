@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.method.networks.normalisation import EPSILON
+from hicmd_tf.method.networks.norms import EPSILON
 from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
 
 Array = np.ndarray[Any, Any]

@@ -5,42 +5,37 @@ from typing import Any
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.batch_norm import GroupedBatchNorm, Groups
-from hicmd_tf.method.networks.layers import Shape, kaiming, serialisable, tracked, zero_padded_convolution
+from hicmd_tf.method.networks.convolutions import zero_padded_convolution
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.notation import Tensor
 
 EXPANSION = 4
 
 
 @serialisable
-class ConvolutionNorm(keras.layers.Layer):
+class ConvolutionNorm(Sized, keras.layers.Layer):
     """Zero padding, a convolution without bias, batch norm and, unless told otherwise, ReLU."""
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, activation: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.stride = stride
-        self.activation = activation
+        self.sizes = {"filters": filters, "kernel_size": kernel_size, "stride": stride, "activation": activation}
         self.norm = GroupedBatchNorm(name="norm")
 
     def build(self, input_shape: Shape) -> None:
-        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        filters, size = self.sizes["filters"], self.sizes["kernel_size"]
+        shape = (size, size, input_shape[-1], filters)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=kaiming("fan_out"))
-        self.norm.build((None, None, None, self.filters))
+        self.norm.build((None, None, None, filters))
 
     def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
-        x = zero_padded_convolution(x, self.kernel, self.stride)
+        x = zero_padded_convolution(x, self.kernel, self.sizes["stride"])
         x = self.norm(x, training=training, groups=groups, updates=updates)
-        return ops.relu(x) if self.activation else x
-
-    def get_config(self) -> dict[str, Any]:
-        sizes = {name: getattr(self, name) for name in ("filters", "kernel_size", "stride", "activation")}
-        return {**super().get_config(), **sizes}
+        return ops.relu(x) if self.sizes["activation"] else x
 
 
 @serialisable
-class Bottleneck(keras.layers.Layer):
+class Bottleneck(Sized, keras.layers.Layer):
     """1 x 1, 3 x 3, 1 x 1 to 4 width channels, plus the input, projected where shapes differ; then ReLU.
 
     stride_first: whether the first 1 x 1 carries the stride (Keras' ImageNet weights) or the 3 x 3 (torchvision's).
@@ -50,12 +45,7 @@ class Bottleneck(keras.layers.Layer):
         self, width: int, stride: int = 1, project: bool = False, stride_first: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.sizes: dict[str, Any] = {
-            "width": width,
-            "stride": stride,
-            "project": project,
-            "stride_first": stride_first,
-        }
+        self.sizes = {"width": width, "stride": stride, "project": project, "stride_first": stride_first}
         self.reduce = ConvolutionNorm(width, 1, stride if stride_first else 1, name="reduce")
         self.spatial = ConvolutionNorm(width, 3, 1 if stride_first else stride, name="spatial")
         self.expand = ConvolutionNorm(EXPANSION * width, 1, activation=False, name="expand")
@@ -76,17 +66,14 @@ class Bottleneck(keras.layers.Layer):
         inner = self.expand(self.spatial(self.reduce(x, **mode), **mode), **mode)
         return ops.relu(inner + (x if self.shortcut is None else self.shortcut(x, **mode)))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}
-
 
 @serialisable
-class Stage(keras.layers.Layer):
+class Stage(Sized, keras.layers.Layer):
     """`depth` bottlenecks, the first with the stride. (B, h, w, C) -> (B, h/stride, w/stride, 4 width)."""
 
     def __init__(self, width: int, depth: int, stride: int, stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes: dict[str, Any] = {"width": width, "depth": depth, "stride": stride, "stride_first": stride_first}
+        self.sizes = {"width": width, "depth": depth, "stride": stride, "stride_first": stride_first}
         self.blocks = tracked(
             self,
             [Bottleneck(width, stride if i == 0 else 1, i == 0, stride_first, name=f"block_{i}") for i in range(depth)],
@@ -106,17 +93,14 @@ class Stage(keras.layers.Layer):
             x = block(x, training=training, groups=groups, updates=updates)
         return x
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.sizes}
-
 
 @serialisable
-class Stem(keras.layers.Layer):
+class Stem(Sized, keras.layers.Layer):
     """7 x 7 convolution and 3 x 3 max-pooling, stride 2 each. (B, H, W, 3) -> (B, H/4, W/4, width)."""
 
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width = width
+        self.sizes = {"width": width}
         self.convolution = ConvolutionNorm(width, 7, 2, name="convolution")
 
     def build(self, input_shape: Shape) -> None:
@@ -126,6 +110,3 @@ class Stem(keras.layers.Layer):
         x = self.convolution(x, training=training, groups=groups, updates=updates)
         x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # zeros never win against ReLU's outputs
         return ops.max_pool(x, 3, 2, padding="valid", data_format="channels_last")
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width}

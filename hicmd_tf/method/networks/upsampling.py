@@ -6,10 +6,12 @@ pixel is the first or the second of its pair, along each axis: four kernels 3 x 
 convolution with four times the filters.
 """
 
+from typing import Literal
+
 import numpy as np
 from keras import ops
 
-from hicmd_tf.engines.tensorflow import kernels
+from hicmd_tf.method.networks.fast import replaceable
 from hicmd_tf.notation import Tensor
 
 SIZE = 5  # of the kernel
@@ -24,16 +26,18 @@ PHASES = np.array(
 )
 
 
+@replaceable
+def mirrored(x: Tensor, pad: int, mode: Literal["reflect", "symmetric"]) -> Tensor:
+    """(B, H, W, C) -> (B, H + 2 pad, W + 2 pad, C), mirrored at the border; symmetric repeats the outermost pixels."""
+    return ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode=mode)
+
+
 def upsampled_convolution(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """The map doubled by nearest neighbours, padded by reflection and convolved (5, 5, C, F), plus a bias (F,).
 
     x (B, h, w, C), h and w at least 2 -> (B, 2h, 2w, F).
     """
-    if kernels.are_for(x):
-        padded = kernels.mirrored(x, 1, outermost=True)
-    else:
-        padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-    phases = ops.conv(padded, phase_kernels(kernel), padding="valid", data_format="channels_last")
+    phases = ops.conv(mirrored(x, 1, "symmetric"), phase_kernels(kernel), padding="valid", data_format="channels_last")
     y = ops.depth_to_space(phases + ops.tile(bias, 4), 2, data_format="channels_last")  # (B, 2h, 2w, F)
     return _with_reflected_border(y, x, kernel)
 
@@ -67,11 +71,15 @@ def _with_reflected_border(y: Tensor, x: Tensor, kernel: Tensor) -> Tensor:
         ],
         axis=2,
     )  # (B, 2h, 2, F)
-    batch, height, width, _ = ops.shape(y)
-    y = ops.scatter_update(y, _places(batch, _ends(height)), rows, reduction="add")
-    return ops.scatter_update(
-        y, _places(batch, ops.arange(height, dtype="int32"), _ends(width)), columns, reduction="add"
-    )
+    return with_border(y, rows, columns)
+
+
+@replaceable
+def with_border(y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """y (B, H, W, F) plus (B, 2, W, F) in the first and last row, plus (B, H, 2, F) in the first and last column."""
+    y = ops.concatenate([y[:, :1] + rows[:, :1], y[:, 1:-1], y[:, -1:] + rows[:, 1:]], axis=1)
+    first, last = columns[:, :, :1], columns[:, :, 1:]
+    return ops.concatenate([y[:, :, :1] + first, y[:, :, 1:-1], y[:, :, -1:] + last], axis=2)
 
 
 def _along(line: Tensor, kernel: Tensor) -> Tensor:
@@ -92,13 +100,3 @@ def _column_difference(outer: Tensor, inner: Tensor) -> Tensor:
     difference = ops.pad(inner - outer, ((0, 0), (1, 1), (0, 0)), mode="symmetric")
     inside = ops.repeat(difference, 2, axis=1)[:, 1:-1]
     return ops.pad(inside, ((0, 0), (1, 1), (0, 0)))
-
-
-def _ends(length: int | Tensor) -> Tensor:
-    return ops.stack([ops.zeros_like(length, dtype="int32"), ops.cast(length, "int32") - 1])
-
-
-def _places(batch: int | Tensor, *axes: Tensor) -> Tensor:
-    """Indices (B, .., 1 + number of axes) of every image and every combination of positions along the axes."""
-    grids = ops.meshgrid(ops.arange(batch, dtype="int32"), *axes, indexing="ij")
-    return ops.stack(grids, axis=-1)

@@ -27,7 +27,8 @@ from hicmd_tf.config.schema import (
 )
 from hicmd_tf.method import networks
 from hicmd_tf.method.networks.build import Networks, build_networks
-from hicmd_tf.method.networks.layers import ConvolutionBlock, ImageLayerNorm, ResidualBlock
+from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.norms import ImageLayerNorm
 from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hicmd_tf.method.networks import layers
+from hicmd_tf.method.networks import convolutions
 from hicmd_tf.method.networks.decoder import Decoder, Perceptron
 
 Array = np.ndarray[Any, Any]
@@ -47,13 +47,13 @@ def perceptrons(decoder: Decoder, chunk: int) -> list[Any]:
 def adain_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Array, Array]]:
     """Scales and shifts of every AdaIN layer, in the order of their use."""
     calls: list[tuple[Array, Array]] = []
-    adain = layers.adaptive_instance_norm
+    adain = convolutions.instance_norm
 
     def recorded(x: Any, scale: Any, shift: Any) -> Any:
         calls.append((np.asarray(scale), np.asarray(shift)))
         return adain(x, scale, shift)
 
-    monkeypatch.setattr(layers, "adaptive_instance_norm", recorded)
+    monkeypatch.setattr(convolutions, "instance_norm", recorded)
     return calls
 
 
@@ -115,7 +115,7 @@ def test_pictures_are_four_times_the_prototype(height: int, width: int, batch: i
 
 
 def test_output_is_linear_in_the_last_convolution(float64: None) -> None:
-    """No squashing behind it: pictures live in normalised colours."""
+    """No squashing after it: pictures live in normalised colours."""
     decoder, codes = tiny(), (draw(1, 3, 2, CHANNELS), draw(1, LENGTH))
     before, offset = decoder(codes), np.array([100.0, -100.0, 7.0])
     decoder.colour.convolution.bias.assign(offset)

@@ -11,10 +11,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.method.networks.encoders import AtrousPyramid, AttributeEncoder, PrototypeEncoder
 from hicmd_tf.method.networks.layers import leaky_relu
-from hicmd_tf.method.networks.normalisation import instance_norm
-from hicmd_tf.method.networks.prototype_encoder import AtrousPyramid, PrototypeEncoder
+from hicmd_tf.method.networks.norms import instance_norm
 from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
 
 Array = np.ndarray[Any, Any]
@@ -69,7 +68,7 @@ def test_pyramid_concatenates_its_branches_point_first(float64: None) -> None:
         branches.append(instance_norm(dilated.convolution(reduced)))
     fused = instance_norm(pyramid.fuse.convolution(np.concatenate(branches, axis=-1)))
     np.testing.assert_allclose(pyramid(x), fused, atol=1e-10)
-    assert [block.convolution.dilation for block in pyramid.dilated] == [1, 2]
+    assert [block.convolution.sizes["dilation"] for block in pyramid.dilated] == [1, 2]
 
 
 def test_prototypes_of_a_batch_do_not_mix(float64: None) -> None:
@@ -141,7 +140,7 @@ def test_bottleneck_puts_its_stride_where_the_weights_want_it(stride_first: bool
     block.build(x.shape)
     assert block.shortcut is not None
     branches = (block.reduce, block.spatial, block.expand, block.shortcut)
-    assert [branch.stride for branch in branches] == ([2, 1, 1, 2] if stride_first else [1, 2, 1, 2])
+    assert [branch.sizes["stride"] for branch in branches] == ([2, 1, 1, 2] if stride_first else [1, 2, 1, 2])
     inner = block.expand(block.spatial(block.reduce(x)))
     np.testing.assert_allclose(block(x), np.maximum(inner + block.shortcut(x), 0), atol=1e-12)
 
@@ -150,7 +149,7 @@ def test_only_a_stages_first_block_has_a_stride_and_a_projection() -> None:
     stage = Stage(2, 3, 2)
     stage.build((None, None, None, 4))
     assert [block.shortcut is not None for block in stage.blocks] == [True, False, False]
-    assert [block.spatial.stride for block in stage.blocks] == [2, 1, 1]
+    assert [block.spatial.sizes["stride"] for block in stage.blocks] == [2, 1, 1]
     assert tuple(stage(draw(1, 8, 6, 4)).shape) == (1, 4, 3, stage.channels)
 
 

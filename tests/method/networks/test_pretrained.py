@@ -22,7 +22,7 @@ from hicmd_tf.config.schema import (
 )
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks import build
-from hicmd_tf.method.networks.attribute_encoder import AttributeEncoder
+from hicmd_tf.method.networks.encoders import AttributeEncoder
 from hicmd_tf.method.networks.pretrained import DEVIATION, MEAN, ResNetWeights, from_torchvision, read_resnet
 from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm
 from hicmd_tf.notation import MODALITIES

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from hicmd_tf.method.networks.layers import Convolution, reflect_pad
-from hicmd_tf.method.networks.upsampling import upsampled_convolution
+from hicmd_tf.method.networks.convolutions import Convolution
+from hicmd_tf.method.networks.upsampling import mirrored, upsampled_convolution
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +21,7 @@ def draw(*shape: int, seed: int = 0) -> Array:
 
 def step_by_step(x: Any, kernel: Any, bias: Any) -> Any:
     doubled = ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-    return ops.conv(reflect_pad(doubled, 2), kernel, padding="valid", data_format="channels_last") + bias
+    return ops.conv(mirrored(doubled, 2, "reflect"), kernel, padding="valid", data_format="channels_last") + bias
 
 
 def value_and_gradients(function: Any, arrays: list[Array]) -> list[Array]:

@@ -11,19 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from hicmd_tf.engines.tensorflow import kernels
-from hicmd_tf.method.networks.layers import (
-    LEAKY_SLOPE,
+from hicmd_tf.method.networks.convolutions import (
     Convolution,
     ConvolutionBlock,
-    ImageLayerNorm,
     ResidualBlock,
     convolve,
-    leaky_relu,
-    reflect_pad,
+    mirrored,
     reflected_convolution,
 )
-from hicmd_tf.method.networks.normalisation import adaptive_instance_norm, instance_norm
+from hicmd_tf.method.networks.layers import LEAKY_SLOPE, leaky_relu
+from hicmd_tf.method.networks.norms import ImageLayerNorm, instance_norm
 
 Array = np.ndarray[Any, Any]
 
@@ -69,12 +66,11 @@ def test_leaky_relu_gradients_agree_between_precisions() -> None:
         np.testing.assert_allclose(tape.gradient(y, x), [LEAKY_SLOPE, 1.0], rtol=1e-6)
 
 
-def test_reflect_pad_mirrors_without_repeating_the_border() -> None:
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+def test_maps_are_mirrored_as_by_numpy(mode: Literal["reflect", "symmetric"]) -> None:
     x = draw(2, 4, 5, 3)
-    expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
-    np.testing.assert_array_equal(reflect_pad(tf.constant(x), 2), expected)
-    row = np.arange(4.0).reshape(1, 1, 4, 1).repeat(4, axis=1)
-    np.testing.assert_array_equal(reflect_pad(tf.constant(row), 2)[0, 0, :, 0], [2, 1, 0, 1, 2, 3, 2, 1])
+    expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode=mode)
+    np.testing.assert_array_equal(mirrored(tf.constant(x), 2, mode), expected)
 
 
 def test_image_layer_norm_divides_by_the_unbiased_deviation_plus_epsilon(float64: None) -> None:
@@ -94,34 +90,6 @@ def test_image_layer_norm_starts_with_uniform_scales_and_no_shift() -> None:
     gamma, beta = layer.get_weights()
     assert 0 <= gamma.min() < 0.01 and 0.99 < gamma.max() <= 1
     assert abs(gamma.mean() - 0.5) < 0.03 and not beta.any()
-
-
-@pytest.mark.parametrize(("outermost", "mode"), [(False, "reflect"), (True, "symmetric")])
-@pytest.mark.parametrize("known", [True, False], ids=["sizes known", "sizes unknown"])
-@pytest.mark.parametrize("pad", [1, 3])
-def test_the_kernel_that_mirrors_has_numpys_values_and_their_gradient(
-    outermost: bool, mode: Literal["reflect", "symmetric"], known: bool, pad: int
-) -> None:
-    x, weights = draw(2, 6, 5, 3), draw(2, 6 + 2 * pad, 5 + 2 * pad, 3, seed=1)
-    shape = tf.TensorSpec(x.shape if known else (None, None, None, 3), "float64")
-
-    @tf.function(input_signature=[shape, tf.TensorSpec(weights.shape, "float64")])
-    def run(x: Any, weights: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = kernels.mirrored(x, pad, outermost)
-            total = tf.reduce_sum(y * weights)
-        return y, tape.gradient(total, x)
-
-    y, gradient = run(x, weights)
-
-    paddings = ((0, 0), (pad, pad), (pad, pad), (0, 0))
-    np.testing.assert_array_equal(y, np.pad(x, paddings, mode=mode))
-    expected = np.zeros_like(x)
-    pixels = np.pad(np.arange(30).reshape(6, 5), pad, mode=mode)
-    for (row, column), pixel in np.ndenumerate(pixels):
-        expected[:, pixel // 5, pixel % 5] += weights[:, row, column]
-    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +162,8 @@ def test_residual_block_gives_its_first_convolution_the_first_half_of_the_scales
     x, scales, shifts = draw(2, 6, 6, 4), draw(2, 8, seed=1), draw(2, 8, seed=2)
     block = ResidualBlock(4, "adaptive")
     block.build(x.shape)
-    inner = leaky_relu(adaptive_instance_norm(block.first.convolution(x), scales[:, :4], shifts[:, :4]))
-    expected = x + adaptive_instance_norm(block.second.convolution(inner), scales[:, 4:], shifts[:, 4:])
+    inner = leaky_relu(instance_norm(block.first.convolution(x), scales[:, :4], shifts[:, :4]))
+    expected = x + instance_norm(block.second.convolution(inner), scales[:, 4:], shifts[:, 4:])
     np.testing.assert_allclose(block(x, scales, shifts), expected, atol=1e-12)
 
 

@@ -1,0 +1,203 @@
+"""Norms: of groups of a batch (batch norm) and of single images (instance norm, AdaIN, layer norm).
+
+Statistics are at least float32. The convolutions' maps are the largest things there are, and norms, which only read and
+write them, cost what memory costs: hence few passes, and one computation for all groups.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from hicmd_tf.method.networks.fast import replaceable
+from hicmd_tf.method.networks.layers import Shape, Sized, serialisable
+from hicmd_tf.method.precision import accurate
+from hicmd_tf.notation import Tensor
+
+EPSILON = 1e-5
+MOMENTUM = 0.1  # share of the newest batch in the running statistics
+
+
+# ---------------------------------------------------------------------------------------------------- of single images
+
+
+@replaceable
+def instance_norm(x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    """Each channel of each image (B, H, W, C) with mean 0 and (biased) variance 1, in training and test alike.
+
+    AdaIN: then times scale, plus shift (B, C), the image's own.
+    """
+    if scale is None or shift is None:
+        return _standardised(x, (1, 2), 1.0, 0.0)[0]
+    return _standardised(x, (1, 2), *(accurate(one)[:, None, None, :] for one in (scale, shift)))[0]
+
+
+def _standardised(
+    x: Tensor, axes: Sequence[int], scale: Tensor | float, shift: Tensor | float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x with mean 0 and variance 1 along the axes, times scale, plus shift; the mean; the biased variance."""
+    wide = accurate(x)
+    mean, variance = ops.moments(wide, axes, keepdims=True)
+    y = (wide - mean) * (scale * ops.rsqrt(variance + EPSILON)) + shift
+    return ops.cast(y, x.dtype), mean, variance
+
+
+def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """Each image (B, H, W, C) less its mean over its standard deviation (N - 1, epsilon added to it, as released),
+    times gamma (C,), plus beta (C,).
+
+    With m the mean, d the deviation, q = 1 / (d + epsilon) and N entries an image, u the gradient that arrives at
+    q (x - m), the gradient of x is q (u - mean u) - q^2 sum(u (x - m)) (x - m) / ((N - 1) d). It keeps only the input.
+    """
+
+    @ops.custom_gradient
+    def normalised(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Any]:
+        _, height, width, channels = ops.shape(x)
+        count = ops.cast(height * width * channels, gamma.dtype)
+        mean, variance = ops.moments(accurate(x), (1, 2, 3), keepdims=True)  # (B, 1, 1, 1)
+        deviation = ops.sqrt(variance * count / (count - 1))
+        q = 1 / (deviation + EPSILON)
+
+        def gradients(*upstream: Tensor, **_: Any) -> tuple[Tensor, Tensor, Tensor]:
+            g, centred = accurate(upstream[0]), accurate(x) - mean
+            sums = ops.sum(g, (1, 2), keepdims=True)  # (B, 1, 1, C)
+            products = ops.sum(g * centred, (1, 2), keepdims=True)
+            total = ops.sum(gamma * products, -1, keepdims=True)  # (B, 1, 1, 1)
+            pull = q * q * total / ((count - 1) * ops.maximum(deviation, 1e-30))
+            level = q * ops.sum(gamma * sums, -1, keepdims=True) / count
+            of_x = g * (q * gamma) - level - pull * centred
+            of_gamma, of_beta = (ops.sum(terms, 0, keepdims=True) for terms in (q * products, sums))
+            return ops.cast(of_x, x.dtype), of_gamma, of_beta
+
+        y = (accurate(x) - mean) * (q * gamma) + beta
+        return ops.cast(y, x.dtype), gradients
+
+    return normalised(x, ops.reshape(gamma, (1, 1, 1, -1)), ops.reshape(beta, (1, 1, 1, -1)))
+
+
+@serialisable
+class ImageLayerNorm(keras.layers.Layer):
+    """`layer_norm` with a learned scale, drawn from U(0, 1), and a learned shift of every channel."""
+
+    def build(self, input_shape: Shape) -> None:
+        full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
+        self.gamma = self.add_weight(name="gamma", initializer=keras.initializers.RandomUniform(0.0, 1.0), **full)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **full)
+
+    def call(self, x: Tensor) -> Tensor:
+        return layer_norm(x, self.gamma, self.beta)
+
+
+# ------------------------------------------------------------------------------------------------ of groups of a batch
+
+
+class Normalised(NamedTuple):
+    """y (B, ..., C); the means and the unbiased variances of G groups (G, C), which carry no gradient."""
+
+    y: Tensor
+    means: Tensor
+    variances: Tensor
+
+
+@replaceable
+def group_norm(x: Tensor, sizes: Sequence[int], gamma: Tensor, beta: Tensor) -> Normalised:
+    """Each channel of each group of rows of x (B, ..., C) with mean 0 and (biased) variance 1, times gamma, plus beta.
+
+    Args:
+        x: (B, ..., C).
+        sizes: rows of the G groups, which add up to B; empty for one group.
+        gamma, beta: (C,), at least float32.
+    """
+    if len(set(sizes)) > 1:
+        parts = ops.split(x, np.cumsum(sizes)[:-1].tolist())
+        found = [group_norm(part, (), gamma, beta) for part in parts]
+        return Normalised(*(ops.concatenate(of_groups) for of_groups in zip(*found, strict=True)))
+    shape = ops.shape(x)
+    rows = sizes[0] if sizes else shape[0]
+    groups = ops.reshape(x, (len(sizes) or 1, rows, *shape[1:]))  # (G, n, ..., C)
+    y, mean, variance = _standardised(groups, tuple(range(1, len(shape))), gamma, beta)
+    count = ops.cast(rows * math.prod(shape[1:-1]), variance.dtype)
+    unbiased = variance * count / ops.maximum(count - 1, 1)
+    statistics = (ops.stop_gradient(ops.reshape(one, (-1, shape[-1]))) for one in (mean, unbiased))
+    return Normalised(ops.reshape(y, shape), *statistics)
+
+
+class KindGroups(NamedTuple):
+    """Groups of a batch that is spread over devices.
+
+    kinds: rows of each kind of pictures on this device. each: groups that each kind is divided into on this device.
+    """
+
+    kinds: tuple[int, ...]
+    each: int
+
+    def sizes(self) -> list[int]:
+        """Rows of this device's groups."""
+        return [rows // self.each for rows in self.kinds for _ in range(self.each)]
+
+
+@replaceable
+def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> list[Tensor]:
+    """Statistics (G, C) of this device's groups as those of all devices' groups: the first kind's on the first device,
+    on the second, .., then the next kind's. On one device they are the same."""
+    return statistics
+
+
+Groups = Sequence[int] | KindGroups | None
+
+
+@serialisable
+class GroupedBatchNorm(Sized, keras.layers.Layer):
+    """Batch norm over all axes but the last; in training each group of consecutive rows uses its own statistics.
+
+    The released code calls its ResNets once for each modality and kind of image, two images a call (method 2.6). Calls
+    merged into one batch compute the same when `groups` gives their sizes: the running statistics then move group by
+    group, with the unbiased variance.
+
+    On several devices, `KindGroups` for `groups`, no group straddles two, and the running statistics take in the groups
+    of all devices, in the order in which one device with all groups would: they are the same on every device, and equal
+    that one's. Other `groups` are taken for a batch that every device has, and computes, in whole.
+
+    gamma_deviation: standard deviation of the initial scales round 1.
+    """
+
+    def __init__(self, gamma_deviation: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sizes = {"gamma_deviation": gamma_deviation}
+
+    def build(self, input_shape: Shape) -> None:
+        gamma = keras.initializers.RandomNormal(1.0, self.sizes["gamma_deviation"])
+        full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
+        self.gamma = self.add_weight(name="gamma", initializer=gamma, **full)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **full)
+        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **full)
+        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **full)
+
+    def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
+        """Normalises x (B, ..., C).
+
+        Args:
+            groups: sizes that add up to B; None: one group.
+            updates: how often the running statistics take each group in, for a forward pass that stands for several
+                equal ones, or, 0, repeats one.
+        """
+        if not training:
+            scale = self.gamma * ops.rsqrt(self.moving_variance + EPSILON)
+            return x * ops.cast(scale, x.dtype) + ops.cast(self.beta - self.moving_mean * scale, x.dtype)
+        sizes = groups.sizes() if isinstance(groups, KindGroups) else groups or ()
+        y, *statistics = group_norm(x, sizes, ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta))
+        if updates:
+            means, variances = of_all_devices(statistics, groups) if isinstance(groups, KindGroups) else statistics
+            self._move(means, variances, updates)
+        return y
+
+    def _move(self, means: Tensor, variances: Tensor, updates: int) -> None:
+        """running <- 0.9 running + 0.1 batch, for each group in turn, `updates` times each, in closed form."""
+        keep, count = (1 - MOMENTUM) ** updates, means.shape[0]
+        shares = [[(1 - keep) * keep**later] for later in reversed(range(count))]  # (G, 1)
+        for running, batches in ((self.moving_mean, means), (self.moving_variance, variances)):
+            batch = ops.convert_to_tensor(shares, running.dtype) * ops.cast(batches, running.dtype)  # (G, C)
+            running.assign(keep**count * running + ops.sum(batch, 0))
