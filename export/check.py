@@ -120,6 +120,7 @@ def _refuse_beyond(row: Row, keras: Row, tolerance: Tolerance, rows: list[Row]) 
 def shown(rows: Sequence[Row]) -> str:
     """The comparison as a table, figures in per cent."""
     from hicmd_tf.retrieval.report import DIRECTIONS
+    from hicmd_tf.tables import as_text
 
     ways = list(rows[0].figures)
     head = ["", "pictures", "largest difference", "cosine distance"]
@@ -128,6 +129,4 @@ def shown(rows: Sequence[Row]) -> str:
     for row in rows:
         cells = [row.name, str(row.pictures), f"{row.difference:.1e}", f"{row.distance:.1e}"]
         lines.append(cells + [f"{100 * row.figures[way][name]:.2f}" for way in ways for name in SHOWN])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = [str.ljust, *[str.rjust] * (len(head) - 1)]
-    return "\n".join("  ".join(f(c, n) for f, c, n in zip(sides, line, widths, strict=True)) for line in lines)
+    return as_text(lines)

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
-from hicmd_tf.pictures.grid import save_png
+from hicmd_tf.pictures.sheet import Cell, save_png, sheet
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
+from hicmd_tf.tables import as_markdown
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.study import Settings, Study
 
 VARIANT, SEED = "variant", "seed"  # the grid's settings
-TITLE_HEIGHT = 18  # pixels
 
 
 class Ablation(NamedTuple):
@@ -132,7 +132,7 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
     """
     head = ["sampling", "loss", "feature", "removed from ID-PIG", "seeds"]
     head += [f"{words} {figure}" for words in DIRECTIONS.values() for figure in ("R-1", "mAP")]
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for name, ablation in ABLATIONS.items():
         cells = [ablation.sampling, ablation.losses, ablation.features, ablation.removed or "-", str(len(found[name]))]
         for direction in DIRECTIONS:
@@ -145,7 +145,7 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
         figures = (first[key].get(direction, {}).get(figure) for direction in DIRECTIONS for figure in ("rank1", "mAP"))
         cells = ["-" if value is None else f"{100 * value:.1f}" for value in figures]
         lines.append([COMPARED[key], "-", "-", "-", "-", *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return as_markdown(lines, "<<<<>")
 
 
 def _spread(values: list[float]) -> str:
@@ -156,15 +156,6 @@ def _spread(values: list[float]) -> str:
 
 
 def side_by_side(pictures: dict[str, Path]) -> Image.Image:
-    """The grids of several ablations, two in a row, each with its name above."""
-    grids = {name: opened(path) for name, path in pictures.items()}
-    columns = min(2, len(grids))
-    width = max(grid.width for grid in grids.values())
-    height = max(grid.height for grid in grids.values()) + TITLE_HEIGHT
-    sheet = Image.new("RGB", (columns * width, -(-len(grids) // columns) * height), "white")
-    pen = ImageDraw.Draw(sheet)
-    for place, (name, grid) in enumerate(grids.items()):
-        row, column = divmod(place, columns)
-        pen.text((column * width + 4, row * height + 3), name.replace("_", " "), fill="black")
-        sheet.paste(grid, (column * width, row * height + TITLE_HEIGHT))
-    return sheet
+    """The grids of several ablations, two in a row, each with its name beneath."""
+    cells = [Cell(np.asarray(opened(path)), [name.replace("_", " ")]) for name, path in pictures.items()]
+    return sheet([cells[start : start + 2] for start in range(0, len(cells), 2)])

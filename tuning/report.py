@@ -1,6 +1,5 @@
 """What a search found: a ranked table, which settings mattered, a picture, and the best configuration."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf import tables
 from hicmd_tf.config import Config, dump
 from hicmd_tf.files import replacing, write_text
 from hicmd_tf.retrieval.report import COMPARED
@@ -63,7 +63,7 @@ def write_report(
     parts = [f"{as_text(outcomes)}\n{compared(done, unlearned)}"]
     estimates = importance(done, space, seed)
     if estimates:
-        write_text(out / "importance.csv", _csv([list(Importance._fields), *([*map(str, one)] for one in estimates)]))
+        write_text(out / "importance.csv", tables.as_csv([Importance._fields, *estimates]))
         parts.append(_in_words(estimates, len(done)))
     with replacing(out / "trials.png") as file:
         file.write(parallel_coordinates(done, space))
@@ -94,34 +94,32 @@ def as_csv(outcomes: Sequence[Outcome], space: Space) -> str:
         ]
         for rank, one in enumerate(outcomes, 1)
     ]
-    return _csv([head, *rows])
+    return tables.as_csv([head, *rows])
 
 
 def as_markdown(outcomes: Sequence[Outcome], space: Space) -> str:
     """The same as a table to read, objective in per cent."""
     head = ["rank", "trial", "mAP %", "steps", *(SEARCHED[key].symbol for key in space)]
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for rank, one in enumerate(outcomes, 1):
         figure = "failed" if one.objective is None else f"{100 * one.objective:.2f}"
         cells = [str(rank), one.name, figure, str(one.config.training.steps)]
         lines.append([*cells, *(f"{one.values[key]:.3g}" for key in space)])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return tables.as_markdown(lines, ">")
 
 
 def as_text(outcomes: Sequence[Outcome]) -> str:
     """The best trials, and the worst, for a terminal."""
-    lines = [f"{'trial':>6}  {'mAP %':>6}  {'steps':>6}  most changed settings"]
+    lines = [["trial", "mAP %", "steps", "most changed settings"]]
     shown = outcomes if len(outcomes) <= SHOWN else [*outcomes[: SHOWN - 1], outcomes[-1]]
     first = {one.name: one for one in outcomes}[min((one.name for one in outcomes), key=int)]
     for one in shown:
         figure = "failed" if one.objective is None else f"{100 * one.objective:.2f}"
         changes = {key: one.values[key] / first.values[key] for key in one.values}
         most = sorted(changes, key=lambda key: abs(np.log(changes[key])), reverse=True)[:3]
-        told = ", ".join(f"{SEARCHED[key].symbol} x {changes[key]:.2g}" for key in most if changes[key] != 1)
-        lines.append(
-            f"{one.name:>6}  {figure:>6}  {one.config.training.steps:>6}  {told or 'the configuration itself'}"
-        )
-    return "\n".join(lines)
+        words = ", ".join(f"{SEARCHED[key].symbol} x {changes[key]:.2g}" for key in most if changes[key] != 1)
+        lines.append([one.name, figure, str(one.config.training.steps), words or "the configuration itself"])
+    return tables.as_text(lines, ">>><")
 
 
 def importance(done: Sequence[Outcome], space: Space, seed: int) -> list[Importance]:
@@ -152,12 +150,10 @@ def _correlation(column: Array, y: Array) -> float:
 def _in_words(estimates: Sequence[Importance], trials: int) -> str:
     predicted = estimates[0].predicted
     trust = "read little into it" if predicted < 0.3 else "a hint, not a proof"  # a third of the variance
-    lines = [
-        f"importance by {trials} trials (a random forest predicts unseen ones with R^2 = {predicted:.2f}: {trust})",
-        f"{'setting':<28}{'fall of R^2':>12}{'correlation':>13}",
-    ]
-    lines += [f"{one.setting:<28}{one.permutation:>12.3f}{one.correlation:>+13.2f}" for one in estimates[:5]]
-    return "\n".join(lines)
+    head = f"importance by {trials} trials (a random forest predicts unseen ones with R^2 = {predicted:.2f}: {trust})"
+    lines = [["setting", "fall of R^2", "correlation"]]
+    lines += [[one.setting, f"{one.permutation:.3f}", f"{one.correlation:+.2f}"] for one in estimates[:5]]
+    return f"{head}\n{tables.as_text(lines)}"
 
 
 def parallel_coordinates(done: Sequence[Outcome], space: Space) -> bytes:
@@ -194,9 +190,3 @@ def parallel_coordinates(done: Sequence[Outcome], space: Space) -> bytes:
 def _height(value: float, space: Space, key: str) -> float:
     low, high, _ = space[key]
     return float(np.log(value / low) / np.log(high / low))
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

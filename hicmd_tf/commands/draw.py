@@ -1,12 +1,14 @@
 """`hicmd draw --out sheet.png`: a contact sheet of the drawn people, one row each, visible left, infrared right."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from hicmd_tf.arguments import Parser, png
 from hicmd_tf.config.loading import BASE, COMMAND_LINE, find, read_chain
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES
 
 PEOPLE = "data.synthetic."
 KEYS = ["data.height", "data.width", *(key for key in SETTINGS if key.startswith(PEOPLE))]
@@ -21,13 +23,16 @@ def main(arguments: Sequence[str]) -> None:
     if options.spectrum == "thermal" and "--albedo-follows-lightness" in parser.given(arguments):
         raise UserError("--albedo-follows-lightness is of near infrared: leave it out with --spectrum thermal")
     values = {key: SETTINGS[key].checked(getattr(options, _name(key)), COMMAND_LINE) for key in KEYS}
-    from PIL import Image
-
-    from hicmd_tf.drawn_people.preview import contact_sheet
-    from hicmd_tf.pictures.grid import save_png
+    from hicmd_tf.drawn_people.render import draw_picture
+    from hicmd_tf.pictures.sheet import Cell, save_png, sheet
 
     people = SyntheticConfig(**{_name(key): values[key] for key in KEYS if key.startswith(PEOPLE)})
-    save_png(Image.fromarray(contact_sheet(people, values["data.height"], values["data.width"])), options.out)
+    size = values["data.height"], values["data.width"]
+    each = list(product(MODALITIES, range(people.images_per_modality)))
+    rows = [
+        [Cell(draw_picture(people, size, one, *which).pixels) for which in each] for one in range(people.identities)
+    ]
+    save_png(sheet(rows, size[0]), options.out)
 
 
 def _name(key: str) -> str:

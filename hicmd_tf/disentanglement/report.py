@@ -1,10 +1,9 @@
-"""The figures as tables, for readers and for programs (imports no TensorFlow)."""
+"""The figures as tables, for readers and for programs."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hicmd_tf import tables
 from hicmd_tf.disentanglement.claims import CRITERIA, Verdict
 from hicmd_tf.disentanglement.measurement import CODES, KEPT, TO_DONOR, Measurement, Measurements, Networks
 
@@ -20,7 +19,7 @@ HEADINGS = {
 
 def as_markdown(found: Measurements, verdicts: Sequence[Verdict], facts: dict[str, Any]) -> str:
     """All tables with what they are of; also to be read as plain text."""
-    tables = {
+    parts = {
         "observer": _table(["factor", "how", "figure", "chance"], _observer(found)),
         "reading": _reading(found),
         "swap": _swap(found),
@@ -28,16 +27,12 @@ def as_markdown(found: Measurements, verdicts: Sequence[Verdict], facts: dict[st
         "claims": _claims(verdicts),
     }
     head = "; ".join(f"{name} {value}" for name, value in facts.items())
-    return "\n\n".join([head, *(f"## {HEADINGS[name]}\n\n{table}" for name, table in tables.items())]) + "\n"
+    return "\n\n".join([head, *(f"## {HEADINGS[name]}\n\n{table}" for name, table in parts.items())]) + "\n"
 
 
 def as_csv(found: Measurements) -> str:
-    """One line a figure, with every field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Measurement._fields)
-    writer.writerows(["" if value is None else value for value in row] for row in found)
-    return text.getvalue()
+    """One line per figure, with every field."""
+    return tables.as_csv([Measurement._fields, *found])
 
 
 def as_json(found: Measurements, verdicts: Sequence[Verdict], facts: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +78,9 @@ def _swap(found: Measurements) -> str:
     """A table a measure; rows: pairs and what was swapped; columns: what was read, trained and untrained."""
     parts = [Measurements(found.where(section="swap", measure=name)) for name in (TO_DONOR, KEPT)]
     networks = _measured(found)
-    tables = [_pivot(part, "swap", lambda row: f"{row.factor} {row.measure}", networks) for part in parts if list(part)]
-    return "\n\n".join(tables)
+    return "\n\n".join(
+        _pivot(part, "swap", lambda row: f"{row.factor} {row.measure}", networks) for part in parts if list(part)
+    )
 
 
 def _quality(found: Measurements) -> str:
@@ -137,11 +133,4 @@ def _number(row: Measurement) -> str:
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:
-    """Markdown with columns of even width, so that it reads as plain text too."""
-    widths = [max(len(row[column]) for row in [head, *lines]) for column in range(len(head))]
-
-    def line(cells: list[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
-
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([line(head), rule, *map(line, lines)])
+    return tables.as_markdown([head, *lines], "<").rstrip()

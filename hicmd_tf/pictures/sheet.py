@@ -1,10 +1,14 @@
-"""Sheets of pictures: cells in rows, each a picture with a frame and some lines, or words alone."""
+"""The one way to draw sheets of pictures: cells in rows, each a picture with a frame and some lines, or words alone."""
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from hicmd_tf.files import replacing
 
 Array = np.ndarray[Any, Any]
 Colour = tuple[int, int, int]
@@ -43,6 +47,21 @@ def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
             left += width + GAP
         top += tallest + GAP
     return canvas
+
+
+def labelled_columns(columns: Sequence[tuple[str, Array]]) -> Image.Image:
+    """One column for each (label, pictures uint8 (R, H, W, 3)), pictures of one row side by side."""
+    rows = len(columns[0][1])
+    cells = [[Cell(pictures[row]) for _, pictures in columns] for row in range(rows)]
+    return sheet([[Cell(lines=[label]) for label, _ in columns], *cells])
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Writes a PNG as a whole."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    with replacing(path) as file:
+        file.write(buffer.getvalue())
 
 
 def _columns(rows: Sequence[Sequence[Cell]]) -> range:

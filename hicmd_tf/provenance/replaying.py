@@ -19,6 +19,7 @@ from hicmd_tf.notation import Tensor
 from hicmd_tf.provenance.failure import Failure, read_failure
 from hicmd_tf.runs.checkpoints import Checkpoints
 from hicmd_tf.runs.restore import newest_whole, saved_classes
+from hicmd_tf.tables import as_text
 from hicmd_tf.training.experiment import set_up_tensorflow
 from hicmd_tf.training.last_good import LastGood
 from hicmd_tf.training.optimisers import make_optimisers
@@ -140,8 +141,8 @@ def shown(replayed: Replayed) -> str:
     """What is printed."""
     failure, losses = replayed.failure, replayed.losses
     rows = [f"step {failure.step} and its {len(failure.pictures)} pictures", ""]
-    rows += [f"{'loss':<22}{'in the run':>14}{'now':>14}"]
-    rows += [f"{name:<22}{failure.losses[name]:>14.6g}{losses[name]:>14.6g}" for name in failure.losses]
+    compared = [[name, f"{value:.6g}", f"{losses[name]:.6g}"] for name, value in failure.losses.items()]
+    rows.append(as_text([["loss", "in the run", "now"], *compared]))
     rows += ["", *(f"norm of the gradients of {name}: {norm:.6g}" for name, norm in replayed.norms.items())]
     if replayed.bad:
         more = f" and {len(replayed.bad) - SHOWN} more" if len(replayed.bad) > SHOWN else ""

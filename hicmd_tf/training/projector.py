@@ -11,7 +11,7 @@ from hicmd_tf.data.labels import column
 from hicmd_tf.data.pictures import decoded
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import write_text
-from hicmd_tf.pictures.grid import save_png
+from hicmd_tf.pictures.sheet import save_png
 
 Array = np.ndarray[Any, Any]
 

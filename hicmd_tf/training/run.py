@@ -15,7 +15,7 @@ from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.pictures.grid import save_png
+from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.provenance.failure import write_failure
 from hicmd_tf.provenance.origin import data_hashes, provenance, refuse_other_pictures
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures

@@ -1,4 +1,4 @@
-"""What G makes of fixed pairs: input, same, cross, cycle and illumination-only swap, in the look of both modalities."""
+"""Pictures that G makes of fixed pairs: input, same, cross, cycle, illumination-only swap, in both modalities."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
-from hicmd_tf.pictures.grid import picture_grid
+from hicmd_tf.pictures.sheet import labelled_columns
 
 Array = np.ndarray[Any, Any]
 
@@ -36,10 +36,10 @@ class Reconstructions:
             columns += [
                 (f"{short} {name}", denormalise(np.asarray(x))) for name, x in zip(KINDS, pictures, strict=True)
             ]
-        return picture_grid(columns)
+        return labelled_columns(columns)
 
 
-@tf.function  # traced once a model and number of pairs, however often it is drawn
+@tf.function  # traced once per model and number of pairs, however often it is drawn
 def _make(model: HiCMD, visible: Tensor, infrared: Tensor) -> list[dict[Modality, Tensor]]:
     """Same, cross, cycle and illumination-only pictures of pairs (P, H, W, 3)."""
     codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}

@@ -14,6 +14,7 @@ from hicmd_tf.data.datasets import load
 from hicmd_tf.data.sources.synthetic_vi import SyntheticVi, split_identities
 from hicmd_tf.drawn_people.render import draw_picture
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.sheet import FRAME, GAP
 
 SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 1.0, 1.0, 1.0, 4.0, 3)
 
@@ -175,7 +176,8 @@ def test_the_preview_is_a_sheet_of_all_pictures(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     size = ["--height", "32", "--width", "16", "--identities", "2", "--images-per-modality", "3"]
     hicmd(["draw", "--out", str(sheet), *size])
-    assert Image.open(sheet).size == (2 * 3 * 16, 2 * 32)
+    frames, gaps = (2 * FRAME, 7 * GAP), (2 * FRAME, 3 * GAP)
+    assert Image.open(sheet).size == (6 * (16 + frames[0]) + frames[1], 2 * (32 + gaps[0]) + gaps[1])
 
 
 @pytest.mark.parametrize("option", ["--height 30", "--identities 0", "--framing 2", "--yaw-range 4", "--seed x"])

@@ -1,8 +1,11 @@
 """Sheets: what stands where, and that right and wrong differ without colours."""
 
-import numpy as np
+from pathlib import Path
 
-from hicmd_tf.pictures.sheet import FRAME, GAP, LINE, RIGHT, WRONG, Cell, sheet
+import numpy as np
+from PIL import Image
+
+from hicmd_tf.pictures.sheet import FRAME, GAP, LINE, RIGHT, WRONG, Cell, labelled_columns, save_png, sheet
 
 PICTURE = np.full((20, 10, 3), 77, np.uint8)
 
@@ -32,3 +35,11 @@ def test_frames_of_right_and_wrong_differ_in_form_too() -> None:
 def test_large_pictures_are_not_made_smaller() -> None:
     large = np.zeros((300, 100, 3), np.uint8)
     assert sheet([[Cell(large)]], height=160).height == 300 + 2 * FRAME + 2 * GAP
+
+
+def test_columns_have_their_labels_above(tmp_path: Path) -> None:
+    columns = [(name, np.full((2, 160, 80, 3), level, np.uint8)) for name, level in (("input", 50), ("cross", 90))]
+    save_png(labelled_columns(columns), tmp_path / "made" / "grid.png")
+    found = np.asarray(Image.open(tmp_path / "made" / "grid.png"))
+    assert [(found == level).all(-1).sum() for level in (50, 90)] == [2 * 160 * 80] * 2
+    assert (found[GAP : GAP + LINE] < 128).any()

@@ -13,13 +13,15 @@ from odd_files import encoded, turned
 from PIL import Image
 
 from hicmd_tf.commands.extract import main as extract
+from hicmd_tf.data import labels
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.sheet import WRONG, Cell, sheet
 from hicmd_tf.search import Gallery
+from hicmd_tf.search import draw as module
 from hicmd_tf.search.describe import described_folder, described_pictures
-from hicmd_tf.search.draw import draw
 from hicmd_tf.search.entries import Entry, Hit
 
 
@@ -121,19 +123,29 @@ def test_extract_names_what_it_can_not_use(folder: Path, smoke_run: Path, tmp_pa
     assert not out.exists()
 
 
-def test_what_can_not_be_drawn_is_a_grey_cell(folder: Path, tmp_path: Path) -> None:
-    def entry(path: Path) -> Entry:
-        return Entry(str(path), 1, 1, "visible", 0.0)
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[Cell]]:
+    """The cells of what is drawn."""
+    rows: list[list[Cell]] = []
+    monkeypatch.setattr(module, "sheet", lambda cells, height: rows.extend(cells) or sheet(cells, height))
+    return rows
+
+
+def test_what_can_not_be_drawn_is_a_grey_cell(folder: Path, tmp_path: Path, drawn: list[list[Cell]]) -> None:
+    def entry(path: Path, identity: int = 1) -> Entry:
+        return Entry(str(path), identity, 1, "visible", 0.0, person="anna" if identity == labels.number("anna") else "")
 
     names = ["0.png", "1.png", "2.png", "none.png", "\0"]
-    found = [Hit(0.5, entry(folder / "visible" / name)) for name in names]
-    draw(tmp_path / "drawn.png", [entry(folder / "visible/3.png")], [found])
-    with Image.open(io.BytesIO((tmp_path / "drawn.png").read_bytes())) as sheet:
-        grey = [sheet.getpixel((16 + rank * 112 + 10, 20)) == (225, 225, 225) for rank in range(1, 6)]
-    assert grey == [False, True, True, True, True]
+    found = [Hit(0.5, entry(folder / "visible" / name, labels.number("anna"))) for name in names]
+    module.draw(tmp_path / "drawn.png", [entry(folder / "visible/3.png")], [found])
+    _, _, *cells = drawn[0]
+    assert [cell.lines[-1] == "missing" for cell in cells] == [False, True, True, True, True]
+    assert (cells[1].picture == module.MISSING).all()
+    assert cells[0].lines == ["1: 0.500", "id anna", "visible, cam 1"] and cells[0].frame == WRONG
+    assert Image.open(io.BytesIO((tmp_path / "drawn.png").read_bytes())).size > (600, 200)
 
 
-def test_pictures_are_drawn_as_they_are_described(tmp_path: Path) -> None:
+def test_pictures_are_drawn_as_they_are_described(tmp_path: Path, drawn: list[list[Cell]]) -> None:
     levels = np.full((192, 96), 29000, np.uint16)
     levels[:96] = 31000
     half = np.where(levels[..., None] > 30000, 255, 0).astype(np.uint8).repeat(3, -1)
@@ -142,7 +154,6 @@ def test_pictures_are_drawn_as_they_are_described(tmp_path: Path) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     query, hit = (Entry(str(tmp_path / name), 1, 1, "visible", 0.0) for name in files)
-    draw(tmp_path / "drawn.png", [query], [[Hit(0.5, hit)]], "29000-31000")
-    with Image.open(tmp_path / "drawn.png") as sheet:
-        for left in (12, 16 + 112 + 4):
-            assert [sheet.getpixel((left + 20, top)) for top in (30, 180)] == [(255,) * 3, (0,) * 3]
+    module.draw(tmp_path / "drawn.png", [query], [[Hit(0.5, hit)]], "29000-31000")
+    for cell in (drawn[0][0], drawn[0][2]):
+        assert (cell.picture[20] == 255).all() and (cell.picture[170] == 0).all()
