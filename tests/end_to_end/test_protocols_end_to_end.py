@@ -53,6 +53,7 @@ def trials(regdb: Path, tmp_path_factory) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_trials_are_averaged(trials: Path) -> None:
     both = [json.loads((trials / f"trial_{trial}" / "metrics.json").read_text()) for trial in (1, 2)]
     table = read(trials)
@@ -66,6 +67,7 @@ def test_trials_are_averaged(trials: Path) -> None:
     assert {"chance", "raw_pixels", "untrained"} <= both[0].keys()
 
 
+@pytest.mark.slow
 def test_people_who_were_trained_on_are_not_tested(trials: Path, regdb: Path, tmp_path: Path, capsys) -> None:
     options = ["--run", str(trials / "trial_1"), "--trial", "2", "--out", str(tmp_path)]
     with pytest.raises(UserError, match=r"6 of the 6 identities were trained on, the first is 1: .*--allow-trained"):
