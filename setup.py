@@ -39,6 +39,7 @@ setup(
         "tensorboard>=2.20,<3",
         "numpy>=2.1,<3",
         "h5py>=3.12,<4",
+        "safetensors>=0.5,<1",  # checkpoints
         "scipy>=1.14,<2",  # reads SYSU-MM01's permutations
         "pillow>=11",
         "matplotlib>=3.9,<4",

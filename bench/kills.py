@@ -124,14 +124,13 @@ def _kill(folder: Path, run: Path, moment: Moment) -> Killed:
     process.send_signal(signal.SIGKILL)
     if process.wait() not in (0, -signal.SIGKILL):
         raise UserError(f"{run}: a resumed run failed; see {folder / run.name}.log")
-    names = sorted(str(file.relative_to(run)) for file in [*run.rglob(".*.tmp"), *_being_written(run)])
-    return Killed(moment, last_step(run), len(list(run.glob("checkpoints/*.sha256"))), names)
+    names = sorted(str(file.relative_to(run)) for file in run.rglob(".*.tmp"))
+    return Killed(moment, last_step(run), len(list(run.glob("checkpoints/step-*"))), names)
 
 
 def _being_written(run: Path) -> list[Path]:
-    """What there is of checkpoints whose checksums, which come last, are not there."""
-    begun = [*run.glob("checkpoints/ckpt-*_temp"), *run.glob("checkpoints/ckpt-*.index")]
-    return [file for file in begun if not file.with_name(f"{file.stem.split('_')[0]}.sha256").exists()]
+    """The checkpoint that is not yet under its own name."""
+    return list(run.glob("checkpoints/.step-*"))
 
 
 def last_step(run: Path) -> int:

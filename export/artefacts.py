@@ -17,11 +17,13 @@ from hicmd_tf.export.branch import OUTPUT
 from hicmd_tf.export.metadata import FILE, Metadata, read_metadata
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode, simple
-from hicmd_tf.runs.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 
 BATCH = 16
+UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, RuntimeError, LookupError, OSError)
+"""What TensorFlow raises of damaged SavedModels."""
+
 PRECISIONS = {"fp32": "", "int8": "_int8"}
 
 
@@ -44,7 +46,7 @@ class SavedModel:
         self.metadata, self.config = read_metadata(folder / "assets.extra" / FILE)
         try:
             self._model = tf.saved_model.load(str(folder))
-        except (*UNREADABLE, OSError) as error:
+        except UNREADABLE as error:
             raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
                 error
             )

@@ -10,10 +10,9 @@ from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.branch import DescriptorBranch
-from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.restore import restored_networks
-from hicmd_tf.runs.trained import Trained, read_trained
-from hicmd_tf.training.experiment import evaluated, set_up_tensorflow
+from hicmd_tf.runs.opened import OpenedRun
+from hicmd_tf.runs.trained import Trained
+from hicmd_tf.training.experiment import evaluated
 
 
 class Source(NamedTuple):
@@ -27,12 +26,10 @@ class Source(NamedTuple):
 
 def open_run(run: Path) -> Source:
     """The descriptor branch of a run folder. Raises UserError when it holds no whole run."""
-    folder = RunFolder(run)
-    config = folder.open()
-    set_up_tensorflow(config)
-    config, networks, step = restored_networks(folder)
-    branch = DescriptorBranch(networks, config.data.height, config.data.width, config.data.sixteen_bit)
-    return Source(config, branch, step, read_trained(folder.identities))
+    opened = OpenedRun(run)
+    data, model = opened.config.data, opened.model
+    branch = DescriptorBranch(model.networks, data.height, data.width, data.sixteen_bit)
+    return Source(opened.config, branch, model.step, opened.trained_on)
 
 
 def tested(config: Config, identities: int) -> Samples:

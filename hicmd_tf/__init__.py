@@ -10,7 +10,7 @@ from hicmd_tf.startup import prepare
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hicmd_tf.interface import Model
+    from hicmd_tf.runs.model import Model
 
 __all__ = ["load"]
 __version__ = "0.1.0"
@@ -20,10 +20,18 @@ fast.SOURCES["tensorflow"] = "hicmd_tf.engines.tensorflow.kernels"
 
 
 def load(run_folder: str | Path) -> Model:
-    """The trained model of a run folder, with the verbs encode, decode, embed and discriminate.
+    """The trained model of a run folder, with the verbs encode, decode, embed, dissect and discriminate.
 
-    run_folder: made by hicmd fit or hicmd convert. Raises `hicmd_tf.errors.UserError` when it holds no whole run.
+    Example:
+        model = hicmd_tf.load("runs/tiny")
+        descriptors = model.embed(pictures, "visible")  # pictures: uint8 (B, H, W, 3) of any size
+
+    Args:
+        run_folder: made by hicmd fit or hicmd convert.
+
+    Raises:
+        UserError: it holds no whole run (`hicmd_tf.errors`).
     """
-    from hicmd_tf import interface  # here: importing hicmd_tf must not import TensorFlow
+    from hicmd_tf.runs.model import load  # here: importing hicmd_tf must not import TensorFlow
 
-    return interface.load(run_folder)
+    return load(run_folder)

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.artefacts import UNREADABLE
 from hicmd_tf.export.serving.failures import Failure, Kind, told
-from hicmd_tf.runs.restore import UNREADABLE
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -35,7 +35,7 @@ class Servable:
         try:
             self._model = tf.saved_model.load(str(folder))
             self.signature_defs = _signature_defs(folder)
-        except (*UNREADABLE, OSError) as error:
+        except UNREADABLE as error:
             raise UserError(f"{folder} can't be loaded as a SavedModel ({told(error)}): export it again") from error
         self._signatures = dict(self._model.signatures)
         if not self._signatures:

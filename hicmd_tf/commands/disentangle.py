@@ -13,7 +13,7 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.errors import UserError
 
 if TYPE_CHECKING:
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
 
 TABLE = "disentangle.json"
 
@@ -31,11 +31,10 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.disentanglement.measure import Effort, measure
     from hicmd_tf.disentanglement.report import as_csv, as_json, as_markdown
     from hicmd_tf.files import write_json, write_text
-    from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
 
-    folder = RunFolder(options.run).place_for(options.out, TABLE)
-    run = TrainedRun.open(options.run).known
+    opened = OpenedRun(options.run)
+    folder, run = opened.folder.place_for(options.out, TABLE), opened.known
     found = measure(run, Effort(options.seed, options.observer_steps, options.pairs))
     verdicts, facts = judge(found), _facts(run, options)
     text = as_markdown(found, verdicts, facts)
@@ -56,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _facts(run: "TrainedRun", options: argparse.Namespace) -> dict[str, Any]:
+def _facts(run: "OpenedRun", options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     facts = {

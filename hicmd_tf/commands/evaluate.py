@@ -80,7 +80,6 @@ def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.runs.checkpoints import Checkpoints
     from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.restore import newest_classes
     from hicmd_tf.training.experiment import prepare
     from hicmd_tf.training.run import evaluate, shown
 
@@ -88,8 +87,9 @@ def _repeat(options: argparse.Namespace) -> None:
     config, out = folder.open(), folder.place_for(options.out, f"{TABLE}.json")
     if _is_run(out) and not out.samefile(folder.path):
         raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
-    experiment = prepare(config, newest_classes(folder))
-    Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints).restore()
+    found = folder.checkpoint()
+    experiment = prepare(config, found.classes)
+    Checkpoints(experiment.model, folder.checkpoints).restore(found)
     metrics = evaluate(config, folder, experiment)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
@@ -99,22 +99,17 @@ def _repeat(options: argparse.Namespace) -> None:
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
-    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-    from hicmd_tf.retrieval.embed import descriptors
-    from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.restore import restored_networks
-    from hicmd_tf.runs.trained import read_trained
-    from hicmd_tf.training.experiment import set_up_tensorflow
+    from hicmd_tf.runs.opened import OpenedRun
 
-    folder = RunFolder(options.run)
-    config = with_data(folder.open(), options.data, options.source, options.trial, options.pattern)
+    run = OpenedRun(options.run)
+    folder = run.folder
+    config = with_data(run.config, options.data, options.source, options.trial, options.pattern)
     refuse_sourceless(config.data)
     _refuse_permutations(config.data.name, options)
     out = folder.place_for(options.out, f"{TABLE}.json")
-    set_up_tensorflow(config)
-    model, data = HiCMD(restored_networks(folder).networks, config), config.data
-    samples = _untrained(config, read_trained(folder.identities), options)
-    described = descriptors(model, samples, data.height, data.width, config.training.embed_batch)
+    model = run.model  # which sets TensorFlow up, before pictures are read
+    samples = _untrained(config, run.trained_on, options)
+    described = model.descriptors(samples)
     of_run = folder.known_pictures() or {}
     own = (
         _is_run(out)

@@ -23,9 +23,9 @@ def main(arguments: Sequence[str]) -> None:
 
         from hicmd_tf.explorer.server import serve
         from hicmd_tf.explorer.studio import Studio
-        from hicmd_tf.runs.trained_run import TrainedRun
+        from hicmd_tf.runs.opened import OpenedRun
 
-        serve(Studio(TrainedRun.open(options.run)), opened, options.open)
+        serve(Studio(OpenedRun(options.run)), opened, options.open)
 
 
 def _parser() -> argparse.ArgumentParser:

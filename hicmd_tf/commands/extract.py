@@ -25,6 +25,7 @@ from hicmd_tf.notation import MODALITIES
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
+    from hicmd_tf.runs.trained import Trained
 
 WAYS = (
     Way("--images", takes=("--modality", "--pattern")),
@@ -37,30 +38,23 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     from hicmd_tf.data.sources.records import read_pictures
     from hicmd_tf.data.usable import usable
-    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-    from hicmd_tf.retrieval.embed import descriptors
     from hicmd_tf.retrieval.stored import write_descriptors
-    from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.restore import restored_networks
+    from hicmd_tf.runs.opened import OpenedRun
 
     folder, records, texts = _records(options)
-    config, networks, step = restored_networks(RunFolder(options.run))
-    data = config.data
+    run = OpenedRun(options.run)
+    data, model = run.config.data, run.model
     samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
-    _say_who_is_trained_on(options, samples)
-    described = descriptors(HiCMD(networks, config), samples, data.height, data.width, config.training.embed_batch)
-    write_descriptors(options.out, described, samples, networks.digest())
-    print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {step} steps of training")
+    _say_who_is_trained_on(run.trained_on, options, samples)
+    described = model.descriptors(samples)
+    write_descriptors(options.out, described, samples, model.networks.digest())
+    print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {model.step} steps of training")
 
 
-def _say_who_is_trained_on(options: argparse.Namespace, samples: "Samples") -> None:
+def _say_who_is_trained_on(trained: "Trained | None", options: argparse.Namespace, samples: "Samples") -> None:
     """People by their names, where the run's are of pictures that lie alike: whose figures would flatter."""
-    from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.trained import read_trained
-
-    trained = read_trained(RunFolder(options.run).identities)
     if trained is not None and trained.people == (options.data or "folder"):
         people = set(samples.identities[samples.known].tolist())
         both = people & set(trained.identities)

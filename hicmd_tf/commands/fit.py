@@ -53,12 +53,12 @@ def _go_on(options: Any) -> str:
 
 def _report(run: Path) -> None:
     """Writes the run's report. The run is done: what keeps a report from being made is a warning, no failure."""
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.visualize.figures import all_figures
     from hicmd_tf.visualize.report import write_report
 
     try:
-        opened = TrainedRun.open(run)
+        opened = OpenedRun(run)
         print(write_report(opened, all_figures(opened)))
     except UserError as error:
         warnings.warn(f"no report: {error}", stacklevel=1)

@@ -10,12 +10,12 @@ def main(arguments: Sequence[str]) -> None:
     """Reads the command line, writes the page, prints its name."""
     options = _parser().parse_args(arguments)
     from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.visualize.figures import all_figures
     from hicmd_tf.visualize.report import REPORT, write_report
 
     out = RunFolder(options.run).place_for(options.out, REPORT)
-    run = TrainedRun.open(options.run)
+    run = OpenedRun(options.run)
     print(write_report(run, all_figures(run, options.seed), out))
 
 

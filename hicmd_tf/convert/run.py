@@ -12,7 +12,7 @@ from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.runs.checkpoints import Checkpoints
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.restore import restored_networks
+from hicmd_tf.runs.model import load
 from hicmd_tf.training.optimisers import make_optimisers
 
 
@@ -57,5 +57,5 @@ def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversio
 def to_torch(run: Path, target: Path) -> list[Path]:
     """Writes the newest checkpoint of a run as released files; returns their paths. Raises UserError."""
     check_writable(target / "gen.pt", "the second argument")
-    restored = restored_networks(RunFolder(run))
-    return write_checkpoint(restored.networks, restored.step, target)
+    model = load(run)
+    return write_checkpoint(model.networks, model.step, target)

@@ -14,7 +14,7 @@ from hicmd_tf.disentanglement.swaps import Pairs, Scene, columns_of, draw_pairs,
 from hicmd_tf.disentanglement.swaps import real_figures as real_swaps
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +30,7 @@ class Effort(NamedTuple):
     pairs: int
 
 
-def measure(run: TrainedRun, effort: Effort) -> Measurements:
+def measure(run: OpenedRun, effort: Effort) -> Measurements:
     """Every figure of the run's networks, and of the untrained ones where the run knows them.
 
     Raises UserError when there are too few people or pictures.
@@ -50,7 +50,7 @@ def measure(run: TrainedRun, effort: Effort) -> Measurements:
     features: dict[Modality, Array] = {m: scene.seen.features[run.rows(m)] for m in MODALITIES}
     found = [*_of_observer(scene, every), *real_swaps(scene, every)]
     found += real_figures(run, observer, features, trained, seed)
-    both: dict[Networks, TrainedRun | None] = {"trained": run, "untrained": run.untrained}
+    both: dict[Networks, OpenedRun | None] = {"trained": run, "untrained": run.untrained}
     for networks, of in both.items():
         if of is not None:
             found += read_codes(of.codes(np.arange(len(samples))), asked, networks)
@@ -59,7 +59,7 @@ def measure(run: TrainedRun, effort: Effort) -> Measurements:
     return Measurements(found)
 
 
-def _observer(run: TrainedRun, effort: Effort) -> tuple[Observer, dict[Modality, Array]]:
+def _observer(run: OpenedRun, effort: Effort) -> tuple[Observer, dict[Modality, Array]]:
     """The observer, and its features of the training people's pictures by modality."""
     samples = run.data.train
     known = numbers(samples, samples)
@@ -75,7 +75,7 @@ def _observer(run: TrainedRun, effort: Effort) -> tuple[Observer, dict[Modality,
     return observer, {m: features[samples.infrared == (m == INFRARED)] for m in MODALITIES}
 
 
-def _small(run: TrainedRun) -> Array:
+def _small(run: OpenedRun) -> Array:
     """The training people's pictures in the observer's size, by way of the run's."""
     samples = run.data.train
     starts = range(0, len(samples), AT_ONCE)

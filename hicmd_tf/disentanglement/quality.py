@@ -14,7 +14,7 @@ from hicmd_tf.disentanglement.measurement import Measurement, Networks
 from hicmd_tf.disentanglement.observer import Observer
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
 Rows = dict[Modality, Array]
@@ -35,7 +35,7 @@ def draw_twins(samples: Samples, count: int, seed: int) -> Rows:
     return {VISIBLE: chosen[:, 0], INFRARED: chosen[:, 1]}
 
 
-def reconstruct(run: TrainedRun, twins: Rows) -> Iterator[dict[tuple[str, Modality], Array]]:
+def reconstruct(run: OpenedRun, twins: Rows) -> Iterator[dict[tuple[str, Modality], Array]]:
     """Same, cross and cycle reconstructions (Eq. 1 to 3) in the look of either modality, (B, H, W, 3) uint8."""
     made = _graph(HiCMD(run.model.networks, run.config))
     for start in range(0, len(twins[VISIBLE]), AT_ONCE):
@@ -59,7 +59,7 @@ def _graph(model: HiCMD) -> Callable[[Tensor, Tensor], list[Tensor]]:
 
 
 def reconstruction_figures(
-    run: TrainedRun, observer: Observer, twins: Rows, features: dict[Modality, Array], networks: Networks
+    run: OpenedRun, observer: Observer, twins: Rows, features: dict[Modality, Array], networks: Networks
 ) -> list[Measurement]:
     """All figures of same, cross and cycle pictures; features: the observer's of the real test pictures."""
     parts: dict[tuple[str, Modality], list[Array]] = {key: [] for key in _KEYS}
@@ -78,7 +78,7 @@ def reconstruction_figures(
 
 
 def real_figures(
-    run: TrainedRun, observer: Observer, features: dict[Modality, Array], trained: dict[Modality, Array], seed: int
+    run: OpenedRun, observer: Observer, features: dict[Modality, Array], trained: dict[Modality, Array], seed: int
 ) -> list[Measurement]:
     """What real pictures reach: two of one person, two halves of the test pictures, training people's and theirs.
 

@@ -23,7 +23,7 @@ from hicmd_tf.disentanglement.measurement import (
 from hicmd_tf.disentanglement.movement import movement, share_nearer_to_donor
 from hicmd_tf.disentanglement.observer import Observer, Reading
 from hicmd_tf.notation import MODALITIES, Codes, Modality
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
 
@@ -71,7 +71,7 @@ def swap(layout: AttributeLayout, source: Codes, donor: Codes) -> dict[str, Code
     }
 
 
-def encode(run: TrainedRun, rows: Array) -> Codes:
+def encode(run: OpenedRun, rows: Array) -> Codes:
     """Codes of rows of the run's samples, each by the encoders of its own modality."""
     of: dict[Modality, Array] = {m: np.flatnonzero(np.isin(rows, run.rows(m))) for m in MODALITIES}
     found = {m: run.model.encode(run.pictures(rows[at]), m) for m, at in of.items() if len(at)}
@@ -79,15 +79,18 @@ def encode(run: TrainedRun, rows: Array) -> Codes:
     return Codes(*(np.concatenate(parts)[order] for parts in zip(*found.values(), strict=True)))
 
 
-def generate(run: TrainedRun, pairs: Pairs) -> Iterator[dict[str, Array]]:
+def generate(run: OpenedRun, pairs: Pairs) -> Iterator[dict[str, Array]]:
     """Pictures (B, H, W, 3) uint8 of up to `AT_ONCE` pairs at a time, by what was swapped."""
     for start in range(0, len(pairs.sources), AT_ONCE):
         sources, donors = (encode(run, rows[start : start + AT_ONCE]) for rows in pairs[1:])
-        yield {name: denormalise(run.model.decode(*codes)) for name, codes in swap(run.layout, sources, donors).items()}
+        yield {
+            name: denormalise(run.model.decode(*codes))
+            for name, codes in swap(run.model.layout, sources, donors).items()
+        }
 
 
 def swap_figures(
-    run: TrainedRun, observer: Observer, scene: Scene, every: list[Pairs], networks: Networks
+    run: OpenedRun, observer: Observer, scene: Scene, every: list[Pairs], networks: Networks
 ) -> list[Measurement]:
     """The figures of every swap, over all pairs."""
     found = []

@@ -14,7 +14,7 @@ from hicmd_tf.explorer.upload import picture_of
 from hicmd_tf.notation import Codes, Modality, other
 from hicmd_tf.retrieval.distances import checked, cosine_distances
 from hicmd_tf.retrieval.metrics import score_distances
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import png_of
 
 Array = np.ndarray[Any, Any]
@@ -58,12 +58,12 @@ SWAPS = {
 
 class Studio:
     """A run's test pictures, looked up and mixed. Its methods may be called from several threads; a row is a number of
-    `TrainedRun.samples`.
+    `OpenedRun.samples`.
 
     people: what everyone is called, by number.
     """
 
-    def __init__(self, run: TrainedRun) -> None:
+    def __init__(self, run: OpenedRun) -> None:
         """Describes all pictures, once. Raises UserError where a descriptor is not finite or all zeros."""
         self.run = run
         self.people = named(run.samples.identities, run.samples.texts)
@@ -106,7 +106,7 @@ class Studio:
 
     def mixed(self, a: int, b: int, mixture: Mixture) -> Array:
         """G of codes between those of two pictures -> uint8 (H, W, 3); `Mixture()` is A's own reconstruction."""
-        layout = self.run.layout
+        layout = self.run.model.layout
         with self._networks:
             (p_a, a_a), (p_b, a_b) = self.codes(a), self.codes(b)
             style, pose, illumination = (between(a_a, a_b, share) for share in mixture[1:])

@@ -1,25 +1,21 @@
 """Two runs of one configuration side by side: losses, weights and figures, equal to the bit or by how much not."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.restore import newest_checkpoint
 
 Array = np.ndarray[Any, Any]
 
 NEAR = 0.01
 """Figures, which are fractions, that differ by no more count as reproduced, though not to the bit."""
 
-BOOKKEEPING = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")  # names in a checkpoint that are no part of a training
-SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 ABSENT = "absent"
 
 
@@ -76,7 +72,7 @@ class Comparison(NamedTuple):
 def compare(then: RunFolder, now: RunFolder) -> Comparison:
     """A run and its repetition. Raises UserError when one of them lacks its checkpoint or its metrics.json."""
     figures = compare_figures(read_json(then.metrics), read_json(now.metrics))
-    weights = compare_weights(newest_checkpoint(then), newest_checkpoint(now))
+    weights = compare_weights(then.checkpoint().arrays, now.checkpoint().arrays)
     return Comparison(compare_losses(then.losses, now.losses), weights, figures)
 
 
@@ -108,30 +104,22 @@ def _unlike_cells(before: list[list[str]], after: list[list[str]]) -> Iterator[t
                 yield (row or other)[0], term, old, new
 
 
-def compare_weights(then: str, now: str) -> Compared:
-    """Every tensor of two checkpoints, weights, running statistics and optimisers, bit for bit."""
-    readers = [tf.train.load_checkpoint(name) for name in (then, now)]
-    names = [_tensors(reader) for reader in readers]
+def compare_weights(then: Mapping[str, Array], now: Mapping[str, Array]) -> Compared:
+    """Every array of two checkpoints, weights, running statistics and optimisers, bit for bit."""
     what = "weights and optimisers"
-    alone = sorted(set(names[0]) ^ set(names[1]))
+    alone = sorted({*then} ^ {*now})
     if alone:
         return Compared(what, math.inf, f"{len(alone)} tensors are in one of both only, as {alone[0]}")
-    unlike = {}
-    for short, name in names[0].items():
-        old, new = (np.asarray(reader.get_tensor(name)) for reader in readers)
-        if (old.shape, old.dtype, old.tobytes()) != (new.shape, new.dtype, new.tobytes()):
-            unlike[short] = _furthest(old, new)
+    unlike = {name: _furthest(then[name], now[name]) for name in then if not _same_bits(then[name], now[name])}
     if not unlike:
-        return Compared(what, 0.0, f"equal bit for bit, {len(names[0])} tensors")
+        return Compared(what, 0.0, f"equal bit for bit, {len(then)} tensors")
     worst = max(unlike, key=lambda name: unlike[name])
-    of = f"{len(unlike)} of {len(names[0])} tensors differ"
+    of = f"{len(unlike)} of {len(then)} tensors differ"
     return Compared(what, unlike[worst], f"{of}, most {worst}, by {unlike[worst]:.2g}")
 
 
-def _tensors(reader: Any) -> dict[str, str]:
-    """What a training changes in a checkpoint: names of its tensors by what they are called in messages."""
-    names = [name for name in reader.get_variable_to_shape_map() if not name.startswith(BOOKKEEPING)]
-    return {name.removesuffix(SUFFIX): name for name in names}
+def _same_bits(one: Array, other: Array) -> bool:
+    return (one.shape, one.dtype, one.tobytes()) == (other.shape, other.dtype, other.tobytes())
 
 
 def _furthest(old: Array, new: Array) -> float:
@@ -139,7 +127,7 @@ def _furthest(old: Array, new: Array) -> float:
 
     Bits that differ in the sign of a zero only count as the least that there is.
     """
-    if old.shape != new.shape or old.dtype != new.dtype or old.dtype.kind in "OSU":
+    if old.shape != new.shape or old.dtype != new.dtype:
         return math.inf
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(old.astype(np.float64) - new.astype(np.float64))

@@ -14,7 +14,7 @@ from hicmd_tf.data.batches import GENERATED, REAL, batches
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import making_folder, read_json, replacing, write_json, write_text
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.runs.checkpoints import Checkpoints
+from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.training.experiment import Experiment
 
 DESCRIPTION, CONFIG, BATCH = "failure.json", "config.yaml", "batch.npz"
@@ -43,7 +43,7 @@ def write_failure(folder: Path, experiment: Experiment, step: int, losses: dict[
         write_json(partial / DESCRIPTION, {**failure._asdict(), "losses": {k: str(v) for k, v in losses.items()}})
         (batch,) = batches(experiment.planner, experiment.data.train, step - 1, step)
         _write_batch(partial / BATCH, batch)
-        Checkpoints(experiment.model, partial, keep=1).save()
+        write(partial, experiment.model.step, experiment.model.state, notes={})
     names = [picture["name"] for picture in failure.pictures]
     return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
 

@@ -17,8 +17,7 @@ from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import Tensor
 from hicmd_tf.provenance.failure import Failure, read_failure
-from hicmd_tf.runs.checkpoints import Checkpoints
-from hicmd_tf.runs.restore import newest_whole, saved_classes
+from hicmd_tf.runs.checkpoints import newest
 from hicmd_tf.tables import as_text
 from hicmd_tf.training.experiment import set_up_tensorflow
 from hicmd_tf.training.last_good import LastGood
@@ -72,15 +71,15 @@ def replay(folder: Path) -> Replayed:
 
 def _model(config: Config, folder: Path) -> HiCMD:
     """The model as it was before the step."""
-    newest = newest_whole(folder)
-    if newest is None:
+    found = newest(folder)
+    if found is None:
         raise UserError(f"{folder} has no whole checkpoint: expected what a failed run wrote, copy it again")
     keras.utils.set_random_seed(config.seed)
     with computing_in(config.training.precision):
-        networks = build_networks(config.networks, saved_classes(newest), restored=True)
+        networks = build_networks(config.networks, found.classes, restored=True)
     model = HiCMD(networks, config)
     model.compile(make_optimisers(config.optimisers))
-    Checkpoints(model, folder).restore()
+    found.fill(model.state)
     return model
 
 

@@ -16,6 +16,7 @@ from hicmd_tf.provenance.origin import (
     refuse_other_pictures,
     with_origin,
 )
+from hicmd_tf.runs.checkpoints import newest
 from hicmd_tf.runs.folder import Change, RunFolder
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def repetition(original: Original, target: Path, source: str | None, devices: in
     given = {"data.source": source, "training.devices": devices}
     config = with_values(original.config, {key: value for key, value in given.items() if value is not None})
     folder = RunFolder(target)
-    trained = any(folder.checkpoints.glob("ckpt-*"))
+    trained = any(folder.checkpoints.glob("step-*"))
     if target.resolve() == original.folder.path.resolve() or (trained and not folder.reproduction.exists()):
         raise UserError(f"{target} holds a run that is no reproduction: name another folder with --run")
     folder.check(config, resume=True)
@@ -115,10 +116,10 @@ def _stages(original: Original, config: Config) -> list[_Stage]:
 
 def _train(stage: _Stage, folder: RunFolder, experiment: "Experiment | None", last: bool) -> None:
     """Trains what is left of a stage."""
-    from hicmd_tf.runs.restore import newest_step
     from hicmd_tf.training.run import train
 
-    if last or newest_step(folder) < stage.config.training.steps:
+    found = None if last else newest(folder.checkpoints)
+    if found is None or found.step < stage.config.training.steps:
         train(stage.config, folder, True, experiment, _marking(folder), stage.changes)
 
 
@@ -141,11 +142,9 @@ def _check_alone() -> None:
 
 def _check_last_checkpoint(original: Original) -> None:
     """Before anything takes time."""
-    from hicmd_tf.runs.restore import newest_checkpoint
-
-    newest, end = newest_checkpoint(original.folder), original.provenance["steps"]["end"]
-    if not newest.endswith(f"-{end}"):
+    found, end = original.folder.checkpoint(), original.provenance["steps"]["end"]
+    if found.step != end:
         raise UserError(
-            f"{original.folder.path} has its figures of step {end}, but its newest whole checkpoint is {newest}: there "
-            f"is nothing to compare with"
+            f"{original.folder.path} has its figures of step {end}, but its newest whole checkpoint is {found.path}: "
+            f"there is nothing to compare with"
         )

@@ -1,4 +1,4 @@
-"""Pictures to descriptors, each through the encoders of its own modality, never of its role as query or gallery."""
+"""Descriptors of many pictures, batch by batch (what a descriptor is, `method.descriptor` says)."""
 
 from typing import Any, Protocol
 
@@ -14,10 +14,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Describer(Protocol):
-    """Anything with descriptors, such as `training.hicmd.HiCMD`."""
+    """Anything with descriptors: an opened model, one that is being trained, one to be exported."""
 
     def describe(self, modality: Modality, x: Tensor) -> Tensor:
-        """(B, H, W, 3) -> (B, E), rows of length 1."""
+        """Normalised pictures (B, H, W, 3) of one modality -> (B, E), rows of length 1."""
 
 
 def descriptors(model: Describer, samples: Samples, height: int, width: int, batch: int) -> Array:
@@ -27,7 +27,7 @@ def descriptors(model: Describer, samples: Samples, height: int, width: int, bat
         for modality in MODALITIES:
             rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
             for start, x in enumerate(evaluation_batches(samples.select(rows), height, width, batch)):
-                found = _describe(model, modality, x).numpy()
+                found = described_by(model, modality, x).numpy()
                 described = np.empty((len(samples), found.shape[1]), found.dtype) if described is None else described
                 described[rows[start * batch : start * batch + len(found)]] = found
                 bar.update(len(found))
@@ -35,5 +35,6 @@ def descriptors(model: Describer, samples: Samples, height: int, width: int, bat
 
 
 @tf.function(reduce_retracing=True)  # traced once a model and modality, however often it is evaluated
-def _describe(model: Describer, modality: Modality, x: Tensor) -> Tensor:
+def described_by(model: Describer, modality: Modality, x: Tensor) -> Tensor:
+    """`Describer.describe` as a graph."""
     return model.describe(modality, x)

@@ -17,6 +17,7 @@ from hicmd_tf.config.changing import CHANGEABLE, NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.provenance.origin import Origin, packages, read_origins, with_origin
+from hicmd_tf.runs.checkpoints import Checkpoint, newest
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -168,6 +169,15 @@ class RunFolder:
     def open(self) -> Config:
         """The configuration of an existing run, with what changed while it trained; otherwise as `begun`."""
         return with_values(self.begun(), {change.setting: change.after for change in self.changes()}, str(self.changed))
+
+    def checkpoint(self, optimisers: bool = True) -> Checkpoint:
+        """The newest whole checkpoint, see `checkpoints.newest`. Raises UserError when there is none."""
+        found = newest(self.checkpoints, optimisers)
+        if found is None:
+            raise UserError(
+                f"{self.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {self.path}"
+            )
+        return found
 
     def begun(self) -> Config:
         """The configuration that an existing run began with, of an earlier version of hicmd_tf too: what was no setting

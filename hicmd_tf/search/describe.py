@@ -35,15 +35,13 @@ class Model:
     """A run's descriptors. digest: of its weights. length: of a descriptor. sixteen_bit: the run's setting."""
 
     def __init__(self, run: Path) -> None:
-        from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-        from hicmd_tf.runs.folder import RunFolder
-        from hicmd_tf.runs.restore import restored_networks
+        from hicmd_tf.runs.opened import OpenedRun
 
-        self._config, networks, _ = restored_networks(RunFolder(run))
-        self.digest = networks.digest()
+        opened = OpenedRun(run)
+        self._config, self._model = opened.config, opened.model
+        self.digest = self._model.networks.digest()
         self.length = self._config.networks.feature_learning.embedding
         self.sixteen_bit = self._config.data.sixteen_bit
-        self._model = HiCMD(networks, self._config)
 
     def usable(self, samples: Samples) -> Samples:
         """The pictures that can be described, as the run's data.check says. Raises UserError naming one that can't."""
@@ -53,10 +51,7 @@ class Model:
 
     def describe(self, samples: Samples) -> Array:
         """Descriptors (N, D) of pictures that can be used."""
-        from hicmd_tf.retrieval.embed import descriptors
-
-        data, batch = self._config.data, self._config.training.embed_batch
-        return descriptors(self._model, samples, data.height, data.width, batch)
+        return self._model.descriptors(samples)
 
 
 def described_folder(

@@ -40,7 +40,7 @@ class InitialState:
     states and empty moments."""
 
     def __init__(self, model: HiCMD) -> None:
-        self._values = [(variable, variable.numpy()) for variable in model.state]
+        self._values = [(variable, variable.numpy()) for variable in model.state.values()]
 
     def restore(self) -> None:
         """Puts it back."""

@@ -22,7 +22,7 @@ class LastGood:
     """
 
     def __init__(self, model: HiCMD) -> None:
-        self._state: list[keras.Variable] = model.state
+        self._state: list[keras.Variable] = list(model.state.values())
         self._weights = _weights(model)
         if model not in _READERS:
             _READERS[model] = tf.function(_reader(self._state, self._weights), autograph=False)
@@ -51,7 +51,7 @@ class LastGood:
 def _weights(model: HiCMD) -> list[int]:
     """Places in the state of what an iteration reckons with, weights and running statistics; moments of the optimisers
     show up in these."""
-    return [place for place, variable in enumerate(model.variables) if "float" in variable.dtype]
+    return [place for place, variable in enumerate(model.networks.variables().values()) if "float" in variable.dtype]
 
 
 def _reader(state: list[keras.Variable], weights: list[int]) -> Callable[[], tuple[Tensor, list[Tensor]]]:

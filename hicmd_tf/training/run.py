@@ -23,9 +23,8 @@ from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import Row, both_directions, main_figures, main_rows, mean_map
 from hicmd_tf.retrieval.evaluation import evaluate as judge
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
-from hicmd_tf.runs.checkpoints import Checkpoints
+from hicmd_tf.runs.checkpoints import Checkpoint, Checkpoints, newest
 from hicmd_tf.runs.folder import NOTHING, RunFolder
-from hicmd_tf.runs.restore import newest_step
 from hicmd_tf.runs.trained import Trained, written
 from hicmd_tf.training.callbacks import (
     EachStep,
@@ -85,7 +84,8 @@ def train(
             folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
         ),
     ):
-        start = newest_step(folder)  # where all checkpoints are damaged, nothing in the folder is to be changed
+        found = newest(folder.checkpoints)  # where all are damaged, nothing in the folder is to be changed
+        start = 0 if found is None else found.step
         if changes and start >= now.training.steps and folder.open() != now:
             raise UserError(
                 f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
@@ -93,7 +93,7 @@ def train(
         ready = experiment or _prepared(now)  # before the folder is begun: data that are refused leave none behind
         _refuse_other_pictures(folder, now, ready)
         folder.begin(config, resume, changes, start)
-        return _train_alone(now, folder, ready, watch)
+        return _train_alone(now, folder, ready, watch, found)
 
 
 def _refuse_unshared(config: Config, changes: Mapping[str, Any], now: Config) -> None:
@@ -148,7 +148,7 @@ def assist(config: Config) -> None:
 def _join(experiment: Experiment, workers: Workers) -> int:
     """Begins where the chief does; says at which step."""
     with reporting_lost_workers(workers.place.workers):
-        workers.take_chiefs(experiment.model.state)
+        workers.take_chiefs(list(experiment.model.state.values()))
     return experiment.model.step
 
 
@@ -158,15 +158,19 @@ def _wait_for_all(workers: Workers) -> None:
         workers.anyone(False)
 
 
-def _train_alone(config: Config, folder: RunFolder, experiment: Experiment, watch: Watch) -> Metrics:
+def _train_alone(
+    config: Config, folder: RunFolder, experiment: Experiment, watch: Watch, found: Checkpoint | None
+) -> Metrics:
     training = experiment.data.train
     hashes = {"data_sha256": data_hashes(config, experiment.data)}
     write_json(folder.identities, {**written(Trained.of(config, training), training.texts), **hashes})
     checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
-    if not checkpoints.restore():
+    if found is None:
         samples = evaluated(config, experiment.data)
         described = describe(experiment.model, samples, config)
         write_json(folder.untrained, main_figures(_rows(described, samples, config)))
+    else:
+        checkpoints.restore(found)
     workers = Workers(experiment.model.distribute_strategy)
     start = _join(experiment, workers)
     if start < config.training.steps:
@@ -185,7 +189,7 @@ def _train_on(
     checkpoints: Checkpoints,
     further: Sequence[EachStep],
 ) -> None:
-    start, training = checkpoints.step, config.training
+    start, training = experiment.model.step, config.training
     samples = evaluated(config, experiment.data)
     grid = Reconstructions(experiment.model, samples, config.data.height, config.data.width)
     projector = Projector(folder.tensorboard, samples)
@@ -214,7 +218,7 @@ def _train_on(
         LossTable(start, training.log_every, folder.losses, folder.tensorboard),
         Collapse(start, training.watch_every, folder.warnings),
     ]
-    remember(logs, checkpoints.notes())
+    remember(logs, checkpoints.notes)
     saving = SaveCheckpoints(start, training.checkpoint_every, checkpoints, logs)
     watching = [
         StopAtNonFinite(start, report),
@@ -228,8 +232,8 @@ def _train_on(
     ]
     iterate(experiment, workers, start, training.steps, watching)
     saving.save()
-    if checkpoints.step < training.steps:
-        raise Interrupted(checkpoints.step)
+    if experiment.model.step < training.steps:
+        raise Interrupted(experiment.model.step)
     save_png(grid.draw(), folder.pictures / "final.png")
 
 

@@ -13,7 +13,7 @@ from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.encoders import AttributeEncoder
 from hicmd_tf.notation import MODALITIES, Modality, other
 from hicmd_tf.pictures.sheet import Cell, sheet
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, png_of
 
 Array = np.ndarray[Any, Any]
@@ -58,7 +58,7 @@ def _weighted(activations: Any, gradients: Any) -> Array:
     return found / np.maximum(found.max(axis=(1, 2), keepdims=True), 1e-12)
 
 
-def attention(run: TrainedRun, seed: int) -> list[Figure]:
+def attention(run: OpenedRun, seed: int) -> list[Figure]:
     """Maps of some people of both modalities, for their likeness to a picture of themselves in the other one."""
     rows = [row for m in MODALITIES for row in _row_group(run, m, seed)]
     head = [Cell(lines=[word]) for word in ("picture", "prototype", "attributes", "compared")]
@@ -78,7 +78,7 @@ def attention(run: TrainedRun, seed: int) -> list[Figure]:
     ]
 
 
-def _row_group(run: TrainedRun, modality: Modality, seed: int) -> list[list[Cell]]:
+def _row_group(run: OpenedRun, modality: Modality, seed: int) -> list[list[Cell]]:
     people = np.random.default_rng(seed).permutation(run.samples.shared())[:PEOPLE]
     if not len(people):
         raise UserError(f"{run.folder.path}: nobody is there in both modalities, so nothing can be compared")
@@ -92,7 +92,7 @@ def _row_group(run: TrainedRun, modality: Modality, seed: int) -> list[list[Cell
     ]
 
 
-def _first(run: TrainedRun, modality: Modality, person: int) -> int:
+def _first(run: OpenedRun, modality: Modality, person: int) -> int:
     rows = run.rows(modality)
     return int(rows[run.samples.identities[rows] == person][0])
 

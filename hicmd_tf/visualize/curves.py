@@ -10,8 +10,8 @@ from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.runs.step_table import read_steps
-from hicmd_tf.runs.trained_run import TrainedRun
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 
 PANELS = {
@@ -43,7 +43,7 @@ def read_table(path: Path, when: str) -> dict[str, list[float]]:
     return {name: [float(cell or "nan") for cell in cells] for name, cells in columns}
 
 
-def curves(run: TrainedRun) -> list[Figure]:
+def curves(run: OpenedRun) -> list[Figure]:
     """Losses, figures over the steps where the run has them, CMC. Raises UserError when there are no losses."""
     over_steps = [over_time(run.folder)] if run.folder.evaluations.is_file() else []
     return [losses(run.folder), *over_steps, cmc(run)]
@@ -117,7 +117,7 @@ def _percent(axes: Any, x: list[float], y: list[float], direction: str, colour: 
     axes.plot(x, [100 * value for value in y], line, color=colour, label=words, marker="o", markersize=3, linewidth=1)
 
 
-def cmc(run: TrainedRun) -> Figure:
+def cmc(run: OpenedRun) -> Figure:
     """CMC of the main setting of each direction, beside that of the untrained networks where they are known."""
     canvas = plot_figure(6.5, 3.8)
     axes = canvas.subplots()
@@ -147,7 +147,7 @@ def cmc(run: TrainedRun) -> Figure:
     )
 
 
-def _cmc(run: TrainedRun, search: Search) -> Any:
+def _cmc(run: OpenedRun, search: Search) -> Any:
     samples, queries, gallery = run.samples, search.queries, search.galleries[0]
     scores = score(
         run.descriptors[queries],

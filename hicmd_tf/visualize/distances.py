@@ -6,7 +6,7 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 
 Array = np.ndarray[Any, Any]
@@ -16,7 +16,7 @@ NARROWEST = 1e-3  # from the first bin's edge to the last one's
 MOST = 3000  # pictures of a modality; larger sets are thinned out evenly
 
 
-def cross_modal(run: TrainedRun) -> tuple[Array, Array]:
+def cross_modal(run: OpenedRun) -> tuple[Array, Array]:
     """Cosine distances 0 to 2 of all visible to all infrared pictures, of the same people (M,) and of others (N,).
 
     Raises UserError when there is one person only.
@@ -40,7 +40,7 @@ def overlap(first: Array, second: Array, bins: int = BINS) -> float:
     return float(np.minimum(*shares).sum())
 
 
-def distances(run: TrainedRun) -> list[Figure]:
+def distances(run: OpenedRun) -> list[Figure]:
     """Figure 5: both histograms, of the initial networks where they are known, and of the trained ones."""
     stages = {"after training": run}
     if run.untrained is not None:

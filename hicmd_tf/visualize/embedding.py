@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.training.projector import spread_out
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 from hicmd_tf.visualize.pages import PAGES, data_uri
@@ -39,7 +39,7 @@ class Points(NamedTuple):
     known: dict[str, Array]
 
 
-def embedding(run: TrainedRun, seed: int) -> list[Figure]:
+def embedding(run: OpenedRun, seed: int) -> list[Figure]:
     """Every code of at most a thousand pictures: a sheet of plots, and a page to look into."""
     points = place(run, seed)
     shown = run.samples.select(points.rows)
@@ -61,7 +61,7 @@ def embedding(run: TrainedRun, seed: int) -> list[Figure]:
     ]
 
 
-def place(run: TrainedRun, seed: int) -> Points:
+def place(run: OpenedRun, seed: int) -> Points:
     """Points of descriptors and codes. Raises UserError for too few pictures."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -120,7 +120,7 @@ def _plot(points: Points) -> Any:
     return canvas
 
 
-def _page(run: TrainedRun, points: Points) -> str:
+def _page(run: OpenedRun, points: Points) -> str:
     samples = run.samples.select(points.rows)
     shown = {name: _in_unit_square(place).round(4).tolist() for name, place in points.places.items()}
     data = {
@@ -152,7 +152,7 @@ def _hex(rgba: Array) -> list[str]:
     return [to_hex(colour) for colour in rgba]
 
 
-def _sprite(run: TrainedRun, rows: Array) -> str:
+def _sprite(run: OpenedRun, rows: Array) -> str:
     """All thumbnails, `COLUMNS` in a line, as a data URI."""
     width, height = THUMBNAIL
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.attention import attention
 from hicmd_tf.visualize.curves import cmc, curves
 from hicmd_tf.visualize.distances import distances
@@ -13,7 +13,7 @@ from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.ranked import hardest_queries, ranked
 from hicmd_tf.visualize.swaps import illumination, interpolate, swap
 
-KINDS: dict[str, Callable[[TrainedRun, int], list[Figure]]] = {
+KINDS: dict[str, Callable[[OpenedRun, int], list[Figure]]] = {
     "curves": lambda run, seed: curves(run),
     "ranked": lambda run, seed: [*ranked(run, seed), *hardest_queries(run)],
     "swap": lambda run, seed: swap(run.known, seed),
@@ -26,7 +26,7 @@ KINDS: dict[str, Callable[[TrainedRun, int], list[Figure]]] = {
 """What makes the figures of a kind, from a run and a seed that says whose pictures are shown."""
 
 
-def all_figures(run: TrainedRun, seed: int = 0) -> Iterator[Figure]:
+def all_figures(run: OpenedRun, seed: int = 0) -> Iterator[Figure]:
     """The figures of every kind. Of a run without a table of losses, such as a converted one, only the CMC's curves."""
     for name, make in tqdm(KINDS.items(), desc="figures", unit="kind", leave=False):
         yield from [cmc(run)] if name == "curves" and not run.folder.losses.is_file() else make(run, seed)

@@ -7,7 +7,7 @@ import numpy as np
 from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, sheet
 from hicmd_tf.retrieval.lists import RankedList, hardest, ranked_lists
 from hicmd_tf.retrieval.report import DIRECTIONS
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, png_of
 
 QUERIES, LENGTH = 5, 10
@@ -17,7 +17,7 @@ READING = (
 )
 
 
-def ranked(run: TrainedRun, seed: int) -> list[Figure]:
+def ranked(run: OpenedRun, seed: int) -> list[Figure]:
     """Lists of queries drawn by the seed, one figure a direction."""
 
     def some(lists: Sequence[RankedList]) -> list[RankedList]:
@@ -27,14 +27,14 @@ def ranked(run: TrainedRun, seed: int) -> list[Figure]:
     return _figures(run, "ranked", "Ranked lists", f"{QUERIES} queries drawn by chance. {READING}", some)
 
 
-def hardest_queries(run: TrainedRun) -> list[Figure]:
+def hardest_queries(run: OpenedRun) -> list[Figure]:
     """The lists that fail most, one figure a direction."""
     caption = f"The queries whose first right picture comes latest. {READING}"
     return _figures(run, "hardest", "Hardest queries", caption, lambda lists: hardest(lists, QUERIES))
 
 
 def _figures(
-    run: TrainedRun, name: str, title: str, caption: str, choose: Callable[[Sequence[RankedList]], list[RankedList]]
+    run: OpenedRun, name: str, title: str, caption: str, choose: Callable[[Sequence[RankedList]], list[RankedList]]
 ) -> list[Figure]:
     first = {str(search.direction): search for search in reversed(run.searches)}
     figures = []
@@ -54,12 +54,12 @@ def _figures(
     return figures
 
 
-def _words(run: TrainedRun, found: RankedList) -> str:
+def _words(run: OpenedRun, found: RankedList) -> str:
     first = f"first right at rank {found.first}" if found.first else "no right one in the gallery"
     return f"Identity {run.samples.identity(found.query)}: {first}."
 
 
-def _row(run: TrainedRun, found: RankedList) -> list[Cell]:
+def _row(run: OpenedRun, found: RankedList) -> list[Cell]:
     samples, shown = run.samples, found.gallery[:LENGTH]
     pictures = run.pictures(np.array([found.query, *shown]))
     first = f"first at {found.first}" if found.first else "none there"

@@ -16,7 +16,7 @@ from hicmd_tf.files import read_json, write_text
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, evaluate
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.pages import PAGES
 from hicmd_tf.visualize.statistics import statistics
@@ -60,7 +60,7 @@ class Results(NamedTuple):
         return not self.rows
 
 
-def write_report(run: TrainedRun, figures: Iterable[Figure], folder: Path | None = None) -> Path:
+def write_report(run: OpenedRun, figures: Iterable[Figure], folder: Path | None = None) -> Path:
     """Writes report.html into a folder, by default the run's, figures in the order given, and returns its path.
 
     What an older run lacks is said in the page. Raises UserError when a file of the run is damaged or the folder can't
@@ -71,7 +71,7 @@ def write_report(run: TrainedRun, figures: Iterable[Figure], folder: Path | None
     return path
 
 
-def report_of(run: TrainedRun, figures: list[Figure]) -> str:
+def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     """The page itself. Raises UserError when a file of the run is damaged."""
     results, environment = read_results(run.folder.metrics), _mapping(run.folder.environment)
     return PAGES.get_template("report.html").render(
@@ -139,7 +139,7 @@ def _columns(figures: Figures) -> Figures:
     return {key: float(figures[key]) for key in COLUMNS}
 
 
-def certainties(run: TrainedRun) -> list[Row]:
+def certainties(run: OpenedRun) -> list[Row]:
     """The main setting of each direction, which is its first, with its intervals over the people tested."""
     main: dict[str, Search] = {}
     for search in run.searches:
@@ -147,7 +147,7 @@ def certainties(run: TrainedRun) -> list[Row]:
     return evaluate(run.descriptors, run.samples, main.values())
 
 
-def skipped(run: TrainedRun) -> list[str]:
+def skipped(run: OpenedRun) -> list[str]:
     """In words, how many pictures of the splits that the run has to do with can't be used and are left out."""
     if run.config.data.check == "stop":
         return []
@@ -200,7 +200,7 @@ def commands(folder: RunFolder) -> list[tuple[str, str]]:
     return [("the whole run again", f"hicmd fit --config {settings} --run {other}"), *again]
 
 
-def _lacking(run: TrainedRun, results: Results, environment: dict[str, Any]) -> Iterator[str]:
+def _lacking(run: OpenedRun, results: Results, environment: dict[str, Any]) -> Iterator[str]:
     """In words, what an older, stopped or converted run has not, and what to do about it."""
     folder, step = run.folder, run.model.step
     evaluate = f"run hicmd evaluate --run {shlex.quote(str(folder.path))}"

@@ -9,7 +9,7 @@ from PIL import Image
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality
 from hicmd_tf.pictures.sheet import Cell, sheet
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, gif_of, png_of
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +24,7 @@ ACROSS = ((VISIBLE, INFRARED), (INFRARED, VISIBLE), (VISIBLE, VISIBLE), (INFRARE
 class Shown:
     """Pictures uint8 (N, H, W, 3) of different people, with modality, identity and codes of each."""
 
-    def __init__(self, run: TrainedRun, rows: Sequence[int]) -> None:
+    def __init__(self, run: OpenedRun, rows: Sequence[int]) -> None:
         self.pictures = run.pictures(np.array(rows))
         self.modalities = [run.samples.modality(row) for row in rows]
         self.identities = [run.samples.identity(row) for row in rows]
@@ -36,7 +36,7 @@ class Shown:
         return Cell(self.pictures[number], [f"{self.identities[number]}, {self.modalities[number]}"], (90, 90, 90))
 
 
-def choose(run: TrainedRun, counts: dict[Modality, int], seed: int, but: Sequence[int] = ()) -> list[int]:
+def choose(run: OpenedRun, counts: dict[Modality, int], seed: int, but: Sequence[int] = ()) -> list[int]:
     """Rows of so many pictures of each modality, of different people where there are enough, none of `but`'s people
     where that is possible."""
     draws = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def choose(run: TrainedRun, counts: dict[Modality, int], seed: int, but: Sequenc
     return rows
 
 
-def swap(run: TrainedRun, seed: int) -> list[Figure]:
+def swap(run: OpenedRun, seed: int) -> list[Figure]:
     """Figure 6: ID-excluded attributes exchanged keeping the identity, and the identity keeping those."""
     kept = _grid_figure(
         run,
@@ -60,7 +60,7 @@ def swap(run: TrainedRun, seed: int) -> list[Figure]:
         "ID-excluded attributes swapped, identity kept",
         "Prototype and style of the input (left), pose and illumination of the reference (top): along a row the person "
         "should stay and stance and light should follow the reference (Eq. 1, Fig. 6).",
-        lambda x, r: (x.prototype, np.asarray(run.layout.swap_style(style=x.attributes, excluded=r.attributes))),
+        lambda x, r: (x.prototype, np.asarray(run.model.layout.swap_style(style=x.attributes, excluded=r.attributes))),
     )
     swapped = _grid_figure(
         run,
@@ -69,19 +69,19 @@ def swap(run: TrainedRun, seed: int) -> list[Figure]:
         "Identity swapped, ID-excluded attributes kept",
         "Prototype and style of the reference (top), pose and illumination of the input (left): along a row stance and "
         "light should stay and the person should follow the reference (Fig. 6).",
-        lambda x, r: (r.prototype, np.asarray(run.layout.swap_style(style=r.attributes, excluded=x.attributes))),
+        lambda x, r: (r.prototype, np.asarray(run.model.layout.swap_style(style=r.attributes, excluded=x.attributes))),
     )
     return [kept, swapped]
 
 
-def illumination(run: TrainedRun, seed: int) -> list[Figure]:
+def illumination(run: OpenedRun, seed: int) -> list[Figure]:
     """Figure 7: only the illumination code exchanged, and only the pose code."""
 
     def light(x: Codes, r: Codes) -> tuple[Array, Array]:
-        return x.prototype, np.asarray(run.layout.combine(x.attributes, x.attributes, r.attributes))
+        return x.prototype, np.asarray(run.model.layout.combine(x.attributes, x.attributes, r.attributes))
 
     def pose(x: Codes, r: Codes) -> tuple[Array, Array]:
-        return x.prototype, np.asarray(run.layout.combine(x.attributes, r.attributes, x.attributes))
+        return x.prototype, np.asarray(run.model.layout.combine(x.attributes, r.attributes, x.attributes))
 
     return [
         _grid_figure(
@@ -105,7 +105,7 @@ def illumination(run: TrainedRun, seed: int) -> list[Figure]:
     ]
 
 
-def _grid_figure(run: TrainedRun, seed: int, name: str, title: str, caption: str, mix: Mix) -> Figure:
+def _grid_figure(run: OpenedRun, seed: int, name: str, title: str, caption: str, mix: Mix) -> Figure:
     inputs = choose(run, dict.fromkeys(MODALITIES, INPUTS), seed)
     references = choose(run, dict.fromkeys(MODALITIES, REFERENCES), seed + 1, but=inputs)
     return Figure(
@@ -118,7 +118,7 @@ def _grid_figure(run: TrainedRun, seed: int, name: str, title: str, caption: str
     )
 
 
-def _grid(run: TrainedRun, inputs: Shown, references: Shown, mix: Mix) -> list[list[Cell]]:
+def _grid(run: OpenedRun, inputs: Shown, references: Shown, mix: Mix) -> list[list[Cell]]:
     head = [Cell(lines=["reference:", "", "input below"]), *map(references.cell, range(len(references.codes)))]
     rows = []
     for number, codes in enumerate(inputs.codes):
@@ -128,13 +128,13 @@ def _grid(run: TrainedRun, inputs: Shown, references: Shown, mix: Mix) -> list[l
     return [head, *rows]
 
 
-def decode_all(run: TrainedRun, codes: Sequence[tuple[Array, Array]]) -> Array:
+def decode_all(run: OpenedRun, codes: Sequence[tuple[Array, Array]]) -> Array:
     """Pictures uint8 (N, H, W, 3) of codes (1, h, w, C) and (1, D) each."""
     prototypes, attributes = (np.concatenate(part) for part in zip(*codes, strict=True))
     return denormalise(run.model.decode(prototypes, attributes))
 
 
-def interpolate(run: TrainedRun, seed: int) -> list[Figure]:
+def interpolate(run: OpenedRun, seed: int) -> list[Figure]:
     """Figure 8: ID-excluded attributes on the way from one picture's to another's, prototype and style fixed."""
     pairs = []
     for number, (first, second) in enumerate(ACROSS):
@@ -163,13 +163,13 @@ def _fractions() -> list[Cell]:
     return [Cell(lines=[f"{number / (STEPS - 1):.0%}"]) for number in range(STEPS)]
 
 
-def _between(run: TrainedRun, shown: Shown, steps: int) -> Array:
+def _between(run: OpenedRun, shown: Shown, steps: int) -> Array:
     """Generated pictures (steps, H, W, 3), from the first's ID-excluded attributes to the second's."""
     a, b = shown.codes
     mixed = []
     for fraction in np.linspace(0, 1, steps, dtype=np.float32):
         attributes = (1 - fraction) * a.attributes + fraction * b.attributes
-        mixed.append((a.prototype, np.asarray(run.layout.swap_style(style=a.attributes, excluded=attributes))))
+        mixed.append((a.prototype, np.asarray(run.model.layout.swap_style(style=a.attributes, excluded=attributes))))
     return decode_all(run, mixed)
 
 

@@ -18,7 +18,6 @@ from hicmd_tf.convert.keys import Place, released_shapes, to_ours, to_release, u
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.restore import newest_checkpoint, restored_networks, saved_classes
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
 FILES = ("gen_0000040.pt", "dis_0000040.pt", "id_0000040.pt")
@@ -222,7 +221,7 @@ def test_weights_reach_the_variables_that_bear_their_meaning(
     torch: Any, released: dict[Place, Any], tmp_path: Path
 ) -> None:
     convert(write(torch, tmp_path / "there", released), tmp_path / "run")
-    restored = restored_networks(RunFolder(tmp_path / "run"))
+    restored = hicmd_tf.load(tmp_path / "run")
     generator, features = restored.networks.generator, restored.networks.features
 
     def there(file: str, part: str, key: str) -> Any:
@@ -243,7 +242,7 @@ def test_a_converted_run_is_loaded_with_the_class_count_of_its_weights(
 ) -> None:
     convert(write(torch, tmp_path / "there", released), tmp_path / "run")
 
-    assert saved_classes(newest_checkpoint(RunFolder(tmp_path / "run"))) == 9
+    assert RunFolder(tmp_path / "run").checkpoint().classes == 9
     assert hicmd_tf.load(tmp_path / "run").embed(np.zeros((1, 32, 16, 3), np.uint8), "visible").shape == (1, 16)
     origin = json.loads((tmp_path / "run" / "conversion.json").read_text())
     assert origin["classes"] == 9 and origin["iteration"] == 40
@@ -290,7 +289,7 @@ def test_the_newest_iteration_is_read_unless_another_is_named(
 
     values = {}
     for run in ("last", "named"):
-        restored = restored_networks(RunFolder(tmp_path / run))
+        restored = hicmd_tf.load(tmp_path / run)
         values[run] = float(restored.networks.features.combination.alpha), restored.step
     assert values == {"last": (released[alpha], 40), "named": (0.125, 9)}
 

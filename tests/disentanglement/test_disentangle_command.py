@@ -15,7 +15,7 @@ from hicmd_tf.disentanglement import quality
 from hicmd_tf.disentanglement.measure import Effort, measure
 from hicmd_tf.disentanglement.measurement import CODES
 from hicmd_tf.errors import UserError
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 EFFORT = Effort(seed=0, steps=2, pairs=6)
 FEW = ["--pairs", "6", "--observer-steps", "2"]
@@ -31,9 +31,9 @@ def folder(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(smoke_run: Path) -> TrainedRun:
+def run(smoke_run: Path) -> OpenedRun:
     """One that doesn't know its untrained networks, as converted weights don't."""
-    return TrainedRun.open(smoke_run)
+    return OpenedRun(smoke_run)
 
 
 def test_every_table_is_printed_and_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_every_table_is_printed_and_written(folder: Path, capsys: pytest.Capture
 
 
 def test_reconstructions_are_those_of_their_rows_however_many_are_made_at_once(
-    run: TrainedRun, monkeypatch: pytest.MonkeyPatch
+    run: OpenedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twins = quality.draw_twins(run.samples, 6, seed=0)
     (whole,) = quality.reconstruct(run, twins)
@@ -69,28 +69,26 @@ def without_factors(samples: Samples) -> Samples:
     return dataclasses.replace(samples, factors={})
 
 
-def test_pictures_that_were_not_drawn_and_weights_from_elsewhere_leave_out_what_is_not_known(run: TrainedRun) -> None:
+def test_pictures_that_were_not_drawn_and_weights_from_elsewhere_leave_out_what_is_not_known(run: OpenedRun) -> None:
     data = DataSplits(*(without_factors(getattr(run.data, name)) for name in ("train", "held_out", "test")))
-    found = measure(TrainedRun(run.folder, run.config, run.model, data), EFFORT)
+    found = measure(run.having(data=data), EFFORT)
     identity = {"identity", "identity, visible to infrared", "identity, infrared to visible"}
     assert {row.factor for row in found} == {"", "modality", "camera", *identity}
     assert {row.networks for row in found} == {"trained", "real"}
 
 
-def test_one_person_is_refused_before_anything_is_learned(run: TrainedRun) -> None:
+def test_one_person_is_refused_before_anything_is_learned(run: OpenedRun) -> None:
     only = run.data.test.having(run.data.test.identities[:1])
     data = DataSplits(run.data.train, run.data.held_out, only)
     with pytest.raises(UserError, match="1 person"):
-        measure(TrainedRun(run.folder, run.config, run.model, data), EFFORT)
+        measure(run.having(data=data), EFFORT)
 
 
-def test_people_of_one_modality_each_are_refused(run: TrainedRun) -> None:
+def test_people_of_one_modality_each_are_refused(run: OpenedRun) -> None:
     test = run.data.test
     apart = test.select(test.infrared == (test.identities == test.identities[0]))
     with pytest.raises(UserError, match="both visible and infrared"):
-        measure(
-            TrainedRun(run.folder, run.config, run.model, DataSplits(run.data.train, run.data.held_out, apart)), EFFORT
-        )
+        measure(run.having(data=DataSplits(run.data.train, run.data.held_out, apart)), EFFORT)
 
 
 def test_a_run_without_checkpoint_and_numbers_out_of_range_are_one_line(folder: Path, tmp_path: Path) -> None:

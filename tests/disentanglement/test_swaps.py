@@ -13,14 +13,14 @@ from hicmd_tf.disentanglement.measurement import ACROSS, CODES, KEPT, TO_DONOR, 
 from hicmd_tf.disentanglement.observer import Reading
 from hicmd_tf.disentanglement.swaps import Scene, draw_pairs, encode, figures_of, generate, real_figures, swap
 from hicmd_tf.notation import Codes
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 
 @pytest.fixture(scope="module")
-def run(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+def run(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> OpenedRun:
     folder = tmp_path_factory.mktemp("swaps") / "run"
     shutil.copytree(smoke_run, folder)
-    return TrainedRun.open(folder)
+    return OpenedRun(folder)
 
 
 def known(people: int = 8, each: int = 4) -> Samples:
@@ -63,7 +63,7 @@ def test_each_swap_takes_exactly_one_code_from_the_donor() -> None:
             np.testing.assert_allclose(value, parts(donor if part == name else source)[part], rtol=1e-6)
 
 
-def test_rows_of_both_modalities_are_encoded_each_by_their_own(run: TrainedRun) -> None:
+def test_rows_of_both_modalities_are_encoded_each_by_their_own(run: OpenedRun) -> None:
     rows = np.array([3, 0, 2, 1])
     assert len(set(run.samples.infrared[rows])) == 2
     codes = encode(run, rows)
@@ -73,7 +73,7 @@ def test_rows_of_both_modalities_are_encoded_each_by_their_own(run: TrainedRun) 
         np.testing.assert_allclose(codes.attributes[at], alone.attributes[0], atol=1e-4)
 
 
-def test_pictures_come_in_the_order_of_the_pairs(run: TrainedRun) -> None:
+def test_pictures_come_in_the_order_of_the_pairs(run: OpenedRun) -> None:
     pairs = draw_pairs(run.samples, ACROSS, 3, seed=0)
     (pictures,) = generate(run, pairs)
     assert {name: made.shape for name, made in pictures.items()} == dict.fromkeys((UNSWAPPED, *CODES), (3, 32, 16, 3))

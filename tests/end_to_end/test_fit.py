@@ -21,6 +21,7 @@ from PIL import Image
 from hicmd_tf.commands import main
 from hicmd_tf.config import load
 from hicmd_tf.errors import INTERRUPTED, UserError
+from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.visualize import figures
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
@@ -44,10 +45,7 @@ def options(data: Path, run: Path, *more: str) -> list[str]:
 
 def variables(run: Path) -> dict[str, np.ndarray]:
     """Every tensor of the newest checkpoint."""
-    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(run / "checkpoints")))
-    # A checkpoint also counts how often it was saved, which is no part of the training.
-    names = [name for name in reader.get_variable_to_shape_map() if "save_counter" not in name]
-    return {name: reader.get_tensor(name) for name in names}
+    return RunFolder(run).checkpoint().arrays
 
 
 def metrics_of(run: Path) -> dict[str, object]:

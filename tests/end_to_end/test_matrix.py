@@ -131,10 +131,10 @@ class Place:
     @cached_property
     def samples(self) -> Samples:
         """The pictures it is tested on."""
-        from hicmd_tf.runs.trained_run import TrainedRun
+        from hicmd_tf.runs.opened import OpenedRun
 
         with contextlib.chdir(self.elsewhere):
-            return TrainedRun.open(self.run).samples
+            return OpenedRun(self.run).samples
 
     @cached_property
     def photographs(self) -> Path:
@@ -479,10 +479,10 @@ def test_the_explorer_ranks_mixes_and_shows(place: Place, monkeypatch: pytest.Mo
     from hicmd_tf.explorer.parts import address
     from hicmd_tf.explorer.server import application
     from hicmd_tf.explorer.studio import Mixture, Studio
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
 
     monkeypatch.chdir(place.elsewhere)
-    studio = Studio(TrainedRun.open(place.run))
+    studio = Studio(OpenedRun(place.run))
     run = studio.run
     for modality in MODALITIES:
         row = int(run.rows(modality)[0])

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.explorer.studio import Studio
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 
 @pytest.fixture(scope="session")
 def studio(smoke_run: Path) -> Studio:
     """The smoke run, which no test may change."""
-    return Studio(TrainedRun.open(smoke_run))
+    return Studio(OpenedRun(smoke_run))

@@ -20,7 +20,7 @@ from hicmd_tf.commands.explore import main
 from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.studio import Ranking, Studio
 from hicmd_tf.notation import INFRARED, VISIBLE
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 PHONE, WIDE = (390, 844), (1280, 900)
 SHOWN = """wanted => JSON.stringify(wanted) === JSON.stringify(
@@ -224,9 +224,9 @@ def test_a_taken_port_and_a_folder_that_is_no_run_are_one_line(tmp_path: Path, s
 def test_ctrl_c_before_the_page_is_there_ends_it_without_a_word(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(path: Path) -> TrainedRun:
+    def interrupted(path: Path) -> OpenedRun:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TrainedRun, "open", interrupted)
+    monkeypatch.setattr(OpenedRun, "open", interrupted)
     main(["--run", "anything", "--port", "0"])
     assert capsys.readouterr() == ("", "")

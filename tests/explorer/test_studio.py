@@ -15,12 +15,12 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.studio import SWAPS, Mixture, Studio
 from hicmd_tf.explorer.upload import LARGEST_BYTES, picture_of
 from hicmd_tf.notation import INFRARED, VISIBLE, other
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
 
 
-def changed(run: TrainedRun, **columns: Any) -> TrainedRun:
+def changed(run: OpenedRun, **columns: Any) -> OpenedRun:
     """The run, with its descriptors, whose pictures are called otherwise."""
     other_run = copy.copy(run)
     other_run.samples = dataclasses.replace(run.samples, **columns)
@@ -99,7 +99,7 @@ def test_the_ends_of_all_sliders_are_the_reconstructions_of_a_and_b(studio: Stud
 def test_swaps_are_those_of_the_layout(studio: Studio) -> None:
     a, b = studio.rows(VISIBLE)[0], studio.rows(INFRARED)[-1]
     (prototype, a_a), (_, a_b) = parts(studio, a), parts(studio, b)
-    layout = studio.run.layout
+    layout = studio.run.model.layout
     expected = {
         "A in B's pose and light": layout.swap_style(style=a_a, excluded=a_b),
         "A in B's style": layout.swap_style(style=a_b, excluded=a_a),
@@ -119,7 +119,7 @@ def test_between_the_ends_every_part_goes_its_own_share(studio: Studio) -> None:
     a, b = studio.rows(VISIBLE)[0], studio.rows(VISIBLE)[-1]
     (p_a, a_a), (p_b, a_b) = parts(studio, a), parts(studio, b)
     style, pose, illumination = (a_a + share * (a_b - a_a) for share in (0.5, 0.75, 0.1))
-    attributes = studio.run.layout.combine(style=style, pose=pose, illumination=illumination)
+    attributes = studio.run.model.layout.combine(style=style, pose=pose, illumination=illumination)
 
     picture = studio.mixed(a, b, Mixture(0.25, 0.5, 0.75, 0.1))
 

@@ -17,6 +17,7 @@ from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
 from hicmd_tf.provenance.origin import provenance, with_origin
 from hicmd_tf.provenance.reproduction import read_original
+from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
 
 
@@ -25,10 +26,7 @@ def finish(smoke_run: Path, target: Path, config: Config) -> Path:
     shutil.copytree(smoke_run, target)
     folder, steps = RunFolder(target), config.training.steps
     folder.config.write_text(dump(config))
-    for file in folder.checkpoints.glob("ckpt-0.*"):
-        file.rename(file.with_name(file.name.replace("ckpt-0", f"ckpt-{steps}")))
-    (sums,) = folder.checkpoints.glob("*.sha256")
-    sums.write_text(sums.read_text().replace("ckpt-0", f"ckpt-{steps}"))
+    write(folder.checkpoints, steps, folder.checkpoint().arrays, notes={})
     found = provenance(config, load(config.data), with_origin([], config), 0, steps)
     folder.metrics.write_text(json.dumps({"steps": steps, "provenance": found}))
     return target
@@ -91,13 +89,8 @@ def test_several_workers_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_last_checkpoint_that_was_tampered_with_is_told(run: Path) -> None:
-    (content,) = (run / "checkpoints").glob("ckpt-6.data-*")
-    for file in (run / "checkpoints").glob("ckpt-6.*"):
-        shutil.copy(file, file.with_name(file.name.replace("ckpt-6", "ckpt-3")))
-    sums = run / "checkpoints" / "ckpt-3.sha256"
-    sums.write_text(sums.read_text().replace("ckpt-6", "ckpt-3"))
-    flip(content)
-    with pytest.warns(UserWarning, match="ckpt-6: the checkpoint is damaged"):
+    flip(run / "checkpoints" / "step-000006.safetensors")
+    with pytest.warns(UserWarning, match=r"step-000006\.safetensors: the checkpoint is damaged"):
         assert "figures of step 6, but its newest whole checkpoint is" in refusal(str(run))
 
 

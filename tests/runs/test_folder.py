@@ -139,7 +139,7 @@ def test_what_a_kill_left_neither_keeps_a_run_from_beginning_nor_stays(smoke_con
     (name,) = leftovers(folder.path)
     assert LEFTOVER.fullmatch(name)
     folder.begin(smoke_config, resume=False)
-    for inside in (folder.checkpoints / "ckpt-3.sha256", folder.pictures / "final.png", folder.losses):
+    for inside in (folder.checkpoints / "step-000003.safetensors", folder.pictures / "final.png", folder.losses):
         kill_while_writing(inside)
     assert len(leftovers(folder.path)) == 3
     folder.begin(smoke_config, resume=True)

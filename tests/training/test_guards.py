@@ -58,7 +58,7 @@ class Trained:
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """Everything that an iteration changes."""
-        return {f"{number} {v.path}": v.numpy() for number, v in enumerate(self.experiment.model.state)}
+        return {name: variable.numpy() for name, variable in self.experiment.model.state.items()}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ DAMAGE: list[tuple[str, Callable[[Path], object], str]] = [
     ("batch.npz", lambda file: changed(file, step=None), "step is nothing, expected"),
     ("batch.npz", lambda file: changed(file, more=np.zeros(3)), "more is .*expected nothing"),
     ("config.yaml", lambda file: file.unlink(), "can't be read"),
-    ("ckpt-1.index", lambda file: file.unlink(), "no whole checkpoint"),
+    ("step-000001.safetensors", lambda file: file.unlink(), "no whole checkpoint"),
 ]
 
 

@@ -17,7 +17,7 @@ from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.lists import ranked_lists
-from hicmd_tf.runs.trained_run import TrainedRun
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize import curves, distances, embedding, swaps
 from hicmd_tf.visualize.attention import attention_maps, overlaid
 from hicmd_tf.visualize.figures import KINDS
@@ -35,7 +35,7 @@ def test_the_command_names_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"curves", "embedding"}))
-def test_a_kind_makes_pictures_with_words_and_the_same_again(run: TrainedRun, kind: str) -> None:
+def test_a_kind_makes_pictures_with_words_and_the_same_again(run: OpenedRun, kind: str) -> None:
     figures = KINDS[kind](run, 1)
     assert figures
     for figure in figures:
@@ -45,11 +45,11 @@ def test_a_kind_makes_pictures_with_words_and_the_same_again(run: TrainedRun, ki
     assert [figure.png for figure in figures] == [figure.png for figure in KINDS[kind](run, 1)]
 
 
-def test_swaps_show_what_the_codes_say(run: TrainedRun) -> None:
+def test_swaps_show_what_the_codes_say(run: OpenedRun) -> None:
     rows = choose(run, dict.fromkeys(MODALITIES, 1), 0)
     shown = Shown(run, rows)
     a, b = shown.codes
-    layout = run.layout
+    layout = run.model.layout
     grid = swaps._grid(
         run, shown, shown, lambda x, r: (x.prototype, np.asarray(layout.swap_style(x.attributes, r.attributes)))
     )
@@ -59,7 +59,7 @@ def test_swaps_show_what_the_codes_say(run: TrainedRun) -> None:
     assert np.abs(grid[1][2].picture.astype(int) - crossed).max() <= 1
 
 
-def test_people_of_inputs_and_references_differ(run: TrainedRun) -> None:
+def test_people_of_inputs_and_references_differ(run: OpenedRun) -> None:
     inputs = choose(run, dict.fromkeys(MODALITIES, 1), 3)
     references = choose(run, dict.fromkeys(MODALITIES, 2), 4, but=inputs)
     people = run.samples.identities[[*inputs, *references]].tolist()
@@ -67,11 +67,14 @@ def test_people_of_inputs_and_references_differ(run: TrainedRun) -> None:
     assert [run.samples.modality(row) for row in references] == ["visible"] * 2 + ["infrared"] * 2
 
 
-def test_interpolation_begins_and_ends_where_it_should_and_moves(run: TrainedRun) -> None:
+def test_interpolation_begins_and_ends_where_it_should_and_moves(run: OpenedRun) -> None:
     shown = Shown(run, choose(run, dict.fromkeys(MODALITIES, 1), 5))
     a, b = shown.codes
     between = swaps._between(run, shown, 3)
-    ends = [(a.prototype, a.attributes), (a.prototype, np.asarray(run.layout.swap_style(a.attributes, b.attributes)))]
+    ends = [
+        (a.prototype, a.attributes),
+        (a.prototype, np.asarray(run.model.layout.swap_style(a.attributes, b.attributes))),
+    ]
     assert np.abs(between[[0, 2]].astype(int) - decode_all(run, ends)).max() <= 1
     (figure,) = swaps.interpolate(run, 0)
     assert figure.animation is not None
@@ -88,7 +91,7 @@ def test_overlap_is_the_area_that_two_histograms_share() -> None:
     assert distances.overlap(equal, equal) == distances.overlap(equal, equal + 1e-7) == 1
 
 
-def test_distances_are_those_of_all_pairs_across_modalities(run: TrainedRun) -> None:
+def test_distances_are_those_of_all_pairs_across_modalities(run: OpenedRun) -> None:
     intra, inter = distances.cross_modal(run)
     f, people = run.descriptors.astype(np.float64), run.samples.identities
     naive: dict[bool, list[float]] = {True: [], False: []}
@@ -101,7 +104,7 @@ def test_distances_are_those_of_all_pairs_across_modalities(run: TrainedRun) -> 
     assert "before training" in figure.alternative and "after training" in figure.alternative
 
 
-def test_attention_is_the_gradients_share_of_each_place(run: TrainedRun) -> None:
+def test_attention_is_the_gradients_share_of_each_place(run: OpenedRun) -> None:
     rows = run.rows("visible")[:2]
     pictures, targets = run.pictures(rows), run.descriptors[run.rows("infrared")[:2]]
     prototype, attributes = attention_maps(run.model.networks, pictures, "visible", targets)
@@ -118,7 +121,7 @@ def test_a_map_colours_where_it_is_high_only() -> None:
     assert (found[0] == 100).all() and np.ptp(found[-1], axis=-1).min() > 50
 
 
-def test_points_are_coloured_by_what_is_known(run: TrainedRun) -> None:
+def test_points_are_coloured_by_what_is_known(run: OpenedRun) -> None:
     known = embedding.known(run.samples)
     assert list(known) == ["identity", "modality", "yaw", "gait_phase", "illumination"]
     by_person = embedding.colours("identity", known["identity"])
@@ -127,7 +130,7 @@ def test_points_are_coloured_by_what_is_known(run: TrainedRun) -> None:
     assert len({tuple(colour) for colour in by_person}) == len(set(people.tolist()))
 
 
-def test_plots_say_which_code_and_which_colours(run: TrainedRun) -> None:
+def test_plots_say_which_code_and_which_colours(run: OpenedRun) -> None:
     points = embedding.place(run, 0)
     panels = embedding._plot(points).axes
     assert [axes.get_title() for axes in panels[: len(embedding.NAMES)]] == list(embedding.NAMES.values())
@@ -142,7 +145,7 @@ def test_plots_say_which_code_and_which_colours(run: TrainedRun) -> None:
         assert place.shape == (len(points.rows), 2) and np.isfinite(place).all()
 
 
-def test_the_embedding_can_be_explored(run: TrainedRun, browser, tmp_path: Path) -> None:
+def test_the_embedding_can_be_explored(run: OpenedRun, browser, tmp_path: Path) -> None:
     main(["--run", str(run.folder.path), "--out", str(tmp_path), "embedding"])
     page = browser.open((tmp_path / "embedding.html").as_uri(), width=390, height=1200, scheme="dark")
     canvas = page.locator("canvas")
@@ -157,7 +160,7 @@ def test_the_embedding_can_be_explored(run: TrainedRun, browser, tmp_path: Path)
     assert not browser.errors and all(address.startswith(("file:", "data:")) for address in browser.requests)
 
 
-def test_curves_show_losses_figures_over_the_steps_and_cmc(run: TrainedRun, tmp_path: Path) -> None:
+def test_curves_show_losses_figures_over_the_steps_and_cmc(run: OpenedRun, tmp_path: Path) -> None:
     folder = shutil.copytree(run.folder.path, tmp_path / "run")
     write_losses(folder)
     columns = [f"{d}_{f}" for d in ("visible_to_infrared", "infrared_to_visible") for f in ("rank1", "mAP")]
@@ -166,10 +169,10 @@ def test_curves_show_losses_figures_over_the_steps_and_cmc(run: TrainedRun, tmp_
     )
     main(["--run", str(folder), "--seed", "0", "curves"])
     assert {file.name for file in (folder / "figures").iterdir()} == {"losses.png", "evaluations.png", "cmc.png"}
-    told = curves.over_time(TrainedRun.open(folder).folder)
+    told = curves.over_time(OpenedRun(folder).folder)
     assert "visible to infrared rank1 50.0 %" in told.alternative
     (folder / "evaluations.csv").write_text("step," + ",".join(columns) + "\n30,0.1,0.1,0.1,0.1\n")
-    assert curves.over_time(TrainedRun.open(folder).folder).png != told.png
+    assert curves.over_time(OpenedRun(folder).folder).png != told.png
 
 
 @pytest.mark.parametrize(
@@ -216,13 +219,13 @@ def test_an_evaluation_before_training_of_another_form_is_one_line(before: str, 
         curves.over_time(folder)  # type: ignore[arg-type]
 
 
-def only(run: TrainedRun, rows: np.ndarray) -> TrainedRun:
+def only(run: OpenedRun, rows: np.ndarray) -> OpenedRun:
     """The run with some of its test pictures."""
     data = SimpleNamespace(train=run.data.train, held_out=run.data.held_out, test=run.samples.select(rows))
-    return TrainedRun(run.folder, run.config, run.model, data)  # type: ignore[arg-type]
+    return run.having(data=data)
 
 
-def test_one_person_and_one_modality_are_refused_in_one_line(run: TrainedRun) -> None:
+def test_one_person_and_one_modality_are_refused_in_one_line(run: OpenedRun) -> None:
     with pytest.raises(UserError, match="no picture of the people to test is infrared"):
         only(run, run.rows("visible"))
     alone = only(run, np.flatnonzero(run.samples.identities == run.samples.identities[0]))
@@ -231,11 +234,11 @@ def test_one_person_and_one_modality_are_refused_in_one_line(run: TrainedRun) ->
     assert KINDS["swap"](alone, 0) and KINDS["ranked"](alone, 0)  # which need no second person
 
 
-def test_unknown_people_are_looked_through_and_shown_as_nobody(run: TrainedRun) -> None:
+def test_unknown_people_are_looked_through_and_shown_as_nobody(run: OpenedRun) -> None:
     samples = run.samples
     stranger = samples.identities == samples.identities.max()
     strange = replace(samples, identities=np.where(stranger, -1, samples.identities))
-    some = TrainedRun(run.folder, run.config, run.model, run.data, strange)
+    some = run.having(samples=strange)
     assert not stranger[some.searches[0].queries].any() and stranger[some.searches[0].galleries[0]].any()
     assert some.known is some.known.known and some.known.samples.known.all()
     intra, inter = distances.cross_modal(some.known)
@@ -245,7 +248,7 @@ def test_unknown_people_are_looked_through_and_shown_as_nobody(run: TrainedRun) 
     assert not asked.right.any() and strange.identity(asked.query) == "unknown"
 
 
-def test_a_run_without_checkpoint_or_no_run_at_all_is_refused(run: TrainedRun, tmp_path: Path) -> None:
+def test_a_run_without_checkpoint_or_no_run_at_all_is_refused(run: OpenedRun, tmp_path: Path) -> None:
     folder = shutil.copytree(run.folder.path, tmp_path / "run", ignore=lambda *_: ["checkpoints"])
     with pytest.raises(UserError, match="no checkpoint yet"):
         main(["--run", str(folder), "swap"])

@@ -77,7 +77,7 @@ def metrics_made(trials: int = 1) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def opened(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The run that every report here is of, its folder a copy with metrics.json and losses.csv."""
-    from hicmd_tf.runs.trained_run import TrainedRun
+    from hicmd_tf.runs.opened import OpenedRun
 
     folder = tmp_path_factory.mktemp("report") / f"a {HOSTILE.replace('/', '')} run"  # no slash in a name
     shutil.copytree(smoke_run, folder)
@@ -85,7 +85,7 @@ def opened(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "losses.csv").write_text("step,same\n1,0.5\n")
     environment = {"python": "3.11", "command": f"fit.py --config smoke.yaml {HOSTILE}", HOSTILE: HOSTILE}
     (folder / "environment.json").write_text(json.dumps(environment))
-    return TrainedRun.open(folder)
+    return OpenedRun(folder)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,6 @@ def report(opened: Any) -> Path:
 def text_of(opened: Any, tmp_path: Path, **files: Any) -> str:
     """Visible text of the report of a run whose folder has other files; None takes one away."""
     from hicmd_tf.runs.folder import RunFolder
-    from hicmd_tf.runs.trained_run import TrainedRun
     from hicmd_tf.visualize.report import report_of
 
     folder = shutil.copytree(opened.folder.path, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
@@ -107,8 +106,7 @@ def text_of(opened: Any, tmp_path: Path, **files: Any) -> str:
         file.unlink(missing_ok=True)
         if content is not None:
             file.write_text(content if isinstance(content, str) else json.dumps(content))
-    run = TrainedRun(RunFolder(folder), opened.config, opened.model, opened.data)
-    run.descriptors = opened.descriptors
+    run = opened.having(folder=RunFolder(folder), descriptors=opened.descriptors)
     page = re.sub(r"<style>.*?</style>|<[^>]+>", " ", report_of(run, []), flags=re.DOTALL)
     return " ".join(page.split())
 

@@ -100,10 +100,26 @@ class HiCMD(keras.Model):
         return int(self.optimizer.iterations.numpy())
 
     @property
-    def state(self) -> list[keras.Variable]:
-        """Everything that an iteration changes: weights, running statistics, random states, optimisers."""
-        optimisers = self.optimizer, self.discriminator_optimiser, self.feature_optimiser
-        return [*self.variables, *(variable for optimiser in optimisers for variable in optimiser.variables)]
+    def networks(self) -> Networks:
+        """The networks that it trains."""
+        discriminators = {modality: self.discriminator(modality) for modality in MODALITIES}
+        return Networks(self.generator, discriminators, self.features, self.layout)
+
+    @property
+    def state(self) -> dict[str, keras.Variable]:
+        """Everything that an iteration changes, weights, running statistics, random states and optimisers, by names
+        that are the same in every process."""
+        optimisers = {
+            "generator_optimiser": self.optimizer,
+            "discriminator_optimiser": self.discriminator_optimiser,
+            "feature_optimiser": self.feature_optimiser,
+        }
+        moments = {
+            f"{name}/{variable.path.partition('/')[2]}": variable
+            for name, optimiser in optimisers.items()
+            for variable in optimiser.variables
+        }
+        return {**self.networks.variables(), **moments}
 
     @property
     def discriminator_variables(self) -> list[keras.Variable]:

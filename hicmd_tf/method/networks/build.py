@@ -3,6 +3,8 @@
 import hashlib
 from typing import NamedTuple
 
+import keras
+
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config.schema import NetworkConfig
 from hicmd_tf.method.networks.decoder import Decoder
@@ -23,6 +25,19 @@ class Networks(NamedTuple):
     discriminators: dict[Modality, Discriminator]
     features: FeatureLearning
     layout: AttributeLayout
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """Weights, running statistics and random states, by names that are the same in every process."""
+        parts: dict[str, keras.Model] = {
+            "generator": self.generator,
+            **{f"{modality}_discriminator": self.discriminators[modality] for modality in MODALITIES},
+            "features": self.features,
+        }
+        return {
+            f"{part}/{variable.path.partition('/')[2]}": variable
+            for part, network in parts.items()
+            for variable in network.variables
+        }
 
     def digest(self) -> str:
         """SHA-256 of the weights that descriptors depend on: which descriptors can be compared."""
@@ -56,13 +71,19 @@ def _id_pig(config: NetworkConfig, weights: ResNetWeights | None, first: bool) -
 
     def encoders(modality: Modality) -> Encoders:
         return Encoders(
-            PrototypeEncoder(prototype.widths, prototype.residual_blocks, prototype.aspp_width, prototype.dilations),
-            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, first),
+            PrototypeEncoder(
+                prototype.widths,
+                prototype.residual_blocks,
+                prototype.aspp_width,
+                prototype.dilations,
+                name="prototype",
+            ),
+            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, first, name="attribute"),
             name=modality,
         )
 
     channels = prototype.aspp_width * (1 + len(prototype.dilations))
-    decoder = Decoder(channels, config.decoder.residual_blocks, config.decoder.widths)
+    decoder = Decoder(channels, config.decoder.residual_blocks, config.decoder.widths, name="decoder")
     generator = IdPig(encoders("visible"), encoders("infrared"), decoder, name="id_pig")
     generator.build(IMAGE_SHAPE)
     if weights is not None:
@@ -85,9 +106,9 @@ def _discriminator(config: NetworkConfig, modality: Modality) -> Discriminator:
 def _features(config: NetworkConfig, weights: ResNetWeights | None, first: bool, classes: int) -> FeatureLearning:
     sizes = config.feature_learning
     features = FeatureLearning(
-        PrototypeEmbedding(sizes.widths, sizes.depths, first),
-        Combination(sizes.alpha, sizes.normalise_parts),
-        IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout),
+        PrototypeEmbedding(sizes.widths, sizes.depths, first, name="embedding"),
+        Combination(sizes.alpha, sizes.normalise_parts, name="combination"),
+        IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout, name="head"),
         sizes.descriptor,
         name="feature_learning",
     )

@@ -143,7 +143,7 @@ def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: di
     for one, row in zip(compared["one"], workers.rows(), strict=False):
         assert one == pytest.approx({name: float(row[name]) for name in one}, rel=1e-5)
 
-    newest = max(int(path.stem.split("-")[1]) for path in (workers.run / "checkpoints").glob("ckpt-*.index"))
+    newest = max(int(path.stem.split("-")[1]) for path in (workers.run / "checkpoints").glob("step-*"))
     lost, before = len(workers.rows()), workers.rows()[newest - 1]
     workers.running.clear()
     chief, other = workers.start("--resume")

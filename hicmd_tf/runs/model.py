@@ -1,4 +1,4 @@
-"""A trained model from Python: NumPy arrays in, NumPy arrays out.
+"""A trained model: NumPy arrays in, NumPy arrays out.
 
     model = hicmd_tf.load("runs/tiny")
     codes = model.encode(pictures, "visible")
@@ -16,11 +16,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.notation import Codes, Modality, Tensor
+from hicmd_tf.retrieval.embed import described_by, descriptors
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.restore import Restored, restored_networks
 
 Array = np.ndarray[Any, Any]
 
@@ -33,14 +37,15 @@ LARGEST_NORMALISED = 20.0  # pictures reach 2.7, G's a little more; 0 to 255 rea
 class Model:
     """ID-PIG, the discriminators and HFL of one run, in inference mode.
 
-    height, width: size in pixels to which uint8 pictures are resized. step: iterations of training. networks: the Keras
-    networks themselves.
+    config: of the run. networks: the Keras networks themselves. step: iterations of training. layout: which entries of
+    an attribute code are style, pose and illumination. descriptor: the branch that describes. height, width: size in
+    pixels to which uint8 pictures are resized.
     """
 
-    def __init__(self, restored: Restored) -> None:
-        config, self.networks, self.step = restored
+    def __init__(self, config: Config, networks: Networks, step: int) -> None:
+        self.config, self.networks, self.step = config, networks, step
+        self.layout, self.descriptor = networks.layout, Descriptor(networks)
         self.height, self.width = config.data.height, config.data.width
-        self._config = config.networks
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def encode(self, images: Array, modality: Modality) -> Codes:
@@ -60,17 +65,16 @@ class Model:
 
     def embed(self, images: Array, modality: Modality) -> Array:
         """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
-        encoders = self.networks.generator.encoders(_known(modality))
-        features, layout = self.networks.features, self.networks.layout
+        of, images = _known(modality), self._checked(images)
+        parts = [described_by(self.descriptor, of, self._prepared(images[rows])) for rows in _chunks(len(images))]
+        return np.concatenate([part.numpy() for part in parts])
 
-        def describe(x: Tensor) -> Tensor:
-            prototype, attributes = encoders(x, training=False)
-            return [features.describe(prototype, layout.style_of(attributes))]
-
-        return np.concatenate([part for (part,) in self._pictures("embed", images, modality, describe)])
+    def descriptors(self, samples: Samples) -> Array:
+        """Descriptors (N, E) of length 1 of pictures of either modality, in their order."""
+        return descriptors(self.descriptor, samples, self.height, self.width, self.config.training.embed_batch)
 
     def dissect(self, images: Array, modality: Modality) -> dict[str, Array]:
-        """images (B, H, W, 3) -> what HFL and G are told of each, as vectors, float32.
+        """images (B, H, W, 3) -> what HFL and G see of each, as vectors, float32.
 
         prototype: p^d (B, D_p), the pooled map of H behind the prototype. style, pose, illumination: the parts of the
         attribute code, (B, D_s), (B, D_pose), (B, D_ill).
@@ -87,7 +91,7 @@ class Model:
         return {name: np.concatenate(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
 
     def discriminate(self, images: Array, modality: Modality) -> list[Array]:
-        """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, high for real."""
+        """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one per scale, high for real."""
         discriminator = self.networks.discriminators[_known(modality)]
         parts = self._pictures("discriminate", images, modality, lambda x: discriminator(x))
         return [np.concatenate(scale) for scale in zip(*parts, strict=True)]
@@ -133,8 +137,8 @@ class Model:
         self._check_size(images.shape[1], images.shape[2])
 
     def _check_size(self, height: int, width: int) -> None:
-        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(self._config.prototype_encoder.dilations))
-        scales = 2 ** (self._config.discriminator.scales - 1)
+        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(self.config.networks.prototype_encoder.dilations))
+        scales = 2 ** (self.config.networks.discriminator.scales - 1)
         least = max(least, SHRINKING * (scales + 1))
         if height % SHRINKING or width % SHRINKING or min(height, width) < least:
             raise UserError(
@@ -163,7 +167,22 @@ class Model:
 
 def load(run_folder: str | Path) -> Model:
     """The model of a run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
-    return Model(restored_networks(RunFolder(Path(run_folder))))
+    folder = RunFolder(Path(run_folder))
+    return restored(folder, folder.open())
+
+
+def restored(folder: RunFolder, config: Config) -> Model:
+    """The same, of a run whose configuration is open already."""
+    found = folder.checkpoint(optimisers=False)
+    networks = build_networks(config.networks, found.classes, restored=True)
+    found.fill(networks.variables())
+    return Model(config, networks, found.step)
+
+
+def untrained(config: Config, trained: Networks) -> Model:
+    """The model with the initial weights that a run's networks began from. Raises UserError when these can't be had."""
+    keras.utils.set_random_seed(config.seed)
+    return Model(config, build_networks(config.networks, trained.features.head.sizes["classes"]), 0)
 
 
 def _known(modality: str) -> Modality:
@@ -184,7 +203,7 @@ def _check_numbers(name: str, values: Array, expected: str) -> None:
         raise UserError(f"{name} are {values.dtype}, expected {expected}")
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
-        raise UserError(f"{name} hold {bad} values that are not finite numbers, expected none")
+        raise UserError(f"{name} hold {bad} values that are not finite, expected none")
 
 
 def _chunks(rows: int) -> Iterable[slice]:
