@@ -15,10 +15,11 @@ from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.sheet import Cell, save_png, sheet
+from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
 from hicmd_tf.tables import as_markdown
 from hicmd_tf.tuning.processes import role
-from hicmd_tf.tuning.study import Settings, Study
+from hicmd_tf.tuning.study import Settings, Study, prepared
 
 VARIANT, SEED = "variant", "seed"  # the grid's settings
 
@@ -68,8 +69,8 @@ def run_grid(
     require("keras_tuner", "grpc")
     if role() != "worker":
         check_writable(out / "study.json")
-        _prepare_data(config)
-    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: list(seeds)})
+    pictures = {} if role() == "worker" else data_hashes(config, prepared(config))
+    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: list(seeds)}, pictures)
     study = Study(out, settings, len(ABLATIONS) * len(seeds))
 
     def model() -> Any:
@@ -84,15 +85,6 @@ def run_grid(
 def configuration(config: Config, values: dict[str, Any]) -> Config:
     """What one cell of the grid trains."""
     return with_values(config, {**ABLATIONS[values[VARIANT]].settings, SEED: int(values[SEED])})
-
-
-def _prepare_data(config: Config) -> None:
-    """Draws, or copies, the pictures before several processes want them."""
-    from hicmd_tf.data.datasets import load
-    from hicmd_tf.training.experiment import set_up_tensorflow
-
-    set_up_tensorflow(config)
-    load(config.data)
 
 
 def _reported(study: Study, trials: dict[str, Any]) -> str:

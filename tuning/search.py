@@ -7,9 +7,10 @@ from typing import Any
 from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable
+from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.space import SEARCHED, Space
-from hicmd_tf.tuning.study import Settings, Study
+from hicmd_tf.tuning.study import Settings, Study, prepared
 
 SHARE = 5  # one of so many training identities is held out unless told otherwise
 FEWEST = 2  # identities to hold out: one alone is always found
@@ -35,8 +36,8 @@ def search(
     require("keras_tuner", "grpc")
     if role() != "worker":
         check_writable(out / "study.json")
-    config = _holding_out(config)
-    study = Study(out, Settings(tuner, config, intervals, space), max_trials)
+    config, pictures = _holding_out(config)
+    study = Study(out, Settings(tuner, config, intervals, space, pictures), max_trials)
 
     def model() -> Any:
         from hicmd_tf.tuning.tuner import WeightedModel
@@ -47,21 +48,19 @@ def search(
     return None if role() == "worker" else _reported(study, trials, space)
 
 
-def _holding_out(config: Config) -> Config:
-    """The configuration with identities held out, by default one of five that would train; loads, and so prepares, the
-    data before several processes want it. Raises UserError when there are too few."""
-    from hicmd_tf.data.datasets import load
-    from hicmd_tf.training.experiment import set_up_tensorflow
-
-    set_up_tensorflow(config)
-    data = load(config.data)
-    held_out = config.data.held_out or len(set(data.train.identities.tolist())) // SHARE
+def _holding_out(config: Config) -> tuple[Config, dict[str, str]]:
+    """The configuration with identities held out, by default one of five that would train, and its pictures' hashes.
+    What is loaded here is prepared before several processes want it. Raises UserError when there are too few."""
+    data = prepared(config)
+    training = len(set(data.train.identities.tolist()))
+    held_out = config.data.held_out or training // SHARE
     if held_out < FEWEST:
         raise UserError(
-            f"data.held_out would be {held_out}: of {len(set(data.train.identities.tolist()))} training identities at "
-            f"least {FEWEST} must be held out to choose settings by; take more identities or set it"
+            f"data.held_out would be {held_out}: of {training} training identities at least {FEWEST} must be held out "
+            f"to choose settings by; take more identities or set it"
         )
-    return with_values(config, {"data.held_out": held_out})
+    chosen = with_values(config, {"data.held_out": held_out})
+    return chosen, data_hashes(chosen, data if chosen == config else prepared(chosen))
 
 
 def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:

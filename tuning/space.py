@@ -1,7 +1,6 @@
-"""What is searched: loss weights, margin and learning rates, each in a log-uniform range (imports no TensorFlow).
+"""What is searched: loss weights, margin and learning rates, each in a log-uniform range.
 
-The ranges lie around the configuration's own values, which for the paper's configuration are the paper's. A YAML file
-gives other ranges, or keeps a value as it is:
+The ranges lie around the configuration's own values. A YAML file gives other ranges, or keeps a value as it is:
 
     losses:
       cross: [10, 200]
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, value_of, with_values
+from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.config.yaml_settings import Given, read_settings
 from hicmd_tf.errors import UserError, nearest
 
@@ -21,29 +21,8 @@ FIXED = "fixed"
 DIGITS = 6  # of a value: Keras Tuner's protocol between processes speaks float32
 
 
-class Searched(NamedTuple):
-    """symbol: the paper's. below, above: factors of the configuration's value that end the range."""
-
-    symbol: str
-    below: float
-    above: float
-
-
-SEARCHED = {
-    "losses.cross": Searched("lambda_1", 0.1, 10),
-    "losses.same": Searched("lambda_2", 0.1, 10),
-    "losses.cycle": Searched("lambda_3", 0.1, 10),
-    "losses.code": Searched("lambda_4", 0.1, 10),
-    "losses.kl": Searched("lambda_kl", 0.1, 10),
-    "losses.adversarial": Searched("lambda_adv", 0.1, 10),
-    "losses.cross_entropy": Searched("lambda_ce", 0.1, 10),
-    "losses.triplet": Searched("lambda_trip", 0.1, 10),
-    "losses.margin": Searched("m", 0.4, 2.5),
-    "optimisers.alpha_rate": Searched("rate of alpha", 0.1, 10),
-    "optimisers.generator_rate": Searched("rate of ID-PIG", 0.2, 5),
-    "optimisers.discriminator_rate": Searched("rate of D", 0.2, 5),
-    "optimisers.feature_rate": Searched("rate of HFL", 0.2, 5),
-}
+SEARCHED = {key: setting.note.search for key, setting in SETTINGS.items() if setting.note.search}
+"""Where each setting is looked for, as its line in config/schema.py says."""
 
 
 class Range(NamedTuple):
@@ -58,16 +37,17 @@ Space = dict[str, Range]
 
 
 def space_of(config: Config, file: Path | None = None) -> Space:
-    """The range of every searched setting by dotted name: those above, and in their place those of a YAML file.
+    """The range of every searched setting by dotted name; in the place of the usual ones those of a YAML file.
 
     A value of 0, which no log-uniform range has, stays. Raises UserError for a file that can't be read, a setting that
     is not searched, a range that is none or leaves out the configuration's value, and when nothing is left to search.
     """
     values = {key: value_of(config, key) for key in SEARCHED}
     space = {
-        key: Range(value * SEARCHED[key].below, value * SEARCHED[key].above, value) for key, value in values.items()
+        key: Range(values[key] * below, values[key] * above, values[key])
+        for key, (_, below, above) in SEARCHED.items()
+        if values[key] > 0
     }
-    space = {key: span for key, span in space.items() if span.first > 0}
     for key, setting in (read_settings(file) if file else {}).items():
         if key not in SEARCHED:
             raise UserError(

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
+from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
+from hicmd_tf.provenance.origin import refuse_other_pictures
 from hicmd_tf.tuning.processes import (
     SILENCE,
     WORD,
@@ -25,18 +27,20 @@ from hicmd_tf.tuning.processes import (
     role,
 )
 
-MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON} - {"config.data.source"}
-"""What may be another when a study goes on; new trials would take other pictures unseen."""
+MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON}
+"""What may be another when a study goes on: a moved folder too, if its pictures are the same."""
 
 
 class Settings(NamedTuple):
     """What makes a study the same one: its kind (random, bayesian, hyperband, grid), the configuration of its trials,
-    how many intervals a trial has, and the ranges or choices of each setting."""
+    how many intervals a trial has, the ranges or choices of each setting, and the pictures, as `origin.data_hashes`
+    has them."""
 
     kind: str
     config: Config
     intervals: int
     space: dict[str, Any]
+    pictures: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """As study.json has it."""
@@ -44,10 +48,19 @@ class Settings(NamedTuple):
         return {**self._asdict(), "config": to_dict(self.config), "space": space}
 
 
+def prepared(config: Config) -> DataSplits:
+    """The pictures of a study, drawn or copied before several processes want them."""
+    from hicmd_tf.data.datasets import load
+    from hicmd_tf.training.experiment import set_up_tensorflow
+
+    set_up_tensorflow(config)
+    return load(config.data)
+
+
 def _read_study(file: Path) -> dict[str, Any]:
     """What `Settings.as_json` stored, in an earlier version of hicmd_tf too. Raises UserError when it is damaged."""
     found = read_json(file)
-    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("config", "pictures")):
         raise UserError(f"{file} holds no settings of a search: name another folder with --out")
     return {**found, "config": to_dict(from_dict(found["config"], file))}
 
@@ -90,7 +103,9 @@ class Study:
             return
         if not resume:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
-        begun, now = dict(flattened(_read_study(stored))), dict(flattened(self.settings.as_json()))
+        study = _read_study(stored)
+        refuse_other_pictures(study.pop("pictures"), self.settings.pictures, self.out)
+        begun, now = dict(flattened(study)), dict(flattened(self.settings._replace(pictures={}).as_json()))
         for key in {**begun, **now}:
             if key not in MAY_DIFFER and begun.get(key) != now.get(key):
                 raise UserError(
@@ -102,7 +117,7 @@ class Study:
         from hicmd_tf.tuning.oracles import oracle
         from hicmd_tf.tuning.tuner import Tuner
 
-        kind, config, intervals, _ = self.settings
+        kind, config, intervals, *_ = self.settings
         chosen = oracle(kind, model.space, self.max_trials, intervals, config.seed, self.runs)
         with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
             return Tuner(chosen, model, self.out, self.runs)

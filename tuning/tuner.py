@@ -17,6 +17,7 @@ from tensorboard.plugins.hparams import api as hparams
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.files import making_folder, write_text
+from hicmd_tf.retrieval.baselines import SIMPLE, Figures
 from hicmd_tf.retrieval.evaluation import both_directions, mean_map
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
@@ -62,6 +63,7 @@ class Model(kt.HyperModel, ABC):  # type: ignore[misc]
     """A hypermodel whose trials are run folders."""
 
     experiment: Experiment
+    unlearned: dict[str, Figures] | None = None
 
     @abstractmethod
     def configuration(self, values: dict[str, Any]) -> Config:
@@ -80,8 +82,11 @@ class Model(kt.HyperModel, ABC):  # type: ignore[misc]
         """Further callbacks of a trial. report: takes the objective and the step that it is of."""
 
     def fit(self, hp: kt.HyperParameters, model: HiCMD, folder: RunFolder, watch: Watch) -> Metrics:
-        """Trains, or goes on training, in the trial's folder."""
-        return train(self.configuration(hp.values), folder, True, self.experiment, watch)
+        """Trains, or goes on training, in the trial's folder; only the first computes what needs no learning."""
+        experiment = self.experiment._replace(unlearned=self.unlearned)
+        metrics = train(self.configuration(hp.values), folder, True, experiment, watch)
+        self.unlearned = {name: metrics[name] for name in SIMPLE}
+        return metrics
 
 
 class WeightedModel(Model):

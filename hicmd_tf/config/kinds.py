@@ -4,7 +4,7 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
 from pydantic import AllowInfNan, Strict
@@ -22,6 +22,14 @@ NOTE = "note"
 EXACT, FINITE = Strict(), AllowInfNan(False)
 
 
+class Searched(NamedTuple):
+    """Where a search looks for a setting: between two factors of the configuration's own value. symbol: its name."""
+
+    symbol: str
+    below: float
+    above: float
+
+
 @dataclass(frozen=True)
 class Note:
     """What is known of a setting, or of a section, beside its kind.
@@ -34,7 +42,7 @@ class Note:
         change: Whether a run may go on with another value for the steps to come (--change).
         free: Whether no figure depends on it, so that it may differ between runs that are compared.
         fixed: Why a run can't go on with another value; a section's reason is that of its settings.
-        search: Symbol, and the factors of the configuration's own value between which a search looks.
+        search: Where `tuning` looks for it; None if it does not.
         of: The data set that alone reads it; empty for all.
     """
 
@@ -45,7 +53,7 @@ class Note:
     change: bool = False
     free: bool = False
     fixed: str = ""
-    search: tuple[str, float, float] | None = None
+    search: Searched | None = None
     of: str = ""
 
     def __str__(self) -> str:
@@ -102,12 +110,12 @@ def free(meaning: str, source: str = "") -> Any:
 
 def term(symbol: str, meaning: str, source: str) -> Any:
     """The weight of a term of the losses."""
-    return note(f"{symbol}, {meaning}", source, change=True, search=(symbol, 0.1, 10))
+    return note(f"{symbol}, {meaning}", source, change=True, search=Searched(symbol, 0.1, 10))
 
 
 def rate(symbol: str, meaning: str, source: str, span: float = 5) -> Any:
     """A learning rate, looked for between 1 / span and span times the configuration's."""
-    return note(meaning, source, change=True, search=(symbol, 1 / span, span))
+    return note(meaning, source, change=True, search=Searched(symbol, 1 / span, span))
 
 
 def _text(accepts: Callable[[str], bool]) -> Predicate:

@@ -24,6 +24,7 @@ from hicmd_tf.config.kinds import (
     Pixels,
     Place,
     Rate,
+    Searched,
     Seed,
     Share,
     Split,
@@ -208,7 +209,7 @@ class LossConfig:
         "form of Eq. 9; cosine: of a layer of its own, euclidean: of f", "row 4", "cosine", "euclidean"
     )
     margin: Weight = note(
-        "margin of the triplet loss", "released; the paper has none", change=True, search=("m", 0.4, 2.5)
+        "margin of the triplet loss", "released; the paper has none", change=True, search=Searched("m", 0.4, 2.5)
     )
     triplet_regulariser: Weight = note("pulls cosines to +1 and -1, cosine form only", "row 4", 1.0, 0.0, change=True)
 

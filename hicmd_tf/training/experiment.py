@@ -19,6 +19,7 @@ from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.pretrained import read_resnet
 from hicmd_tf.method.precision import FULL_PRECISION, computing_in
+from hicmd_tf.retrieval.baselines import Figures
 from hicmd_tf.training.optimisers import make_optimisers
 
 MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD = -8, -3  # M_.. of malloc.h
@@ -28,11 +29,13 @@ _COPIES: WeakKeyDictionary[HiCMD, HiCMD] = WeakKeyDictionary()
 
 
 class Experiment(NamedTuple):
-    """data: pictures by split. planner: what each iteration sees. model: built and compiled, with initial weights."""
+    """data: pictures by split. planner: what each iteration sees. model: built and compiled, with initial weights.
+    unlearned: figures of what needs no learning, where an earlier run on the same pictures has them."""
 
     data: DataSplits
     planner: BatchPlanner
     model: HiCMD
+    unlearned: dict[str, Figures] | None = None
 
 
 class InitialState:

@@ -270,7 +270,7 @@ def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metri
         **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
         **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
         **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
-        **simple_figures(samples, searches, config.data.height, config.data.width),
+        **(experiment.unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
         "at_chance": {direction: row.at_chance for direction, row in main_rows(rows).items()},
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities[samples.known].tolist())),

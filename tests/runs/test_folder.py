@@ -98,7 +98,7 @@ def test_a_stored_configuration_with_a_wrong_value_stays_wrong(run: RunFolder) -
 def test_what_exports_and_searches_store_is_read_likewise(smoke_config: Config, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"losses\.margin 0\.5, training\.devices 1"):
         assert from_dict(without(to_dict(smoke_config), list(NEWER)), tmp_path / "metadata.json") == smoke_config
-    study = Study(tmp_path, Settings("random", smoke_config, 3, {}), 2)
+    study = Study(tmp_path, Settings("random", smoke_config, 3, {}, {}), 2)
     stored = study.settings.as_json()
     (tmp_path / "study.json").write_text(json.dumps({**stored, "config": without(stored["config"], list(NEWER))}))
     with pytest.warns(UserWarning, match=r"losses\.margin 0\.5"):

@@ -92,7 +92,7 @@ def test_a_chief_whom_nobody_asks_gives_up(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(study, "SILENCE", 0.1)
     monkeypatch.setattr(Study, "_tuner", lambda *_: Silent())
     with pytest.raises(UserError, match=r"no worker has been heard of for .*: look at their terminals, begin again"):
-        Study(tmp_path, Settings("grid", None, 1, {}), 1)._serve(None)  # type: ignore[arg-type]
+        Study(tmp_path, Settings("grid", None, 1, {}, {}), 1)._serve(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,26 @@ def test_options_of_one_machine_are_refused_on_several(
 ) -> None:
     as_chief(monkeypatch, "127.0.0.1", "8000")
     monkeypatch.setenv(processes.TUNER, name)
-    here = Study(tmp_path / "s", Settings("grid", None, 1, {}), 1)  # type: ignore[arg-type]
+    here = Study(tmp_path / "s", Settings("grid", None, 1, {}, {}), 1)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=text):
         here.run(None, [], workers, resume)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_goes_on_with_other_intervals_of_what_is_written_and_no_other_settings(tmp_path: Path) -> None:
+PICTURES = {"train": "a" * 64, "held_out": "b" * 64}
+
+
+def test_a_study_goes_on_with_what_no_figure_depends_on_and_nothing_else(tmp_path: Path) -> None:
     begun = load("tiny", {"data.name": "folder", "data.source": str(tmp_path)})
-    write_json(tmp_path / "study.json", Settings("random", begun, 1, {}).as_json())
+    write_json(tmp_path / "study.json", Settings("random", begun, 1, {}, PICTURES).as_json())
 
-    def goes_on(key: str, value: Any) -> None:
-        Study(tmp_path, Settings("random", with_values(begun, {key: value}), 1, {}), 1)._check(resume=True)
+    def goes_on(key: str, value: Any, pictures: dict[str, str] = PICTURES) -> None:
+        Study(tmp_path, Settings("random", with_values(begun, {key: value}), 1, {}, pictures), 1)._check(resume=True)
 
-    for key, value in (("training.log_every", 7), ("training.keep_checkpoints", 9), ("data.directory", "elsewhere")):
+    for key, value in (("training.log_every", 7), ("data.directory", "elsewhere"), ("data.source", "elsewhere")):
         goes_on(key, value)
-    for key, value in (("seed", 5), ("data.source", "elsewhere"), ("losses.cross", 7.0)):
+    for key, value in (("seed", 5), ("losses.cross", 7.0)):
         with pytest.raises(UserError, match=rf"{key} is {value}, but the search in .* was begun with"):
             goes_on(key, value)
+    with pytest.raises(UserError, match="the held-out pictures, their names or labels are not those that"):
+        goes_on("data.source", "elsewhere", {**PICTURES, "held_out": "c" * 64})

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hicmd_tf.config import Config, load
+from hicmd_tf.tuning import report
 from hicmd_tf.tuning.report import Outcome, as_csv, as_markdown, as_text, importance, ranked, write_report
 from hicmd_tf.tuning.space import Space, configured, space_of
 
@@ -23,6 +24,11 @@ def config() -> Config:
 @pytest.fixture(scope="module")
 def space(config: Config) -> Space:
     return space_of(config)
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "TREES", 40)
 
 
 def outcomes(config: Config, space: Space, trials: int) -> list[Outcome]:

@@ -1,8 +1,9 @@
-"""Whole searches on the smallest configuration: what they make, how they go on, what they refuse."""
+"""Searches: what they make, how they go on, what they refuse. Trials are stand-ins but in one test."""
 
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,46 +12,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras_tuner as kt
 import numpy as np
 import pytest
+import quick
 from PIL import Image
+from quick import PEOPLE, PLUMBING, TRIALS, Quick, config_of
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from hicmd_tf.commands import fit, tune
-from hicmd_tf.config import Config, load
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.commands import tune
+from hicmd_tf.config import load
 from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval import baselines
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.training.run import train
-from hicmd_tf.tuning.space import space_of
-from hicmd_tf.tuning.tuner import WeightedModel
+from hicmd_tf.training import run
+from hicmd_tf.tuning import tuner
 
-PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
-PEOPLE = {"data.synthetic.identities": 16, "data.held_out": 4}
 DEADLINE = 400  # seconds, only so that a hang ends
 
-pytestmark = pytest.mark.usefixtures("graphs")
+
+@pytest.fixture
+def standing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuner, "WeightedModel", Quick)
 
 
 def options(data: Path, out: Path, *more: str) -> list[str]:
-    people = [word for key, value in PEOPLE.items() for word in (f"--{key}", str(value))]
-    return [
-        "--config",
-        str(PLUMBING),
-        "--data.directory",
-        str(data),
-        *people,
-        "--intervals",
-        "3",
-        "--out",
-        str(out),
-        *more,
-    ]
-
-
-def config_of(data: Path, **overrides: Any) -> Config:
-    return load(PLUMBING, {"data.directory": str(data), **PEOPLE, **overrides})
+    """A command line of `hicmd tune`; of an option in `more` that it has already the value is another."""
+    given = {"--config": str(PLUMBING), "--data.directory": str(data), "--intervals": "3", "--out": str(out)}
+    given |= {f"--{key}": str(value) for key, value in PEOPLE.items()}
+    flags = [word for word in more if word == "--resume"]
+    words = [word for word in more if word != "--resume"]
+    given |= dict(zip(words[::2], words[1::2], strict=True))
+    return [*flags, *(word for pair in given.items() for word in pair)]
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -63,52 +55,23 @@ def times(out: Path) -> dict[str, int]:
     return {file.parent.name: file.stat().st_mtime_ns for file in out.glob("runs/*/metrics.json")}
 
 
-def values(hp: kt.HyperParameters, **others: float) -> kt.HyperParameters:
-    found = hp.copy()
-    found.values = {one.name: one.default for one in hp.space} | {
-        key.replace("__", "."): v for key, v in others.items()
-    }
-    return found
-
-
-def test_trials_trace_nothing_anew_and_are_what_fit_makes_of_their_configuration(
-    smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    traces: list[int] = []
-    step = HiCMD.train_step
-    monkeypatch.setattr(HiCMD, "train_step", lambda self, batch: (traces.append(1), step(self, batch))[1])
-    config = config_of(smoke_directory)
-    model = WeightedModel(config, space_of(config), 3)
-    first = values(model.space)
-    other = values(model.space, losses__cross=0.7, losses__margin=1.1, optimisers__feature_rate=0.1)
-    figures, found = {}, {}
-    for name, hp in (("first", first), ("other", other), ("again", first)):
-        folder = RunFolder(tmp_path / name)
-        before = len(traces)
-        figures[name] = model.fit(hp, model.build(hp), folder, lambda start: [])
-        assert len(traces) == before or name == "first"
-        found[name] = folder.losses.read_text()
-    assert found["again"] == found["first"] != found["other"]
-    for name, hp in (("first", first), ("other", other)):
-        alone = RunFolder(tmp_path / f"{name}_alone")
-        assert train(model.configuration(hp.values), alone) == figures[name]
-        assert alone.losses.read_text() == found[name]
-
-
+@pytest.mark.usefixtures("standing_in")
 def test_a_search_leaves_all_it_promises_and_goes_on(smoke_directory: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "search"
-    arguments = options(smoke_directory, out, "--tuner", "random")
-    tune.main([*arguments, "--max-trials", "2"])
+
+    def go(trials: int, *more: str) -> None:
+        tune.main(options(smoke_directory, out, "--tuner", "random", "--max-trials", str(trials), *more))
+
+    go(2)
     assert "best: trial" in capsys.readouterr().out
     before = times(out)
     assert sorted(before) == ["trial_0", "trial_1"]
     with pytest.raises(UserError, match="--resume"):
-        tune.main([*arguments, "--max-trials", "2"])
+        go(2)
     with pytest.raises(UserError, match=r"training\.steps is 7, but .* was begun with 6"):
-        tune.main([*arguments, "--max-trials", "2", "--steps", "7", "--resume"])
-    tune.main([*arguments, "--max-trials", "3", "--resume"])
-    after = times(out)
-    assert len(after) == 3 and before.items() < after.items()
+        go(2, "--steps", "7", "--resume")
+    go(3, "--resume")
+    assert len(times(out)) == 3 and before.items() < times(out).items()
 
     table = rows(out / "trials.csv")
     assert [row["rank"] for row in table] == ["1", "2", "3"]
@@ -119,20 +82,12 @@ def test_a_search_leaves_all_it_promises_and_goes_on(smoke_directory: Path, tmp_
     assert float(first["losses.cross"]) == config.losses.cross
     assert load(out / "runs" / "trial_0" / "config.yaml") == config
     for row in table:
-        run = out / "runs" / f"trial_{row['trial']}"
-        assert json.loads((run / "metrics.json").read_text())["objective"] == pytest.approx(
-            float(row["objective"]), abs=1e-6
-        )
-        reported = rows(run / "held_out.csv")
-        assert [int(line["step"]) for line in reported] == [2, 4, 6]
-        assert float(reported[-1]["objective"]) == pytest.approx(float(row["objective"]), abs=1e-6)
-        assert hyperparameters(run / "tensorboard") >= {"losses.cross", "optimisers.alpha_rate"}
+        trial = out / "runs" / f"trial_{row['trial']}"
+        figures = json.loads((trial / "metrics.json").read_text())
+        assert figures["objective"] == pytest.approx(float(row["objective"]), abs=1e-6)
+        assert hyperparameters(trial / "tensorboard") >= {"losses.cross", "optimisers.alpha_rate"}
+    assert load(out / "best.yaml") == load(out / "runs" / f"trial_{table[0]['trial']}" / "config.yaml")
     assert Image.open(out / "trials.png").size[0] > 500
-
-    fit.main(["--config", str(out / "best.yaml"), "--run", str(tmp_path / "best")])
-    repeated = json.loads((tmp_path / "best" / "metrics.json").read_text())
-    assert repeated["objective"] == pytest.approx(objectives[0], abs=1e-6)
-    assert repeated["split"] == "held_out"
 
 
 def hyperparameters(folder: Path) -> set[str]:
@@ -149,6 +104,7 @@ def hyperparameters(folder: Path) -> set[str]:
     return found
 
 
+@pytest.mark.usefixtures("standing_in")
 def test_hyperband_goes_on_with_the_best_of_its_short_trials(smoke_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
     tune.main(options(smoke_directory, out, "--tuner", "hyperband", "--max-trials", "4"))
@@ -158,25 +114,60 @@ def test_hyperband_goes_on_with_the_best_of_its_short_trials(smoke_directory: Pa
     begun = load(out / "runs" / f"trial_{max(short, key=lambda name: short[name])}" / "config.yaml")
     longer = load(out / "runs" / "trial_3" / "config.yaml")
     assert (longer.losses, longer.optimisers) == (begun.losses, begun.optimisers)
-    whole = RunFolder(tmp_path / "whole")
-    metrics = train(longer, whole)  # in one go
-    assert json.loads((out / "runs" / "trial_3" / "metrics.json").read_text()) == metrics
-    assert (out / "runs" / "trial_3" / "losses.csv").read_text() == whole.losses.read_text()
+    assert (out / "runs" / "trial_3" / "losses.csv").read_text() == "2\n6\n"  # on top of the other's
 
 
+@pytest.mark.usefixtures("standing_in")
 def test_trials_that_meet_nan_fail_alone(smoke_directory: Path, tmp_path: Path, capsys: Any) -> None:
     ranges = tmp_path / "space.yaml"
     ranges.write_text("optimisers.generator_rate: [3.0e-3, 1.0e+30]\n")
     out = tmp_path / "search"
-    arguments = options(smoke_directory, out, "--tuner", "random", "--max-trials", "3", "--space", str(ranges))
-    tune.main(arguments)
+    more = ("--tuner", "random", "--max-trials", "3", "--space", str(ranges))
+    tune.main(options(smoke_directory, out, *more))
     printed = capsys.readouterr()
-    assert "failed: " in printed.err and "Traceback" not in printed.err
+    assert "failed: step 1: cross became nan" in printed.err and "Traceback" not in printed.err
     table = rows(out / "trials.csv")
     assert "0" in [row["trial"] for row in table if row["objective"]]
     failed = [row for row in table if not row["objective"]]
     assert failed and all(row["reason"].startswith("step ") and not row["rank"] for row in failed)
     assert load(out / "best.yaml") == load(out / "runs" / f"trial_{table[0]['trial']}" / "config.yaml")
+
+
+@pytest.mark.usefixtures("standing_in")
+def test_a_search_goes_on_when_its_pictures_have_moved_but_with_no_others(
+    smoke_directory: Path, tmp_path: Path
+) -> None:
+    out, data = tmp_path / "search", tmp_path / "moved"
+    tune.main(options(smoke_directory, out, "--max-trials", "1"))
+    shutil.copytree(smoke_directory, data)
+    tune.main(options(data, out, "--max-trials", "2", "--resume"))
+    assert len(times(out)) == 2
+    study = json.loads((out / "study.json").read_text())
+    study["pictures"]["train"] = "0" * 64
+    (out / "study.json").write_text(json.dumps(study))
+    with pytest.raises(UserError, match="the train pictures, their names or labels are not those that"):
+        tune.main(options(data, out, "--max-trials", "3", "--resume"))
+
+
+def test_a_trial_is_what_fit_makes_of_its_configuration(
+    smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    distances = baselines._distances
+    monkeypatch.setattr(baselines, "_distances", lambda *given: (counted.append(1), distances(*given))[1])
+    out = tmp_path / "search"
+    few = ("--tuner", "random", "--max-trials", "2", "--steps", "1", "--intervals", "1")
+    tune.main(options(smoke_directory, out, *few))
+    assert len(counted) == 2  # of the first trial, and of the report
+    for row in rows(out / "trials.csv"):
+        trial = RunFolder(out / "runs" / f"trial_{row['trial']}")
+        reported = rows(trial.path / "held_out.csv")
+        assert [int(line["step"]) for line in reported] == [1]
+        assert float(reported[-1]["objective"]) == pytest.approx(float(row["objective"]), abs=1e-6)
+        assert json.loads(trial.metrics.read_text())["split"] == "held_out"
+    alone, second = RunFolder(tmp_path / "alone"), RunFolder(out / "runs" / "trial_1")
+    assert run.train(load(second.config), alone) == json.loads(second.metrics.read_text())
+    assert alone.losses.read_text() == second.losses.read_text()
 
 
 @pytest.mark.parametrize(
@@ -203,16 +194,15 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert not (tmp_path / "search" / "study.json").exists()
 
 
-def test_a_folder_that_is_no_search_or_cannot_be_written_is_refused(smoke_directory: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_search_or_cannot_be_written_is_refused(
+    smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="can't be written"):
         tune.main(options(smoke_directory, tmp_path / "file" / "search"))
     with pytest.raises(UserError, match="holds no search"):
         tune.main(options(smoke_directory, tmp_path))
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_half_an_environment_is_refused(smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker3")
     with pytest.raises(UserError, match="KERASTUNER_ORACLE_IP is not"):
         tune.main(options(smoke_directory, tmp_path / "search"))
@@ -231,12 +221,10 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
     return [int(number) for number in listed.stdout.split()]
 
 
+@pytest.mark.slow
 def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
-    trials = 5
-    command = [sys.executable, "-m", "hicmd_tf", "tune"]
-    command += options(smoke_directory, out, "--tuner", "random", "--max-trials", str(trials), "--workers", "2")
-
+    command = [sys.executable, quick.__file__, str(smoke_directory), str(out)]
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **proxies, "no_proxy": ""}  # nobody answers there: loopback must go without
 
@@ -250,7 +238,7 @@ def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tm
         return {name: text for name, text in states.items() if json.loads(text)["status"] == "COMPLETED"}
 
     process = begin()
-    wait_for(lambda: len(list(out.glob("runs/*/checkpoints/*.index"))) >= 1, process)
+    wait_for(lambda: list(out.glob("runs/*/losses.csv")), process)
     os.kill(children(process)[0], signal.SIGKILL)
     wait_for(ended, process)
     workers = children(process)
@@ -266,7 +254,7 @@ def test_two_workers_and_kills_of_one_and_of_the_chief(smoke_directory: Path, tm
     assert process.returncode == 0, errors
     assert "best: trial" in printed and "Traceback" not in errors
 
-    assert len(ended()) == trials and len(rows(out / "trials.csv")) == trials
+    assert len(ended()) == TRIALS and len(rows(out / "trials.csv")) == TRIALS
     for name, text in scores.items():
         assert json.loads(ended()[name])["score"] == json.loads(text)["score"]
         assert times(out)[name] == figures[name]  # not run again
