@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ FORMAT = 3
 ROWS = 1 << 15  # of a part, at most
 LONGEST = 1 << 16  # numbers of a descriptor
 
-COLUMNS = {  # the fields of an Entry, as `hicmd_tf.extract` calls them
+COLUMNS = {  # the fields of an Entry, as `hicmd extract` calls them
     "name": pa.string(),
     "identity": pa.int64(),
     "camera": pa.int64(),
@@ -368,8 +369,10 @@ def _whole(file: Path) -> Iterator[None]:
     """Raises UserError for what pyarrow, and the checksums, find to be damaged."""
     try:
         yield
-    except (FileNotFoundError, PermissionError):
+    except PermissionError:
         raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{file.name} is missing") from error
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(file, error) from error
 
@@ -391,7 +394,7 @@ def _table(rows: Array, entries: Sequence[Entry]) -> Any:
 def _open(path: Path, rows: int, length: int) -> Part:
     """A part. Raises UserError for one that is damaged, FileNotFoundError where it is missing."""
     with _whole(path):
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)  # whose buffers stay
         if file.metadata.num_rows != rows or not file.schema_arrow.equals(_schema(length)):
             raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
         known = file.read([*COLUMNS], use_threads=False)
@@ -440,7 +443,7 @@ def _meant(known: Any, selection: Selection) -> Array:
         terms.append(pc.field("time") >= selection.after)
     if selection.before is not None:
         terms.append(pc.field("time") < selection.before)
-    for term in terms:
+    for term in [pc.scalar(False)] if selection.nothing else terms:
         known = known.filter(term)
     return np.stack([known["part"].to_numpy(), known["row"].to_numpy()], 1)
 
@@ -449,12 +452,12 @@ def _rows(parts: Sequence[Part], selection: Selection, length: int) -> tuple[Arr
     """Part and row (N, 2) of the selected pictures, and their descriptors."""
     places = _meant(_known(parts), selection)
 
-    def read() -> Iterator[Array]:
-        for number in np.unique(places[:, 0]).tolist():
-            found, rows = parts[number].descriptors(), places[places[:, 0] == number, 1]
-            yield found if len(rows) == len(found) else found[rows]
+    def read(part: Part, rows: Array) -> Array:
+        found = part.descriptors()
+        return found if len(rows) == len(found) else found[rows]
 
-    return places, Rows(len(places), length, read)
+    chosen = [(parts[number], places[places[:, 0] == number, 1]) for number in np.unique(places[:, 0]).tolist()]
+    return places, Rows(length, [len(rows) for _, rows in chosen], [partial(read, *one) for one in chosen])
 
 
 def _entries(parts: Sequence[Part], places: Array, found: Found) -> dict[int, Entry]:

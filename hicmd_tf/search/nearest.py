@@ -2,7 +2,8 @@
 whose recall is measured first."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,21 +21,33 @@ FEWEST = 1000  # rows, below which exact search takes no time anyway
 TRAINING_ROWS = 64  # per list, at most; more gain nothing
 SAMPLED, DEPTH = 256, 10  # queries of the recall check, and how many each finds
 SEED = 777
+THREADS = 4  # that read
 
 
 class Rows(NamedTuple):
-    """(total, length) float32 descriptors of length 1. parts: reads them in order, so that none is in memory twice."""
+    """Descriptors of length 1 that are read part by part, so that none is in memory twice.
 
-    total: int
+    Args:
+        length: D.
+        sizes: rows of each part.
+        parts: reads each, as float32 (n, D).
+    """
+
     length: int
-    parts: Callable[[], Iterator[Array]]
+    sizes: list[int]
+    parts: list[Callable[[], Array]]
+
+    @property
+    def total(self) -> int:
+        """N."""
+        return sum(self.sizes)
 
     def gathered(self) -> Array:
-        """All of them in memory."""
-        found, start = np.empty((self.total, self.length), np.float32), 0
-        for part in self.parts():
-            found[start : start + len(part)] = part
-            start += len(part)
+        """All of them (N, D) in memory."""
+        found = np.empty((self.total, self.length), np.float32)
+        with ThreadPoolExecutor(THREADS) as pool:
+            places = np.split(found, np.cumsum(self.sizes)[:-1]) if self.sizes else []
+            list(pool.map(lambda place, read: np.copyto(place, read()), places, self.parts))
         return found
 
 
@@ -162,9 +175,9 @@ def _make(of: Any, rows: Rows, asking: Rows, lists: int) -> _Made:
     for number, size in enumerate(np.bincount(members, minlength=lists).tolist()):
         content.resize(number, size)  # a list that grew by doubling would take up to twice the memory
         content.resize(number, 0)
-    for part in rows.parts():
+    for read in rows.parts:
+        part = np.ascontiguousarray(read())
         its = np.ascontiguousarray(members[index.ntotal : index.ntotal + len(part)])
-        part = np.ascontiguousarray(part)
         index.add_core(len(part), faiss.swig_ptr(part), None, faiss.swig_ptr(its))
     index.make_direct_map()
     return _Made(of, index, asked, exact, DEPTH + own)

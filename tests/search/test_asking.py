@@ -24,8 +24,7 @@ def entry(number: int, path: str = "", **known: Any) -> Entry:
 def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Twelve pictures, every other one infrared; the lower the number, the more like the first axis."""
     if request.param == "milvus":
-        pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-        made: Any = MilvusGallery.begin(str(tmp_path / "m.db"), "people", "m", 2)
+        made: Any = MilvusGallery.begin(*request.getfixturevalue("milvus")(), "m", 2)
         made.finish()
     else:
         made = Gallery.create(tmp_path / "g", "m", 2)

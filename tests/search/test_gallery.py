@@ -66,8 +66,7 @@ def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An empty one for descriptors of length 8."""
     if request.param == "folder":
         return Gallery.create(tmp_path / "g", "m", 8)
-    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-    made = MilvusGallery.begin(str(tmp_path / "m.db"), "g", "m", 8)
+    made = MilvusGallery.begin(*request.getfixturevalue("milvus")(), "m", 8)
     made.finish()
     return made
 
@@ -295,27 +294,26 @@ def test_an_index_that_was_stopped_goes_on_or_begins_again(tmp_path: Path, monke
 
 
 def test_an_index_on_milvus_that_was_stopped_goes_on_or_begins_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    milvus: Callable[[], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-    uri = str(tmp_path / "m.db")
+    place = milvus()
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(MilvusGallery, "_make", killed)
-        MilvusGallery.begin(uri, "g", "m", 8)
-    assert not MilvusGallery.begin(uri, "g", "of a wrong run", 9).complete()
-    gallery = MilvusGallery.begin(uri, "g", "m", 8)
+        MilvusGallery.begin(*place, "m", 8)
+    assert not MilvusGallery.begin(*place, "of a wrong run", 9).complete()
+    gallery = MilvusGallery.begin(*place, "m", 8)
     gallery.add(drawn(3), entries(3), "m")
     with pytest.raises(UserError, match="with 3 pictures of an index that was stopped, described by the model m, not"):
-        MilvusGallery.begin(uri, "g", "other", 8)
-    assert MilvusGallery.begin(uri, "g", "m", 8).info().rows == 3
+        MilvusGallery.begin(*place, "other", 8)
+    assert MilvusGallery.begin(*place, "m", 8).info().rows == 3
     gallery.finish()
     assert gallery.complete()
-    with pytest.raises(UserError, match="has a collection g already"):
-        MilvusGallery.begin(uri, "g", "m", 8)
+    with pytest.raises(UserError, match=f"has a collection {place[1]} already"):
+        MilvusGallery.begin(*place, "m", 8)
 
 
 def state(folder: Path) -> Any:
@@ -396,7 +394,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     Gallery.create(tmp_path / "g", "m", 64)
     random = np.random.default_rng(1)
     known = -1
-    for _ in range(4):
+    for _ in range(3):
         command = [sys.executable, "-c", WRITER, str(tmp_path / "g"), str(known + 1)]
         environment = {**os.environ, "PYTHONPATH": os.getcwd()}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)

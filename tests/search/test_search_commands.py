@@ -18,6 +18,7 @@ from hicmd_tf.commands.search import main
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.sheet import RIGHT
 from hicmd_tf.retrieval.stored import write_descriptors
 from hicmd_tf.search import Entry, Gallery, describe
 
@@ -68,8 +69,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """Where the gallery is kept, as options."""
     if request.param == "milvus":
-        pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-        return ["--uri", str(tmp_path / "milvus.db"), "--collection", "people"]
+        uri, collection = request.getfixturevalue("milvus")()
+        return ["--uri", uri, "--collection", collection]
     return ["--index", str(tmp_path / "gallery")]
 
 
@@ -144,7 +145,7 @@ def test_pictures_go_in_are_found_and_go_out(
     assert f"{asked}: visible, looked up among all pictures" in printed and "rank" in printed
     with Image.open(tmp_path / "found.png") as drawing:
         colours = {colour for _, colour in drawing.getcolors(1 << 20) or []}
-    assert (40, 150, 60) in colours  # the picture itself, framed as right
+    assert RIGHT in colours  # the frame of the picture itself
     printed = say("query", query, "--both", "-k", "3")
     assert "left out: 1 in the gallery that are the query itself (--itself shows them)" in printed
     assert printed.count(str(asked)) == 1
