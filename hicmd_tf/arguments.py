@@ -182,9 +182,14 @@ def seed(text: str) -> int:
     return _whole(text, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Reads a whole number from `least` on."""
+    return lambda text: _whole(text, least, LARGEST, f"is no number of things, expected a whole number from {least} on")
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
-    return _whole(text, 1, LARGEST, "is no number of things, expected a whole number from 1 on")
+    return at_least(1)(text)
 
 
 def seconds(text: str) -> float:

@@ -12,26 +12,26 @@ then called after its data set, such as evaluation_regdb_trial_2.json. docs/opti
 
 import argparse
 from collections.abc import Sequence
-from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
-from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.data_set import word
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import check_writable, read_json
+from hicmd_tf.files import check_writable
 from hicmd_tf.provenance.origin import fingerprint
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
+    from hicmd_tf.retrieval.evaluation import Row
+    from hicmd_tf.runs.tables import About
     from hicmd_tf.runs.trained import Trained
 
-TABLE = "evaluation"
 ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
+TABLE_FILE = "evaluation.json"
 WAYS = (
     Way("--run", takes=(*ELSEWHERE, "--out")),
     Way("--model", takes=(*ELSEWHERE, "--out")),
@@ -77,16 +77,18 @@ def _parser() -> Parser:
 
 def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.files import write_json
+    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.tables import About, is_run
+
+    folder = RunFolder(options.run)
+    config, out = folder.open(), folder.place_for(options.out, TABLE_FILE)
+    if is_run(out) and not out.samefile(folder.path):
+        raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.runs.checkpoints import Checkpoints
-    from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.training.experiment import prepare
     from hicmd_tf.training.run import evaluate, shown
 
-    folder = RunFolder(options.run)
-    config, out = folder.open(), folder.place_for(options.out, f"{TABLE}.json")
-    if _is_run(out) and not out.samefile(folder.path):
-        raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     found = folder.checkpoint()
     experiment = prepare(config, found.classes)
     Checkpoints(experiment.model, folder.checkpoints).restore(found)
@@ -94,25 +96,26 @@ def _repeat(options: argparse.Namespace) -> None:
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     write_json(out / folder.metrics.name, metrics)
-    about = _About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
-    _write([Row(**row) for row in metrics["settings"]], about, out, own=_is_run(out))
+    about = About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
+    _write([Row(**row) for row in metrics["settings"]], about, out, own=is_run(out))
 
 
 def _evaluate_elsewhere(options: argparse.Namespace) -> None:
     from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.runs.tables import is_run
 
     run = OpenedRun(options.run)
     folder = run.folder
     config = with_data(run.config, options.data, options.source, options.trial, options.pattern)
     refuse_sourceless(config.data)
     _refuse_permutations(config.data.name, options)
-    out = folder.place_for(options.out, f"{TABLE}.json")
+    out = folder.place_for(options.out, TABLE_FILE)
     model = run.model  # which sets TensorFlow up, before pictures are read
     samples = _untrained(config, run.trained_on, options)
     described = model.descriptors(samples)
     of_run = folder.known_pictures() or {}
     own = (
-        _is_run(out)
+        is_run(out)
         and out.samefile(folder.path)
         and fingerprint(samples) in (of_run.get("test"), of_run.get("held_out"))
     )
@@ -125,7 +128,7 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
 
     artefacts = open_artefacts(options.model)
     place = options.out or Path()
-    check_writable(place / f"{TABLE}.json")
+    check_writable(place / TABLE_FILE)
     config = with_data(artefacts[0].config, options.data, options.source, options.trial, options.pattern)
     refuse_sourceless(config.data)
     _refuse_permutations(config.data.name, options)
@@ -153,20 +156,6 @@ def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
         raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
 
 
-class _About(NamedTuple):
-    """What a table is of. data: set by name. pictures: SHA-256 of them. named: what to call its files beside those of
-    another table."""
-
-    data: str
-    pictures: str
-    named: str
-
-    @classmethod
-    def of(cls, data: DataConfig, pictures: str) -> "_About":
-        """Those of a configuration's data set."""
-        return cls(data.name, pictures, DATA_SETS[data.name].called(data))
-
-
 def _judge(
     descriptors: Any,
     samples: "Samples",
@@ -178,52 +167,32 @@ def _judge(
     from hicmd_tf.data.datasets import published
     from hicmd_tf.retrieval.evaluation import evaluate
     from hicmd_tf.retrieval.report import as_text
+    from hicmd_tf.runs.tables import About
 
     rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
     print(as_text(rows))
-    _write(rows, _About.of(config.data, fingerprint(samples)), out, own)
+    _write(rows, About.of(config.data, fingerprint(samples)), out, own)
 
 
 def _evaluate_descriptors(options: argparse.Namespace) -> None:
     from hicmd_tf.retrieval.evaluation import evaluate
     from hicmd_tf.retrieval.report import as_text
     from hicmd_tf.retrieval.stored import read_descriptors
+    from hicmd_tf.runs.tables import About
 
     _refuse_permutations(options.data, options)
     out = options.out or options.descriptors.parent
     descriptors, samples, _ = read_descriptors(options.descriptors)
-    check_writable(out / f"{TABLE}.json")
+    check_writable(out / TABLE_FILE)
     searches = DATA_SETS[options.data].searches(samples, options.permutations)
     rows = evaluate(descriptors, samples, searches, options.rerank)
     print(as_text(rows))
-    _write(rows, _About(options.data, fingerprint(samples), word(options.descriptors.stem)), out)
+    _write(rows, About(options.data, fingerprint(samples), word(options.descriptors.stem)), out)
 
 
-def _write(rows: Any, about: _About, folder: Path, own: bool = False) -> None:
-    """The table's files. Those of a run's own evaluation, or of other pictures, stay: then these have names of their
-    own, which is said. own: whether this is the run's own evaluation, in its folder."""
-    from hicmd_tf.files import write_json, write_text
-    from hicmd_tf.retrieval.report import as_csv, as_markdown
+def _write(rows: "Sequence[Row]", about: "About", folder: Path, own: bool = False) -> None:
+    from hicmd_tf.runs.tables import TABLE, write_table
 
-    names = chain([f"{TABLE}_{about.named}"], (f"{TABLE}_{about.named}_{n}" for n in count(2)))
-    names = names if _is_run(folder) else chain([TABLE], names)
-    name = TABLE if own else next(name for name in names if _may_replace(folder / f"{name}.json", about))
-    table = {"data": about.data, "pictures_sha256": about.pictures, "rows": [row._asdict() for row in rows]}
-    write_json(folder / f"{name}.json", table)
-    write_text(folder / f"{name}.csv", as_csv(rows))
-    write_text(folder / f"{name}.md", as_markdown(rows))
+    name = write_table(rows, about, folder, own)
     if name != TABLE:
         print(f"the table is in {folder / name}.json, .csv and .md")
-
-
-def _may_replace(file: Path, about: _About) -> bool:
-    """Whether there is no table yet, or one of the same pictures, judged as the same data set."""
-    try:
-        found = read_json(file)
-    except UserError:  # missing, or damaged
-        return True
-    return isinstance(found, dict) and (found.get("data"), found.get("pictures_sha256")) == about[:2]
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / "config.yaml").is_file()

@@ -41,9 +41,10 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.retrieval.stored import write_descriptors
     from hicmd_tf.runs.opened import OpenedRun
 
-    folder, records, texts = _records(options)
     run = OpenedRun(options.run)
-    data, model = run.config.data, run.model
+    data = run.config.data
+    folder, records, texts = _records(options)
+    model = run.model
     samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
@@ -74,7 +75,7 @@ def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:
     return folder, listing.splits["test"], listing.texts
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser("hicmd extract", WAYS, description=__doc__)
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")

@@ -5,17 +5,19 @@ from pathlib import Path
 
 from hicmd_tf.arguments import Parser, seed
 
+REPORT = "report.html"
+
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, writes the page, prints its name."""
     options = _parser().parse_args(arguments)
-    from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.runs.opened import OpenedRun
-    from hicmd_tf.visualize.figures import all_figures
-    from hicmd_tf.visualize.report import REPORT, write_report
 
-    out = RunFolder(options.run).place_for(options.out, REPORT)
     run = OpenedRun(options.run)
+    out = run.folder.place_for(options.out, REPORT)
+    from hicmd_tf.visualize.figures import all_figures
+    from hicmd_tf.visualize.report import write_report
+
     print(write_report(run, all_figures(run, options.seed), out))
 
 

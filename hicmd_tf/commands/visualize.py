@@ -31,11 +31,12 @@ def main(arguments: Sequence[str]) -> None:
     if options.what in OF_EVERYONE and "--seed" in given:
         raise UserError(f"--seed chooses whose pictures are shown: {options.what} are of everyone, leave it out")
     from hicmd_tf.runs.opened import OpenedRun  # TensorFlow takes seconds: mistakes come first
-    from hicmd_tf.visualize.figure import save
-    from hicmd_tf.visualize.figures import KINDS, all_figures
 
     run = OpenedRun(options.run)
     out = run.folder.place_for(options.out or options.run / "figures", "figure.png")
+    from hicmd_tf.visualize.figure import save
+    from hicmd_tf.visualize.figures import KINDS, all_figures
+
     figures = all_figures(run, options.seed) if options.what == "all" else KINDS[options.what](run, options.seed)
     for figure in figures:
         for file in save(figure, out):

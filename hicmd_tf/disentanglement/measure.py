@@ -30,6 +30,23 @@ class Effort(NamedTuple):
     pairs: int
 
 
+def facts_of(run: OpenedRun, effort: Effort) -> dict[str, Any]:
+    """What the figures of a run are of, and how they are found again."""
+    facts = {
+        "data": run.config.data.name,
+        "people": len(np.unique(run.samples.identities)),
+        "pictures": len(run.samples),
+        "training seed": run.config.seed,
+        "training steps": run.model.step,
+        "seed": effort.seed,
+        "pairs": effort.pairs,
+        "observer steps": effort.steps,
+    }
+    if not run.samples.factors:
+        facts["not measured"] = "yaw, gait phase and light, which only drawn pictures come with"
+    return facts
+
+
 def measure(run: OpenedRun, effort: Effort) -> Measurements:
     """Every figure of the run's networks, and of the untrained ones where the run knows them.
 

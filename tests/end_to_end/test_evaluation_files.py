@@ -16,6 +16,7 @@ from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.errors import UserError
 from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.tables import About, write_table
 from hicmd_tf.runs.trained import Trained
 
 OWN = ("evaluation.json", "evaluation.csv", "evaluation.md", "metrics.json")
@@ -123,7 +124,7 @@ def test_descriptors_of_the_run_s_own_pictures_are_no_evaluation_of_it(run: Path
 def test_tables_of_other_pictures_or_protocols_never_take_each_others_place(tmp_path: Path) -> None:
     def written(data: str, pictures: str) -> list[str]:
         before = contents(tmp_path)
-        evaluate._write([], evaluate._About(data, pictures, "mine"), tmp_path)
+        write_table([], About(data, pictures, "mine"), tmp_path)
         return sorted(name for name, content in contents(tmp_path).items() if before.get(name) != content)
 
     def files(name: str) -> list[str]:
