@@ -26,6 +26,7 @@ test: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m pytest -x -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # What `make test` leaves out for its time: every command on the other kinds of data, one run each, with weights to PyTorch

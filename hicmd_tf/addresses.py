@@ -1,4 +1,4 @@
-"""Addresses of servers: how they are written, which are this machine, and sockets that listen (imports no TensorFlow).
+"""Addresses of servers: how they are written, which are this machine, and sockets that listen.
 
 What goes to this machine goes there directly: a proxy that the environment names for other machines knows nothing of
 servers here, and answers in their place.

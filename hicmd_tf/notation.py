@@ -1,4 +1,4 @@
-"""The paper's symbols as small types (imports no TensorFlow).
+"""The paper's symbols as small types.
 
 The paper numbers the modalities: x1 is a visible image, x2 an infrared one. Here they carry their names.
 """

@@ -1,4 +1,4 @@
-"""The same picture where it may not be: in two splits, or with two people's names (imports no TensorFlow)."""
+"""The same picture where it may not be: in two splits, or with two people's names."""
 
 import hashlib
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Names of people and cameras as numbers, the same in every process and command (imports no TensorFlow).
+"""Names of people and cameras as numbers, the same in every process and command.
 
 A name of up to twelve digits is that number; any other text has a number from `HASHED` on, computed from its letters.
 So folders called 12, anna or 192.168.1.64 are the same people and cameras in training, descriptors and galleries, which

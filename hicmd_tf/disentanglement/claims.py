@@ -1,4 +1,4 @@
-"""What the paper says that the codes do, each judged by the figures (imports no TensorFlow)."""
+"""What the paper says that the codes do, each judged by the figures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of each picture, as something to be read (imports no TensorFlow)."""
+"""What is known of each picture, as something to be read."""
 
 from typing import Any, Literal, NamedTuple
 

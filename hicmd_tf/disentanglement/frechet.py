@@ -1,4 +1,4 @@
-"""The Frechet distance of two sets of features as if they were Gaussian (imports no TensorFlow)."""
+"""The Frechet distance of two sets of features as if they were Gaussian."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Figures with everything that tells what they are of, and how they are found again (imports no TensorFlow)."""
+"""Figures with everything that tells what they are of, and how they are found again."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple

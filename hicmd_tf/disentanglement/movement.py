@@ -1,4 +1,4 @@
-"""How far readings moved from a source to a donor (imports no TensorFlow)."""
+"""How far readings moved from a source to a donor."""
 
 from typing import Any, NamedTuple
 

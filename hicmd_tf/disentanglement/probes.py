@@ -1,4 +1,4 @@
-"""What can be read from a code: a linear probe and nearest neighbours, cross-validated (imports no TensorFlow).
+"""What can be read from a code: a linear probe and nearest neighbours, cross-validated.
 
 Everything that a probe learns, the inputs' mean and deviation too, it learns from the folds that it isn't asked on.
 """

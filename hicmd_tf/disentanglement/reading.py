@@ -1,4 +1,4 @@
-"""The first measure: every known factor read from every code (imports no TensorFlow)."""
+"""The first measure: every known factor read from every code."""
 
 from typing import Any
 

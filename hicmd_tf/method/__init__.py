@@ -1,2 +1,1 @@
-"""The paper and nothing else, in keras.ops: networks, losses, sampling, the training iteration's parts (imports neither
-TensorFlow nor JAX)."""
+"""The paper and nothing else, in keras.ops: networks, losses, sampling, the training iteration's parts."""

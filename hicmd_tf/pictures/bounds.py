@@ -1,4 +1,4 @@
-"""How large a picture may be, told by its file before anything is decoded (imports no TensorFlow)."""
+"""How large a picture may be, told by its file before anything is decoded."""
 
 import io
 from pathlib import Path

@@ -1,5 +1,5 @@
 """The one decoder of pictures: Pillow, for everything but the graphs that are exported, which do the same
-(`pictures.graph`). Imports no TensorFlow.
+(`pictures.graph`).
 
 * What a file is says its content, not its name.
 * Pictures are turned upright as EXIF or XMP says, in every format. Alpha is left out, inks (CMYK) are made RGB,

@@ -36,7 +36,7 @@ class Original(NamedTuple):
 
 
 def read_original(path: Path) -> Original:
-    """A finished run that began from its own initial weights; imports no TensorFlow.
+    """A finished run that began from its own initial weights.
 
     Raises UserError for anything else, and for one whose metrics.json does not say where it comes from.
     """
@@ -54,7 +54,7 @@ def read_original(path: Path) -> Original:
 
 
 def repetition(original: Original, target: Path, source: str | None, devices: int | None) -> tuple[Config, RunFolder]:
-    """The configuration to train, and the folder where; imports no TensorFlow.
+    """The configuration to train, and the folder where.
 
     source: where the data set is now. devices: how many are to share a batch. None: as in the run. Raises UserError
     when the folder holds anything but an earlier attempt.

@@ -1,4 +1,4 @@
-"""What a random ranking is expected to give, exactly, under every protocol's rules (imports no TensorFlow)."""
+"""What a random ranking is expected to give, exactly, under every protocol's rules."""
 
 from collections import Counter
 from functools import cache, lru_cache

@@ -1,4 +1,4 @@
-"""Distances between descriptors, bounded in memory and repeatable under ties (imports no TensorFlow)."""
+"""Distances between descriptors, bounded in memory and repeatable under ties."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Ranked lists of single queries, for people to look at (imports no TensorFlow)."""
+"""Ranked lists of single queries, for people to look at."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

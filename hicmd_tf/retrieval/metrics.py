@@ -1,4 +1,4 @@
-"""CMC, mAP and mINP, per query first (imports no TensorFlow).
+"""CMC, mAP and mINP, per query first.
 
 The gallery is ranked by ascending distance; gallery pictures at equal distance keep the gallery's order, as under a
 stable sort. With p_1 < .. < p_R the ranks of a query's R matches among the pictures that it may see:

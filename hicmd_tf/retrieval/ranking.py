@@ -1,4 +1,4 @@
-"""Ranks of the matches, many queries at a time and without sorting the gallery (imports no TensorFlow).
+"""Ranks of the matches, many queries at a time and without sorting the gallery.
 
 The rank of a match is one more than the number of gallery pictures before it, so all that is needed is to count, for
 each match, the pictures that are nearer, and those that are as near and come earlier in the gallery.

@@ -1,4 +1,4 @@
-"""Re-ranking by k-reciprocal neighbours (Zhong et al., CVPR 2017), in blocks (imports no TensorFlow).
+"""Re-ranking by k-reciprocal neighbours (Zhong et al., CVPR 2017), in blocks.
 
 Queries and gallery together are N pictures with squared Euclidean distances 2 - 2 cos of their unit descriptors, each
 row divided by its largest (0 where that is 0). R(i, k) are the k-reciprocal neighbours: those among the first k + 1 of

@@ -1,4 +1,4 @@
-"""Descriptors on disk: .npz with what is known of each picture (imports no TensorFlow)."""
+"""Descriptors on disk: .npz with what is known of each picture."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

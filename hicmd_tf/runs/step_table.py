@@ -1,5 +1,5 @@
 """Tables that grow with a run, losses.csv and evaluations.csv: read whatever a crash, a full disk or an editor left of
-them (imports no TensorFlow)."""
+them."""
 
 import re
 from pathlib import Path

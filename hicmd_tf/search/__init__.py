@@ -1,4 +1,4 @@
-"""A gallery of descriptors kept on disk, or on a Milvus server, and searched (imports no TensorFlow)."""
+"""A gallery of descriptors kept on disk, or on a Milvus server, and searched."""
 
 from hicmd_tf.search.asking import Answer, Store, look_up
 from hicmd_tf.search.entries import Entry, Hit, Selection
