@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.arguments import Parser
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
@@ -66,7 +67,7 @@ def _report(run: Path) -> None:
         stop(f"no report; the run is whole: hicmd report --run {run}")
 
 
-def _options(parser: Any) -> None:
+def _options(parser: Parser) -> None:
     parser.add_argument("--run", required=True, metavar="DIR", help="run folder to make; everything goes in there")
     parser.add_argument(
         "--resume",

@@ -66,9 +66,9 @@ def test_what_needs_no_learning_stands_below_also_of_one_direction() -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (["--seeds", "1,1"], "--seeds is '1,1': expected different whole numbers"),
-        (["--seeds", "one"], "--seeds is 'one'"),
-        (["--seeds", "1", "--workers", "0"], "--workers is 0"),
+        (["--seeds", "1,1"], "--seeds: '1,1' is no list of different whole numbers"),
+        (["--seeds", "one"], "--seeds: 'one' is"),
+        (["--seeds", "1", "--workers", "0"], "--workers: '0' is no"),
         (
             ["--seeds", "1", "--data.synthetic.identities", "20", "--data.held_out", "2"],
             "the table is of the test identities",
