@@ -78,7 +78,7 @@ def _stamp(file: Path) -> Stamp:
 
 def ahead(work: Callable[[Given], Found], items: Iterable[Given], most: int = 2 * THREADS) -> Iterator[Found]:
     """`map(work, items)`, of which up to `most` results are made before they are asked for. What `work` raises, is
-    raised in its place; who stops asking leaves nothing behind."""
+    raised in its place; who stops asking leaves no work undone."""
     waiting: deque[Future[Found]] = deque()
     with ThreadPoolExecutor(min(THREADS, most)) as threads:
         try:

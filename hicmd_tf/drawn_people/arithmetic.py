@@ -15,6 +15,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 Choice = TypeVar("Choice")
+Vector = tuple[float, float, float]
+"""Of Python floats: for a few dozen joints they are quicker than arrays."""
 
 GRID = 2.0**30
 BYTES_SUMMED = 4
@@ -83,3 +85,29 @@ class Draws:
         total = summands[0] + summands[1] + summands[2] + summands[3]
         centred: Array = total.reshape(shape).astype(np.float32) - np.float32(BYTES_SUMMED * 127.5)
         return centred
+
+
+def add(a: Vector, b: Vector, times: float = 1.0) -> Vector:
+    """a + times b."""
+    return a[0] + times * b[0], a[1] + times * b[1], a[2] + times * b[2]
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """Scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    """Vector product."""
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def length(a: Vector) -> float:
+    """Euclidean length."""
+    return math.sqrt(dot(a, a))
+
+
+def unit(a: Vector) -> Vector:
+    """a scaled to length 1."""
+    size = length(a)
+    return a[0] / size, a[1] / size, a[2] / size

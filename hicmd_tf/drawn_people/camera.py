@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from hicmd_tf.drawn_people.arithmetic import Draws, cos, sin
-from hicmd_tf.drawn_people.vectors import Vector
+from hicmd_tf.drawn_people.arithmetic import Draws, Vector, cos, sin
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 

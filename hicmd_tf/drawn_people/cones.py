@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hicmd_tf.drawn_people.arithmetic import Array
+from hicmd_tf.drawn_people.arithmetic import Array, Vector, add, cross, length, unit
 from hicmd_tf.drawn_people.camera import View
 from hicmd_tf.drawn_people.figure import Part
-from hicmd_tf.drawn_people.vectors import Vector, add, cross, length, unit
 
 EMPTY = np.float32(1e8)
 """Depth of a pixel that shows no part."""

@@ -78,7 +78,7 @@ def _in_a_process(config: SyntheticConfig, size: tuple[int, int], chunk: list[Re
     """A plain subprocess: unlike multiprocessing's it never runs the caller's script again, which needs no guard."""
     paths = [str(Path(hicmd_tf.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "hicmd_tf.drawn_people.worker"],
+        [sys.executable, "-m", "hicmd_tf.drawn_people.encode"],
         input=json.dumps({"config": dataclasses.asdict(config), "size": size, "requests": chunk}).encode(),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -104,3 +104,14 @@ def unpacked(content: bytes) -> list[EncodedPicture]:
         pictures.append(EncodedPicture(**{**known, "png": content[start:end]}))
         start = end
     return pictures
+
+
+def main() -> None:
+    """A drawing process: a JSON order on standard input, pictures as `packed` on standard output."""
+    order = json.load(sys.stdin)
+    config, size = SyntheticConfig(**order["config"]), tuple(order["size"])
+    sys.stdout.buffer.write(packed([encode(config, size, tuple(request)) for request in order["requests"]]))
+
+
+if __name__ == "__main__":
+    main()

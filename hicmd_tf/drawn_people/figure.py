@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from hicmd_tf.drawn_people.arithmetic import Vector, add
 from hicmd_tf.drawn_people.cloth import Cloth, Tone, plain
 from hicmd_tf.drawn_people.patterns import Pattern
 from hicmd_tf.drawn_people.person import Person
 from hicmd_tf.drawn_people.pose import LEFT, RIGHT, Limb, Skeleton
-from hicmd_tf.drawn_people.vectors import Vector, add
 
 FORWARD: Vector = (0.0, 1.0, 0.0)
 UP: Vector = (0.0, 0.0, 1.0)

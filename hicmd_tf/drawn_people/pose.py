@@ -5,9 +5,8 @@ Body frame: x to the person's left, y forward, z up, metres; the origin is on th
 
 from dataclasses import dataclass
 
-from hicmd_tf.drawn_people.arithmetic import cos, sin
+from hicmd_tf.drawn_people.arithmetic import Vector, add, cos, sin
 from hicmd_tf.drawn_people.person import Build
-from hicmd_tf.drawn_people.vectors import Vector, add
 
 LEFT, RIGHT = 1.0, -1.0
 

@@ -5,11 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from hicmd_tf.drawn_people.arithmetic import Array, Draws, cos, sin
+from hicmd_tf.drawn_people.arithmetic import Array, Draws, Vector, add, cos, dot, sin, unit
 from hicmd_tf.drawn_people.camera import View
 from hicmd_tf.drawn_people.cloth import Colour, Tone
 from hicmd_tf.drawn_people.cones import Cone, Hits
-from hicmd_tf.drawn_people.vectors import Vector, add, dot, unit
 
 Spectrum = Literal["visible", "near_infrared", "thermal"]
 

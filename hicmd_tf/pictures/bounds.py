@@ -1,4 +1,4 @@
-"""How large a picture may be, told by its file before anything is decoded."""
+"""Bounds of a picture's size, read from its file before anything is decoded."""
 
 import io
 from pathlib import Path
@@ -21,7 +21,7 @@ LARGEST_BYTES = 128 << 20
 """Of a file that is read: as many pixels take 100 MB in the largest form, a BMP with four channels."""
 
 # Pillow's own readers of heads, by how files begin, whatever they are called; without Image.open, which warns of large
-# pictures and tells no size of larger ones.
+# pictures and gives no size of larger ones.
 _READERS: dict[str, tuple[tuple[bytes, ...], type[ImageFile.ImageFile]]] = {
     "PNG": ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
     "JPEG": ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),

@@ -21,7 +21,7 @@ HEIGHT = 160  # pixels that a picture is enlarged to, at least
 
 class Cell(NamedTuple):
     """picture: uint8 (H, W, 3), or none for words alone. lines: beneath it. frame: its colour. ring: whether the frame
-    is drawn as two lines, so that it can be told from others without colours."""
+    is drawn as two lines, so that it differs from others without colours."""
 
     picture: Array | None = None
     lines: Sequence[str] = ()

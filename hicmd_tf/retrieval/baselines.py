@@ -1,4 +1,4 @@
-"""What needs no learning: chance, and nearest neighbours by raw pixels and by colour histograms, across modalities."""
+"""Rows that need no learning: chance, and nearest neighbours by raw pixels and by colour histograms."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple

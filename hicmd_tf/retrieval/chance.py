@@ -1,4 +1,4 @@
-"""What a random ranking is expected to give, exactly, under every protocol's rules."""
+"""The expected figures of a random ranking, exactly, under every protocol's rules."""
 
 from collections import Counter
 from functools import cache, lru_cache
@@ -26,7 +26,7 @@ def chance(
     gallery_cams: Array | None = None,
     name: ProtocolName = "regdb",
 ) -> dict[str, float]:
-    """What `summary` of a random ranking is expected to give, over the queries that have a match.
+    """The expected `summary` of a random ranking, over the queries that have a match.
 
     ids, cams and the protocol's name as `metrics.score` takes them. Of R matches among the n pictures that a query may
     see, a random ranking puts

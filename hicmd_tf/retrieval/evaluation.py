@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], rerank: bool = False) -> list[Row]:
-    """One row a search, and with `rerank` another behind it. descriptors: (N, E), one for each sample.
+    """One row per search, and with `rerank` another after it. descriptors: (N, E), one for each sample.
 
     Raises UserError when the rules hide all matches of all queries, and as `score` does.
     """
@@ -114,7 +114,7 @@ def spread(trials: Sequence[Figures]) -> tuple[Figures, Figures]:
 
 
 def over_trials(tables: Sequence[Sequence[Row]]) -> list[Row]:
-    """One table for several models, one a split: mean and deviation of their mean figures, setting by setting."""
+    """One table for several models, one per split: mean and deviation of their mean figures, setting by setting."""
     return [
         rows[0]._replace(
             trials=len(rows),

@@ -206,4 +206,4 @@ def _by_sorting(distances: Array, thresholds: Array) -> tuple[Array, Array]:
     """As `_by_comparing`, for many thresholds a row."""
     rows = list(zip(np.sort(distances, axis=1), thresholds, strict=True))
     nearer, up_to = (np.array([np.searchsorted(x, t, side) for x, t in rows]) for side in ("left", "right"))
-    return nearer, (up_to - nearer > 1).any(axis=1)  # nothing is equal to NaN: it has its place behind the last
+    return nearer, (up_to - nearer > 1).any(axis=1)  # nothing is equal to NaN: its place is after the last

@@ -1,4 +1,4 @@
-"""What a data set consists of, split by split and modality by modality."""
+"""Counts of a data set, split by split and modality by modality."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What a picture's path says of it: whom it shows, in which modality, by which camera.
+"""The meaning of a picture's path: whom it shows, in which modality, by which camera.
 
 By default people are the folders directly above folders named after a modality (anna/visible/1.png), or the single ones
 between such a folder and the picture (visible/anna/1.png); where the modality is given, the single folders between the
@@ -83,7 +83,7 @@ def modality_of(name: str) -> Modality | None:
 
 
 def camera_of(stem: str) -> str | None:
-    """The camera that a file's name, without its suffix, tells; None when it tells none."""
+    """The camera that a file's name, without its suffix, has; None when it has none."""
     return _first(pattern.search(stem) for pattern in CAMERA_IN_NAME)
 
 

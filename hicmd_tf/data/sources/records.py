@@ -1,4 +1,4 @@
-"""What is known of a picture before it is opened, and how lists and folders are read without trusting them."""
+"""Records of pictures before they are opened; lists and folders are read without trusting them."""
 
 import codecs
 import re

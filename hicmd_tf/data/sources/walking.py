@@ -1,4 +1,4 @@
-"""What lies below a folder: pictures by their names, and what is passed over, which is counted and named."""
+"""Files below a folder: pictures by their names, and what is passed over, which is counted and named."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
