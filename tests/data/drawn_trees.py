@@ -2,9 +2,11 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 
@@ -83,6 +85,20 @@ def own(folder: Path, names: tuple[str, ...] = ("3", "5", "11", "12")) -> Path:
                 file = folder / split / name / modality / f"cam{number}_{number}.png"
                 picture(file, 10 * place + number, grey=modality == "infrared")
     return folder
+
+
+def permutations(file: Path, rows: Mapping[tuple[int, int], object], **save: bool) -> Path:
+    """SYSU-MM01's rand_perm_cam.mat as the real one is: six cells of one cell per person, 0 x 0 where there is nothing.
+
+    rows: by (camera, identity) ten permutations.
+    """
+    cells = np.empty((6, 1), object)
+    for camera in range(6):
+        cells[camera, 0] = np.empty((max(identity for _, identity in rows), 1), object)
+        for place in range(len(cells[camera, 0])):
+            cells[camera, 0][place, 0] = rows.get((camera + 1, place + 1), np.empty((0, 0)))
+    scipy.io.savemat(file, {"rand_perm_cam": cells}, **save)
+    return file
 
 
 TREES = {"regdb": regdb, "sysu_mm01": sysu_mm01, "llcm": llcm, "folder": own}

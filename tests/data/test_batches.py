@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hicmd_tf.config.schema import BatchConfig
-from hicmd_tf.data.batches import AHEAD, GENERATED, REAL, BatchPlanner, batches, evaluation_batches
+from hicmd_tf.data.batches import AHEAD, GENERATED, REAL, BatchPlanner, batches, erasing_boxes, evaluation_batches
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Contents, Samples
 from hicmd_tf.errors import UserError
@@ -46,7 +46,7 @@ def planner(pairs: int = 3, negatives: int = 2, seed: int = 5, flip: float = 0.5
     return BatchPlanner(SAMPLES, BatchConfig(pairs, negatives, flip, 0.5, 1), HEIGHT, WIDTH, seed)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(step=st.integers(0, 10**6), seed=st.integers(0, 2**32 - 1), negatives=st.integers(0, 3))
 def test_pairs_share_identities_and_nobody_comes_twice(step: int, seed: int, negatives: int) -> None:
     plan = planner(pairs=3, negatives=negatives, seed=seed).plan(step)
@@ -163,3 +163,41 @@ def test_too_few_identities_and_a_missing_modality_are_named() -> None:
     lonely = SAMPLES.select(~((SAMPLES.identities == 120) & SAMPLES.infrared))
     with pytest.raises(UserError, match="identity 120 has no infrared picture"):
         BatchPlanner(lonely, BatchConfig(2, 1, 0.5, 0.5, 1), HEIGHT, WIDTH, 0)
+
+
+TALL, WIDE = 64, 32
+
+
+def boxes(probability: float, count: int = 4000, seed: int = 0) -> np.ndarray:
+    return erasing_boxes(np.random.default_rng(seed), count, TALL, WIDE, probability)
+
+
+def test_boxes_lie_inside_and_are_smaller_than_the_picture() -> None:
+    top, left, height, width = boxes(1.0).T
+    assert (height > 0).all() and (height < TALL).all() and (width > 0).all() and (width < WIDE).all()
+    assert (top >= 0).all() and (top + height <= TALL).all() and (left >= 0).all() and (left + width <= WIDE).all()
+
+
+def test_corners_reach_every_place_to_the_last() -> None:
+    top, left, height, width = boxes(1.0).T
+    assert top.min() == 0 and (top + height).max() == TALL
+    assert left.min() == 0 and (left + width).max() == WIDE
+
+
+def test_area_and_aspect_keep_to_their_ranges() -> None:
+    _, _, height, width = boxes(1.0).T.astype(float)
+    # sides are rounded: half a pixel either way
+    assert ((height - 0.5) * (width - 0.5) <= 0.4 * TALL * WIDE).all()
+    assert ((height + 0.5) * (width + 0.5) >= 0.02 * TALL * WIDE).all()
+    assert ((height - 0.5) / (width + 0.5) <= 1 / 0.3).all() and ((height + 0.5) / (width - 0.5) >= 0.3).all()
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+def test_so_many_pictures_are_erased(probability: float) -> None:
+    share = np.mean(boxes(probability)[:, 2] > 0)
+    assert abs(share - probability) <= 4 * (probability * (1 - probability) / 4000) ** 0.5  # four standard errors
+
+
+def test_a_picture_that_no_box_fits_stays_whole() -> None:
+    _, _, height, width = erasing_boxes(np.random.default_rng(0), 20, 1, 1, 1.0).T
+    assert not (height * width).any()

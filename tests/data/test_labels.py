@@ -1,7 +1,5 @@
 """Names of people and cameras are the same numbers everywhere, and keep their texts."""
 
-import subprocess
-import sys
 import unicodedata
 
 import numpy as np
@@ -65,12 +63,6 @@ def test_names_come_back_from_what_is_stored(names: list[str]) -> None:
     column = labels.column(np.array(numbers, np.int64), texts)
     assert labels.texts_in(numbers, column, "a file") == texts
     assert [labels.number(name) for name in column] == numbers
-
-
-def test_another_process_has_the_same_numbers() -> None:
-    code = "from hicmd_tf.data.labels import number; print(number('zoë'))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(output) == labels.number("zoë")
 
 
 def test_two_names_of_one_number_are_refused(monkeypatch) -> None:

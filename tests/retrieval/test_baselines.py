@@ -44,33 +44,6 @@ def figures(pixels: np.ndarray) -> dict:
     return simple_figures(samples, DATA_SETS["synthetic_vi"].searches(samples), 8, 4)
 
 
-def expected(distances: np.ndarray) -> dict[str, float]:
-    ids = np.repeat(np.arange(PEOPLE), EACH)
-    return summary(score_distances(distances, ids, ids))
-
-
-def test_raw_pixels_take_the_better_of_two_distances(pixels: np.ndarray, figures: dict) -> None:
-    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    parts = [((pixels[:, m] / 255 - mean) / deviation).reshape(PEOPLE * EACH, -1) for m in range(2)]
-    for direction, (x, y) in {"visible_to_infrared": parts, "infrared_to_visible": parts[::-1]}.items():
-        euclidean = np.array([[np.sum((a - b) ** 2) for b in y] for a in x])
-        cosine = np.array([[-(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) for b in y] for a in x])
-        best = max(expected(euclidean), expected(cosine), key=lambda found: found["rank1"])
-        assert figures["raw_pixels"][direction]["rank1"] == pytest.approx(best["rank1"])
-
-
-def test_colour_histograms_count_joint_colours(pixels: np.ndarray, figures: dict) -> None:
-    def histogram(picture: np.ndarray) -> np.ndarray:
-        counts = np.zeros((8, 8, 8))
-        for r, g, b in picture.reshape(-1, 3):
-            counts[r // 32, g // 32, b // 32] += 1 / 32
-        return counts
-
-    parts = [[histogram(x) for x in pixels[:, m].reshape(-1, 8, 4, 3)] for m in range(2)]
-    distances = np.array([[np.abs(a - b).sum() for b in parts[1]] for a in parts[0]])
-    assert figures["colour_histogram"]["visible_to_infrared"] == pytest.approx(expected(distances))
-
-
 @pytest.mark.parametrize("data", ["regdb", "folder", "sysu_mm01", "llcm"])
 def test_every_data_set_s_queries_galleries_and_rules_hold(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)

@@ -10,7 +10,6 @@ from PIL import Image
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import PROTOCOLS, ProtocolName
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import both_directions, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.metrics import score, score_distances
@@ -23,9 +22,8 @@ DESCRIPTORS = {
 
 
 @pytest.mark.parametrize("rerank", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", DESCRIPTORS)
-@pytest.mark.parametrize(("queries", "gallery"), [(1, 1), (2, 4), (1, 30), (30, 50)])
+@pytest.mark.parametrize(("name", "dtype"), [*((name, np.float32) for name in DESCRIPTORS), ("ones", np.float64)])
+@pytest.mark.parametrize(("queries", "gallery"), [(1, 1), (30, 50)])
 def test_equal_descriptors_are_ranked_by_the_gallerys_order(
     queries: int, gallery: int, name: str, dtype: type, rerank: bool
 ) -> None:
@@ -48,15 +46,6 @@ def test_every_protocol_has_figures_of_equal_descriptors(protocol: ProtocolName,
     by_identity = PROTOCOLS[protocol].cmc_over == "identities"
     assert found.first_rank.tolist() == [2 if by_identity else 3, 1]
     assert found.average_precision == pytest.approx([(1 / 3 + 2 / 4) / 2, 1.0])
-
-
-@pytest.mark.parametrize("rerank", [False, True])
-@pytest.mark.parametrize(("value", "said"), [(np.nan, "query descriptor 1 is not finite"), (0.0, "1 is all zeros")])
-def test_one_descriptor_that_is_none_is_one_line(value: float, said: str, rerank: bool) -> None:
-    rows = np.ones((2, 4))
-    rows[1] = value
-    with pytest.raises(UserError, match=said):
-        score(rows, np.ones((4, 4)), np.array([0, 1]), np.array([0, 1, 0, 1]), rerank=rerank)
 
 
 def crowd(people: int, each: int = 2) -> Samples:

@@ -27,12 +27,12 @@ def test_people_who_are_all_alike_tell_no_more_than_as_many_answers(people: int)
     assert interval.high - interval.low > 1 / people
 
 
-@pytest.mark.parametrize("people", [3, 7, 12, 40])
+@pytest.mark.parametrize("people", [3, 12])
 @pytest.mark.parametrize("kind", ["rank1", "mAP"])
 def test_they_hold_the_truth_as_often_as_they_say(kind: str, people: int) -> None:
     rng = np.random.default_rng(people)
     held = 0
-    for _ in range(300):
+    for _ in range(200):
         each = rng.beta(1.2, 2.8, people)  # how well this person is found: 0.3 on average
         queries = rng.integers(1, 7, people)
         person = np.repeat(np.arange(people), queries)
@@ -40,7 +40,7 @@ def test_they_hold_the_truth_as_often_as_they_say(kind: str, people: int) -> Non
         values = noise < each[person] if kind == "rank1" else np.clip(each[person] + 0.1 * (noise - 0.5), 0, 1)
         interval = over_identities(values.astype(float), person)
         held += interval.low <= 0.3 <= interval.high
-    assert held >= 0.92 * 300  # 0.95 less two and a half standard errors of the count
+    assert held >= 0.91 * 200  # 0.95 less two and a half standard errors of the count
 
 
 def test_many_people_have_the_interval_of_their_variance() -> None:

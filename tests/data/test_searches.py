@@ -1,14 +1,16 @@
-"""Queries and galleries of the published protocols, against their words."""
+"""Queries and galleries of the published protocols against their words, and matches that their rules hide."""
 
 import random
 from dataclasses import replace
 from pathlib import Path
 
+import drawn_trees as trees
 import numpy as np
 import pytest
-import scipy.io
 
+from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples, joined
+from hicmd_tf.data.searches import hidden
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.sysu_mm01 import TRIALS, read_permutations
 from hicmd_tf.errors import UserError
@@ -41,23 +43,12 @@ def permutations(samples: Samples) -> dict[tuple[int, int], np.ndarray]:
     return {key: np.stack([rng.permutation(n) + 1 for _ in range(TRIALS)]) for key, n in counts.items()}
 
 
-def written(file: Path, chosen: dict[tuple[int, int], np.ndarray]) -> Path:
-    """rand_perm_cam.mat as the real one is: six cells of one cell per person, 0 x 0 where there is nothing."""
-    cells = np.empty((6, 1), object)
-    for camera in range(6):
-        cells[camera, 0] = np.empty((max(i for _, i in chosen), 1), object)
-        for place in range(len(cells[camera, 0])):
-            cells[camera, 0][place, 0] = chosen.get((camera + 1, place + 1), np.empty((0, 0)))
-    scipy.io.savemat(file, {"rand_perm_cam": cells})
-    return file
-
-
 def test_sysus_galleries_are_the_official_ones_in_their_order(tmp_path: Path) -> None:
     samples = sysu()
     chosen = permutations(samples)
     found = {
         search.setting: search
-        for search in DATA_SETS["sysu_mm01"].searches(samples, written(tmp_path / "p.mat", chosen))
+        for search in DATA_SETS["sysu_mm01"].searches(samples, trees.permutations(tmp_path / "p.mat", chosen))
     }
     assert list(found) == [
         "all-search, single-shot, official galleries",
@@ -107,7 +98,7 @@ def test_without_permutations_there_are_no_official_galleries_and_no_made_up_one
 
 
 def test_permutations_of_other_pictures_are_refused(tmp_path: Path) -> None:
-    chosen = written(tmp_path / "p.mat", permutations(sysu(pictures=11)))
+    chosen = trees.permutations(tmp_path / "p.mat", permutations(sysu(pictures=11)))
     with pytest.raises(
         UserError, match=r"rand_perm_cam\.mat knows 11 pictures of identity 6 by camera 1, the data set has 12"
     ):
@@ -201,13 +192,14 @@ def test_tables_have_means_and_deviations_over_galleries(tmp_path: Path) -> None
     rng = np.random.default_rng(1)
     centres = {identity: rng.normal(size=8) for identity in (6, 10, 17)}
     descriptors = np.stack([centres[i] + rng.normal(size=8) for i in samples.identities])
-    found = list(DATA_SETS["sysu_mm01"].searches(samples, written(tmp_path / "p.mat", permutations(samples))))
-    rows = evaluate(descriptors, samples, found, rerank=True)
-    assert [row.reranked for row in rows] == [False, True] * len(found)
+    file = trees.permutations(tmp_path / "p.mat", permutations(samples))
+    found = DATA_SETS["sysu_mm01"].searches(samples, file)
+    rows = evaluate(descriptors, samples, [found[0], found[3]], rerank=True)
+    assert [row.reranked for row in rows] == [False, True] * 2
     first = rows[0]
     assert first.trials == TRIALS and first.queries == 72 and first.deviation["rank1"] > 0
     assert first.unanswered == 0
-    indoor = rows[6]
+    indoor = rows[2]
     assert indoor.setting.startswith("indoor") and indoor.unanswered == 0
     assert main_figures(rows) == {"infrared_to_visible": first.mean}
     assert f"{100 * first.mean['mAP']:.2f} ± {100 * first.deviation['mAP']:.2f}" in as_text(rows)
@@ -245,16 +237,58 @@ def test_real_permutations_give_galleries_of_301_and_112() -> None:
     )
     names, identities, cameras = zip(*rows, strict=True)
     samples = Samples([b""] * len(rows), names, np.array(identities), np.isin(cameras, (3, 6)), np.array(cameras))
-    sizes = {
-        search.setting: {len(gallery) for gallery in search.galleries}
-        for search in DATA_SETS["sysu_mm01"].searches(samples, file)
-    }
+    found = DATA_SETS["sysu_mm01"].searches(samples, file)
+    sizes = {search.setting: {len(gallery) for gallery in search.galleries} for search in found}
     assert sizes["all-search, single-shot, official galleries"] == {301}
     assert sizes["all-search, 10-shot, official galleries"] == {3010}
     assert sizes["all-search, single-shot, python galleries"] == {301}
     assert sizes["indoor-search, single-shot, official galleries"] == {112}
     assert sizes["indoor-search, 10-shot, official galleries"] == {1120}
     descriptors = np.random.default_rng(0).normal(size=(len(rows), 4))
-    all_search, _, _, indoor, *_ = evaluate(descriptors, samples, DATA_SETS["sysu_mm01"].searches(samples, file))
+    all_search, indoor = evaluate(descriptors, samples, [found[0], found[3]])
     assert all_search.queries == 3803 and all_search.unanswered == 0
     assert indoor.queries * indoor.trials - indoor.unanswered == 2208 * TRIALS
+
+
+GATE = number("gate")
+
+
+def made(rows: list[tuple[int, int, bool]]) -> Samples:
+    """(identity, camera, infrared) of each."""
+    identities, cameras, infrared = (np.array(column) for column in zip(*rows, strict=True))
+    names = [f"{place:02d}" for place in range(len(rows))]
+    return Samples([b""] * len(rows), names, identities, infrared, cameras, texts=texts_of(["gate"]))
+
+
+MIXED = made(
+    [
+        *((1, GATE, infrared) for infrared in (False, True)),  # loses all, in both directions
+        *((2, 3, False), (2, 3, True), (2, 4, True)),  # the visible one loses one of two, one infrared one loses all
+        *((3, 5, False), (3, 6, True)),  # loses none
+        *((4, 7, False), (-1, 7, True)),  # has none
+    ]
+)
+
+
+def test_hidden_matches_are_counted_by_query_and_camera() -> None:
+    there, back = (hidden(MIXED, search) for search in DATA_SETS["folder"].searches(MIXED))
+    assert (there.matched, there.some, there.lost) == (3, 2, 1)
+    assert (back.matched, back.some, back.lost) == (4, 2, 2)
+    assert there.cameras.tolist() == back.cameras.tolist() == [3, GATE]
+    assert there.words(MIXED.texts).startswith("cameras 3, gate took pictures of one person in both modalities")
+    assert "of 3 visible queries 1 lose all of their matches and count nowhere, 1 lose some" in there.words(MIXED.texts)
+    assert all(hidden(MIXED, search).some == 0 for search in DATA_SETS["regdb"].searches(MIXED))
+
+
+def test_evaluation_says_which_cameras_hide_matches_and_counts_without_them() -> None:
+    descriptors = np.random.default_rng(0).normal(size=(len(MIXED), 4))
+    there, back = evaluate(descriptors, MIXED, DATA_SETS["folder"].searches(MIXED))
+    assert there.hidden.startswith("cameras 3, gate took pictures") and there.hidden in as_text([there, back])
+    assert "2 of 4 queries have no picture of their identity that they may see" in as_text([there])
+    assert (there.queries, there.unanswered) == (4, 2) and (back.queries, back.unanswered) == (4, 2)
+
+
+def test_when_nothing_is_left_one_line_names_the_cameras() -> None:
+    one = made([(1, GATE, False), (1, GATE, True), (2, GATE, False), (2, GATE, True)])
+    with pytest.raises(UserError, match="no query has a match that it may see: camera gate took pictures"):
+        evaluate(np.eye(4), one, DATA_SETS["folder"].searches(one))
