@@ -20,9 +20,10 @@ from hicmd_tf.files import making_folder, write_text
 from hicmd_tf.retrieval.baselines import SIMPLE, Figures
 from hicmd_tf.retrieval.evaluation import both_directions, mean_map
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.metrics import Metrics
 from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
 from hicmd_tf.training.experiment import Experiment, InitialState, evaluated, prepare
-from hicmd_tf.training.run import Metrics, Watch, describe, no_further_callbacks, train
+from hicmd_tf.training.run import Watch, describe, no_further_callbacks, train
 from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
 from hicmd_tf.tuning.space import Space, configured
 

@@ -77,22 +77,18 @@ def _parser() -> Parser:
 
 def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.files import write_json
-    from hicmd_tf.runs.folder import RunFolder
+    from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.runs.tables import About, is_run
 
-    folder = RunFolder(options.run)
-    config, out = folder.open(), folder.place_for(options.out, TABLE_FILE)
+    run = OpenedRun(options.run)
+    config, folder = run.config, run.folder
+    out = folder.place_for(options.out, TABLE_FILE)
     if is_run(out) and not out.samefile(folder.path):
         raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     from hicmd_tf.retrieval.evaluation import Row
-    from hicmd_tf.runs.checkpoints import Checkpoints
-    from hicmd_tf.training.experiment import prepare
-    from hicmd_tf.training.run import evaluate, shown
+    from hicmd_tf.runs.metrics import metrics_of, shown
 
-    found = folder.checkpoint()
-    experiment = prepare(config, found.classes)
-    Checkpoints(experiment.model, folder.checkpoints).restore(found)
-    metrics = evaluate(config, folder, experiment)
+    metrics = metrics_of(config, folder, run.data, run.model.step, run.descriptors)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     write_json(out / folder.metrics.name, metrics)

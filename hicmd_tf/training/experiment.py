@@ -51,18 +51,13 @@ class InitialState:
             variable.assign(value)
 
 
-def prepare(config: Config, classes: int | None = None) -> Experiment:
+def prepare(config: Config) -> Experiment:
     """Sets threads and seeds, loads the data and builds the model, to be trained on the devices that the configuration
-    names, otherwise on one. Raises UserError as its parts do.
-
-    classes: training identities of a checkpoint whose weights the model is to take, which an evaluation on any data can
-    do; None: those of the data, and initial weights.
-    """
+    names, otherwise on one. Raises UserError as its parts do."""
     set_up_tensorflow(config)
-    if classes is None:  # weights that can't be had are reported now, not after data sets have been drawn
-        read_resnet(config.networks.resnet_weights)
+    read_resnet(config.networks.resnet_weights)  # what can't be had is reported now, not after data sets are drawn
     # A strategy of several workers can only be made before TensorFlow's first operation.
-    strategy = make_strategy(config) if classes is None else tf.distribute.get_strategy()
+    strategy = make_strategy(config)
     data = load(config.data)
     # Pictures that can't be used, and people who can't be looked up, are named now, not after hours of training.
     samples = evaluated(config, data)
@@ -72,7 +67,7 @@ def prepare(config: Config, classes: int | None = None) -> Experiment:
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         with computing_in(config.training.precision):
-            networks = build_networks(config.networks, classes or len(planner.classes), restored=classes is not None)
+            networks = build_networks(config.networks, len(planner.classes))
         model = HiCMD(networks, config)
         model.compile(make_optimisers(config.optimisers))
     return Experiment(data, planner, model)

@@ -13,18 +13,15 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.tensorflow.devices import Workers, cluster, reporting_lost_workers
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import alone, read_json, write_json
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.provenance.failure import write_failure
-from hicmd_tf.provenance.origin import data_hashes, provenance, refuse_other_pictures
-from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
+from hicmd_tf.provenance.origin import data_hashes, refuse_other_pictures
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, both_directions, main_figures, main_rows, mean_map
-from hicmd_tf.retrieval.evaluation import evaluate as judge
-from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
+from hicmd_tf.retrieval.evaluation import Row, evaluate, main_figures
 from hicmd_tf.runs.checkpoints import Checkpoint, Checkpoints, newest
 from hicmd_tf.runs.folder import NOTHING, RunFolder
+from hicmd_tf.runs.metrics import Metrics, metrics_of
 from hicmd_tf.runs.trained import Trained, written
 from hicmd_tf.training.callbacks import (
     EachStep,
@@ -44,7 +41,6 @@ from hicmd_tf.training.projector import Projector
 from hicmd_tf.visualize.reconstructions import Reconstructions
 
 Array = np.ndarray[Any, Any]
-Metrics = dict[str, Any]
 Watch = Callable[[int], Sequence[EachStep]]
 
 
@@ -175,7 +171,8 @@ def _train_alone(
     start = _join(experiment, workers)
     if start < config.training.steps:
         _train_on(config, folder, experiment, workers, checkpoints, watch(start))
-    metrics = evaluate(config, folder, experiment)
+    described = describe(experiment.model, evaluated(config, experiment.data), config)
+    metrics = metrics_of(config, folder, experiment.data, experiment.model.step, described, experiment.unlearned)
     write_json(folder.metrics, metrics)
     _wait_for_all(workers)
     return metrics
@@ -246,68 +243,9 @@ def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
 
 def _rows(described: Array, samples: Samples, config: Config) -> list[Row]:
     """Figures in every setting that the data set's published tables have."""
-    return judge(described, samples, published(config.data, samples))
+    return evaluate(described, samples, published(config.data, samples))
 
 
 def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:
     """Figures by direction as columns of a table: visible_to_infrared_rank1 and so on."""
     return {f"{direction}_{name}": value for direction, of in figures.items() for name, value in of.items()}
-
-
-def evaluate(config: Config, folder: RunFolder, experiment: Experiment) -> Metrics:
-    """What metrics.json says: the model's figures, those of the untrained network, which a converted run has not, of
-    held-out identities the objective that settings are chosen by, what needs no learning, which main figures are not
-    above chance, and where all that comes from."""
-    samples = evaluated(config, experiment.data)
-    described = describe(experiment.model, samples, config)
-    searches = published(config.data, samples)
-    rows = judge(described, samples, searches)
-    held_out = config.data.held_out > 0
-    main = main_figures(rows)
-    return {
-        **main,
-        "settings": [row._asdict() for row in rows],
-        **({"objective": mean_map(both_directions(described, samples, config.data.name))} if held_out else {}),
-        **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
-        **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
-        **(experiment.unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
-        "at_chance": {direction: row.at_chance for direction, row in main_rows(rows).items()},
-        "split": "held_out" if held_out else "test",
-        "identities": len(set(samples.identities[samples.known].tolist())),
-        "pictures": {m: len(samples.of(m)) for m in MODALITIES},
-        **({"skipped": experiment.data.skipped} if config.data.check == "skip" else {}),
-        "steps": experiment.model.step,
-        "seed": config.seed,
-        "provenance": provenance(
-            config,
-            experiment.data,
-            folder.origins(config),
-            folder.first_step(),
-            experiment.model.step,
-            [change._asdict() for change in folder.changes()],
-        ),
-    }
-
-
-def _warnings(folder: RunFolder) -> list[str]:
-    """What the run was warned of while it trained, in the order in which it was."""
-    found = read_json(folder.warnings)
-    try:
-        return [str(one["warning"]) for one in sorted(found.values(), key=lambda one: int(one["step"]))]
-    except (AttributeError, TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{folder.warnings} is not what training writes: delete it to do without") from error
-
-
-def shown(metrics: Metrics) -> str:
-    """What is printed: the main figures beside what they are compared with, what is to be noted of them, and every
-    published setting by its name where there are more."""
-    rows = [Row(**row) for row in metrics["settings"]]
-    main = [*main_rows(rows).values()]
-    further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
-    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main))]))
-
-
-def figures(metrics: Metrics) -> dict[str, Metrics]:
-    """The rows of the main table."""
-    ours = {key: value for key, value in metrics.items() if "_to_" in key}
-    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}

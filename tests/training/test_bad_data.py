@@ -1,13 +1,15 @@
 """Pictures that can't be used, and pictures that are twice, as a run meets them."""
 
 import drawn_trees as trees
+import numpy as np
 import pytest
 
 from hicmd_tf.config import with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.metrics import metrics_of
 from hicmd_tf.training.experiment import prepare
-from hicmd_tf.training.run import _prepared, evaluate
+from hicmd_tf.training.run import _prepared
 
 
 @pytest.fixture
@@ -39,7 +41,8 @@ def test_what_a_run_skips_is_counted_in_its_metrics_and_what_is_twice_is_warned_
 
     with pytest.warns(UserWarning) as warned:
         experiment = _prepared(config)
-    metrics = evaluate(config, RunFolder(tmp_path / "run"), experiment)
+    descriptors = np.random.default_rng(0).normal(size=(len(experiment.data.test), 4))
+    metrics = metrics_of(config, RunFolder(tmp_path / "run"), experiment.data, 0, descriptors)
 
     assert [str(one.message)[:44] for one in warned] == [
         "2 of 32 test pictures can't be used and are ",

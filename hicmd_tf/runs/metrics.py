@@ -1,0 +1,90 @@
+"""metrics.json: the figures of a run, what they are compared with, and where they come from."""
+
+from typing import Any
+
+import numpy as np
+
+from hicmd_tf.config import Config
+from hicmd_tf.data.datasets import published
+from hicmd_tf.data.samples import DataSplits
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.provenance.origin import provenance
+from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
+from hicmd_tf.retrieval.evaluation import Row, both_directions, evaluate, main_figures, main_rows, mean_map
+from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.training.experiment import evaluated
+
+Array = np.ndarray[Any, Any]
+Metrics = dict[str, Any]
+
+
+def metrics_of(
+    config: Config, folder: RunFolder, data: DataSplits, step: int, descriptors: Array, unlearned: Metrics | None = None
+) -> Metrics:
+    """The content of metrics.json: the model's figures, those of the untrained network, which a converted run has not,
+    of held-out identities the objective that settings are chosen by, what needs no learning, which main figures are not
+    above chance, and where all that comes from.
+
+    Args:
+        config: with which the last step was made.
+        folder: of the run.
+        data: its pictures.
+        step: iterations of training.
+        descriptors: (N, E), of those pictures that figures are computed on.
+        unlearned: `simple_figures` of these pictures, where they are known already.
+    """
+    samples = evaluated(config, data)
+    searches = published(config.data, samples)
+    rows = evaluate(descriptors, samples, searches)
+    held_out = config.data.held_out > 0
+    main = main_figures(rows)
+    return {
+        **main,
+        "settings": [row._asdict() for row in rows],
+        **({"objective": mean_map(both_directions(descriptors, samples, config.data.name))} if held_out else {}),
+        **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
+        **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
+        **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
+        "at_chance": {direction: row.at_chance for direction, row in main_rows(rows).items()},
+        "split": "held_out" if held_out else "test",
+        "identities": len(set(samples.identities[samples.known].tolist())),
+        "pictures": {m: len(samples.of(m)) for m in MODALITIES},
+        **({"skipped": data.skipped} if config.data.check == "skip" else {}),
+        "steps": step,
+        "seed": config.seed,
+        "provenance": provenance(
+            config,
+            data,
+            folder.origins(config),
+            folder.first_step(),
+            step,
+            [change._asdict() for change in folder.changes()],
+        ),
+    }
+
+
+def _warnings(folder: RunFolder) -> list[str]:
+    """What the run was warned of while it trained, in the order in which it was."""
+    found = read_json(folder.warnings)
+    try:
+        return [str(one["warning"]) for one in sorted(found.values(), key=lambda one: int(one["step"]))]
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{folder.warnings} is not what training writes: delete it to do without") from error
+
+
+def shown(metrics: Metrics) -> str:
+    """What is printed: the main figures beside what they are compared with, what is to be noted of them, and every
+    published setting by its name where there are more."""
+    rows = [Row(**row) for row in metrics["settings"]]
+    main = [*main_rows(rows).values()]
+    further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
+    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main))]))
+
+
+def figures(metrics: Metrics) -> dict[str, Metrics]:
+    """The rows of the main table."""
+    ours = {key: value for key, value in metrics.items() if "_to_" in key}
+    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}
