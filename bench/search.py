@@ -99,7 +99,8 @@ def fill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from hicmd_tf.search import Gallery, Selection
 
     rows, known = drawn(options, True), entries(0, options.rows)
-    gallery = Gallery.create(folder, "bench", options.dimension)
+    gallery = Gallery.begin(folder, "bench", options.dimension)
+    gallery.finish()
     before = _peak()
     once = _seconds(lambda: gallery.add(rows, known, "bench"))
     after = _peak()

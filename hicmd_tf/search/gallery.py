@@ -38,7 +38,7 @@ from hicmd_tf.search.entries import (
     same_model,
     unit,
 )
-from hicmd_tf.search.nearest import Found, InvertedFile, Rows, nearest
+from hicmd_tf.search.nearest import InvertedFile, Rows, nearest
 
 Array = np.ndarray[Any, Any]
 
@@ -104,56 +104,45 @@ class Gallery:
     def __init__(self, folder: Path, inverted: InvertedFile | None = None) -> None:
         self.folder, self.inverted = folder, inverted
         self._opened: dict[str, Part] = {}
-        self._loaded: tuple[Any, Array, Rows, Array | None] | None = None
-
-    @classmethod
-    def create(cls, folder: Path, model: str, length: int, complete: bool = True) -> "Gallery":
-        """A new, empty gallery.
-
-        Args:
-            folder: where; it is made.
-            model: SHA-256 of the weights that describe.
-            length: of a descriptor.
-            complete: whether no index is to fill it first.
-
-        Raises:
-            UserError: when the folder holds anything but what a killed process has left of this.
-        """
-        _refuse_former(folder)
-        left = {LOCK, *(file.name for file in folder.glob(".*") if is_leftover(file))}
-        if folder.exists() and (not folder.is_dir() or {file.name for file in folder.iterdir()} - left):
-            raise _existing(folder)
-        gallery = cls(folder)
-        with gallery._alone():
-            gallery._write(Manifest(model, length, complete, 0, {}))
-        return gallery
+        self._loaded: tuple[Any, Any, Rows, Array | None] | None = None
 
     @classmethod
     def begin(cls, folder: Path, model: str, length: int) -> "Gallery":
         """A gallery for an index to fill and then to `finish`: a new one, or what a stopped index has left.
 
-        Raises UserError when the folder holds a gallery that is complete, pictures of another model, or anything else.
+        Args:
+            folder: where; it is made.
+            model: SHA-256 of the weights that describe.
+            length: of a descriptor.
+
+        Raises:
+            UserError: as `refuse_complete` does, and where the stopped index was of another model.
         """
         cls.refuse_complete(folder)
-        if not (folder / MANIFEST).is_file():
-            return cls.create(folder, model, length, complete=False)
-        gallery = cls(folder)
-        info = gallery.info()
-        if info.rows and (info.model, info.length) != (model, length):
-            raise UserError(
-                f"{folder} holds {info.rows} pictures of an index that was stopped, described by the model "
-                f"{info.model[:12]}, not by {model[:12]}: give that index command again, or delete the folder"
-            )
+        gallery, manifest = cls(folder), Manifest(model, length, False, 0, {})
         with gallery._alone():
-            gallery._write(gallery._manifest()._replace(model=model, length=length))
+            if (folder / MANIFEST).is_file():
+                info, manifest = gallery.info(), gallery._manifest()._replace(model=model, length=length)
+                if info.rows and (info.model, info.length) != (model, length):
+                    raise UserError(
+                        f"{folder} holds {info.rows} pictures of an index that was stopped, described by the model "
+                        f"{info.model[:12]}, not by {model[:12]}: give that index command again, or delete the folder"
+                    )
+            gallery._write(manifest)
         return gallery
 
     @classmethod
     def refuse_complete(cls, folder: Path) -> None:
-        """Raises UserError when there is a gallery that no index has to end."""
+        """Raises UserError when there is anything but what a stopped or killed index has left."""
         _refuse_former(folder)
-        if (folder / MANIFEST).is_file() and cls(folder).complete():
-            raise _existing(folder)
+        if (folder / MANIFEST).is_file():
+            taken = cls(folder).complete()
+        else:
+            taken = folder.exists() and (
+                not folder.is_dir() or any(file.name != LOCK and not is_leftover(file) for file in folder.iterdir())
+            )
+        if taken:
+            raise UserError(f"{folder} exists already: add to it, or name another folder")
 
     @classmethod
     def open(cls, folder: Path, inverted: InvertedFile | None = None) -> "Gallery":
@@ -241,9 +230,9 @@ class Gallery:
         state = manifest.parts, selection
         if self._loaded is None or self._loaded[0] != state:
             self._loaded = None  # not in memory beside the next ones
-            places, rows = _rows(parts, selection, manifest.length)
-            self._loaded = state, places, rows, rows.gathered() if self.inverted is None else None
-        _, places, rows, gathered = self._loaded
+            chosen, rows = _rows(parts, selection, manifest.length)
+            self._loaded = state, chosen.combine_chunks(), rows, rows.gathered() if self.inverted is None else None
+        _, chosen, rows, gathered = self._loaded
         if self.inverted is None:
             found = nearest(gathered, queries, k)  # type: ignore[arg-type]
         elif replace(selection, modality=None):
@@ -254,8 +243,9 @@ class Gallery:
         else:
             asking = Selection(modality=other(selection.modality)) if selection else Selection(paths=())  # type: ignore
             found = self.inverted.search(state, rows, lambda: _rows(parts, asking, manifest.length)[1], queries, k)
-        entries = _entries(parts, places, found)
-        return [[Hit(float(value), entries[row]) for value, row in zip(*one, strict=True)] for one in found]
+        return [
+            [*map(Hit, values.tolist(), _as_entries(chosen.take(pa.array(rows, pa.int64()))))] for values, rows in found
+        ]
 
     def _manifest(self) -> Manifest:
         file = self.folder / MANIFEST
@@ -314,9 +304,9 @@ class Gallery:
                         file.unlink()
                 sweep(self.folder)
 
-    def _commit(self, manifest: Manifest, parts: Sequence[Part], gone: Array, fresh: Iterable[Any], count: int) -> None:
-        """Makes the gallery's new state: its parts without the rows that are gone, (N, 2) as of `_meant`, then fresh
-        tables, which have so many rows."""
+    def _commit(self, manifest: Manifest, parts: Sequence[Part], gone: Any, fresh: Iterable[Any], count: int) -> None:
+        """Makes the gallery's new state: its parts without the pictures that are gone (of `_known`), then fresh tables,
+        which have so many rows."""
         manifest = manifest._replace(changes=manifest.changes + 1, parts={})
 
         def put(table: Any) -> None:
@@ -328,28 +318,21 @@ class Gallery:
                 )
             manifest.parts[name] = len(table)
 
-        left = np.array([len(part.known) for part in parts], np.int64) - np.bincount(gone[:, 0], minlength=len(parts))
-        merged = len(parts) - _small(left.tolist(), count)
+        places = _places(gone)
+        left = [len(part.known) - len(places.get(number, ())) for number, part in enumerate(parts)]
+        merged = len(parts) - _small(left, count)
         before = []
         for number, part in enumerate(parts):
-            whole = left[number] == len(part.known)
-            if number < merged and whole:
-                manifest.parts[part.path.name] = len(part.known)
+            if number < merged and number not in places:
+                manifest.parts[part.path.name] = left[number]
             elif left[number]:
-                table = part.table()
-                if not whole:
-                    stays = np.ones(len(table), bool)
-                    stays[gone[gone[:, 0] == number, 1]] = False
-                    table = table.filter(pa.array(stays))
+                stays = np.isin(np.arange(len(part.known)), places.get(number, ()), invert=True)
+                table = part.table().filter(pa.array(stays))
                 before.append(table) if number >= merged else put(table)
         for table in fresh:
             put(pa.concat_tables([*before, table]))
             before = []
         self._write(manifest)
-
-
-def _existing(folder: Path) -> UserError:
-    return UserError(f"{folder} exists already: add to it, or name another folder")
 
 
 def _damaged(file: Path, reason: object) -> UserError:
@@ -427,8 +410,8 @@ def _as_entries(rows: Any) -> list[Entry]:
     return [Entry(*values) for values in zip(*rows.select([*COLUMNS]).to_pydict().values(), strict=True)]
 
 
-def _meant(known: Any, selection: Selection) -> Array:
-    """Part and row of the selected pictures, (N, 2)."""
+def _meant(known: Any, selection: Selection) -> Any:
+    """The selected pictures, as `_known` gives them."""
     terms = [
         pc.field(column).isin(pa.array(values, kind))
         for column, values, kind in (
@@ -445,29 +428,26 @@ def _meant(known: Any, selection: Selection) -> Array:
         terms.append(pc.field("time") < selection.before)
     for term in [pc.scalar(False)] if selection.nothing else terms:
         known = known.filter(term)
-    return np.stack([known["part"].to_numpy(), known["row"].to_numpy()], 1)
+    return known
 
 
-def _rows(parts: Sequence[Part], selection: Selection, length: int) -> tuple[Array, Rows]:
-    """Part and row (N, 2) of the selected pictures, and their descriptors."""
-    places = _meant(_known(parts), selection)
+def _places(known: Any) -> dict[int, Array]:
+    """Rows of pictures by the number of their part."""
+    numbers, rows = known["part"].to_numpy(), known["row"].to_numpy()
+    return {number: rows[numbers == number] for number in np.unique(numbers).tolist()}
+
+
+def _rows(parts: Sequence[Part], selection: Selection, length: int) -> tuple[Any, Rows]:
+    """The selected pictures, as `_known` gives them, and their descriptors."""
+    chosen = _meant(_known(parts), selection)
+    places = _places(chosen)
 
     def read(part: Part, rows: Array) -> Array:
         found = part.descriptors()
         return found if len(rows) == len(found) else found[rows]
 
-    chosen = [(parts[number], places[places[:, 0] == number, 1]) for number in np.unique(places[:, 0]).tolist()]
-    return places, Rows(length, [len(rows) for _, rows in chosen], [partial(read, *one) for one in chosen])
-
-
-def _entries(parts: Sequence[Part], places: Array, found: Found) -> dict[int, Entry]:
-    """What is known of the rows that were found."""
-    rows = np.unique(np.concatenate([np.empty(0, np.int64), *(best for _, best in found)]))
-    entries: dict[int, Entry] = {}
-    for number in np.unique(places[rows, 0]).tolist():
-        here = rows[places[rows, 0] == number]
-        entries |= zip(here.tolist(), _as_entries(parts[number].known.take(pa.array(places[here, 1]))), strict=True)
-    return entries
+    reads = [partial(read, parts[number], rows) for number, rows in places.items()]
+    return chosen, Rows(length, [*map(len, places.values())], reads)
 
 
 def _small(sizes: Sequence[int], rows: int) -> int:

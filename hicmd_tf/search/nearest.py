@@ -2,7 +2,7 @@
 whose recall is measured first."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -34,8 +34,8 @@ class Rows(NamedTuple):
     """
 
     length: int
-    sizes: list[int]
-    parts: list[Callable[[], Array]]
+    sizes: Sequence[int]
+    parts: Sequence[Callable[[], Array]]
 
     @property
     def total(self) -> int:

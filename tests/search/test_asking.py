@@ -25,9 +25,9 @@ def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Twelve pictures, every other one infrared; the lower the number, the more like the first axis."""
     if request.param == "milvus":
         made: Any = MilvusGallery.begin(*request.getfixturevalue("milvus")(), "m", 2)
-        made.finish()
     else:
-        made = Gallery.create(tmp_path / "g", "m", 2)
+        made = Gallery.begin(tmp_path / "g", "m", 2)
+    made.finish()
     angles = np.arange(12) / 20
     made.add(np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32), [entry(n) for n in range(12)], "m")
     return made

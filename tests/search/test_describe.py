@@ -73,7 +73,7 @@ def test_a_picture_is_one_however_it_is_reached(tmp_path: Path, monkeypatch: pyt
         trees.picture(home / "m" / "visible" / f"{number}.png", number)
     (tmp_path / "link").symlink_to("caf\u00e9")
     (home / "m" / "visible" / "again.png").symlink_to("0.png")
-    gallery = Gallery.create(tmp_path / "g", "m", 2)
+    gallery = Gallery.begin(tmp_path / "g", "m", 2)
     assert described(home / "m", gallery) == (3, 1)  # the link to a picture is that picture
     monkeypatch.chdir(home)
     for spelt in ("m", "./m/", "../link/m", "m/../m", str(tmp_path / "link" / "m"), "m/visible"):
@@ -88,7 +88,7 @@ def test_a_picture_is_one_however_it_is_reached(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_has_changed_is_described_anew(tmp_path: Path) -> None:
-    folder, gallery = tmp_path / "p", Gallery.create(tmp_path / "g", "m", 2)
+    folder, gallery = tmp_path / "p", Gallery.begin(tmp_path / "g", "m", 2)
     for number in range(3):
         trees.picture(folder / "visible" / "anna" / f"cam1_{number}.png", number)
     assert described(folder, gallery) == (3, 0)

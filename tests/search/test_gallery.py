@@ -49,6 +49,13 @@ def unit(rows: Array) -> Array:
     return np.asarray(rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True), np.float32)
 
 
+def made(folder: Path, model: str, length: int) -> Gallery:
+    """An empty gallery."""
+    gallery = Gallery.begin(folder, model, length)
+    gallery.finish()
+    return gallery
+
+
 def oracle(rows: Array, query: Array, k: int) -> list[int]:
     """Products in float64 of rows of length 1, sorted; equal ones in their order."""
     direction = unit(query[None])[0].astype(np.float64)
@@ -65,10 +72,10 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An empty one for descriptors of length 8."""
     if request.param == "folder":
-        return Gallery.create(tmp_path / "g", "m", 8)
-    made = MilvusGallery.begin(*request.getfixturevalue("milvus")(), "m", 8)
-    made.finish()
-    return made
+        return made(tmp_path / "g", "m", 8)
+    collection = MilvusGallery.begin(*request.getfixturevalue("milvus")(), "m", 8)
+    collection.finish()
+    return collection
 
 
 @settings(max_examples=40)
@@ -100,7 +107,7 @@ class SameAsMemory(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "gallery"
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(module, "ROWS", 16)
-        self.gallery = Gallery.create(self.path, "m", 8)
+        self.gallery = made(self.path, "m", 8)
         self.held: list[tuple[Entry, Array]] = []
         self.count = 0
 
@@ -165,7 +172,7 @@ TestSameAsMemory.settings = settings(max_examples=10, stateful_step_count=12, de
 
 def test_anyone_reads_what_was_added(tmp_path: Path, small_parts: None) -> None:
     rows, known = drawn(70), [entry(n, person=f"p{n}", digest=f"{n:064x}") for n in range(70)]
-    gallery = Gallery.create(tmp_path / "g", "m", 8)
+    gallery = made(tmp_path / "g", "m", 8)
     for start in range(0, 70, 7):  # which are not ten parts
         gallery.add(rows[start : start + 7], known[start : start + 7], "m")
     manifest = json.loads((tmp_path / "g" / "gallery.json").read_text())
@@ -179,7 +186,7 @@ def test_anyone_reads_what_was_added(tmp_path: Path, small_parts: None) -> None:
 
 
 def test_all_at_once_and_one_by_one_are_the_same(tmp_path: Path, small_parts: None) -> None:
-    galleries = [Gallery.create(tmp_path / name, "m", 8) for name in "ab"]
+    galleries = [made(tmp_path / name, "m", 8) for name in "ab"]
     galleries[0].add(drawn(50), entries(50), "m")
     for one in range(50):
         galleries[1].add(drawn(50)[one : one + 1], entries(1, one), "m")
@@ -325,7 +332,7 @@ def test_whatever_a_kill_leaves_is_the_gallery_before_or_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_parts: None, change: str
 ) -> None:
     place, numbers = tmp_path / "g", itertools.count()
-    gallery = Gallery.create(place, "m", 8)
+    gallery = made(place, "m", 8)
     gallery.add(drawn(40), entries(40), "m")
     before = state(place)
 
@@ -359,7 +366,7 @@ def test_whatever_a_kill_leaves_is_the_gallery_before_or_after(
 
 
 def test_a_change_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_parts: None) -> None:
-    gallery = Gallery.create(tmp_path / "g", "m", 8)
+    gallery = made(tmp_path / "g", "m", 8)
     gallery.add(drawn(10), entries(10), "m")
     files = {*(tmp_path / "g").iterdir()}
     calls = iter([None, None, OSError(28, "No space left on device")])
@@ -391,7 +398,7 @@ for part in range(int(sys.argv[2]), 10**6):
 
 
 def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    Gallery.create(tmp_path / "g", "m", 64)
+    made(tmp_path / "g", "m", 64)
     random = np.random.default_rng(1)
     known = -1
     for _ in range(3):
@@ -415,7 +422,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_and_readers_are_not(tmp_path: Path) -> None:
-    gallery = Gallery.create(tmp_path / "g", "m", 8)
+    gallery = made(tmp_path / "g", "m", 8)
     gallery.add(drawn(3), entries(3), "m")
     with gallery._alone():
         with pytest.raises(UserError, match="another process"):
@@ -425,7 +432,7 @@ def test_a_second_writer_is_refused_and_readers_are_not(tmp_path: Path) -> None:
 
 
 def test_a_reader_follows_what_others_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = Gallery.create(tmp_path / "g", "m", 8)
+    writer = made(tmp_path / "g", "m", 8)
     writer.add(drawn(3), entries(3), "m")
     reader = Gallery.open(tmp_path / "g")
     assert len(reader.search(drawn(1), 9)[0]) == 3
@@ -440,7 +447,7 @@ def test_a_reader_follows_what_others_change(tmp_path: Path, monkeypatch: pytest
 
 
 def test_other_models_lengths_and_numbers_are_refused(tmp_path: Path) -> None:
-    gallery = Gallery.create(tmp_path / "g", "m" * 64, 8)
+    gallery = made(tmp_path / "g", "m" * 64, 8)
     gallery.add(drawn(3), entries(3), "m" * 64)
     broken = drawn(1)
     broken[0, 3] = np.nan
@@ -454,7 +461,7 @@ def test_other_models_lengths_and_numbers_are_refused(tmp_path: Path) -> None:
         (lambda: gallery.add(np.ones((1, 8), int), entries(1, 3), "m" * 64), "expected floats"),
         (lambda: gallery.search(drawn(1, 7), 3), "length 7"),
         (lambda: gallery.search(broken, 3), "not finite"),
-        (lambda: Gallery.create(tmp_path / "g", "m", 8), "exists already"),
+        (lambda: Gallery.begin(tmp_path / "g", "m", 8), "exists already"),
         (lambda: Gallery.open(tmp_path / "none"), "no gallery"),
     ):
         with pytest.raises(UserError, match=said):
@@ -463,7 +470,7 @@ def test_other_models_lengths_and_numbers_are_refused(tmp_path: Path) -> None:
 
 
 def test_empty_galleries_and_large_k_find_what_there_is(tmp_path: Path) -> None:
-    gallery = Gallery.create(tmp_path / "g", "m", 8)
+    gallery = made(tmp_path / "g", "m", 8)
     assert gallery.search(drawn(2), 5) == [[], []]
     gallery.add(drawn(3), entries(3), "m")
     assert [len(hits) for hits in gallery.search(drawn(2), 50)] == [3, 3]
@@ -480,7 +487,7 @@ def test_a_gallery_of_the_former_form_is_refused_in_a_line(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("place", ["page", "footer", "half", "nothing"])
 def test_damage_is_named(tmp_path: Path, place: str) -> None:
-    Gallery.create(tmp_path / "g", "m", 8).add(drawn(50), entries(50), "m")
+    made(tmp_path / "g", "m", 8).add(drawn(50), entries(50), "m")
     (part,) = (tmp_path / "g").glob("part*")
     content = part.read_bytes()
     at = content.index(unit(drawn(50))[20].tobytes())
@@ -511,7 +518,7 @@ def test_damage_is_named(tmp_path: Path, place: str) -> None:
     ids=str,
 )
 def test_a_manifest_of_untrusted_hands_is_not_believed(tmp_path: Path, change: dict[str, Any] | None) -> None:
-    Gallery.create(tmp_path / "g", "m", 8)
+    made(tmp_path / "g", "m", 8)
     file = tmp_path / "g" / "gallery.json"
     file.write_text("[" if change is None else json.dumps({**json.loads(file.read_text()), **change}))
     for asked in (lambda: Gallery.open(tmp_path / "g"), lambda: Gallery.begin(tmp_path / "g", "m", 8)):
@@ -522,7 +529,7 @@ def test_a_manifest_of_untrusted_hands_is_not_believed(tmp_path: Path, change: d
 
 @pytest.mark.parametrize("change", ["fewer rows", "no names", "another time", "another modality", "another length"])
 def test_a_part_of_untrusted_hands_is_not_believed(tmp_path: Path, change: str) -> None:
-    Gallery.create(tmp_path / "g", "m", 8).add(drawn(3), entries(3), "m")
+    made(tmp_path / "g", "m", 8).add(drawn(3), entries(3), "m")
     (part,) = (tmp_path / "g").glob("part*")
     table = pq.read_table(part)
     column = {"another time": ("time", [1e300] * 3), "another modality": ("modality", ["thermal"] * 3)}
@@ -543,7 +550,7 @@ def test_a_part_of_untrusted_hands_is_not_believed(tmp_path: Path, change: str) 
 def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a small gallery."""
     folder = tmp_path_factory.mktemp("stored") / "g"
-    Gallery.create(folder, "m", 8).add(drawn(30), entries(30), "m")
+    made(folder, "m", 8).add(drawn(30), entries(30), "m")
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -577,7 +584,7 @@ def test_whatever_is_broken_is_one_line(
 
 
 def test_a_gallery_that_can_only_be_read_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Gallery.create(tmp_path / "g", "m", 16).add(clustered(2000), entries(2000), "m")
+    made(tmp_path / "g", "m", 16).add(clustered(2000), entries(2000), "m")
 
     @contextlib.contextmanager
     def refuse(*_: Any) -> Any:
@@ -600,15 +607,15 @@ def clustered(rows: int, seed: int = 0) -> Array:
 @pytest.mark.parametrize("modality", [None, "visible", "infrared"])
 def test_an_inverted_file_finds_nearly_what_exact_search_finds(tmp_path: Path, modality: str | None) -> None:
     rows = clustered(3000)
-    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
+    made(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
     inverted = InvertedFile(lists=40, probes=20)
     gallery, selection = Gallery.open(tmp_path / "g", inverted), Selection(modality=modality)
     found, exact = (one.search(rows[:40], 5, selection) for one in (gallery, Gallery.open(tmp_path / "g")))
     assert sum(len({*a} & {*b}) for a, b in zip(found, exact, strict=True)) > 0.95 * 200
     assert inverted.recall is not None and 0.95 < inverted.recall.ten <= 1
-    made = inverted._made
+    index = inverted._made
     gallery.search(rows[:1], 5, selection)
-    assert inverted._made is made
+    assert inverted._made is index
     query = np.full((1, 16), 0.25, np.float32)
     new = entry(3000, modality=modality or "visible")
     gallery.add(query, [new], "m")  # after which it is made anew
@@ -619,7 +626,7 @@ def test_recall_is_measured_with_the_other_modality(tmp_path: Path) -> None:
     """Visible pictures lie in clusters, infrared ones anywhere: which are asked for shows in the recall."""
     rows = clustered(6000)
     rows[1::2] = unit(drawn(3000, 16))
-    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(6000), "m")
+    made(tmp_path / "g", "m", 16).add(rows, entries(6000), "m")
     inverted = InvertedFile(lists=40, probes=4, least_recall=0)
     Gallery.open(tmp_path / "g", inverted).search(rows[:1], 5, Selection(modality="visible"))
     of_infrared = inverted.recall
@@ -630,7 +637,7 @@ def test_recall_is_measured_with_the_other_modality(tmp_path: Path) -> None:
 
 def test_an_inverted_file_says_what_it_can_not_do(tmp_path: Path) -> None:
     rows = drawn(3000, 16)  # without clusters
-    Gallery.create(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
+    made(tmp_path / "g", "m", 16).add(rows, entries(3000), "m")
     gallery = Gallery.open(tmp_path / "g", InvertedFile(lists=60, probes=1))
     with pytest.raises(UserError, match="of the ten nearest with 1 probes"):
         gallery.search(rows[:1], 5)

@@ -336,7 +336,9 @@ def test_an_option_of_several_that_is_given_again_adds_to_them(
 ) -> None:
     here = ["--index", str(tmp_path / "g")]
     entries = [Entry(str(tmp_path / f"{n}.png"), n, n, "visible", 0.0, str(n)) for n in range(6)]
-    Gallery.create(tmp_path / "g", Described.digest, 8).add(np.eye(6, 8, dtype=np.float32), entries, Described.digest)
+    gallery = Gallery.begin(tmp_path / "g", Described.digest, 8)
+    gallery.add(np.eye(6, 8, dtype=np.float32), entries, Described.digest)
+    gallery.finish()
     trees.picture(tmp_path / "asked.png")
     asked = [
         "query",
