@@ -5,11 +5,13 @@ normalising in front, as in training.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
 from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.graph import decode
@@ -32,21 +34,12 @@ class DescriptorBranch(tf.Module):
     def __init__(self, networks: Networks, height: int, width: int, sixteen_bit: str = "") -> None:
         super().__init__(name="hicmd")
         self.height, self.width, self.sixteen_bit = height, width, sixteen_bit
-        self.encoders = {modality: networks.generator.encoders(modality) for modality in MODALITIES}
-        features, layout = networks.features, networks.layout
-        self.digest = networks.digest()
-        self.length = int(features.head.sizes["embedding"])
-        # What the graphs use of HFL is saved with them; the classifier, which would tell of whom, is not.
-        self.parts = [features.embedding, features.combination, features.head.embed, features.head.norm]
-
-        def describer(modality: Modality) -> Callable[[Tensor], Tensor]:
-            def describe(x: Tensor) -> Tensor:
-                prototype, attributes = self.encoders[modality](x, training=False)
-                return features.describe(prototype, layout.style_of(attributes))
-
-            return tf.function(describe, input_signature=[self._normalised()])  # traced once, whoever calls it
-
-        self._describers = {modality: describer(modality) for modality in MODALITIES}
+        self.descriptor = Descriptor(networks)
+        self.digest, self.length = self.descriptor.digest(), self.descriptor.length
+        specification = [self._normalised()]
+        self._describers = {  # traced once, whoever calls them
+            m: tf.function(partial(self.descriptor.describe, m), input_signature=specification) for m in MODALITIES
+        }
 
     def describe(self, modality: Modality, x: Tensor) -> Tensor:
         """Normalised pictures (B, height, width, 3) of one modality -> descriptors (B, E)."""

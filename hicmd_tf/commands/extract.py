@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
     _say_who_is_trained_on(run.trained_on, options, samples)
     described = model.descriptors(samples)
-    write_descriptors(options.out, described, samples, model.networks.digest())
+    write_descriptors(options.out, described, samples, model.descriptor.digest())
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {model.step} steps of training")
 
 

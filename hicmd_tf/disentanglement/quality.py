@@ -1,6 +1,7 @@
 """The third measure: how near reconstructions come to the pictures that they should equal, and to real ones at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.disentanglement.frechet import frechet
 from hicmd_tf.disentanglement.measurement import Measurement, Networks
 from hicmd_tf.disentanglement.observer import Observer
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.method import generation
+from hicmd_tf.method.method import Method
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
@@ -37,25 +39,14 @@ def draw_twins(samples: Samples, count: int, seed: int) -> Rows:
 
 def reconstruct(run: OpenedRun, twins: Rows) -> Iterator[dict[tuple[str, Modality], Array]]:
     """Same, cross and cycle reconstructions (Eq. 1 to 3) in the look of either modality, (B, H, W, 3) uint8."""
-    made = _graph(HiCMD(run.model.networks, run.config))
+    # Traced once for each size: G takes several codes for each prototype, and must know how many when it is traced.
+    make = tf.function(partial(generation.reconstruct, Method(run.model.networks, run.config)))
     for start in range(0, len(twins[VISIBLE]), AT_ONCE):
-        real = (normalise(run.pictures(twins[m][start : start + AT_ONCE])) for m in MODALITIES)
-        yield {key: denormalise(x.numpy()) for key, x in zip(_KEYS, made(*real), strict=True)}
+        made = make({m: normalise(run.pictures(twins[m][start : start + AT_ONCE])) for m in MODALITIES})
+        yield {(kind, m): denormalise(getattr(made, kind)[m].numpy()) for kind, m in _KEYS}
 
 
 _KEYS = [(kind, m) for kind in KINDS for m in MODALITIES]
-
-
-def _graph(model: HiCMD) -> Callable[[Tensor, Tensor], list[Tensor]]:
-    @tf.function  # traced once a size: G takes several codes a prototype, and must know how many when it is traced
-    def make(visible: Tensor, infrared: Tensor) -> list[Tensor]:
-        codes = {m: model.encode(m, x, training=False) for m, x in ((VISIBLE, visible), (INFRARED, infrared))}
-        decoded = model.decode_swaps(codes)
-        recoded = {m: model.encode(m, decoded.cross[m], training=False) for m in MODALITIES}
-        found = {"same": decoded.same, "cross": decoded.cross, "cycle": model.decode_cycle(codes, recoded)}
-        return [found[kind][m] for kind, m in _KEYS]
-
-    return make
 
 
 def reconstruction_figures(

@@ -39,7 +39,7 @@ class Model:
 
         opened = OpenedRun(run)
         self._config, self._model = opened.config, opened.model
-        self.digest = self._model.networks.digest()
+        self.digest = self._model.descriptor.digest()
         self.length = self._config.networks.feature_learning.embedding
         self.sixteen_bit = self._config.data.sixteen_bit
 

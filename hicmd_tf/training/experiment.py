@@ -16,6 +16,7 @@ from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.engines.tensorflow.devices import make_strategy
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.pretrained import read_resnet
 from hicmd_tf.method.precision import FULL_PRECISION, computing_in
@@ -25,7 +26,7 @@ from hicmd_tf.training.optimisers import make_optimisers
 MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD = -8, -3  # M_.. of malloc.h
 LARGE = 2**17  # bytes from which memory is taken from the system piece by piece
 
-_COPIES: WeakKeyDictionary[HiCMD, HiCMD] = WeakKeyDictionary()
+_COPIES: WeakKeyDictionary[HiCMD, Descriptor] = WeakKeyDictionary()
 
 
 class Experiment(NamedTuple):
@@ -73,19 +74,17 @@ def prepare(config: Config) -> Experiment:
     return Experiment(data, planner, model)
 
 
-def in_full_precision(model: HiCMD) -> HiCMD:
-    """The model, or if it computes in mixed precision a copy that does not, to describe pictures with: a run's figures
-    then are those of what is loaded, exported and evaluated later. A model has one copy, so that its graphs last."""
+def descriptor_in_full_precision(model: HiCMD) -> Descriptor:
+    """The model's descriptor, or if it computes in mixed precision a copy that does not: a run's figures then are those
+    of what is loaded, exported and evaluated later. A model has one copy, so that its graphs last."""
     config = model.settings
     if config.training.precision == FULL_PRECISION:
-        return model
+        return model.descriptor
     if model not in _COPIES:
         networks = build_networks(config.networks, model.features.head.sizes["classes"], restored=True)
-        _COPIES[model] = HiCMD(networks, config)
-    copy = _COPIES[model]
-    copy.generator.set_weights(model.generator.get_weights())
-    copy.features.set_weights(model.features.get_weights())
-    return copy
+        _COPIES[model] = Descriptor(networks)
+    _COPIES[model].set_weights(model.descriptor.get_weights())
+    return _COPIES[model]
 
 
 def evaluated(config: Config, data: DataSplits) -> Samples:

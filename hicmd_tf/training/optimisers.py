@@ -2,19 +2,19 @@
 
 Keras' own differ: their weight decay is decoupled, Adam adds epsilon before correcting the second moment, and SGD keeps
 the learning rate inside the momentum buffer. A variable without a gradient (None) is left alone, weight decay included.
-Rates and bias corrections are computed in float64 and then take the variables' type. SGD goes through TensorFlow's
-kernel; that for Adam computes 1 - beta_2 in the variable's type, in float32 wrong in the fifth digit for 0.999.
+Rates and bias corrections are computed in float64 and then take the variables' type. TensorFlow's kernel for Adam
+computes 1 - beta_2 in the variable's type, in float32 wrong in the fifth digit for 0.999.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from hicmd_tf.config.schema import OptimiserConfig
-from hicmd_tf.engines.tensorflow.runtime import Number
+from hicmd_tf.engines.base import Part
+from hicmd_tf.engines.numbers import Number
 from hicmd_tf.notation import Tensor
 
 Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
@@ -190,14 +190,10 @@ class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
         g = ops.cast(gradient, variable.dtype)
         if self.coupled_weight_decay:
             g = g + self.coupled_weight_decay * variable
-        tf.raw_ops.ResourceApplyMomentum(
-            var=_place(variable),
-            accum=_place(self.buffers[index]),
-            lr=ops.cast(rate, g.dtype),
-            grad=g,
-            momentum=ops.convert_to_tensor(self.momentum, g.dtype),
-            use_nesterov=self.nesterov,
-        )
+        momentum = ops.convert_to_tensor(self.momentum, g.dtype)
+        velocity = momentum * self.buffers[index] + g
+        self.assign(self.buffers[index], velocity)
+        self.assign_sub(variable, ops.cast(rate, g.dtype) * (g + momentum * velocity if self.nesterov else velocity))
 
     def get_config(self) -> dict[str, Any]:
         own = {"momentum": self.momentum, "nesterov": self.nesterov, "rate_factors": self.rate_factors.values()}
@@ -210,6 +206,10 @@ class Optimisers(NamedTuple):
     generator: CoupledAdam
     discriminator: CoupledAdam
     features: MomentumSGD
+
+    def by_part(self) -> dict[Part, CoupledAdam | MomentumSGD]:
+        """Each optimiser by what it trains."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "features": self.features}
 
     def adopt(self, config: OptimiserConfig) -> None:
         """Takes the learning rates of another configuration; steps and moments stay."""
@@ -237,11 +237,6 @@ def make_optimisers(config: OptimiserConfig) -> Optimisers:
     return Optimisers(
         adam(config.generator_rate, "generator"), adam(config.discriminator_rate, "discriminator"), features
     )
-
-
-def _place(variable: Any) -> Tensor:
-    """What TensorFlow's kernels, which write to variables, know one by; on several devices this device's copy."""
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 def _double(number: float) -> Tensor:

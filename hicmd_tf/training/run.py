@@ -35,7 +35,7 @@ from hicmd_tf.training.callbacks import (
     remember,
 )
 from hicmd_tf.training.collapse import Collapse
-from hicmd_tf.training.experiment import Experiment, evaluated, in_full_precision, prepare
+from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, evaluated, prepare
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
 from hicmd_tf.visualize.reconstructions import Reconstructions
@@ -188,7 +188,7 @@ def _train_on(
 ) -> None:
     start, training = experiment.model.step, config.training
     samples = evaluated(config, experiment.data)
-    grid = Reconstructions(experiment.model, samples, config.data.height, config.data.width)
+    grid = Reconstructions(experiment.model.reconstruct, samples, config.data.height, config.data.width)
     projector = Projector(folder.tensorboard, samples)
 
     def judge_now() -> dict[str, float]:
@@ -237,7 +237,7 @@ def _train_on(
 def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
     """Descriptors (N, E) of the samples in the configuration's size, computed in full precision."""
     return descriptors(
-        in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
+        descriptor_in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
     )
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.encoders import AttributeEncoder
 from hicmd_tf.notation import MODALITIES, Modality, other
@@ -30,7 +31,7 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
     max(0, sum_k w_k A_k), w_k the mean of ds/dA_k over the map (Selvaraju et al. 2017), divided by its largest value.
     E^a's map is its last with `LEAST_ROWS` rows.
     """
-    encoders, features = networks.generator.encoders(modality), networks.features
+    encoders, descriptor = networks.generator.encoders(modality), Descriptor(networks)
     pictures = normalise(tf.constant(x))
     with tf.GradientTape() as tape:
         prototype = encoders.prototype(pictures)  # (B, H/4, W/4, C)
@@ -38,7 +39,7 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
         chosen = next((found for found in reversed(maps) if found.shape[1] >= LEAST_ROWS), maps[0])
         tape.watch([prototype, chosen])
         style = networks.layout.style_of(ops.mean(maps[-1], axis=(1, 2)))
-        likeness = tf.reduce_sum(features.describe(prototype, style) * targets)  # of each picture apart
+        likeness = tf.reduce_sum(descriptor.of_codes(prototype, style) * targets)  # of each picture apart
     gradients = tape.gradient(likeness, [prototype, chosen])
     of_prototype, of_attributes = (_weighted(*pair) for pair in zip((prototype, chosen), gradients, strict=True))
     return of_prototype, of_attributes

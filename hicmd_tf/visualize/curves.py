@@ -7,6 +7,7 @@ from typing import Any
 from hicmd_tf.data.searches import Search
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
+from hicmd_tf.method.terms import LOSS_PANELS, TERMS
 from hicmd_tf.retrieval.metrics import score
 from hicmd_tf.retrieval.report import DIRECTIONS
 from hicmd_tf.runs.folder import RunFolder
@@ -15,9 +16,7 @@ from hicmd_tf.runs.step_table import read_steps
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
 
 PANELS = {
-    "reconstruction (Eq. 1 to 3)": ("same", "cross", "cycle"),
-    "codes (Eq. 4 and 6)": ("code", "kl"),
-    "identity (Eq. 8 and 9)": ("cross_entropy", "triplet"),
+    **{panel: tuple(term.name for term in TERMS if term.panel == panel) for panel in LOSS_PANELS},
     "identities named right": ("accuracy",),
     "mean score of D": ("real_score", "fake_score"),
     "alpha": ("alpha",),

@@ -16,6 +16,9 @@ from hicmd_tf.config import Config, load
 from hicmd_tf.convert.keys import Place, used
 from hicmd_tf.convert.read import Released, fill
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method import generation, schedule
+from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.method.discrimination import fake_scores
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.method.losses.generation import kl, l1
 from hicmd_tf.method.networks import convolutions, resnet
@@ -150,7 +153,7 @@ def _head(networks: Networks, codes: dict[Modality, Any]) -> dict[str, Any]:
     combined = features.combination(features.embedding(prototypes), styles)
     head = features.head(combined)
     named = {"f0": combined, "f1": head.batch_norm, "f_triplet": head.triplet, "logits": head.logits}
-    return {**named, "descriptor": features.describe(prototypes, styles)}
+    return {**named, "descriptor": Descriptor(networks).of_codes(prototypes, styles)}
 
 
 def release_layout(value: Any) -> Array:
@@ -193,12 +196,12 @@ def first_pass(model: HiCMD, given: dict[str, Any]) -> tuple[dict[str, float], A
     named = losses(logs, model.settings) | _parts(model, given, seen)
     named["loss_gen_total"] = float(logs["generation_total"])
     named["loss_id_total"] = float(logs["feature_total"])
-    combined, head = seen["identify"][0].combined, seen["identify"][1]
+    combined, head = seen["identify"].rows.combined, seen["identify"].head
     named_rows = {"f0": combined, "f1": head.batch_norm, "ftrip": head.triplet, "logits": head.logits}
     rows = {name: np.asarray(value) for name, value in named_rows.items()}
     norms = {
         place: float(tf.norm(tf.cast(caught[id(variable)], tf.float64)))
-        for place, variable in used(_networks(model)).items()
+        for place, variable in used(model.networks).items()
         if caught.get(id(variable)) is not None and not _second_copy(place)
     }
     return named, rows, norms
@@ -219,18 +222,19 @@ def _watched(model: HiCMD, caught: dict[int, Any], seen: dict[str, Any]) -> Iter
         return run
 
     optimisers = (model.optimizer, model.discriminator_optimiser, model.feature_optimiser)
-    methods = ("decode_swaps", "decode_cycle", "identify", "generation_terms")
+    places = {"decode_swaps": generation, "decode_cycle": generation, "identify": schedule}
+    before = {name: getattr(module, name) for name, module in places.items()}
     for optimiser in optimisers:
         optimiser.apply = keep
-    for name in methods:
-        setattr(model, name, noting(name, getattr(model, name)))
+    for name, module in places.items():
+        setattr(module, name, noting(name, before[name]))
     try:
         yield
     finally:
         for optimiser in optimisers:
             del optimiser.apply
-        for name in methods:
-            delattr(model, name)
+        for name, module in places.items():
+            setattr(module, name, before[name])
 
 
 def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
@@ -242,11 +246,11 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         parts[f"loss_gen_recon_x_{letter}"] = l1(decoded.same[m], given[m])
         parts[f"loss_gen_cross_x_{CROSS[m]}"] = l1(decoded.cross[m], given[m])
         parts[f"loss_gen_cyc_x_{letter}"] = l1(cycle[m], given[m])
-        codes = model.encode(m, given[m])
+        codes = model.generator.encoders(m)(given[m], training=True)
         parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
-        real, input_gradients = model._real_scores(m, given[m])
+        real, input_gradients = model.engine.input_gradients(model.networks.discriminators[m], given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
-        fakes = model._fake_scores(m, (decoded.cross[m], decoded.illumination[m]))
+        fakes = fake_scores(model.method(), m, (decoded.cross[m], decoded.illumination[m]))
         for suffix, fake in zip(("", "3"), fakes, strict=True):
             parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
             parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty
@@ -255,18 +259,13 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
 
 def steps(model: HiCMD, given: dict[str, Any], statistics: set[Place], count: int = 3) -> list[dict[str, Any]]:
     """Real iterations on one batch: for each its losses, alpha behind it and some of batch norm's statistics."""
-    table = used(_networks(model))
+    table = used(model.networks)
     results = []
     for _ in range(count):
         logs = model.train_step(given)
         result: dict[str, Any] = {**losses(logs, model.settings), "alpha": float(model.features.combination.alpha)}
         results.append(result | {str(place): np.array(table[place].numpy()) for place in statistics})
     return results
-
-
-def _networks(model: HiCMD) -> Networks:
-    discriminators = {m: model.discriminator(m) for m in MODALITIES}
-    return Networks(model.generator, discriminators, model.features, model.layout)
 
 
 def _second_copy(place: Place) -> bool:

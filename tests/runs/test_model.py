@@ -13,6 +13,7 @@ import hicmd_tf
 from hicmd_tf.config import load
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.runs.model import BATCH, Model
@@ -53,7 +54,7 @@ def test_each_verb_says_what_the_networks_of_that_modality_say(model: Model, smo
 
     assert same(codes.prototype, p) and same(codes.attributes, a)
     assert same(model.decode(*codes), networks.generator.decoder((p, a)))
-    assert same(model.embed(x, modality), networks.features.describe(p, networks.layout.style_of(a)))
+    assert same(model.embed(x, modality), Descriptor(networks).of_codes(p, networks.layout.style_of(a)))
     style, pose, illumination = (of(a) for of in networks.layout.parts().values())
     vectors = {"prototype": networks.features.embedding(p), "style": style, "pose": pose, "illumination": illumination}
     dissected = model.dissect(x, modality)

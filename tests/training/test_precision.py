@@ -10,11 +10,14 @@ from one_iteration import CLASSES, gradients_of_a_step, make_batch
 
 from hicmd_tf.config import Config
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.method.generation import draw
+from hicmd_tf.method.identification import identify
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.norms import instance_norm
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
-from hicmd_tf.training.experiment import in_full_precision
+from hicmd_tf.training.experiment import descriptor_in_full_precision
 from hicmd_tf.training.optimisers import make_optimisers
 
 
@@ -40,7 +43,12 @@ def test_what_is_built_afterwards_is_as_before(smoke_config: Config, mixed: HiCM
 
 def test_weights_statistics_and_optimisers_are_float32(mixed: HiCMD) -> None:
     optimisers = mixed.optimizer, mixed.discriminator_optimiser, mixed.feature_optimiser
-    weights = [*mixed.generator.weights, *mixed.features.weights, *mixed.discriminator_variables]
+    weights = [
+        *mixed.generator.weights,
+        *mixed.features.weights,
+        *mixed.visible_discriminator.weights,
+        *mixed.infrared_discriminator.weights,
+    ]
     moments = [v for optimiser in optimisers for v in optimiser.variables if "int" not in v.dtype]
 
     assert {v.dtype for v in weights} == {"float32"}
@@ -49,13 +57,12 @@ def test_weights_statistics_and_optimisers_are_float32(mixed: HiCMD) -> None:
 
 def test_large_maps_are_bfloat16_and_what_losses_see_is_float32(smoke_config: Config, mixed: HiCMD) -> None:
     batch = make_batch(smoke_config)
-    codes = {m: mixed.encode(m, batch[m]) for m in MODALITIES}
-    decoded = mixed.decode_swaps(codes)
-    _, head = mixed.identify(batch, decoded.cross)
+    codes, decoded = draw(mixed.method(), {m: batch[m] for m in MODALITIES})
+    head = identify(mixed.method(), batch, decoded.cross).head
 
     assert {codes[m].prototype.dtype for m in MODALITIES} == {tf.bfloat16}
     assert {codes[m].attributes.dtype for m in MODALITIES} == {tf.float32}
-    assert mixed.discriminator(VISIBLE)(batch[VISIBLE])[0].dtype == tf.bfloat16
+    assert mixed.visible_discriminator(batch[VISIBLE])[0].dtype == tf.bfloat16
     assert {picture.dtype for kind in decoded for picture in kind.values()} == {tf.float32}
     assert {part.dtype for part in head} == {tf.float32}
     logs = mixed.train_step(batch)
@@ -94,13 +101,13 @@ def test_descriptors_of_a_mixed_model_are_those_of_its_weights_in_float32(smoke_
     networks = build_networks(smoke_config.networks, CLASSES)
     networks.generator.set_weights(mixed.generator.get_weights())
     networks.features.set_weights(mixed.features.get_weights())
-    expected = HiCMD(networks, smoke_config).describe(INFRARED, pictures)
+    expected = Descriptor(networks).describe(INFRARED, pictures)
 
-    np.testing.assert_array_equal(in_full_precision(mixed).describe(INFRARED, pictures), expected)
-    assert np.abs(mixed.describe(INFRARED, pictures) - expected).max() > 0
+    np.testing.assert_array_equal(descriptor_in_full_precision(mixed).describe(INFRARED, pictures), expected)
+    assert np.abs(mixed.descriptor.describe(INFRARED, pictures) - expected).max() > 0
 
 
 def test_a_model_in_full_precision_is_evaluated_as_it_is(smoke_config: Config) -> None:
     model = model_in("float32", smoke_config)
 
-    assert in_full_precision(model) is model
+    assert descriptor_in_full_precision(model) is model.descriptor

@@ -1,6 +1,5 @@
 """All networks of a configuration, built and with their initial weights."""
 
-import hashlib
 from typing import NamedTuple
 
 import keras
@@ -38,17 +37,6 @@ class Networks(NamedTuple):
             for part, network in parts.items()
             for variable in network.variables
         }
-
-    def digest(self) -> str:
-        """SHA-256 of the weights that descriptors depend on: which descriptors can be compared."""
-        head = self.features.head
-        parts = [self.generator.encoders(modality) for modality in MODALITIES]
-        parts += [self.features.embedding, self.features.combination, head.embed, head.norm]
-        found = hashlib.sha256(self.features.descriptor.encode())
-        for part in parts:
-            for weight in part.get_weights():
-                found.update(weight.tobytes())
-        return found.hexdigest()
 
 
 def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:

@@ -128,13 +128,9 @@ class IdentityHead(Sized, keras.layers.Layer):
         for layer in (self.norm, self.dropout, self.triplet, self.classify):
             layer.build(width)
 
-    def features(self, combined: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
-        """`Identification`'s fc and batch_norm, which need no classifier."""
-        fc = self.embed(combined)
-        return fc, self.norm(fc, training=training)
-
     def call(self, combined: Tensor, training: bool = False) -> Identification:
-        fc, batch_norm = self.features(combined, training)
+        fc = self.embed(combined)
+        batch_norm = self.norm(fc, training=training)
         dropped = self.dropout(batch_norm, training=training)
         return Identification(fc, batch_norm, self.triplet(dropped), self.classify(dropped))
 
@@ -171,11 +167,6 @@ class FeatureLearning(keras.Model):
     def call(self, parts: tuple[Tensor, Tensor], training: bool = False) -> Identification:
         prototype, style = parts
         return self.head(self.combination(self.embedding(prototype, training=training), style), training=training)
-
-    def describe(self, prototype: Tensor, style: Tensor) -> Tensor:
-        """The descriptor of length 1 (B, E), in inference mode, without the classifier."""
-        fc, batch_norm = self.head.features(self.combination(self.embedding(prototype), style))
-        return l2_normalise({"fc": fc, "batch_norm": batch_norm}[self.descriptor])
 
     def get_config(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).get_config() for name in ("embedding", "combination", "head")}

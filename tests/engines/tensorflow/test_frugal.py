@@ -52,8 +52,7 @@ def test_iterations_have_the_same_losses_and_statistics(smoke_config: Config) ->
         batch = make_batch(smoke_config)
         batch = {name: tf.cast(x, "float64") if name in REAL else x for name, x in batch.items()}
         models = {memory: model_with(memory, smoke_config) for memory in ("normal", "low")}
-        steps = {memory: tf.function(model.train_step) for memory, model in models.items()}
-        logs = {memory: [step(batch) for _ in range(3)] for memory, step in steps.items()}
+        logs = {memory: [model.train_step(batch) for _ in range(2)] for memory, model in models.items()}
     finally:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)

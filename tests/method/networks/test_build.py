@@ -26,6 +26,7 @@ from hicmd_tf.config.schema import (
     PrototypeEncoderConfig,
 )
 from hicmd_tf.method import networks
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
 from hicmd_tf.method.networks.norms import ImageLayerNorm
@@ -114,7 +115,7 @@ def test_any_size_divisible_by_four_goes_through(tiny: Networks, height: int, wi
     prototype, attributes = tiny.generator.infrared(image)
     assert prototype.shape == (batch, height, width, 12) and attributes.shape == (batch, 32)
     assert tiny.generator.decoder((prototype, attributes)).shape == image.shape
-    assert tiny.features.describe(prototype, tiny.layout.style_of(attributes)).shape == (batch, 7)
+    assert Descriptor(tiny).of_codes(prototype, tiny.layout.style_of(attributes)).shape == (batch, 7)
     assert len(tiny.discriminators[VISIBLE](image)) == 2
 
 

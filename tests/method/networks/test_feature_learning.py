@@ -182,17 +182,3 @@ def test_identification_combines_prototype_then_style(float64: None) -> None:
     expected = features.head(combined)
     for got, wanted in zip(features((prototype, style)), expected, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-10)
-
-
-@pytest.mark.parametrize("descriptor", ["fc", "batch_norm"])
-def test_descriptor_is_the_named_output_with_length_one(descriptor: Literal["fc", "batch_norm"], float64: None) -> None:
-    features, prototype, style = feature_learning(descriptor), draw(2, 8, 4, 8), draw(2, 6, seed=1)
-    got = np.asarray(features.describe(prototype, style))
-    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-12)
-    np.testing.assert_allclose(got, unit(np.asarray(getattr(features((prototype, style)), descriptor))), atol=1e-10)
-
-
-def test_descriptors_of_a_batch_do_not_mix(float64: None) -> None:
-    features, prototypes, styles = feature_learning(), draw(3, 8, 4, 8), draw(3, 6, seed=1)
-    alone = [features.describe(prototypes[i : i + 1], styles[i : i + 1]) for i in range(3)]
-    np.testing.assert_allclose(features.describe(prototypes, styles), np.concatenate(alone), atol=1e-10)

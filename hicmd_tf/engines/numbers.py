@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from hicmd_tf.config.schema import LossConfig
+from hicmd_tf.method.terms import WEIGHTS
 from hicmd_tf.notation import Tensor
 
-LOSSES = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "margin")
+NUMBERS = (*WEIGHTS, "margin")
 """Settings of `LossConfig` that are such numbers: weights of Eq. 10 and the margin of Eq. 9."""
 
 
@@ -29,21 +30,21 @@ class Number:
         return float(self.variable.numpy())
 
 
-class RuntimeLosses:
-    """A `LossConfig` whose `LOSSES` may change."""
+class RuntimeNumbers:
+    """The `NUMBERS` of a `LossConfig`, which may change."""
 
     def __init__(self, losses: LossConfig) -> None:
         self._fixed = losses
-        self._numbers = {name: Number(getattr(losses, name)) for name in LOSSES}
+        self._numbers = {name: Number(getattr(losses, name)) for name in NUMBERS}
 
-    def __call__(self) -> LossConfig:
-        """The settings with tensors in the place of `LOSSES`; to be called inside the graph."""
-        return dataclasses.replace(self._fixed, **{name: number() for name, number in self._numbers.items()})
+    def __call__(self) -> dict[str, Tensor]:
+        """Tensors by name; to be called inside the graph."""
+        return {name: number() for name, number in self._numbers.items()}
 
     def assign(self, losses: LossConfig) -> None:
-        """Takes the values of other settings. Raises ValueError when they differ in more than `LOSSES`."""
-        values = {name: getattr(losses, name) for name in LOSSES}
+        """Takes the values of other settings. Raises ValueError when they differ in more than `NUMBERS`."""
+        values = {name: getattr(losses, name) for name in NUMBERS}
         if dataclasses.replace(self._fixed, **values) != losses:
-            raise ValueError(f"only {', '.join(LOSSES)} may change while a graph lives: {self._fixed}, {losses}")
+            raise ValueError(f"only {', '.join(NUMBERS)} may change while a graph lives: {self._fixed}, {losses}")
         for name, number in self._numbers.items():
             number.assign(values[name])

@@ -1,0 +1,90 @@
+"""What the method asks of an engine: who differentiates, orders and compiles (imports neither TensorFlow nor JAX).
+
+Functions that an engine is given take tensors and read the Keras variables of the networks that they call; running
+statistics and random states may move in them. So an engine can record them (TensorFlow's tapes) or make them pure
+(`keras.StatelessScope`). Trees are nested tuples, lists and dictionaries of tensors.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+from hicmd_tf.notation import Tensor
+
+Tree = Any
+Gradients = list[Tensor | None]
+Part = Literal["generator", "discriminator", "features"]
+"""What has an optimiser of its own: encoders and decoder; both discriminators; H, alpha and the head."""
+
+
+class Optimisers(Protocol):
+    """What `training.optimisers` makes."""
+
+    def by_part(self) -> dict[Part, Any]:
+        """Each optimiser by what it trains."""
+
+    def adopt(self, config: Any) -> None:
+        """Takes the learning rates of another configuration; steps and moments stay."""
+
+
+class Differentiated(NamedTuple):
+    """value: of a function. aux: what else it returned. of_variables, of_inputs: gradients of the value, None where it
+    does not depend on one; of_inputs has the inputs' structure."""
+
+    value: Tensor
+    aux: Any
+    of_variables: Gradients
+    of_inputs: Tree
+
+
+class Engine(Protocol):
+    """The verbs of `method.schedule`."""
+
+    @property
+    def replicas(self) -> int:
+        """Devices that compute the iteration together, each on its share of the pictures."""
+
+    def pullback(
+        self, function: Callable[[], Tree], variables: Sequence[Any]
+    ) -> tuple[Tree, Callable[[Tree], Gradients]]:
+        """What a function returns, and what makes of the gradient with respect to that, a tree of the same structure
+        in which None means 0, the gradient with respect to variables. It is to be called once."""
+
+    def value_and_grad(
+        self, function: Callable[..., tuple[Tensor, Any]], variables: Sequence[Any], inputs: Sequence[Tree] = ()
+    ) -> Differentiated:
+        """Calls a function, which returns a scalar and something else, on its inputs, and differentiates the scalar."""
+
+    def input_gradients(
+        self, function: Callable[[Tensor], Sequence[Tensor]], x: Tensor
+    ) -> tuple[Sequence[Tensor], list[Tensor]]:
+        """What a function makes of x, and for each tensor of it the gradient of its sum with respect to x. May stand
+        inside a function that is differentiated itself."""
+
+    def apply(self, part: Part, gradients: Gradients) -> None:
+        """One step of a part's optimiser; whatever is computed later sees the new weights."""
+
+    def in_order(self, first: Sequence[Tensor | None], then: Tree) -> Tree:
+        """The tree `then`, available only once `first` is: what led to that has left the memory before more is made."""
+
+    def in_turns(
+        self,
+        name: Hashable,
+        network: Callable[..., Tree],
+        variables: Sequence[Any],
+        jobs: Sequence[tuple[Tensor, ...]],
+        again: Callable[..., Tree] | None = None,
+    ) -> list[Tree]:
+        """A network's results of one job's tensors after another, computed again for the gradient instead of kept.
+
+        name: of the network. variables: those that it learns. again: the network without side effects; None: it has
+        none.
+        """
+
+    def gather(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Each tensor of every replica, (N, ...) in the replicas' order; its gradient is that of the own part."""
+
+    def mean(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The replicas' mean of every value."""
+
+    def compile(self, step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
+        """A whole iteration on every replica, traced once."""

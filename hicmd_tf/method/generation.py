@@ -1,0 +1,162 @@
+"""ID-PIG: from pictures to codes, swapped codes to pictures, and the terms of Eq. 1 to 7 (Sec. 3.2, Figure 2).
+
+m is a modality, o the other one; p = E^p(x) prototypes, a = E^a(x) attributes with style a^s, illumination a^c and pose
+a^p, a^ex = [a^p; a^c]. Rows of both modalities' batches show the same people. Pictures "in the look of m" take their
+ID-excluded attributes from the real picture of m and are compared with it.
+"""
+
+from collections.abc import Hashable
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple, TypeVar
+
+from keras import ops
+
+from hicmd_tf.method.discrimination import fake_scores
+from hicmd_tf.method.losses.adversarial import generator_loss
+from hicmd_tf.method.losses.generation import kl, l1
+from hicmd_tf.method.method import Method
+from hicmd_tf.method.networks.norms import KindGroups
+from hicmd_tf.notation import MODALITIES, Codes, Modality, Tensor, other
+
+AllCodes = dict[Modality, Codes]
+Pictures = dict[Modality, Tensor]
+Terms = dict[str, Tensor]
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Decoded(NamedTuple):
+    """What G makes of swapped codes, by the modality whose look it takes on, (P, H, W, 3) each.
+
+    cross: G(p_o, a_o^s, a_m^ex), which should equal x_m (Eq. 1).
+    same: G(p_m, a_o^s, a_m^ex), or with a_m^s, which should equal x_m (Eq. 2).
+    illumination: G(p_o, a_o^s, a_m^c, a_o^p): only the illumination is m's (Eq. 7).
+    """
+
+    cross: Pictures
+    same: Pictures
+    illumination: Pictures
+
+
+# ------------------------------------------------------------------------------------------------------------ encoding
+
+
+def encode(method: Method, m: Modality, x: Tensor) -> Codes:
+    """Codes of pictures (B, H, W, 3) in inference mode."""
+    return method.networks.generator.encoders(m)(x, training=False)
+
+
+def learn_to_encode(method: Method, m: Modality, x: Tensor, groups: KindGroups, updates: int = 1) -> Codes:
+    """Codes of pictures (B, H, W, 3) in training mode. groups, updates: see `GroupedBatchNorm`."""
+    encoders = method.networks.generator.encoders(m)
+    if method.in_turns is None:
+        return encoders(x, training=True, groups=groups, updates=updates)
+    once, again = (partial(encoders.__call__, training=True, updates=times) for times in (updates, 0))
+    jobs = [(part,) for part in divided(x, groups.sizes())]
+    found = method.in_turns((m, updates), once, encoders.trainable_variables, jobs, again)
+    return Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def divided(x: Tensor, sizes: list[int]) -> list[Tensor]:
+    """x in parts of so many rows; Keras takes no empty list of their ends."""
+    return ops.split(x, list(accumulate(sizes[:-1]))) if len(sizes) > 1 else [x]
+
+
+# ------------------------------------------------------------------------------------------------------------ decoding
+
+
+def decode(method: Method, prototypes: Pictures, jobs: dict[Name, tuple[Modality, Tensor]]) -> dict[Name, Tensor]:
+    """G of named jobs: the modality whose prototypes (P, h, w, C) to take, with attributes (P, D).
+
+    As one batch, or in turns: nothing in G mixes images. Both modalities' prototypes are taken equally often.
+    """
+    decoder = method.networks.generator.decoder
+    if method.in_turns is not None:
+        order = list(jobs)
+        of_jobs = [(prototypes[m], attributes) for m, attributes in jobs.values()]
+        pictures = method.in_turns("decoder", lambda *code: decoder(code), decoder.trainable_variables, of_jobs)
+    else:
+        of_modality = ([name for name, (m, _) in jobs.items() if m == wanted] for wanted in MODALITIES)
+        order = [name for names in zip(*of_modality, strict=True) for name in names]
+        attributes = ops.concatenate([jobs[name][1] for name in order])
+        whole = decoder((ops.concatenate([prototypes[m] for m in MODALITIES]), attributes))
+        pictures = ops.split(whole, len(order))
+    return dict(zip(order, pictures, strict=True))
+
+
+def decode_swaps(method: Method, codes: AllCodes) -> Decoded:
+    """Cross, same and illumination-only pictures in the look of both modalities."""
+    layout = method.networks.layout
+    jobs: dict[tuple[str, Modality], tuple[Modality, Tensor]] = {}
+    for m in MODALITIES:
+        o = other(m)
+        own, foreign = codes[m].attributes, codes[o].attributes
+        swapped = layout.swap_style(style=foreign, excluded=own)  # [a_o^s; a_m^ex]
+        jobs["cross", m] = o, swapped
+        jobs["same", m] = m, own if method.config.losses.same_style == "own" else swapped
+        jobs["illumination", m] = o, layout.combine(style=foreign, pose=foreign, illumination=own)
+    pictures = decode(method, {m: codes[m].prototype for m in MODALITIES}, jobs)
+    return Decoded(*({m: pictures[kind, m] for m in MODALITIES} for kind in Decoded._fields))
+
+
+def decode_cycle(method: Method, codes: AllCodes, recoded: AllCodes) -> Pictures:
+    """G(p^_m, ..), which should equal x_m (Eq. 3): p^_m is re-encoded from what p_m became in the look of o.
+
+    recoded: codes of the cross pictures, by look. The one in the look of o carries the style of m.
+    """
+    reconstructed = method.config.losses.cycle_attributes == "reconstructed"
+    jobs = {}
+    for m in MODALITIES:
+        source = recoded if reconstructed else codes
+        attributes = method.networks.layout.swap_style(source[other(m)].attributes, source[m].attributes)
+        jobs[m] = m, attributes
+    return decode(method, {m: recoded[other(m)].prototype for m in MODALITIES}, jobs)
+
+
+class Reconstructed(NamedTuple):
+    """Everything that G makes of pairs in inference mode."""
+
+    same: Pictures
+    cross: Pictures
+    cycle: Pictures
+    illumination: Pictures
+
+
+def reconstruct(method: Method, x: Pictures) -> Reconstructed:
+    """Pairs of pictures (P, H, W, 3), swapped, and there and back again."""
+    codes = {m: encode(method, m, x[m]) for m in MODALITIES}
+    decoded = decode_swaps(method, codes)
+    recoded = {m: encode(method, m, decoded.cross[m]) for m in MODALITIES}
+    return Reconstructed(decoded.same, decoded.cross, decode_cycle(method, codes, recoded), decoded.illumination)
+
+
+# ---------------------------------------------------------------------------------------- the schedule's steps A and B
+
+
+def draw(method: Method, x: Pictures) -> tuple[AllCodes, Decoded]:
+    """A: codes of the pairs' pictures (P, H, W, 3), and what G makes of their swaps.
+
+    The release encodes twice, for the discriminators and again for ID-PIG: batch norm's statistics move twice.
+    """
+    codes = {m: learn_to_encode(method, m, x[m], method.groups(x[m]), updates=2) for m in MODALITIES}
+    return codes, decode_swaps(method, codes)
+
+
+def generate(method: Method, x: Pictures, codes: AllCodes, decoded: Decoded) -> Terms:
+    """B: the unweighted terms of Eq. 1 to 7, each the sum over both modalities."""
+    layout, forms = method.networks.layout, method.config.losses
+    cross = decoded.cross
+    recoded = {m: learn_to_encode(method, m, cross[m], method.groups(cross[m])) for m in MODALITIES}
+    cycle = decode_cycle(method, codes, recoded)
+    terms: Terms = dict.fromkeys(("cross", "same", "cycle", "code", "kl", "adversarial"), 0.0)
+    for m in MODALITIES:
+        own, foreign, again = codes[m].attributes, codes[other(m)].attributes, recoded[m].attributes
+        terms["cross"] += l1(cross[m], x[m])  # Eq. 1
+        terms["same"] += l1(decoded.same[m], x[m])  # Eq. 2
+        terms["cycle"] += l1(cycle[m], x[m])  # Eq. 3
+        terms["code"] += l1(layout.excluded_of(again), layout.excluded_of(own))  # Eq. 4
+        terms["code"] += l1(layout.style_of(again), layout.style_of(foreign))
+        terms["kl"] += kl(layout.excluded_of(own), forms.kl_form)  # Eq. 6
+        for maps in fake_scores(method, m, (cross[m], decoded.illumination[m])):
+            terms["adversarial"] += generator_loss(maps, forms.adversarial_form)  # Eq. 7
+    return terms

@@ -1,0 +1,121 @@
+"""HFL, hierarchical feature learning: erased pictures to rows of the identity head, and the terms of Eq. 8 and 9
+(Sec. 3.3, Figure 3).
+
+On several devices each replica encodes its own pictures; d_comb is gathered, and every replica computes head and losses
+of all rows alike.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+from keras import ops
+
+from hicmd_tf.method.erasing import erase
+from hicmd_tf.method.generation import Pictures, Terms, divided, learn_to_encode
+from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
+from hicmd_tf.method.method import Method
+from hicmd_tf.method.networks.feature_learning import Identification
+from hicmd_tf.method.sampling import Parts, Rows, feature_groups, stack
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+
+Kind = Literal["real", "generated", "negatives"]
+Place = tuple[Kind, Modality]
+
+RELEASED_ORDER: tuple[Place, ...] = (
+    ("real", VISIBLE),
+    ("real", INFRARED),
+    ("generated", INFRARED),
+    ("generated", VISIBLE),
+    ("negatives", VISIBLE),
+    ("negatives", INFRARED),
+)
+"""In which H's running statistics take in the groups (method.md 2.6)."""
+
+
+class Identified(NamedTuple):
+    """terms: unweighted. figures: what is logged beside them. rows, head: that they are computed of."""
+
+    terms: Terms
+    figures: Terms
+    rows: Rows
+    head: Identification
+
+
+def identify(method: Method, batch: dict[str, Any], generated: Pictures) -> Identified:
+    """C: HFL of real, generated and negative pictures of all replicas. generated: cross pictures, by look."""
+    parts = _gathered(method, weighted_parts(method, inputs(method, batch, generated)))
+    groups = feature_groups(
+        method.config.sampling.groups,
+        parts["real"],
+        parts.get("generated", {}),
+        parts.get("negatives", {}),
+        batch["identities"],
+        {m: batch[f"{m}_negative_identities"] for m in MODALITIES},
+    )
+    rows = stack(groups)
+    head = method.networks.features.head(rows.combined, training=True)
+    triplets = _triplets(method, rows, head)
+    hits = ops.equal(ops.argmax(head.logits, axis=-1), ops.cast(rows.labels, "int32"))
+    terms = {"cross_entropy": cross_entropy(head.logits, rows.labels), "triplet": triplets.loss}
+    figures = {"accuracy": ops.mean(ops.cast(hits, "float32")), "active_triplets": triplets.active}
+    return Identified(terms, figures, rows, head)
+
+
+def inputs(method: Method, batch: dict[str, Any], generated: Pictures) -> dict[Kind, Pictures]:
+    """Erased pictures by kind, in the order in which batch norm's running statistics take them in."""
+    boxes = batch["erasing"]
+    pictures: dict[Kind, Pictures] = {"real": {m: erase(batch[m], boxes[m]) for m in MODALITIES}}
+    if method.config.sampling.groups != "original":
+        pictures["generated"] = {m: erase(generated[m], boxes[f"generated_{m}"]) for m in MODALITIES}
+    if method.config.batch.negatives:
+        names = {m: f"{m}_negatives" for m in MODALITIES}
+        pictures["negatives"] = {m: erase(batch[names[m]], boxes[names[m]]) for m in MODALITIES}
+    return pictures
+
+
+def weighted_parts(method: Method, pictures: dict[Kind, Pictures]) -> dict[Kind, dict[Modality, Parts]]:
+    """Both parts of every picture's d_comb: one pass for each modality through its encoders, one through H."""
+    features, layout = method.networks.features, method.networks.layout
+    prototypes: dict[Place, Tensor] = {}
+    styles: dict[Place, Tensor] = {}
+    sizes = [of_kind[VISIBLE].shape[0] for of_kind in pictures.values()]
+    for m in MODALITIES:
+        kinds = [of_kind[m] for of_kind in pictures.values()]
+        codes = learn_to_encode(method, m, ops.concatenate(kinds), method.groups(*kinds))
+        style = features.combination.style_part(layout.style_of(codes.attributes))
+        for kind, p, s in zip(pictures, divided(codes.prototype, sizes), divided(style, sizes), strict=True):
+            prototypes[kind, m], styles[kind, m] = p, s
+    embedded = _embedded(method, prototypes)
+    return {kind: {m: Parts(embedded[kind, m], styles[kind, m]) for m in MODALITIES} for kind in pictures}
+
+
+def _embedded(method: Method, prototypes: dict[Place, Tensor]) -> dict[Place, Tensor]:
+    """alpha p^d of every group, H's batch norm keeping the groups apart in the release's order."""
+    features = method.networks.features
+    order = [key for key in RELEASED_ORDER if key in prototypes]
+    groups = [prototypes[key] for key in order]
+    embedded = features.embedding(ops.concatenate(groups), training=True, groups=method.groups(*groups))
+    weighted = features.combination.prototype_part(embedded)
+    return dict(zip(order, divided(weighted, [group.shape[0] for group in groups]), strict=True))
+
+
+def _gathered(method: Method, parts: dict[Kind, dict[Modality, Parts]]) -> dict[Kind, dict[Modality, Parts]]:
+    """The parts of every replica's pictures, each kind's in the batch's order."""
+    assert method.engine is not None
+    if method.engine.replicas == 1:
+        return parts
+    places = [(kind, m) for kind, of_kind in parts.items() for m in of_kind]
+    gathered = method.engine.gather([part for kind, m in places for part in parts[kind][m]])
+    whole = [ops.reshape(of_all, (-1, *of_all.shape[2:])) for of_all in gathered]  # (N, B, D) to (N B, D)
+    found: dict[Kind, dict[Modality, Parts]] = {kind: {} for kind in parts}
+    for number, (kind, m) in enumerate(places):
+        found[kind][m] = Parts(*whole[2 * number : 2 * number + 2])
+    return found
+
+
+def _triplets(method: Method, rows: Rows, head: Identification) -> Triplets:
+    """Eq. 9 in the configured form."""
+    losses, margin = method.config.losses, method.number("margin")
+    if losses.triplet_form == "euclidean":
+        return euclidean_batch_hard(getattr(head, method.networks.features.descriptor), rows.labels, margin)
+    anchors = [rows.anchors[m] for m in MODALITIES]
+    return cosine_batch_hard(head.triplet, rows.labels, margin, losses.triplet_regulariser, anchors)

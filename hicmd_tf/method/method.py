@@ -1,0 +1,40 @@
+"""What every part of the method works with."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from hicmd_tf.config.schema import Config
+from hicmd_tf.engines.base import Engine
+from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.norms import KindGroups
+from hicmd_tf.notation import Tensor
+
+Numbers = Mapping[str, Tensor | float]
+
+
+class Method(NamedTuple):
+    """Hi-CMD with its networks.
+
+    config: the forms of losses and sampling. numbers: weights of the losses and the margin by their settings' names,
+    in the place of the configuration's; numbers or tensors. engine: who differentiates; None in inference.
+    """
+
+    networks: Networks
+    config: Config
+    numbers: Numbers = MappingProxyType({})
+    engine: Engine | None = None
+
+    @property
+    def in_turns(self) -> Callable[..., list[Any]] | None:
+        """`Engine.in_turns`, where networks are to run so for little memory."""
+        return self.engine.in_turns if self.engine is not None and self.config.training.memory == "low" else None
+
+    def number(self, name: str) -> Tensor | float:
+        """A weight, or the margin, of the losses."""
+        return self.numbers[name] if name in self.numbers else getattr(self.config.losses, name)
+
+    def groups(self, *pictures: Tensor) -> KindGroups:
+        """Batch norm's groups of a batch made of these kinds of pictures (method.md 2.6)."""
+        replicas = 1 if self.engine is None else self.engine.replicas
+        return KindGroups(tuple(x.shape[0] for x in pictures), self.config.batch.norm_groups // replicas)
