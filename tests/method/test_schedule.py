@@ -81,7 +81,8 @@ def test_the_generator_meets_the_discriminators_after_their_update_and_what_is_l
     assert logged["generation_total"] == pytest.approx(weighted, rel=1e-5)
     of_discriminators = logged["discriminator"] + config.losses.gradient_penalty * logged["gradient_penalty"]
     assert logged["discriminator_total"] == pytest.approx(config.losses.adversarial * of_discriminators, rel=1e-5)
-    assert logged["feature_total"] == pytest.approx(logged["cross_entropy"] + logged["triplet"], rel=1e-5)
+    weighted = sum(getattr(config.losses, name) * logged[name] for name in ("cross_entropy", "triplet"))
+    assert logged["feature_total"] == pytest.approx(weighted, rel=1e-5)
 
 
 FORMS: dict[str, dict[str, Any]] = {

@@ -1,9 +1,9 @@
 """What the replicas of a model, one a device, tell each other inside an iteration.
 
 Outside a strategy, and on one device, there is one replica: every function then returns what it is given, and changes
-no number. An optimiser sums the replicas' gradients. So a loss that is the mean over a replica's rows hands on its
-gradient divided by their number (`averaged`), and one that each replica computes of all rows hands on, through
-`gather`, what concerns its own.
+no number. An optimiser sums the replicas' gradients. So a loss that is the mean over a replica's rows is divided by
+their number (`method.schedule`), and one that each replica computes of all rows hands on, through `gather`, what
+concerns its own.
 """
 
 from collections.abc import Sequence
@@ -34,24 +34,11 @@ def gather(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [everyone + (one - ops.stop_gradient(one)) for everyone, one in zip(of_all, own, strict=True)]
 
 
-def gather_rows(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors (B, ...) as (N B, ...): the rows of every replica, in the replicas' order."""
-    if count() == 1:
-        return list(tensors)
-    return [ops.reshape(tensor, (-1, *tensor.shape[2:])) for tensor in gather(tensors)]
-
-
 def mean(values: dict[str, Tensor]) -> dict[str, Tensor]:
     """The replicas' mean of every value."""
     if count() == 1:
         return values
     return dict(zip(values, _all_reduce("MEAN", list(values.values())), strict=True))
-
-
-def averaged(gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Gradients whose sum over the replicas is their mean."""
-    replicas = count()
-    return list(gradients) if replicas == 1 else [None if g is None else g / replicas for g in gradients]
 
 
 def _context() -> Any:

@@ -125,6 +125,7 @@ def workers(data: Path, tmp_path: Path) -> Iterator[Workers]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_two_devices_equal_one(compared: dict[str, Any]) -> None:
     """Dropout, erasing and alternate sampling included."""
     assert len(compared["one"]) == len(compared["two"]) == 3
@@ -133,6 +134,7 @@ def test_two_devices_equal_one(compared: dict[str, Any]) -> None:
     assert compared["running"] < 1e-4
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: dict[str, Any], workers: Workers) -> None:
     chief, other = workers.start()
     workers.wait(lambda: len(workers.rows()) > 4)
