@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.config.schema import Config
-from hicmd_tf.engines.base import Engine
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.norms import KindGroups
 from hicmd_tf.notation import Tensor
+
+if TYPE_CHECKING:
+    from hicmd_tf.engines.base import Engine
 
 Numbers = Mapping[str, Tensor | float]
 
@@ -23,7 +25,7 @@ class Method(NamedTuple):
     networks: Networks
     config: Config
     numbers: Numbers = MappingProxyType({})
-    engine: Engine | None = None
+    engine: "Engine | None" = None
 
     @property
     def in_turns(self) -> Callable[..., list[Any]] | None:

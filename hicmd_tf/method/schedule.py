@@ -13,17 +13,19 @@ count by the replicas' number. C's is of all rows; what the head learns from it 
 """
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras import ops, tree
 
-from hicmd_tf.engines.base import Engine, Gradients
 from hicmd_tf.method.discrimination import judge
 from hicmd_tf.method.generation import Decoded, Pictures, Terms, draw, generate
 from hicmd_tf.method.identification import Identified, identify
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.terms import Total, terms_of
 from hicmd_tf.notation import MODALITIES, Tensor
+
+if TYPE_CHECKING:
+    from hicmd_tf.engines.base import Engine, Gradients
 
 
 def iteration(method: Method, batch: dict[str, Any]) -> Terms:
@@ -70,7 +72,7 @@ def iteration(method: Method, batch: dict[str, Any]) -> Terms:
     return {**engine.mean({**generated.aux, **judged}), **feature_terms, **found.figures, "alpha": alpha}
 
 
-def _judge(method: Method, engine: Engine, x: Pictures, decoded: Decoded) -> tuple[Terms, Gradients]:
+def _judge(method: Method, engine: "Engine", x: Pictures, decoded: Decoded) -> "tuple[Terms, Gradients]":
     """D of both modalities: terms, and gradients of all their variables. One after the other, so that only one of them
     takes up memory."""
     gradients: Gradients = []
@@ -101,7 +103,7 @@ def _with_total(method: Method, total: Total, terms: Terms, replicas: int = 1) -
     return whole if replicas == 1 else whole / replicas, {**terms, f"{total}_total": whole}
 
 
-def _once(method: Method, engine: Engine, gradients: Gradients) -> Gradients:
+def _once(method: Method, engine: "Engine", gradients: "Gradients") -> "Gradients":
     """Gradients of H, alpha and head: the head's, which every replica has of all rows, are to count once, not once for
     each replica. The others' are of the replica's own pictures, and their sum is that of all."""
     if engine.replicas == 1:
@@ -112,7 +114,7 @@ def _once(method: Method, engine: Engine, gradients: Gradients) -> Gradients:
     return [g / engine.replicas if g is not None and same else g for g, same in zip(gradients, shared, strict=True)]
 
 
-def _sum(first: Gradients, second: Gradients) -> Gradients:
+def _sum(first: "Gradients", second: "Gradients") -> "Gradients":
     return [_add(a, b) for a, b in zip(first, second, strict=True)]
 
 

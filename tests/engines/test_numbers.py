@@ -16,7 +16,7 @@ def config() -> Config:
     return load("tiny")
 
 
-def test_a_traced_graph_reads_new_values(config: Config) -> None:
+def test_a_traced_graph_reads_new_values(config: Config, graphs: None) -> None:
     numbers = RuntimeNumbers(config.losses)
     traces = []
 
