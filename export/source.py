@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hicmd_tf.config import Config
-from hicmd_tf.data.datasets import load
+from hicmd_tf.data.datasets import evaluated, load
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.branch import DescriptorBranch
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.runs.trained import Trained
-from hicmd_tf.training.experiment import evaluated
 
 
 class Source(NamedTuple):

@@ -15,8 +15,8 @@ from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.sheet import Cell, save_png, sheet
-from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
+from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.tables import as_markdown
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.study import Settings, Study, prepared

@@ -7,7 +7,7 @@ from typing import Any
 from hicmd_tf.config import Config, value_of, with_values
 from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable
-from hicmd_tf.provenance.origin import data_hashes
+from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.space import SEARCHED, Space
 from hicmd_tf.tuning.study import Settings, Study, prepared
@@ -81,12 +81,11 @@ def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
 
 def _unlearned(config: Config) -> dict[str, float]:
     """The objective of what needs no learning, by name."""
-    from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.datasets import evaluated, load
     from hicmd_tf.data.searches import all_against_all
     from hicmd_tf.data.sources import DATA_SETS
     from hicmd_tf.retrieval.baselines import simple_figures
     from hicmd_tf.retrieval.evaluation import mean_map
-    from hicmd_tf.training.experiment import evaluated
 
     samples = evaluated(config, load(config.data))
     searches = all_against_all(samples, DATA_SETS[config.data.name].protocol)

@@ -15,7 +15,7 @@ from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
-from hicmd_tf.provenance.origin import refuse_other_pictures
+from hicmd_tf.runs.origin import refuse_other_pictures
 from hicmd_tf.tuning.processes import (
     SILENCE,
     WORD,

@@ -15,6 +15,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from tensorboard.plugins.hparams import api as hparams
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.datasets import evaluated
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.files import making_folder, write_text
 from hicmd_tf.retrieval.baselines import SIMPLE, Figures
@@ -22,7 +23,7 @@ from hicmd_tf.retrieval.evaluation import both_directions, mean_map
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.metrics import Metrics
 from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
-from hicmd_tf.training.experiment import Experiment, InitialState, evaluated, prepare
+from hicmd_tf.training.experiment import Experiment, InitialState, prepare
 from hicmd_tf.training.run import Watch, describe, no_further_callbacks, train
 from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
 from hicmd_tf.tuning.space import Space, configured

@@ -14,10 +14,9 @@ from hicmd_tf.config.command_line import parse
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, prints a table of the baselines and of chance."""
     config, _ = parse("hicmd baselines", __doc__ or "", arguments, stored=_stored)
-    from hicmd_tf.data.datasets import load, published
+    from hicmd_tf.data.datasets import evaluated, load, published
     from hicmd_tf.retrieval.baselines import simple_figures
     from hicmd_tf.retrieval.report import table
-    from hicmd_tf.training.experiment import evaluated
 
     samples = evaluated(config, load(config.data))
     searches = published(config.data, samples)

@@ -22,7 +22,7 @@ from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.data_set import word
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable
-from hicmd_tf.provenance.origin import fingerprint
+from hicmd_tf.runs.origin import fingerprint
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
@@ -137,9 +137,8 @@ def _evaluate_exported(options: argparse.Namespace) -> None:
 
 def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
     """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
-    from hicmd_tf.data.datasets import load
+    from hicmd_tf.data.datasets import evaluated, load
     from hicmd_tf.runs.trained import Trained, refuse_trained
-    from hicmd_tf.training.experiment import evaluated
 
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:

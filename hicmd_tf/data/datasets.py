@@ -4,7 +4,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 
-from hicmd_tf.config.schema import CheckPolicy, DataConfig
+from hicmd_tf.config.schema import CheckPolicy, Config, DataConfig
 from hicmd_tf.data.samples import DataSplits, Samples, Split
 from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
@@ -39,3 +39,8 @@ def published(config: DataConfig, samples: Samples, permutations: Path | None = 
 
 def _usable(policy: CheckPolicy, samples: Samples, split: Split) -> Samples:
     return usable(samples, policy, split)
+
+
+def evaluated(config: Config, data: DataSplits) -> Samples:
+    """The identities that figures are computed on: while settings are chosen the held-out ones, else the test's."""
+    return data.held_out if config.data.held_out else data.test

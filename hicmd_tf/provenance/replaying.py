@@ -16,10 +16,10 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import Tensor
-from hicmd_tf.provenance.failure import Failure, read_failure
 from hicmd_tf.runs.checkpoints import newest
 from hicmd_tf.tables import as_text
 from hicmd_tf.training.experiment import set_up_tensorflow
+from hicmd_tf.training.failure import Failure, read_failure
 from hicmd_tf.training.last_good import LastGood
 from hicmd_tf.training.optimisers import make_optimisers
 

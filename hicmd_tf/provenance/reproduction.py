@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
-from hicmd_tf.provenance.origin import (
+from hicmd_tf.runs.checkpoints import newest
+from hicmd_tf.runs.folder import Change, RunFolder
+from hicmd_tf.runs.origin import (
     Provenance,
     differences,
     provenance,
@@ -16,8 +18,6 @@ from hicmd_tf.provenance.origin import (
     refuse_other_pictures,
     with_origin,
 )
-from hicmd_tf.runs.checkpoints import newest
-from hicmd_tf.runs.folder import Change, RunFolder
 
 if TYPE_CHECKING:
     from hicmd_tf.provenance.comparison import Comparison

@@ -16,8 +16,8 @@ from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict, value
 from hicmd_tf.config.changing import CHANGEABLE, NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
-from hicmd_tf.provenance.origin import Origin, packages, read_origins, with_origin
 from hicmd_tf.runs.checkpoints import Checkpoint, newest
+from hicmd_tf.runs.origin import Origin, packages, read_origins, with_origin
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

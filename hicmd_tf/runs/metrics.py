@@ -5,17 +5,16 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config import Config
-from hicmd_tf.data.datasets import published
+from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.provenance.origin import provenance
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import Row, both_directions, evaluate, main_figures, main_rows, mean_map
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.training.experiment import evaluated
+from hicmd_tf.runs.origin import provenance
 
 Array = np.ndarray[Any, Any]
 Metrics = dict[str, Any]

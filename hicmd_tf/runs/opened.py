@@ -63,7 +63,7 @@ class OpenedRun:
     @cached_property
     def samples(self) -> "Samples":
         """The pictures of the people that its figures are computed on, sorted by name, unknown people among them."""
-        from hicmd_tf.training.experiment import evaluated
+        from hicmd_tf.data.datasets import evaluated
 
         samples = evaluated(self.config, self.data)
         for m in MODALITIES:

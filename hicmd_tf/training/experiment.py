@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from hicmd_tf.config import Config
 from hicmd_tf.data.batches import BatchPlanner
-from hicmd_tf.data.datasets import load, published
-from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.datasets import evaluated, load, published
+from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.engines.tensorflow.devices import make_strategy
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
@@ -85,11 +85,6 @@ def descriptor_in_full_precision(model: HiCMD) -> Descriptor:
         _COPIES[model] = Descriptor(networks)
     _COPIES[model].set_weights(model.descriptor.get_weights())
     return _COPIES[model]
-
-
-def evaluated(config: Config, data: DataSplits) -> Samples:
-    """The identities that figures are computed on: while settings are chosen the held-out ones, else the test's."""
-    return data.held_out if config.data.held_out else data.test
 
 
 def set_up_tensorflow(config: Config) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config import Config, flattened, to_dict, with_values
-from hicmd_tf.data.datasets import published
+from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.tensorflow.devices import Workers, cluster, reporting_lost_workers
@@ -15,13 +15,12 @@ from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
-from hicmd_tf.provenance.failure import write_failure
-from hicmd_tf.provenance.origin import data_hashes, refuse_other_pictures
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import Row, evaluate, main_figures
 from hicmd_tf.runs.checkpoints import Checkpoint, Checkpoints, newest
 from hicmd_tf.runs.folder import NOTHING, RunFolder
 from hicmd_tf.runs.metrics import Metrics, metrics_of
+from hicmd_tf.runs.origin import data_hashes, refuse_other_pictures
 from hicmd_tf.runs.trained import Trained, written
 from hicmd_tf.training.callbacks import (
     EachStep,
@@ -35,7 +34,8 @@ from hicmd_tf.training.callbacks import (
     remember,
 )
 from hicmd_tf.training.collapse import Collapse
-from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, evaluated, prepare
+from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, prepare
+from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
 from hicmd_tf.visualize.reconstructions import Reconstructions

@@ -12,10 +12,10 @@ from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import read_json, write_json, write_text
-from hicmd_tf.provenance.origin import configuration_hash, read_provenance
 from hicmd_tf.retrieval.evaluation import Row, over_trials
 from hicmd_tf.retrieval.report import as_csv, as_markdown
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import configuration_hash, read_provenance
 
 
 def chosen(config: Config, text: str) -> list[int]:

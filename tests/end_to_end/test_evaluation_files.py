@@ -14,8 +14,8 @@ from hicmd_tf.commands import evaluate, extract
 from hicmd_tf.config import load
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.errors import UserError
-from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.runs.tables import About, write_table
 from hicmd_tf.runs.trained import Trained
 

@@ -15,10 +15,10 @@ from hicmd_tf.commands import reproduce
 from hicmd_tf.config import Config, dump, with_values
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
-from hicmd_tf.provenance.origin import provenance, with_origin
 from hicmd_tf.provenance.reproduction import read_original
 from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import provenance, with_origin
 
 
 def finish(smoke_run: Path, target: Path, config: Config) -> Path:

@@ -19,11 +19,11 @@ from hicmd_tf.data.batches import batches
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.engines.tensorflow.devices import Workers
 from hicmd_tf.errors import UserError
-from hicmd_tf.provenance.failure import read_failure, write_failure
 from hicmd_tf.provenance.replaying import origin, replay, shown
 from hicmd_tf.training.callbacks import EachStep, StopAtNonFinite
 from hicmd_tf.training.collapse import PATIENCE, Collapse
 from hicmd_tf.training.experiment import Experiment, InitialState, prepare
+from hicmd_tf.training.failure import read_failure, write_failure
 from hicmd_tf.training.last_good import LastGood
 from hicmd_tf.training.loop import iterate
 

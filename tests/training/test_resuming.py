@@ -11,8 +11,8 @@ from drawn_trees import picture
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
-from hicmd_tf.provenance.origin import data_hashes
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.training import run as module
 from hicmd_tf.training.experiment import Experiment
 

@@ -12,10 +12,10 @@ from drawn_trees import picture
 from hicmd_tf.commands import fit
 from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.errors import INTERRUPTED, UserError
-from hicmd_tf.provenance.origin import configuration_hash
 from hicmd_tf.retrieval.evaluation import Row
 from hicmd_tf.retrieval.report import COLUMNS
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import configuration_hash
 from hicmd_tf.training import trials
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hicmd_tf.config import Config, flattened, load, to_dict, with_values
 from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.provenance import origin as module
-from hicmd_tf.provenance.origin import (
+from hicmd_tf.runs import origin as module
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import (
     configuration_hash,
     differences,
     fingerprint,
@@ -26,7 +27,6 @@ from hicmd_tf.provenance.origin import (
     read_origins,
     with_origin,
 )
-from hicmd_tf.runs.folder import RunFolder
 
 CONFIG = load("tiny")
 
