@@ -5,7 +5,7 @@ torchvision's stand as they are. Keras' were trained on BGR pictures less a mean
 a block and with biases: the input style folds into the first kernel, biases and epsilon into the running statistics.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.norms import EPSILON
-from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
+from hicmd_tf.method.networks.resnet import ConvolutionNorm, Stage, Stem
 
 Array = np.ndarray[Any, Any]
 
@@ -51,10 +51,12 @@ class ResNetWeights:
         """
         if stem is not None:
             self._fill_convolution("stem", stem.convolution)
-        for position, stage in enumerate(stages):
+        for position, stage in enumerate(stages, start=first_stage):
             for number, block in enumerate(stage.blocks):
-                for branch, convolution in _branches(block):
-                    self._fill_convolution(f"stages/{first_stage + position}/{number}/{branch}", convolution)
+                for branch in BRANCHES:
+                    convolution = getattr(block, branch)
+                    if convolution is not None:
+                        self._fill_convolution(f"stages/{position}/{number}/{branch}", convolution)
 
     def _fill_convolution(self, name: str, convolution: ConvolutionNorm) -> None:
         norm = convolution.norm
@@ -68,10 +70,6 @@ class ResNetWeights:
                     f"pretrained weights need ResNet-50's sizes (configs/base.yaml) or networks.resnet_weights: none"
                 )
             variable.assign(value)
-
-
-def _branches(block: Bottleneck) -> Iterable[tuple[str, ConvolutionNorm]]:
-    return ((name, getattr(block, name)) for name in BRANCHES if getattr(block, name) is not None)
 
 
 def stride_first(source: str) -> bool:
@@ -120,26 +118,29 @@ def _lacks_classifier(path: str) -> bool:
         raise UserError(f"networks.resnet_weights: {path} is not a readable HDF5 file; {REMEDY}") from error
 
 
-def _from_keras(model: Any, source: str) -> ResNetWeights:
-    arrays: dict[str, Array] = {}
-    _add_keras(arrays, "stem", model.get_layer("conv1_conv"), model.get_layer("conv1_bn"))
+def _convolutions() -> Iterator[tuple[str, str, str, str, str]]:
+    """A ResNet-50's convolutions: our name; Keras' convolution and norm; torchvision's convolution and norm."""
+    yield "stem", "conv1_conv", "conv1_bn", "conv1", "bn1"
     for stage, depth in enumerate(DEPTHS, start=1):
         for block in range(depth):
             for branch, number in zip(BRANCHES, (1, 2, 3, 0), strict=True):
-                if branch == "shortcut" and block:
-                    continue
-                name = f"conv{stage + 1}_block{block + 1}_{number}"
-                layers = model.get_layer(f"{name}_conv"), model.get_layer(f"{name}_bn")
-                _add_keras(arrays, f"stages/{stage}/{block}/{branch}", *layers)
+                keras, torch = f"conv{stage + 1}_block{block + 1}_{number}", f"layer{stage}.{block}"
+                ours = f"stages/{stage}/{block}/{branch}"
+                if number:
+                    yield ours, f"{keras}_conv", f"{keras}_bn", f"{torch}.conv{number}", f"{torch}.bn{number}"
+                elif block == 0:
+                    yield ours, f"{keras}_conv", f"{keras}_bn", f"{torch}.downsample.0", f"{torch}.downsample.1"
+
+
+def _from_keras(model: Any, source: str) -> ResNetWeights:
+    arrays: dict[str, Array] = {}
+    for name, convolution, norm, _, _ in _convolutions():
+        kernel, bias = model.get_layer(convolution).get_weights()
+        gamma, beta, mean, variance = model.get_layer(norm).get_weights()
+        values = (kernel, gamma, beta, mean - bias, variance + (KERAS_EPSILON - EPSILON))
+        arrays.update({f"{name}/{array}": value for array, value in zip(ARRAYS, values, strict=True)})
     _fold_input(arrays)
     return ResNetWeights(arrays, stride_first=True, source=source)
-
-
-def _add_keras(arrays: dict[str, Array], name: str, convolution: Any, norm: Any) -> None:
-    kernel, bias = convolution.get_weights()
-    gamma, beta, mean, variance = norm.get_weights()
-    values = (kernel, gamma, beta, mean - bias, variance + (KERAS_EPSILON - EPSILON))
-    arrays.update({f"{name}/{array}": value for array, value in zip(ARRAYS, values, strict=True)})
 
 
 def _fold_input(arrays: dict[str, Array]) -> None:
@@ -171,26 +172,11 @@ def from_torchvision(state: dict[str, Array], source: str) -> ResNetWeights:
 
     Raises UserError when one is missing.
     """
-
-    def add(name: str, convolution: str, norm: str) -> None:
-        keys = [
-            f"{convolution}.weight",
-            *(f"{norm}.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
-        ]
-        missing = [key for key in keys if key not in state]
-        if missing:
-            raise UserError(f"{source}: there is no {missing[0]}, expected torchvision's resnet50; {REMEDY}")
-        kernel, *rest = (state[key] for key in keys)
-        values = [kernel.transpose(2, 3, 1, 0), *rest]
-        arrays.update({f"{name}/{array}": value for array, value in zip(ARRAYS, values, strict=True)})
-
     arrays: dict[str, Array] = {}
-    add("stem", "conv1", "bn1")
-    for stage, depth in enumerate(DEPTHS, start=1):
-        for block in range(depth):
-            prefix, name = f"layer{stage}.{block}", f"stages/{stage}/{block}"
-            for number, branch in enumerate(BRANCHES[:3], start=1):
-                add(f"{name}/{branch}", f"{prefix}.conv{number}", f"{prefix}.bn{number}")
-            if block == 0:
-                add(f"{name}/shortcut", f"{prefix}.downsample.0", f"{prefix}.downsample.1")
+    for name, _, _, convolution, norm in _convolutions():
+        norms = [f"{norm}.{key}" for key in ("weight", "bias", "running_mean", "running_var")]
+        for array, key in zip(ARRAYS, [f"{convolution}.weight", *norms], strict=True):
+            if key not in state:
+                raise UserError(f"{source}: there is no {key}, expected torchvision's resnet50; {REMEDY}")
+            arrays[f"{name}/{array}"] = state[key].transpose(2, 3, 1, 0) if array == "kernel" else state[key]
     return ResNetWeights(arrays, stride_first=False, source=source)

@@ -7,7 +7,7 @@ import pkgutil
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -27,6 +27,7 @@ from hicmd_tf.config.schema import (
 )
 from hicmd_tf.method import networks
 from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.method.networks import build
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
 from hicmd_tf.method.networks.norms import ImageLayerNorm
@@ -108,7 +109,7 @@ def test_shapes_at_the_papers_size(full: Networks) -> None:
     assert [tuple(out.shape) for out in head] == [(1, 2048), (1, 2048), (1, 1024), (1, FULL_IDENTITIES)]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(4, 12), st.integers(4, 12), st.integers(1, 2))
 def test_any_size_divisible_by_four_goes_through(tiny: Networks, height: int, width: int, batch: int) -> None:
     image = draw(batch, 4 * height, 4 * width, 3)
@@ -127,8 +128,8 @@ def pairs(built: Networks) -> list[tuple[Any, Any]]:
     return [(encoders(VISIBLE), encoders(INFRARED)), (discriminators[VISIBLE], discriminators[INFRARED])]
 
 
-def test_modalities_start_with_equal_weights(full: Networks) -> None:
-    for visible, infrared in pairs(full):
+def test_modalities_start_with_equal_weights(tiny: Networks) -> None:
+    for visible, infrared in pairs(tiny):
         for one, another in zip(visible.get_weights(), infrared.get_weights(), strict=True):
             np.testing.assert_array_equal(one, another)
 
@@ -146,19 +147,16 @@ def test_the_seed_decides_the_initial_weights() -> None:
     weights = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
-        weights.append(build_networks(TINY, 5).generator.decoder.residuals[0].first.convolution.kernel.numpy())
+        weights.append(build._discriminator(TINY, VISIBLE).get_weights()[0])
     np.testing.assert_array_equal(weights[0], weights[1])
     assert np.abs(weights[0] - weights[2]).max() > 0.01
 
 
-def test_discriminators_start_as_configured() -> None:
-    deviations = {}
-    for start in ("normal", "kaiming"):
-        config = replace(TINY, discriminator_init=start, discriminator=DiscriminatorConfig(1, 16, 1))
-        discriminator = build_networks(config, 5).discriminators[VISIBLE]
-        deviations[start] = discriminator.scales[0].convolutions[1].convolution.kernel.numpy().std()
-    assert deviations["normal"] == pytest.approx(0.02, rel=0.1)
-    assert deviations["kaiming"] == pytest.approx(np.sqrt(2 / 144), rel=0.1)
+@pytest.mark.parametrize(("start", "deviation"), [("normal", 0.02), ("kaiming", np.sqrt(2 / 144))])
+def test_discriminators_start_as_configured(start: Literal["normal", "kaiming"], deviation: float) -> None:
+    config = replace(TINY, discriminator_init=start, discriminator=DiscriminatorConfig(1, 16, 1))
+    kernel = build._discriminator(config, VISIBLE).scales[0].convolutions[1].convolution.kernel
+    assert kernel.numpy().std() == pytest.approx(deviation, rel=0.1)
 
 
 # ------------------------------------------------------------------------------------------- saving and loading
@@ -247,16 +245,6 @@ def test_configs_keep_unusual_arguments(layer: Any) -> None:
     for one in (layer, rebuilt):
         one.build((None, None, None, 4))
     assert [v.shape for v in rebuilt.variables] == [v.shape for v in layer.variables]
-
-
-@pytest.mark.parametrize("name", BUILD_SHAPES)
-def test_config_gives_the_same_sizes(name: str, tiny: Networks) -> None:
-    model = models(tiny)[name]
-    rebuilt = fresh_like(name, model)
-    assert [v.shape for v in rebuilt.variables] == [v.shape for v in model.variables]
-    rebuilt.set_weights(model.get_weights())
-    for one, another in zip(outputs(name, rebuilt), outputs(name, model), strict=True):
-        np.testing.assert_array_equal(one, another)
 
 
 @pytest.mark.parametrize("name", BUILD_SHAPES)
