@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         kept = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(prog, **{**kept, **options})
         self.ways = ways
-        for kind, reads in READERS.items():  # by which `type=int` is said so that it is understood
+        for kind, reads in READERS.items():  # so that `type=int` refuses in plain words
             self.register("type", kind, reads)
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]

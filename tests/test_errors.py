@@ -125,7 +125,7 @@ def test_a_reader_that_leaves_ends_a_command_quietly() -> None:
 
 
 def test_a_second_signal_ends_what_the_first_one_did_not() -> None:
-    """A program that answers the first Ctrl-C behind its work, as a training does, ends at once at the second."""
+    """A program that answers the first Ctrl-C after its work, as a training does, ends at once at the second."""
     code = """
 def main():
     signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.default_int_handler))

@@ -1,4 +1,4 @@
-"""`hicmd disentangle`: what each code of a run tells, what its swap changes, how good the pictures are.
+"""`hicmd disentangle`: what each code of a run carries, what its swap changes, how good the pictures are.
 
 Measured on the people that the run is tested on, beside its untrained networks and what the paper claims. The tables
 are also written as disentangle.json, .md and .csv, into --out or the run folder. docs/pictures.md explains them.

@@ -64,7 +64,7 @@ def _parser() -> Parser:
     add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
     add("--pattern", metavar="REGEX", help="as data.pattern: what paths in --source say; of folder only")
     add("--permutations", metavar="FILE", type=Path, help="SYSU-MM01's rand_perm_cam.mat, when --source has none")
-    add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking behind each")
+    add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking after each")
     add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
     add(
         "--out",

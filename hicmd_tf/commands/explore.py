@@ -14,12 +14,12 @@ from hicmd_tf.arguments import Parser, port
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Reads the command line, describes the run's pictures, serves the page until it is told to stop."""
+    """Reads the command line, describes the run's pictures, serves the page until it is stopped."""
     options = _parser().parse_args(arguments)
     from hicmd_tf.explorer.address import listening
 
     with suppress(KeyboardInterrupt), listening(options.port) as opened:
-        from nicegui import ui  # noqa: F401 (that it is missing is told before anything is computed)
+        from nicegui import ui  # noqa: F401 (its absence is reported before anything is computed)
 
         from hicmd_tf.explorer.server import serve
         from hicmd_tf.explorer.studio import Studio

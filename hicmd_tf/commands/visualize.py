@@ -1,7 +1,7 @@
 """`hicmd visualize --run RUN WHAT`: pictures of what a run's networks learned.
 
   curves        losses, alpha, scores, rank-1 and mAP over the steps; CMC
-  ranked        queries with their ranked lists, drawn by chance and hardest, right and wrong framed
+  ranked        queries with their ranked lists, random and hardest, right and wrong framed
   swap          ID-excluded attributes exchanged keeping the identity, and the reverse (Fig. 6)
   illumination  only the illumination code exchanged, and only the pose code (Fig. 7)
   interpolate   from one picture's ID-excluded attributes to another's, also moving (Fig. 8)

@@ -174,9 +174,7 @@ class RunFolder:
         """The newest whole checkpoint, see `checkpoints.newest`. Raises UserError when there is none."""
         found = newest(self.checkpoints, optimisers)
         if found is None:
-            raise UserError(
-                f"{self.path} has no checkpoint yet: train it with python -m hicmd_tf.fit --run {self.path}"
-            )
+            raise UserError(f"{self.path} has no checkpoint yet: train it with hicmd fit --run {self.path}")
         return found
 
     def begun(self) -> Config:
