@@ -186,8 +186,6 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
 
 
 def _write(rows: "Sequence[Row]", about: "About", folder: Path, own: bool = False) -> None:
-    from hicmd_tf.runs.tables import TABLE, write_table
+    from hicmd_tf.runs.tables import write_table
 
-    name = write_table(rows, about, folder, own)
-    if name != TABLE:
-        print(f"the table is in {folder / name}.json, .csv and .md")
+    print(f"the table is in {folder / write_table(rows, about, folder, own)}.json, .csv and .md")

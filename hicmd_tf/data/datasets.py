@@ -9,7 +9,6 @@ from hicmd_tf.data.samples import DataSplits, Samples, Split
 from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.usable import usable
-from hicmd_tf.errors import UserError
 
 
 def load(config: DataConfig) -> DataSplits:
@@ -20,9 +19,6 @@ def load(config: DataConfig) -> DataSplits:
     UserError for impossible settings, a source with something missing, a folder that cannot be written, or damaged
     files. A split's pictures are checked, as config.check says, when it is first asked for, which raises UserError too.
     """
-    for side, value in (("height", config.height), ("width", config.width)):
-        if value <= 0 or value % 4:
-            raise UserError(f"data.{side} is {value}: it must be a positive multiple of 4; choose such a number.")
     found = DATA_SETS[config.name].divided(config)
     for line in found.remarks:
         warnings.warn(line, stacklevel=2)
