@@ -56,6 +56,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6,<4",
             "hypothesis>=6.100,<7",
+            "filelock>=3.16,<5",  # processes of one test run share what is made once
             "ruff>=0.17,<0.18",  # another version may format otherwise
             "mypy>=2.4,<3",
             "import-linter>=2.6,<3",  # which room may import which
@@ -75,7 +76,7 @@ setup(
             "keras-tuner>=1.4.8,<1.5",  # its state is written and mended by our oracles
             "grpcio>=1.60",  # chief and workers
         ],
-        "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
+        "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "httpx>=0.27,<1"],  # the server, its client
         "explore": ["nicegui>=3,<4"],
         "torch": ["torch>=2.6"],  # only to read .pth weights
     },

@@ -76,14 +76,13 @@ def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
     from hicmd_tf.data.pictures import normalise
     from hicmd_tf.export.artefacts import session as open_session
     from hicmd_tf.export.branch import OUTPUT
-    from hicmd_tf.export.graphs import floats_graph, pictures_graph
-    from hicmd_tf.export.quantise import quantised
+    from hicmd_tf.export.onnx import floats_graph, pictures_graph, quantised
+    from hicmd_tf.export.saved_model import save_graphs
 
     keras_graph = tf.function(lambda x: branch.describe("visible", normalise(x)), reduce_retracing=True)
     with tqdm(total=3, desc="exporting", unit="model", leave=False) as bar:
         saved = folder / "saved_model"
-        signature = branch.signatures()["visible"].get_concrete_function()
-        tf.saved_model.save(branch, str(saved), signatures={"visible": signature})
+        save_graphs({"visible": branch.signatures()["visible"]}, saved)
         loaded = tf.saved_model.load(str(saved))
         bar.update()
         exact = floats_graph(branch, "visible")

@@ -50,12 +50,13 @@ class SavedModel:
             raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
                 error
             )
-        missing = [f"{m}_bytes" for m in MODALITIES if f"{m}_bytes" not in self._model.signatures]
+        self.signatures = dict(self._model.signatures)  # which don't keep the model's weights alive
+        missing = [f"{m}_bytes" for m in MODALITIES if f"{m}_bytes" not in self.signatures]
         if missing:
             raise UserError(f"{folder} has no signature {missing[0]}: export it again")
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
-        run = self._model.signatures[f"{modality}_bytes"]
+        run = self.signatures[f"{modality}_bytes"]
         return run(picture_bytes=tf.constant(list(map(simple, encoded)), tf.string))[OUTPUT].numpy()
 
 

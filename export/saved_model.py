@@ -8,25 +8,25 @@ compared with the run before it appears (see check.py).
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hicmd_tf.errors import UserError, require
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-if TYPE_CHECKING:
-    from hicmd_tf.export.check import Row
+from hicmd_tf.errors import UserError
+from hicmd_tf.export.check import Row, check
+from hicmd_tf.export.metadata import FILE, metadata
+from hicmd_tf.export.source import Source, open_run
+from hicmd_tf.files import making_folder, write_json
+from hicmd_tf.notation import MODALITIES
 
 NAME = "hicmd"  # what requests call it, unless the server is told otherwise
 WARM_UP_ROWS = (1, 8)
 
 
-def export(options: argparse.Namespace) -> "tuple[Path, list[str], list[Row]]":
+def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:
     """Exports, compares, puts in place. options: of `hicmd export saved-model`. Returns the folder, the signatures and
     the comparison."""
-    require("tensorflow_serving")
-    from hicmd_tf.export.check import check
-    from hicmd_tf.export.source import open_run
-    from hicmd_tf.files import making_folder
-
     target = options.out
 
     def next_target() -> Path:
@@ -41,29 +41,27 @@ def export(options: argparse.Namespace) -> "tuple[Path, list[str], list[Row]]":
     return target, list(source.branch.signatures()), rows
 
 
-def save(source: Any, folder: Path, licence: str = "") -> None:
-    """Writes a `source.Source` into an empty folder: graphs, weights, metadata, and requests to warm up with."""
-    import tensorflow as tf
-
-    from hicmd_tf.export.metadata import FILE, metadata
-    from hicmd_tf.files import write_json
-
-    graphs = {name: graph.get_concrete_function() for name, graph in source.branch.signatures().items()}
-    try:
-        tf.saved_model.save(source.branch, str(folder), signatures=graphs)
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{folder}: the model can't be written ({' '.join(str(error).split())[:200]})") from error
+def save(source: Source, folder: Path, licence: str = "") -> None:
+    """Writes graphs, weights, metadata, and requests to warm up with into an empty folder."""
+    save_graphs(source.branch.signatures(), folder)
     extra = folder / "assets.extra"
     write_json(extra / FILE, metadata(source, licence))
     _write_warm_up(extra / "tf_serving_warmup_requests", source.config.data.height, source.config.data.width)
 
 
+def save_graphs(signatures: dict[str, Any], folder: Path) -> None:
+    """Writes tf.functions with the variables that they use and no others."""
+    graphs = {name: graph.get_concrete_function() for name, graph in signatures.items()}
+    kept = tf.Module(name=NAME)
+    kept.weights = list({v.ref(): v for graph in graphs.values() for v in graph.variables}.values())
+    try:
+        tf.saved_model.save(kept, str(folder), signatures=graphs)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{folder}: the model can't be written ({' '.join(str(error).split())[:200]})") from error
+
+
 def _write_warm_up(file: Path, height: int, width: int) -> None:
     """Requests that TF Serving answers to itself before it opens, so that the first user need not wait."""
-    import tensorflow as tf
-
-    from hicmd_tf.notation import MODALITIES
-
     grey = tf.fill((height, width, 3), tf.constant(128, tf.uint8))
     with tf.io.TFRecordWriter(os.fspath(file)) as writer:
         for rows in WARM_UP_ROWS:
@@ -77,9 +75,6 @@ def _write_warm_up(file: Path, height: int, width: int) -> None:
 
 
 def _warm_up(signature: str, inputs: dict[str, Any]) -> bytes:
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-
     request = predict_pb2.PredictRequest()
     request.model_spec.name = NAME
     request.model_spec.signature_name = signature

@@ -32,7 +32,8 @@ EXTRAS = {  # what brings packages that not everyone needs
     "nicegui": "explore",
     "starlette": "serve",
     "uvicorn": "serve",
-    "grpc": "serve",
+    "httpx": "serve",
+    "grpc": "tuning",
     "torch": "torch",
 }
 OURS = ("hicmd_tf", "bench")

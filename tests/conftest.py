@@ -39,7 +39,7 @@ LONGEST = (
     "tuning/test_search.py",
     "training/test_distributed.py",
     "end_to_end/test_fit.py",
-    "export/test_serve.py",
+    "export/test_server.py",
 )
 
 

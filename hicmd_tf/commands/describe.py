@@ -1,8 +1,6 @@
 """`hicmd describe`: descriptors of pictures from a server, which is TensorFlow Serving or ours.
 
-  hicmd describe --url http://127.0.0.1:8501 --modality visible PICTURE.. --out descriptors.npz
-
-grpc://127.0.0.1:8500 speaks gRPC instead, for which tensorflow-serving-api is needed.
+hicmd describe --url http://127.0.0.1:8501 --modality visible PICTURE.. --out descriptors.npz
 """
 
 import json
@@ -10,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from hicmd_tf.arguments import Parser, time_limit, writable
 from hicmd_tf.data.sources.paths import person_of
-from hicmd_tf.export.client import Client
+from hicmd_tf.errors import require
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES
 
@@ -23,13 +22,22 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     for picture in options.pictures:
         person_of(picture, options.modality)  # which refuses one that lies in a folder of the other modality
-    found = Client(options.url, options.model, options.timeout).embed(options.pictures, options.modality)
+    require("httpx")
+    from hicmd_tf.export.client import Client
+
+    client, pictures, parts = Client(options.url, options.model, options.timeout), options.pictures, []
+    with tqdm(total=len(pictures), desc="describing", unit="picture", leave=False, disable=None) as bar:
+        for part in client.parts(pictures, options.modality):
+            for picture, row in zip(pictures[bar.n :], part, strict=False):
+                if options.out is None:
+                    tqdm.write(json.dumps({"picture": str(picture), "descriptor": row.tolist()}))
+            parts.append(part)
+            bar.update(len(part))
     if options.out is None:
-        for picture, row in zip(options.pictures, found, strict=True):
-            print(json.dumps({"picture": str(picture), "descriptor": row.tolist()}))
         return
+    found = np.concatenate(parts)
     with replacing(options.out) as file:
-        np.savez(file, descriptors=found, names=np.array([str(picture) for picture in options.pictures]))
+        np.savez(file, descriptors=found, names=np.array(list(map(str, pictures))))
     print(f"{options.out}: {len(found)} descriptors of length {found.shape[1]}")
 
 

@@ -1,22 +1,24 @@
-"""`hicmd serve`: an exported SavedModel behind TF Serving's protocols.
+"""`hicmd serve`: an exported SavedModel behind TensorFlow Serving's REST interface.
 
   hicmd serve --model models/hicmd
 
-REST: POST http://127.0.0.1:8501/v1/models/hicmd:predict, and the other paths of TF Serving; GET /healthz. gRPC:
-127.0.0.1:8500. The newest version is loaded and warmed up before either port opens. Requests that come together are
-answered together. There is no authentication: keep it on this machine, or put a proxy that asks for one in front.
+POST http://127.0.0.1:8501/v1/models/hicmd:predict, and TensorFlow Serving's other paths; GET /healthz. The newest
+version is loaded and warmed up before the port opens. Requests that come together are answered together. There is no
+authentication: keep it on this machine, or put a proxy that asks for one in front.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
+from hicmd_tf.errors import require
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, serves until it is stopped."""
     options = _parser().parse_args(arguments)
-    from hicmd_tf.export.serve import serve
+    require("starlette", "uvicorn")
+    from hicmd_tf.export.server import serve
 
     serve(options)
 
@@ -28,8 +30,7 @@ def _parser() -> Parser:
     add("--name", default="hicmd", help="what requests call it (default: %(default)s)")
     add("--version", type=positive, metavar="N", help="which version (default: the newest)")
     add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on, such as ::1 (default: %(default)s)")
-    add("--port", type=port, default=8501, metavar="N", help="of REST; 0: any free one (default: %(default)s)")
-    add("--grpc-port", type=port, default=8500, metavar="N", help="of gRPC; 0: any (default: %(default)s)")
+    add("--port", type=port, default=8501, metavar="N", help="0: any free one (default: %(default)s)")
     add("--max-batch", type=positive, default=32, metavar="N", help="rows answered together (default: %(default)s)")
     add(
         "--batch-wait",

@@ -404,7 +404,7 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
 
 
 def test_a_server_describes_as_the_run_does(place: Place, exports: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "hicmd_tf", "serve", "--model", "saved", "--port", "0", "--grpc-port", "0"]
+    command = [sys.executable, "-m", "hicmd_tf", "serve", "--model", "saved", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=place.project) as server:
         try:

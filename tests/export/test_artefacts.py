@@ -24,8 +24,8 @@ from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.artefacts import OnnxModel, SavedModel, open_artefacts, session
 from hicmd_tf.export.check import check, compared
-from hicmd_tf.export.graphs import check_graph, pictures_graph
 from hicmd_tf.export.metadata import fingerprint
+from hicmd_tf.export.onnx import check_graph, pictures_graph
 from hicmd_tf.export.source import open_run
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES, Modality

@@ -14,8 +14,7 @@ from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import fitted, normalise, resize
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.explorer.upload import picture_of
-from hicmd_tf.export.serving.failures import Failure
-from hicmd_tf.export.serving.limits import Limits
+from hicmd_tf.export.servable import Failure, plain
 from hicmd_tf.pictures import graph
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, is_flat, opened, simple
@@ -87,9 +86,8 @@ def test_sixteen_bits_are_shown_by_their_range_everywhere(setting: str) -> None:
         assert found.shape == (*DEEP_COUNTS.shape, 3) and (found == found[..., :1]).all()
         assert np.abs(found[..., 0] - expected).max() < 1.5  # half a level, and a percentile's neighbour
         np.testing.assert_array_equal(of_graph(simple(content)), found)
-        sent = Limits().checked({"picture_bytes": np.array([content], object), "modality": np.array([b"x"], object)})
-        np.testing.assert_array_equal(of_graph(sent["picture_bytes"][0]), found)
-        assert sent["modality"][0] == b"x"
+        (sent,) = plain([content])
+        np.testing.assert_array_equal(of_graph(sent), found)
         if content.startswith(b"\x89PNG"):
             np.testing.assert_array_equal(of_graph(content), found)
         (batch,) = evaluation_batches(samples([content], setting), 128, 64, 1)
@@ -132,7 +130,7 @@ def test_what_has_no_pixels_to_agree_on_is_refused_everywhere(content: bytes, sa
         GRAPH(content)
     if "sixteen_bit" not in remedy:  # the graph knows whether there is a range
         with pytest.raises(Failure, match=said):
-            Limits().checked({"picture_bytes": np.array([content], object)})
+            plain([content])
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF"])

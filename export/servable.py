@@ -1,0 +1,259 @@
+"""One version of an exported SavedModel as a server sees it: JSON in, descriptors out, mistakes in a sentence."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.json_format import MessageToDict
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelFile
+
+from hicmd_tf.errors import UserError
+from hicmd_tf.export.artefacts import SavedModel
+from hicmd_tf.export.branch import OUTPUT
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.pictures.bounds import LARGEST_PIXELS, BadPictureError
+from hicmd_tf.pictures.decode import as_png, simple
+
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+
+DEFAULT = "serving_default"  # the signature of a request that names none
+ENCODED = "picture_bytes"
+WARM_UP_ROWS = (1, 8)
+LONGEST = 300  # characters of an error
+NOISE = re.compile(  # where in the graph an error fell
+    r"Graph execution error:|Detected at node .*? defined at \(most recent call last\):|<stack traces unavailable>"
+    r"|\[\[.*?\]\]|\[Op:.*?\]|Detected at node \S+ *",
+    re.DOTALL,
+)
+
+
+class Failure(Exception):  # noqa: N818 (an answer, not a defect)
+    """A request that can't be answered: its HTTP status, and one sentence why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for, and how requests are joined.
+
+    Args:
+        body: bytes of a request.
+        rows: pictures of a request.
+        pixels: of one encoded picture, read from its head before it is decoded.
+        seconds: for an answer.
+        batch: rows that are computed together.
+        wait: seconds that a request waits for others.
+        waiting: rows that may wait before further requests are refused.
+    """
+
+    body: int = 64 << 20
+    rows: int = 256
+    pixels: int = LARGEST_PIXELS
+    seconds: float = 60.0
+    batch: int = 32
+    wait: float = 0.002
+    waiting: int = 1024
+
+
+class Request(NamedTuple):
+    """by_row: asked for as instances, answered by predictions; otherwise inputs, answered by outputs."""
+
+    signature: str
+    by_row: bool
+    inputs: Arrays
+
+    @property
+    def rows(self) -> int:
+        """Pictures asked for."""
+        return len(next(iter(self.inputs.values())))
+
+
+class Servable:
+    """A version of a model: loaded, and asked by signature.
+
+    Args:
+        name: what requests call the model.
+        folder: of the version, named by its number. Raises UserError when it can't be loaded.
+        limits: of requests.
+
+    model: as SavedModel opens it.
+    """
+
+    def __init__(self, name: str, folder: Path, limits: Limits) -> None:
+        self.name, self.version, self._limits = name, int(folder.name), limits
+        self.model = SavedModel(folder)
+        self._definitions = SavedModelFile.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
+
+    def request(self, body: bytes) -> Request:
+        """What a JSON body asks for, checked. Raises Failure."""
+        specs = {name: graph.structured_input_signature[1] for name, graph in self.model.signatures.items()}
+        return request_of(body, specs, self._limits)
+
+    def run(self, signature: str, inputs: Arrays) -> Array:
+        """Descriptors (B, E). Raises Failure when the graph refuses the inputs."""
+        try:
+            answer = self.model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+        except tf.errors.InvalidArgumentError as error:
+            raise Failure(400, _told(error)) from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise Failure(503, _told(error)) from error
+        except tf.errors.OpError as error:
+            raise Failure(500, _told(error)) from error
+        found: Array = answer[OUTPUT].numpy()
+        if not np.isfinite(found).all():
+            raise Failure(500, f"{OUTPUT} hold non-finite numbers, which JSON has not")
+        return found
+
+    def warm_up(self) -> None:
+        """Answers every signature once for few and for many pictures, so that the first user need not wait."""
+        data = self.model.config.data
+        grey = np.full((data.height, data.width, 3), 128, np.uint8)
+        for signature, rows in ((name, rows) for name in self.model.signatures for rows in WARM_UP_ROWS):
+            encoded = signature.endswith("_bytes")
+            inputs = {ENCODED: np.array([as_png(grey)] * rows)} if encoded else {"pictures": np.stack([grey] * rows)}
+            if signature.startswith(DEFAULT):
+                inputs["modality"] = np.array([MODALITIES[row % 2].encode() for row in range(rows)])
+            self.run(signature, inputs)
+
+    def metadata(self) -> dict[str, Any]:
+        """Signatures, as TensorFlow Serving's REST interface has them."""
+        signatures = {
+            name: MessageToDict(
+                self._definitions.signature_def[name],
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+            for name in self.model.signatures
+        }
+        model = {"name": self.name, "signature_name": "", "version": str(self.version)}
+        return {"model_spec": model, "metadata": {"signature_def": {"signature_def": signatures}}}
+
+
+def request_of(body: bytes, signatures: dict[str, dict[str, tf.TensorSpec]], limits: Limits) -> Request:
+    """What a JSON body asks for, checked, its pictures as JPEG or PNG. signatures: their inputs. Raises Failure."""
+    try:
+        found = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Failure(400, f"the body is not JSON ({str(error)[:100]})") from error
+    layouts = [name for name in ("instances", "inputs") if isinstance(found, dict) and name in found]
+    if len(layouts) != 1:
+        raise Failure(400, "expected a JSON object with either instances or inputs as the body")
+    signature = found.get("signature_name") or DEFAULT
+    if not isinstance(signature, str) or signature not in signatures:
+        known = ", ".join(sorted(signatures))
+        raise Failure(400, f"the model has no signature {str(signature)[:60]!r}, expected one of {known}")
+    specs, by_row = signatures[signature], layouts == ["instances"]
+    columns = (_columns_of_rows if by_row else _named)(found[layouts[0]], list(specs))
+    if columns.keys() != specs.keys():
+        given = ", ".join(map(str, columns))[:100]
+        raise Failure(400, f"signature {signature!r} takes {', '.join(sorted(specs))}; given: {given or 'nothing'}")
+    request = Request(signature, by_row, {name: _array(name, columns[name], spec) for name, spec in specs.items()})
+    rows = sorted({len(value) for value in request.inputs.values()})
+    if len(rows) > 1:
+        raise Failure(400, f"inputs have {rows} rows, expected equally many in each")
+    if request.rows > limits.rows:
+        raise Failure(413, f"{request.rows} rows in one request, expected at most {limits.rows}: ask in parts")
+    if ENCODED in request.inputs:
+        request.inputs[ENCODED][:] = plain(request.inputs[ENCODED], limits.pixels)
+    return request
+
+
+def plain(files: Iterable[bytes], pixels: int = LARGEST_PIXELS) -> list[bytes]:
+    """Files as the graph takes them: a JPEG as it is, any other as a PNG of the same pixels, which are so many at most.
+
+    Raises Failure for one that can't be used, before it is decoded where its head says so.
+    """
+    found = []
+    for row, content in enumerate(files):
+        try:
+            found.append(simple(content, pixels))
+        except BadPictureError as error:
+            raise Failure(400, f"{ENCODED}[{row}] {error.told('send another one')}") from error
+    return found
+
+
+def newest_version(base: Path, version: int | None = None) -> Path:
+    """The folder of the newest numbered version, or of the one asked for. Raises UserError when there is none."""
+    numbers = [child.name for child in base.iterdir() if child.name.isdecimal()] if base.is_dir() else []
+    if not numbers:
+        made = "what hicmd export saved-model makes with --out"
+        raise UserError(f"{base} has no numbered versions of a model: expected {made}")
+    chosen = max(numbers, key=int) if version is None else str(version)
+    if chosen not in numbers:
+        raise UserError(f"{base} has no version {chosen}, expected one of {', '.join(sorted(numbers, key=int))}")
+    return base / chosen
+
+
+def _columns_of_rows(rows: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Rows of named inputs as one list per name; rows of a signature's only input need no name."""
+    if not isinstance(rows, list) or not rows:
+        raise Failure(400, "instances is no list with at least one row")
+    if not isinstance(rows[0], dict) or _is_b64(rows[0]):
+        return _named(rows, names)
+    for row, instance in enumerate(rows):
+        if not isinstance(instance, dict) or instance.keys() != rows[0].keys():
+            raise Failure(400, f"instances[{row}] has other inputs than instances[0], expected equal ones")
+    return {key: [instance[key] for instance in rows] for key in rows[0]}
+
+
+def _named(values: Any, names: Sequence[str]) -> dict[str, Any]:
+    if isinstance(values, dict) and not _is_b64(values):
+        return values
+    if len(names) != 1:
+        raise Failure(400, f"the signature takes {', '.join(sorted(names))}: name the inputs")
+    return {names[0]: values}
+
+
+def _array(name: str, values: Any, spec: tf.TensorSpec) -> Array:
+    """The values of one input, which are text or whole numbers."""
+    dtype = spec.dtype.as_numpy_dtype
+    if spec.dtype == tf.string:
+        texts = values if isinstance(values, list) else [values]
+        found = np.empty(len(texts), object)
+        found[:] = [_content(name, text) for text in texts]
+        return found
+    try:
+        found = np.array(values)
+    except (ValueError, OverflowError) as error:
+        raise Failure(400, f"{name} is no array: its parts differ in length") from error
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if found.size and not (found.dtype.kind in "iu" and least <= found.min() and found.max() <= most):
+        raise Failure(400, f"{name} holds other values than {spec.dtype.name}, whole numbers from {least} to {most}")
+    if not spec.shape.is_compatible_with(found.shape):
+        shape = "(" + ", ".join("any" if length is None else str(length) for length in spec.shape) + ")"
+        raise Failure(400, f"{name} has shape {found.shape}, expected {shape}")
+    return found.astype(dtype)
+
+
+def _content(name: str, value: Any) -> bytes:
+    try:
+        if _is_b64(value):
+            return base64.b64decode(value["b64"], validate=True)
+        if isinstance(value, str):
+            return value.encode()
+    except (ValueError, TypeError) as error:  # base64's and Unicode's are ValueErrors
+        raise Failure(400, f"{name} is neither base64 nor text ({str(error)[:100]})") from error
+    raise Failure(400, f'{name} is neither text nor {{"b64": text}}')
+
+
+def _is_b64(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"b64"}
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _told(error: Exception) -> str:
+    """A TensorFlow error's own words, in one line."""
+    return " ".join(NOISE.sub(" ", str(error)).split())[:LONGEST] or type(error).__name__
