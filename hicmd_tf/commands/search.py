@@ -210,16 +210,17 @@ def _among(options: argparse.Namespace) -> "Among":
 
 def _asked(options: argparse.Namespace, gallery: str) -> tuple["Described", list[str]]:
     """The queries, and what the user calls them. gallery: the digest of its model, which must be theirs."""
-    from hicmd_tf.search.describe import Model, described_pictures, stored
+    from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.search.describe import described_pictures, stored
     from hicmd_tf.search.entries import same_model
 
     if options.descriptors is not None:
         digest, described = stored(options.descriptors)
         same_model(gallery, digest)
         return described, [entry.path for entry in described.entries]
-    model = Model(options.run)
-    same_model(gallery, model.digest)
-    return described_pictures(model, options.picture, options.modality), list(map(str, options.picture))
+    run = OpenedRun(options.run)
+    same_model(gallery, run.model.descriptor.digest())
+    return described_pictures(run, options.picture, options.modality), list(map(str, options.picture))
 
 
 def _check_given(options: argparse.Namespace) -> None:
@@ -236,7 +237,8 @@ def _given(
     options: argparse.Namespace,
 ) -> tuple[int, str, int, "Callable[[Store], Iterable[Described]]"]:
     """How many pictures, the model's digest, the descriptors' length, and what is to be added to a gallery."""
-    from hicmd_tf.search.describe import Model, dated, described_folder, stored
+    from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.search.describe import dated, described_folder, stored
 
     if options.descriptors is not None:
         digest, described = stored(options.descriptors, options.time)
@@ -250,14 +252,15 @@ def _given(
     from hicmd_tf.data.sources.folder import anything
 
     listing = anything(options.images, options.modality, options.pattern)
-    model = Model(options.run)
+    run = OpenedRun(options.run)
+    digest, length = run.model.descriptor.digest(), run.config.networks.feature_learning.embedding
     print("\n".join([*listing.taken, *listing.passed]), flush=True)
     folder, records = options.images, listing.records
 
     def parts(store: "Store") -> "Iterable[Described]":
-        return described_folder(model, folder, records, options.time, listing.texts, store.held)
+        return described_folder(run, folder, records, options.time, listing.texts, store.held)
 
-    return len(records), model.digest, model.length, parts
+    return len(records), digest, length, parts
 
 
 def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) -> "Store":

@@ -11,8 +11,10 @@ from hicmd_tf.data.labels import UNKNOWN, Texts, number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import Record
 from hicmd_tf.data.sources.paths import person_of
+from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search.entries import Entry, key, real
 
 Array = np.ndarray[Any, Any]
@@ -31,31 +33,8 @@ class Described(NamedTuple):
     sixteen_bit: str = OWN_RANGE
 
 
-class Model:
-    """A run's descriptors. digest: of its weights. length: of a descriptor. sixteen_bit: the run's setting."""
-
-    def __init__(self, run: Path) -> None:
-        from hicmd_tf.runs.opened import OpenedRun
-
-        opened = OpenedRun(run)
-        self._config, self._model = opened.config, opened.model
-        self.digest = self._model.descriptor.digest()
-        self.length = self._config.networks.feature_learning.embedding
-        self.sixteen_bit = self._config.data.sixteen_bit
-
-    def usable(self, samples: Samples) -> Samples:
-        """The pictures that can be described, as the run's data.check says. Raises UserError naming one that can't."""
-        from hicmd_tf.data.usable import usable
-
-        return usable(samples, self._config.data.check)
-
-    def describe(self, samples: Samples) -> Array:
-        """Descriptors (N, D) of pictures that can be used."""
-        return self._model.descriptors(samples)
-
-
 def described_folder(
-    model: Model,
+    run: OpenedRun,
     folder: Path,
     records: Sequence[Record],
     time: float | None = None,
@@ -69,7 +48,7 @@ def described_folder(
 
     seen: set[str] = set()
     for start in range(0, len(records), PART):
-        samples = read_pictures(folder, records[start : start + PART], texts, model.sixteen_bit)
+        samples = read_pictures(folder, records[start : start + PART], texts, run.config.data.sixteen_bit)
         paths = [real(folder / name) for name in samples.names]
         digests = [sha256(content).hexdigest() for content in samples.encoded]
         times = [Path(path).stat().st_mtime if time is None else time for path in paths]
@@ -83,11 +62,12 @@ def described_folder(
                 fresh.append(row)
             seen.add(key(entry.path))
         chosen = samples.select(np.array(fresh, np.int64))
-        whole = model.usable(chosen) if fresh else chosen
+        whole = usable(chosen, run.config.data.check) if fresh else chosen
         by_name = {samples.names[row]: entries[row] for row in fresh}
         if len(whole):
-            described = model.describe(whole)
-            yield Described(described, [by_name[name] for name in whole.names], len(samples) - len(fresh))
+            yield Described(
+                run.model.descriptors(whole), [by_name[name] for name in whole.names], len(samples) - len(fresh)
+            )
         elif len(samples) > len(fresh):
             yield Described(np.empty((0, 0), np.float32), [], len(samples) - len(fresh))
 
@@ -102,10 +82,9 @@ def dated(entries: Sequence[Entry], known: Mapping[str, Entry]) -> list[Entry]:
     ]
 
 
-def described_pictures(model: Model, files: Sequence[Path], modality: Modality) -> Described:
+def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality) -> Described:
     """Single pictures; whom they show is what their paths say, where a folder is named after a modality. Raises
     UserError, also for one that can't be used: what is asked for is never left out."""
-    from hicmd_tf.data.usable import usable
     from hicmd_tf.pictures.bounds import content
 
     people = [person_of(file, modality) for file in files]
@@ -116,12 +95,12 @@ def described_pictures(model: Model, files: Sequence[Path], modality: Modality) 
         np.full(len(files), modality == "infrared"),
         np.zeros(len(files), np.int64),
         texts=texts_of(person for person in people if person),
-        sixteen_bit=model.sixteen_bit,
+        sixteen_bit=run.config.data.sixteen_bit,
     )
-    described = model.describe(usable(samples, "stop"))
+    described = run.model.descriptors(usable(samples, "stop"))
     digests = [sha256(content).hexdigest() for content in samples.encoded]
     entries = entries_of(samples, [real(file) for file in files], [0.0] * len(files), digests)
-    return Described(described, entries, sixteen_bit=model.sixteen_bit or OWN_RANGE)
+    return Described(described, entries, sixteen_bit=run.config.data.sixteen_bit or OWN_RANGE)
 
 
 def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float], digests: Sequence[str]) -> list[Entry]:

@@ -14,9 +14,7 @@ from PIL import Image
 
 from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.data import labels
-from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.folder import anything
-from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import WRONG, Cell, sheet
 from hicmd_tf.search import Gallery
@@ -25,19 +23,9 @@ from hicmd_tf.search.describe import described_folder, described_pictures
 from hicmd_tf.search.entries import Entry, Hit
 
 
-class Describer:
-    """Describes by file sizes."""
-
-    sixteen_bit = ""
-
-    def __init__(self, policy: str) -> None:
-        self.policy = policy
-
-    def usable(self, samples: Samples) -> Samples:
-        return usable(samples, self.policy)
-
-    def describe(self, samples: Samples) -> np.ndarray:
-        return np.array([[len(one), 1] for one in samples.encoded], np.float32)
+def size(content: bytes) -> np.ndarray:
+    """A descriptor by which the files' sizes can be told apart."""
+    return np.array([len(content), 1], np.float32)
 
 
 @pytest.fixture
@@ -50,77 +38,79 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_skipped_leaves_the_others_with_their_own_names(folder: Path) -> None:
+def test_what_is_skipped_leaves_the_others_with_their_own_names(folder: Path, run_that: Any) -> None:
     with pytest.warns(UserWarning, match="^2 of 4 pictures can't be used and are skipped: visible/1.png has 60000 x 6"):
-        (part,) = described_folder(Describer("skip"), folder, anything(folder, None).records)
+        (part,) = described_folder(run_that(size, "skip"), folder, anything(folder, None).records)
     assert [Path(entry.path).name for entry in part.entries] == ["0.png", "3.png"]
     assert part.descriptors[:, 0].tolist() == [Path(entry.path).stat().st_size for entry in part.entries]
 
 
-def described(folder: Path, gallery: Gallery, **options: Any) -> tuple[int, int]:
+def described(run: Any, folder: Path, gallery: Gallery, **options: Any) -> tuple[int, int]:
     """How many pictures a gallery wrote of a folder, and how many were already there."""
     listing = anything(folder, options.pop("modality", None), options.pop("pattern", ""))
-    parts = list(
-        described_folder(Describer("stop"), folder, listing.records, texts=listing.texts, held=gallery.held, **options)
-    )
+    parts = list(described_folder(run, folder, listing.records, texts=listing.texts, held=gallery.held, **options))
     written = sum(gallery.add(part.descriptors, part.entries, "m") for part in parts if part.entries)
     return written, sum(part.already for part in parts)
 
 
-def test_a_picture_is_one_however_it_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_one_however_it_is_reached(tmp_path: Path, run_that: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_that(size)
     home = tmp_path / "caf\u00e9"
     for number in range(3):
         trees.picture(home / "m" / "visible" / f"{number}.png", number)
     (tmp_path / "link").symlink_to("caf\u00e9")
     (home / "m" / "visible" / "again.png").symlink_to("0.png")
     gallery = Gallery.begin(tmp_path / "g", "m", 2)
-    assert described(home / "m", gallery) == (3, 1)  # the link to a picture is that picture
+    assert described(run, home / "m", gallery) == (3, 1)  # the link to a picture is that picture
     monkeypatch.chdir(home)
     for spelt in ("m", "./m/", "../link/m", "m/../m", str(tmp_path / "link" / "m"), "m/visible"):
         modality = "visible" if spelt == "m/visible" else None
-        assert described(Path(spelt), gallery, modality=modality) == (0, 4), spelt
+        assert described(run, Path(spelt), gallery, modality=modality) == (0, 4), spelt
     shutil.copytree(home, tmp_path / "cafe\u0301", symlinks=True)
     if (tmp_path / "cafe\u0301").samefile(home) or len(list(tmp_path.glob("caf*"))) == 2:
         os.utime(tmp_path / "cafe\u0301" / "m" / "visible" / "1.png", (0, 0))
-        assert described(tmp_path / "cafe\u0301" / "m", gallery) == (0, 4)  # the other Unicode form, touched
+        assert described(run, tmp_path / "cafe\u0301" / "m", gallery) == (0, 4)  # the other Unicode form, touched
     assert gallery.info().rows == 3
     assert {Path(path) for path in gallery.held([str(home / "m/visible/0.png")])} == {home / "m/visible/0.png"}
 
 
-def test_what_has_changed_is_described_anew(tmp_path: Path) -> None:
+def test_what_has_changed_is_described_anew(tmp_path: Path, run_that: Any) -> None:
+    run = run_that(size)
     folder, gallery = tmp_path / "p", Gallery.begin(tmp_path / "g", "m", 2)
     for number in range(3):
         trees.picture(folder / "visible" / "anna" / f"cam1_{number}.png", number)
-    assert described(folder, gallery) == (3, 0)
+    assert described(run, folder, gallery) == (3, 0)
     trees.picture(folder / "visible" / "anna" / "cam1_0.png", 99, size=(30, 30))
-    assert described(folder, gallery) == (1, 2)
-    assert described(folder / "visible" / "anna", gallery, modality="infrared") == (3, 0)  # another encoder
-    assert described(folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (3, 0)
-    assert described(folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (0, 3)
+    assert described(run, folder, gallery) == (1, 2)
+    assert described(run, folder / "visible" / "anna", gallery, modality="infrared") == (3, 0)  # another encoder
+    assert described(run, folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (3, 0)
+    assert described(run, folder / "visible" / "anna", gallery, modality="infrared", time=5.0) == (0, 3)
     assert gallery.info().rows == 3
-    assert described(folder, gallery) == (3, 0)
+    assert described(run, folder, gallery) == (3, 0)
     (kept,) = {entry.who for entry in gallery.held([str(folder / "visible/anna/cam1_1.png")]).values()}
     assert kept == "anna"
 
 
-def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path) -> None:
+def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path, run_that: Any) -> None:
     with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* and 1 more, expected"):
-        list(described_folder(Describer("stop"), folder, anything(folder, None).records))
+        list(described_folder(run_that(size, "stop"), folder, anything(folder, None).records))
     with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, .*: replace it or"):
-        described_pictures(Describer("skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
+        described_pictures(run_that(size, "skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
 
 
-def test_extract_names_what_it_can_not_use(folder: Path, smoke_run: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.npz"
+def test_extract_names_what_it_can_not_use(
+    folder: Path, run_that: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--run", "run", "--images", str(folder), "--out", str(tmp_path / "out.npz")]
+    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run_that(size))
     with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels"):
-        extract(["--run", str(smoke_run), "--images", str(folder), "--out", str(out)])
-    run = Path(shutil.copytree(smoke_run, tmp_path / "run"))
-    (run / "config.yaml").write_text((smoke_run / "config.yaml").read_text().replace("check: stop", "check: skip"))
+        extract(asked)
+    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run_that(size, "skip"))
     for number in (0, 3):
         (folder / f"visible/{number}.png").write_bytes(b"")
     with pytest.warns(UserWarning, match="4 of 4"), pytest.raises(UserError, match="none of 4 pictures can be used"):
-        extract(["--run", str(run), "--images", str(folder), "--out", str(out)])
-    assert not out.exists()
+        extract(asked)
+    assert not (tmp_path / "out.npz").exists()
 
 
 @pytest.fixture

@@ -16,28 +16,16 @@ from PIL import Image
 from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.commands.search import main
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import RIGHT
 from hicmd_tf.retrieval.stored import write_descriptors
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search import Entry, Gallery, describe
 
 Array = np.ndarray[Any, Any]
 
 
-class Described:
-    """A stand-in for a run's model: a picture's descriptor is drawn by its content."""
-
-    digest, length, sixteen_bit = "d" * 64, 8, ""
-
-    def __init__(self, run: Path) -> None:
-        assert run == Path("runs/one")
-
-    def usable(self, samples: Samples) -> Samples:
-        return usable(samples, "stop")
-
-    def describe(self, samples: Samples) -> Array:
-        return np.stack([described(content) for content in samples.encoded])
+DIGEST = "d" * 64
 
 
 def described(content: bytes) -> Array:
@@ -49,8 +37,8 @@ RUN = ["--run", "runs/one"]
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(describe, "Model", Described)
+def stand_in(run_that: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", {Path("runs/one"): run_that(described)}.__getitem__)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +80,7 @@ def ask(say: Any) -> Any:
     return lambda *arguments: json.loads(say("query", *arguments, "--json"))
 
 
-def stored(file: Path, folder: Path, model: str = Described.digest) -> Path:
+def stored(file: Path, folder: Path, model: str = DIGEST) -> Path:
     """A file of descriptors, as `hicmd extract` names and describes the pictures of a folder."""
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
     content = [(folder / name).read_bytes() for name in names]
@@ -105,7 +93,7 @@ def stored(file: Path, folder: Path, model: str = Described.digest) -> Path:
 def test_from_a_run_to_ranked_lists(
     smoke_run: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Any, ask: Any
 ) -> None:
-    monkeypatch.setattr(describe, "Model", functools.cache(describe.Model))
+    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", functools.cache(OpenedRun))
     here, run = ["--index", str(tmp_path / "gallery")], ["--run", str(smoke_run)]
     assert "12 pictures added" in say("index", here, run, "--images", pictures)
     query = pictures / "5/visible/1_c05.png"
@@ -336,8 +324,8 @@ def test_an_option_of_several_that_is_given_again_adds_to_them(
 ) -> None:
     here = ["--index", str(tmp_path / "g")]
     entries = [Entry(str(tmp_path / f"{n}.png"), n, n, "visible", 0.0, str(n)) for n in range(6)]
-    gallery = Gallery.begin(tmp_path / "g", Described.digest, 8)
-    gallery.add(np.eye(6, 8, dtype=np.float32), entries, Described.digest)
+    gallery = Gallery.begin(tmp_path / "g", DIGEST, 8)
+    gallery.add(np.eye(6, 8, dtype=np.float32), entries, DIGEST)
     gallery.finish()
     trees.picture(tmp_path / "asked.png")
     asked = [
