@@ -129,8 +129,8 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
         cells = [ablation.sampling, ablation.losses, ablation.features, ablation.removed or "-", str(len(found[name]))]
         for direction in DIRECTIONS:
             for figure in ("rank1", "mAP"):
-                told = [metrics[direction] for metrics in found[name] if direction in metrics]  # SYSU-MM01's has one
-                cells.append(_spread([100 * figures[figure] for figures in told]))
+                seeds = [metrics[direction] for metrics in found[name] if direction in metrics]  # SYSU-MM01's has one
+                cells.append(_spread([100 * figures[figure] for figures in seeds]))
         lines.append(cells)
     first = next((metrics for of in found.values() for metrics in of), {})  # what needs no learning is the same in all
     for key in (key for key in COMPARED if key in first and key != "untrained"):

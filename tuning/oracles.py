@@ -25,7 +25,7 @@ Values = dict[str, Any]
 
 
 class StudyOracle(kt.Oracle):  # type: ignore[misc]
-    """What all our oracles have in common; one of Keras Tuner's comes behind it in a class's bases.
+    """What all our oracles have in common; one of Keras Tuner's comes after it in a class's bases.
 
     Its files are written whole. A trial's score is its last figure, not its best one, for a run of the same length
     comes to that. Trials that were running when the process was killed run again, from their checkpoints; those that
@@ -37,7 +37,7 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
     """When a worker was last heard of, on the monotonic clock; `asked`: when each last asked for a trial."""
 
     def prepare(self, max_trials: int, runs: Path) -> None:
-        """To be called behind the constructor. runs: folder of run folders, where a failed trial says why."""
+        """To be called after the constructor. runs: folder of run folders, where a failed trial says why."""
         self.max_trials = max_trials
         self.runs = runs
         self.verbose = 0  # what is printed is below
@@ -83,7 +83,7 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
     def reload(self) -> None:
         super().reload()
         begun = set(self.start_order)
-        self.trials = {name: self.trials[name] for name in self.start_order}  # one that nobody was told of is not one
+        self.trials = {name: self.trials[name] for name in self.start_order}  # those that a worker knows of
         for folder in Path(self._project_dir).glob("trial_*"):
             if folder.name.removeprefix("trial_") not in begun:
                 (folder / "trial.json").unlink(missing_ok=True)
@@ -131,7 +131,7 @@ class HyperbandOracle(StudyOracle, kt.oracles.HyperbandOracle):  # type: ignore[
 
 
 class GridOracle(StudyOracle):
-    """Every combination of choices, in order. (Keras Tuner's own grid forgets behind a kill what is still to do.)"""
+    """Every combination of choices, in order. (Keras Tuner's own grid forgets after a kill what is still to do.)"""
 
     def populate_space(self, trial_id: str) -> Values:
         names = [hp.name for hp in self.hyperparameters.space]
@@ -178,7 +178,7 @@ def failure_note(run: Path) -> Path:
 def _write(path: Path, state: Values) -> None:
     """Writes Keras Tuner's state as a whole.
 
-    Its locks are not given back behind an error, and everyone would wait for ever: a disk that refuses ends the
+    Its locks are not given back after an error, and everyone would wait for ever: a disk that refuses ends the
     process.
     """
     try:

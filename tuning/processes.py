@@ -30,7 +30,7 @@ LOCALHOST = "127.0.0.1"
 def role() -> str:
     """What this process is by its environment: alone, chief or worker; a chief on this machine is asked without proxy.
 
-    Raises UserError when a variable is missing, or the port is none.
+    Raises UserError when a variable is missing, or no port.
     """
     given = [name for name in (TUNER, ADDRESS, PORT) if os.environ.get(name)]
     if not given:
@@ -122,7 +122,7 @@ class Workers:
             raise UserError("the search's own server has ended: see above, and begin again with --resume")
 
     def stop(self) -> None:
-        """Asks all to end behind their iteration, with a checkpoint; waits."""
+        """Asks all to end after their iteration, with a checkpoint; waits."""
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
@@ -148,6 +148,6 @@ class Workers:
         if self.restarts[name] == RESTARTS:
             raise UserError(f"{name} ended {RESTARTS + 1} times (status {status}): see {log}, then go on with --resume")
         self.restarts[name] += 1
-        told = signal.Signals(-status).name if status < 0 else f"status {status}"
-        print(f"warning: {name} ended ({told}) and is started again; its log is {log}", file=sys.stderr, flush=True)
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        print(f"warning: {name} ended ({how}) and is started again; its log is {log}", file=sys.stderr, flush=True)
         self.processes[name] = self._start(name)

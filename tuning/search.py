@@ -12,7 +12,7 @@ from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.space import SEARCHED, Space
 from hicmd_tf.tuning.study import Settings, Study, prepared
 
-SHARE = 5  # one of so many training identities is held out unless told otherwise
+SHARE = 5  # one of so many training identities is held out by default
 FEWEST = 2  # identities to hold out: one alone is always found
 
 

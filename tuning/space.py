@@ -40,7 +40,7 @@ def space_of(config: Config, file: Path | None = None) -> Space:
     """The range of every searched setting by dotted name; in the place of the usual ones those of a YAML file.
 
     A value of 0, which no log-uniform range has, stays. Raises UserError for a file that can't be read, a setting that
-    is not searched, a range that is none or leaves out the configuration's value, and when nothing is left to search.
+    is not searched, a range that can't be or leaves out the configuration's value, and when nothing is left to search.
     """
     values = {key: value_of(config, key) for key in SEARCHED}
     space = {

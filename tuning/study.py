@@ -1,9 +1,8 @@
-"""A study on disk: its folder, its trials, who runs them, and how it goes on behind a kill."""
+"""A study on disk: its folder, its trials, who runs them, and how it goes on after a kill."""
 
 import contextlib
 import io
 import math
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -80,19 +79,24 @@ class Study:
         """
         here = role()
         _refuse_alone(here, workers, resume)
-        if here == "worker":
-            end_with_parent()
-            self._search(model())
-            return {}
-        self._check(resume)
-        busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
-        with alone(self.out / "lock", busy):
-            write_json(self.out / "study.json", self.settings.as_json())
-            if here == "chief":
-                return self._serve(model())
-            if workers == 1:
-                return dict(self._search(model()).oracle.trials)
-            return self._with_workers(model(), command, workers)
+        try:
+            if here == "worker":
+                end_with_parent()
+                self._search(model())
+                return {}
+            self._check(resume)
+            busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
+            with alone(self.out / "lock", busy):
+                write_json(self.out / "study.json", self.settings.as_json())
+                if here == "chief":
+                    tuner = self._serve(model())
+                elif workers == 1:
+                    tuner = self._search(model())
+                else:
+                    tuner = self._with_workers(model(), command, workers)
+                return dict(tuner.oracle.trials)
+        except KeyboardInterrupt:
+            stop("stopped; go on with the same command and --resume")
 
     def _check(self, resume: bool) -> None:
         """Raises UserError when the folder holds something else, or a study and --resume is not given."""
@@ -104,7 +108,7 @@ class Study:
         if not resume:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
         study = _read_study(stored)
-        refuse_other_pictures(study.pop("pictures"), self.settings.pictures, self.out)
+        pictures = study.pop("pictures")
         begun, now = dict(flattened(study)), dict(flattened(self.settings._replace(pictures={}).as_json()))
         for key in {**begun, **now}:
             if key not in MAY_DIFFER and begun.get(key) != now.get(key):
@@ -112,6 +116,7 @@ class Study:
                     f"{key.removeprefix('config.')} is {now.get(key)}, but the search in {self.out} was begun with "
                     f"{begun.get(key)}: go on with its own settings or name another folder with --out"
                 )
+        refuse_other_pictures(pictures, self.settings.pictures, self.out)
 
     def _tuner(self, model: Any) -> Any:
         from hicmd_tf.tuning.oracles import oracle
@@ -137,51 +142,41 @@ class Study:
             raise UserError(
                 "the chief does not answer any more: look at its terminal, start it with --resume, then the workers"
             ) from error
-        except (Interrupted, KeyboardInterrupt):
-            self._interrupted()
+        except Interrupted as stopped:
+            raise KeyboardInterrupt from stopped
         return tuner
 
-    def _serve(self, model: Any) -> dict[str, Any]:
+    def _serve(self, model: Any) -> Any:
         """Hands out trials to workers on other machines. Raises UserError when none is heard of for too long."""
         check_address()
         tuner = self._tuner(model)
         server = threading.Thread(target=tuner.search, daemon=True)
         server.start()
-        try:
-            while server.is_alive():
-                server.join(1)
-                if server.is_alive() and time.monotonic() > tuner.oracle.heard + SILENCE:
-                    raise UserError(
-                        f"no worker has been heard of for {SILENCE / 60:g} minutes: look at their terminals, begin "
-                        f"again with --resume, then start them"
-                    )
-        except KeyboardInterrupt:
-            self._interrupted()
-        return dict(tuner.oracle.trials)
+        while server.is_alive():
+            server.join(1)
+            if server.is_alive() and time.monotonic() > tuner.oracle.heard + SILENCE:
+                raise UserError(
+                    f"no worker has been heard of for {SILENCE / 60:g} minutes: look at their terminals, begin again "
+                    f"with --resume, then start them"
+                )
+        return tuner
 
-    def _with_workers(self, model: Any, command: Sequence[str], count: int) -> dict[str, Any]:
+    def _with_workers(self, model: Any, command: Sequence[str], count: int) -> Any:
+        """Hands out trials to processes on this machine."""
         with as_chief() as environment:
             tuner = self._tuner(model)
             server = threading.Thread(target=tuner.search, daemon=True)
             server.start()
             workers = Workers(command, count, environment, self.out / "workers")
-            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 workers.wait(
                     lambda: not tuner.oracle.ongoing_trials and not tuner.oracle.tuner_ids,
                     server.is_alive,
                     lambda name: tuner.oracle.asked.get(name, -math.inf),
                 )
-            except KeyboardInterrupt:
-                workers.stop()
-                self._interrupted()
             finally:
                 workers.stop()
-                signal.signal(signal.SIGTERM, before)
-            return dict(tuner.oracle.trials)
-
-    def _interrupted(self) -> None:
-        stop("stopped; go on with the same command and --resume")
+            return tuner
 
 
 def _refuse_alone(here: str, workers: int, resume: bool) -> None:

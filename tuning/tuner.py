@@ -168,7 +168,7 @@ class Tuner(BaseTuner):  # type: ignore[misc]
         write_text(Path(self._get_tuner_fname()), "{}")  # it has no state of its own
 
     def _try_run_and_update_trial(self, trial: Trial) -> None:
-        """A loss that is no number makes a trial fail; Keras Tuner itself would take every error for that."""
+        """A non-finite loss makes a trial fail; Keras Tuner itself would treat every error so."""
         try:
             self.run_trial(trial)
             trial.status = TrialStatus.COMPLETED

@@ -99,7 +99,7 @@ def test_after_a_kill_at_any_moment_no_ended_trial_is_lost_or_repeated(
         go_on(study, again)
         finished = [name for name in study.trials if name not in again]
         assert set(ended) <= set(finished) and not set(ended) & set(again)
-        assert len(finished) <= len(ended) + 1  # one had ended, and its worker was not told so yet
+        assert len(finished) <= len(ended) + 1  # one had ended, and its worker did not know yet
         assert sorted(finished + again) == sorted(study.trials) == [str(n) for n in range(TRIALS)]
         assert {name: study.trials[name].score for name in ended} == scores
         assert len(set(study.end_order)) == len(study.end_order) == TRIALS

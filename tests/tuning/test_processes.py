@@ -1,4 +1,4 @@
-"""Workers that never begin, and chiefs whose address is none, end in one line."""
+"""Workers that never begin, and chiefs without an address, end in one line."""
 
 import math
 import os

@@ -68,10 +68,10 @@ def test_trials_stand_beside_what_needs_no_learning_and_those_at_chance_are_coun
 ) -> None:
     found = outcomes(config, space, 5)
     low = [one._replace(objective=0.19) if one.name == "02" else one._replace(objective=0.3) for one in found]
-    told = "mAP %: chance 20.00, nearest raw pixels 25.00, nearest colour histogram 21.00"
+    said = "mAP %: chance 20.00, nearest raw pixels 25.00, nearest colour histogram 21.00"
     for objectives, judged in ((low, "; 1 of 5 trials not above chance"), ([low[0]], "")):
         text = write_report(tmp_path, objectives, space, 1, UNLEARNED)
-        assert f"{told}{judged}\n" in text and f"{told}{judged}\n" in (tmp_path / "trials.md").read_text()
+        assert f"{said}{judged}\n" in text and f"{said}{judged}\n" in (tmp_path / "trials.md").read_text()
 
 
 def test_the_setting_that_matters_is_found_and_few_trials_say_nothing(config: Config, space: Space) -> None:
