@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -21,7 +20,6 @@ from PIL import Image
 from hicmd_tf.commands import main
 from hicmd_tf.config import load
 from hicmd_tf.errors import INTERRUPTED, UserError
-from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.visualize import figures
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
@@ -43,9 +41,9 @@ def options(data: Path, run: Path, *more: str) -> list[str]:
     return ["--config", str(SMOKE), "--data.directory", str(data), "--run", str(run), *more]
 
 
-def variables(run: Path) -> dict[str, np.ndarray]:
-    """Every tensor of the newest checkpoint."""
-    return RunFolder(run).checkpoint().arrays
+def checkpoints(run: Path) -> dict[str, bytes]:
+    """Each checkpoint by the name of its file."""
+    return {file.name: file.read_bytes() for file in (run / "checkpoints").iterdir()}
 
 
 def metrics_of(run: Path) -> dict[str, object]:
@@ -138,10 +136,7 @@ def test_a_killed_run_resumes_and_ends_as_an_uninterrupted_one(
     assert not (run / "metrics.json").exists()
     main(["fit", *options(smoke_directory, run, "--resume", "--no-report")])
     assert metrics_of(run) == metrics_of(whole)
-    expected, resumed = variables(whole), variables(run)
-    assert expected.keys() == resumed.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    assert checkpoints(run) == checkpoints(whole)
     assert (run / "losses.csv").read_text() == (whole / "losses.csv").read_text()
 
 

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,17 +42,6 @@ FIGURES = ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")
 TOLERANCE = 2e-5
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager() -> Iterator[None]:
-    """Without graphs, which take longer to trace than the few iterations and pictures here. Whole runs with them, in
-    processes of their own: see test_fit.py."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def own(folder: Path) -> Path:
@@ -166,7 +155,7 @@ class Place:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def place(eager: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(request.param, tmp_path_factory.mktemp(request.param))
 
 
