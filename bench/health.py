@@ -84,7 +84,7 @@ def _options(parser: Any) -> None:
 
 
 def _pulse(start: int, picture_every: int, series: Series) -> Any:
-    """A callback that adds to the series; it comes behind pictures and evaluations, and before checkpoints."""
+    """A callback that adds to the series; it comes after pictures and evaluations, and before checkpoints."""
     from hicmd_tf.training.callbacks import EachStep, Logs
 
     class Pulse(EachStep):

@@ -2,7 +2,7 @@
 
 The full-size descriptor branch of one modality (or --run's), 256 x 128 pictures as uint8, batches of 1 and 32. Every
 round measures a 4096^3 float32 matrix product (the yardstick: its time divides the others, which makes machines
-comparable) and each model in turn. Weights are of chance, which cost the same. For a fair figure run nothing else.
+comparable) and each model in turn. Weights are random, which cost the same. For a fair figure run nothing else.
 """
 
 import statistics
@@ -133,7 +133,7 @@ def measure(models: dict[str, Work], height: int, width: int, rounds: int) -> di
 
 
 def _seconds(work: Callable[[], Any], times: int = 1) -> float:
-    """Of one call: the mean of several in a row, behind one that brings its weights back into the caches."""
+    """Of one call: the mean of several in a row, after one that brings its weights back into the caches."""
     if times > 1:
         work()
     begin = time.perf_counter()

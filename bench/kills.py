@@ -1,8 +1,8 @@
 """`python -m bench.kills --run DIR`: kills a run at random moments of its life and resumes it each time, to the end.
 
-Once without interruption, in DIR/whole; then in DIR/killed, where a SIGKILL comes behind a random iteration: after a
+Once without interruption, in DIR/whole; then in DIR/killed, where a SIGKILL comes after a random iteration: after a
 random time, in which an iteration runs, a picture or a row of a table is made, an evaluation goes on, or in the middle
-of writing the next checkpoint; or in the start of a process, or behind the last iteration. At the end weights,
+of writing the next checkpoint; or in the start of a process, or after the last iteration. At the end weights,
 optimisers, logs and figures are compared to the last bit. Ends with exit code 1 when anything differs. A configuration
 with `training.deterministic` and frequent checkpoints is asked for: a killed process must come further than the one
 before.
@@ -23,13 +23,13 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
 
 STARTING, WRITING, ENDING = 0.1, 0.2, 0.1  # shares of the kills
-START_SECONDS, STEP_SECONDS, END_SECONDS = 30.0, 0.5, 30.0  # over which they are spread behind their step
+START_SECONDS, STEP_SECONDS, END_SECONDS = 30.0, 0.5, 30.0  # over which they are spread after their step
 FILES = ("losses.csv", "evaluations.csv", "untrained.json", "identities.json", "pictures/final.png")
 POLL = 0.002  # seconds between two looks at the log
 
 
 class Moment(NamedTuple):
-    """When a process is killed: `delay` seconds behind the log's row of `step`; behind its start where that is 0.
+    """When a process is killed: `delay` seconds after the log's row of `step`; after its start where that is 0.
     writing: then as soon as the next checkpoint is being written."""
 
     step: int
@@ -156,7 +156,7 @@ def compare(one: Path, other: Path) -> list[str]:
 
 def as_text(found: Sequence[Killed], different: Sequence[str]) -> str:
     """A line a kill, and the verdict."""
-    lines = [f"{'behind step':>12}{'seconds':>9}{'reached':>9}{'checkpoints':>13}  about to be written"]
+    lines = [f"{'after step':>12}{'seconds':>9}{'reached':>9}{'checkpoints':>13}  about to be written"]
     for kill in found:
         lines.append(
             f"{kill.moment.step or 'start':>12}{kill.moment.delay:>9.2f}{kill.step:>9}{kill.checkpoints:>13}  "

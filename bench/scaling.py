@@ -1,6 +1,6 @@
 """`python -m bench.scaling`: what an iteration costs against batch size, picture size and identities, as a picture.
 
-The full-size networks of `bench.train_step`, a process for each point, measured behind two iterations that warm up.
+The full-size networks of `bench.train_step`, a process for each point, measured after two iterations that warm up.
 Batches and identities are varied at half the released height: 16 pairs of full size need more memory than most have.
 """
 

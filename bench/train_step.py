@@ -1,6 +1,6 @@
 """`python -m bench.train_step`: what one training iteration costs, in float32 and in mixed_bfloat16.
 
-The full-size networks with weights of chance, pictures of noise and the released batch, optimisers included, the input
+The full-size networks with random weights, pictures of noise and the released batch, optimisers included, the input
 pipeline running beside; each precision in a process of its own. Every round measures a 4096^3 float32 product
 (the yardstick: its time divides the iteration's, which makes machines comparable) and an iteration. Parts, and kinds of
 operations, are their shares of the operations' time, by TensorFlow's profiler, of one more iteration. For a fair figure

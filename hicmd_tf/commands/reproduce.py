@@ -2,7 +2,7 @@
 
 It takes as long as the run took. First it warns of whatever is not as it was when the run was made (code, packages,
 machine), and ends if the pictures are others. Then it trains, and compares losses.csv, every weight and every figure in
-a table. Exit code 0: all is equal to the bit; 1: it is not. Behind Ctrl-C or a kill the same command goes on.
+a table. Exit code 0: all is equal to the bit; 1: it is not. After Ctrl-C or a kill the same command goes on.
 """
 
 import sys

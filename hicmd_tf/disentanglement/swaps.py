@@ -116,7 +116,7 @@ def real_figures(scene: Scene, every: list[Pairs]) -> list[Measurement]:
 
 
 def joined(readings: list[Reading]) -> Reading:
-    """Readings one behind the other."""
+    """Readings one after the other."""
     return Reading(*(np.concatenate(parts) for parts in zip(*readings, strict=True)))
 
 

@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
         return "\n".join(f"{row.what:<{width}}  {row.words}" for row in rows)
 
     def as_json(self) -> dict[str, Any]:
-        """As reproduction.json has it; a difference that is no number stands as text."""
+        """As reproduction.json has it; a non-finite difference stands as text."""
         rows = {"losses": self.losses, "weights": self.weights, **{figure.what: figure for figure in self.figures}}
         found = {name: {"difference": _in_json(row.difference), "words": row.words} for name, row in rows.items()}
         return {"verdict": self.verdict, "exact": self.exact, **found}
@@ -123,7 +123,7 @@ def _same_bits(one: Array, other: Array) -> bool:
 
 
 def _furthest(old: Array, new: Array) -> float:
-    """The largest difference of two tensors, as floats; inf when shapes or kinds differ, or something is no number.
+    """The largest difference of two tensors, as floats; inf when shapes or kinds differ, or something is NaN.
 
     Bits that differ in the sign of a zero only count as the least that there is.
     """

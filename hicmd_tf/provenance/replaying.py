@@ -1,4 +1,4 @@
-"""A failed step run again by itself: its losses, its gradients, and the first operation that gave no numbers."""
+"""A failed step run again by itself: its losses, its gradients, and the first operation whose result is non-finite."""
 
 import math
 import traceback
@@ -38,7 +38,7 @@ DIFFERS = (
 
 class Replayed(NamedTuple):
     """failure: what the run noted. losses: what the step gives now. norms: of each optimiser's gradients together.
-    bad: paths of variables whose gradient isn't finite. origin: the first operation that gave no numbers, and where it
+    bad: paths of variables whose gradient isn't finite. origin: the first operation whose result is non-finite, and where it
     stands in our code; empty where there is none."""
 
     failure: Failure
@@ -145,8 +145,8 @@ def shown(replayed: Replayed) -> str:
     rows += ["", *(f"norm of the gradients of {name}: {norm:.6g}" for name, norm in replayed.norms.items())]
     if replayed.bad:
         more = f" and {len(replayed.bad) - SHOWN} more" if len(replayed.bad) > SHOWN else ""
-        rows.append(f"gradients that are no numbers: {', '.join(replayed.bad[:SHOWN])}{more}")
-    rows.append(f"first result that is no number: {replayed.origin}" if replayed.origin else "all results are numbers")
+        rows.append(f"non-finite gradients: {', '.join(replayed.bad[:SHOWN])}{more}")
+    rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else "all results are finite")
     same = all(_same(value, losses[name]) for name, value in failure.losses.items())
     rows.append("the step gives what it gave in the run" if same else DIFFERS)
     return "\n".join(rows)

@@ -125,7 +125,7 @@ class RunFolder:
         return with_origin(earlier, config)
 
     def first_step(self) -> int:
-        """Iterations behind the weights that the run began with: none, but of a converted checkpoint. Raises UserError
+        """Iterations of the weights that the run began with: none, but of a converted checkpoint. Raises UserError
         when what the conversion wrote is damaged."""
         if not self.conversion.is_file():
             return 0

@@ -76,7 +76,7 @@ class Model:
     def dissect(self, images: Array, modality: Modality) -> dict[str, Array]:
         """images (B, H, W, 3) -> what HFL and G see of each, as vectors, float32.
 
-        prototype: p^d (B, D_p), the pooled map of H behind the prototype. style, pose, illumination: the parts of the
+        prototype: p^d (B, D_p), the pooled map of H after the prototype. style, pose, illumination: the parts of the
         attribute code, (B, D_s), (B, D_pose), (B, D_ill).
         """
         encoders = self.networks.generator.encoders(_known(modality))

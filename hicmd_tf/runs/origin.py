@@ -125,7 +125,7 @@ def _readable(one: Any) -> bool:
 
 
 def _essence(one: Origin) -> Origin:
-    """What numbers can hang on: another commit may hold the same code."""
+    """What numbers can depend on: another commit may hold the same code."""
     return {**one, "code": one["code"]["sha256"]}
 
 
@@ -166,7 +166,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine(config: Config) -> dict[str, Any]:
-    """What rounding may hang on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many devices and
+    """What rounding may depend on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many devices and
     workers share a batch. Nothing that tells one such machine from another."""
     import tensorflow as tf
 

@@ -41,7 +41,7 @@ class EachStep(keras.callbacks.Callback):
         self.on_step(self.step, logs or {})
 
     def on_step(self, step: int, logs: Logs) -> None:
-        """Called behind each iteration."""
+        """Called after each iteration."""
 
     def memory(self) -> dict[str, Any]:
         """What it must know of the iterations so far to go on as if there had been no interruption; JSON can hold
@@ -81,7 +81,7 @@ def start_again(step: int, losses: Logs, spoilt: list[str]) -> str:
 
 
 class StopAtNonFinite(EachStep):
-    """Ends a run at the step in which a loss, or by its gradient a weight, is no number any more. The model then holds
+    """Ends a run at the step in which a loss, or by its gradient a weight, is non-finite. The model then holds
     again what it held before that step."""
 
     def __init__(self, start: int, report: Report = start_again) -> None:
@@ -194,7 +194,7 @@ class Means(EachStep):
         return {}
 
     def on_means(self, step: int, means: Logs) -> None:
-        """Called behind the last of `every` iterations; `count` says how many they were."""
+        """Called after the last of `every` iterations; `count` says how many they were."""
 
 
 class LossTable(Means):
@@ -283,7 +283,7 @@ class SaveCheckpoints(EachStep):
 
 
 class Interruption(EachStep):
-    """Ends training behind the current iteration at Ctrl-C or SIGTERM; a second Ctrl-C ends the program at once."""
+    """Ends training after the current iteration at Ctrl-C or SIGTERM; a second Ctrl-C ends the program at once."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -15,7 +15,7 @@ _READERS: WeakKeyDictionary[HiCMD, Any] = WeakKeyDictionary()  # traced once, fo
 
 
 class LastGood:
-    """The state of a model and its optimisers behind the last iteration that went well.
+    """The state of a model and its optimisers after the last iteration that went well.
 
     Keeping it copies nothing until a variable changes: TensorFlow then writes to a new place, for the old one is in
     use. By then most of an iteration's activations are gone, so its peak rises by less than the state's size.
@@ -31,7 +31,7 @@ class LastGood:
         self.keep()
 
     def spoilt(self) -> list[str]:
-        """Looks at the model as it is now: paths of its weights and running statistics that are no numbers any more, or
+        """Looks at the model as it is now: paths of its weights and running statistics that are non-finite, or
         so large (1e19) that their squares are none."""
         finite, self._now = self._read()
         if bool(finite):

@@ -24,7 +24,7 @@ def ranked(run: OpenedRun, seed: int) -> list[Figure]:
         order = np.random.default_rng(seed).permutation(len(lists))[:QUERIES]
         return [lists[number] for number in order]
 
-    return _figures(run, "ranked", "Ranked lists", f"{QUERIES} queries drawn by chance. {READING}", some)
+    return _figures(run, "ranked", "Ranked lists", f"{QUERIES} queries drawn at random. {READING}", some)
 
 
 def hardest_queries(run: OpenedRun) -> list[Figure]:

@@ -135,7 +135,7 @@ def _lines(metrics: dict[str, Any], row: Row) -> list[Line]:
 
 
 def _columns(figures: Figures) -> Figures:
-    """Those that a table shows. Raises KeyError when one is not there, ValueError or TypeError when it is no number."""
+    """Those that a table shows. Raises KeyError when one is not there, ValueError or TypeError when it is none."""
     return {key: float(figures[key]) for key in COLUMNS}
 
 

@@ -258,7 +258,7 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
 
 
 def steps(model: HiCMD, given: dict[str, Any], statistics: set[Place], count: int = 3) -> list[dict[str, Any]]:
-    """Real iterations on one batch: for each its losses, alpha behind it and some of batch norm's statistics."""
+    """Real iterations on one batch: for each its losses, alpha after it and some of batch norm's statistics."""
     table = used(model.networks)
     results = []
     for _ in range(count):

@@ -4,7 +4,7 @@ Needs ../shared/golden. A minute; `steps` fifteen minutes and 8 GiB.
 
 inference: each output's distance from the same in float64, computed in float32, in float32 with convolutions that are
 rounded once, and in float64 from float32's codes or from input that is moved by less than float32's last bit.
-steps: losses of three iterations, and statistics of batch norm behind the last, against float64's.
+steps: losses of three iterations, and statistics of batch norm after the last, against float64's.
 """
 
 import sys

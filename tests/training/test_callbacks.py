@@ -173,7 +173,7 @@ def test_pictures_come_at_their_interval(tmp_path: Path) -> None:
 
 def test_figures_come_at_their_interval_and_go_on_behind_a_resumption(tmp_path: Path) -> None:
     values = iter(range(1, 9))
-    for start in (0, 4):  # stopped behind step 5, resumed from step 4
+    for start in (0, 4):  # stopped after step 5, resumed from step 4
         judged = Evaluations(start, 2, tmp_path / "e.csv", tmp_path / "tb", lambda: {"mAP": float(next(values))})
         run(attached(judged), [0.0] * 5)
     with (tmp_path / "e.csv").open() as file:

@@ -68,7 +68,7 @@ def trained(smoke_directory: Path) -> Trained:
 
 
 class States(EachStep):
-    """Calls a function behind each iteration that counts."""
+    """Calls a function after each iteration that counts."""
 
     def __init__(self, look: Callable[[], Any]) -> None:
         super().__init__(0)
@@ -83,7 +83,7 @@ class States(EachStep):
 
 @pytest.fixture(scope="module")
 def failed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[str, Any]]:
-    """The folder of a step that failed, what was said of it, and the state behind the step before."""
+    """The folder of a step that failed, what was said of it, and the state after the step before."""
     folder = tmp_path_factory.mktemp("run") / "failure"
     trained.begin(rates={"generator_rate": 1e12})
 

@@ -1,9 +1,9 @@
-"""Run by test_distributed, in processes of their own, in double precision: there rounding stays small behind an Adam
+"""Run by test_distributed, in processes of their own, in double precision: there rounding stays small after an Adam
 that divides by gradients which are nothing but rounding.
 
 device_runs.py compare CONFIG SETTINGS OUT: the first iterations on one device, and on two logical ones, which must be
 there before TensorFlow starts. SETTINGS: JSON. Writes JSON: one, two: losses of each step; running: the largest
-difference of batch norm's running statistics behind them, relative to the
+difference of batch norm's running statistics after them, relative to the
 variable's largest (or 1e-6).
 device_runs.py fit ..: hicmd fit.
 """
@@ -40,7 +40,7 @@ class Losses(keras.callbacks.Callback):
 
 
 def run(config: Path, settings: dict[str, Any], devices: int) -> tuple[list[dict[str, float]], list[Any]]:
-    """Losses of the first steps, and the running statistics behind them."""
+    """Losses of the first steps, and the running statistics after them."""
     keras.utils.clear_session()
     experiment = prepare(load(config, {**settings, "training.devices": devices}))
     workers, losses = Workers(experiment.model.distribute_strategy), Losses()

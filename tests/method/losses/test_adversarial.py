@@ -92,7 +92,7 @@ def test_unknown_forms_and_unequal_scales_are_refused():
 
 
 def small_discriminator(x, kernel):
-    """Two scales of a nonlinear convolutional score, the second behind an average pool."""
+    """Two scales of a nonlinear convolutional score, the second after an average pool."""
     pooled = tf.reduce_mean(tf.reshape(x, (x.shape[0], 2, 2, 2, 2, 3)), axis=(2, 4))
     return [tf.tanh(tf.einsum("bhwc,c->bhw", scale, kernel)) ** 2 for scale in (x, pooled)]
 
