@@ -188,14 +188,14 @@ def _training_step(
     from hicmd_tf.config import load
     from hicmd_tf.data.batches import BatchPlanner, batches
     from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+    from hicmd_tf.engines.tensorflow.set_up import set_up
     from hicmd_tf.method.networks.build import build_networks
     from hicmd_tf.method.precision import computing_in
-    from hicmd_tf.training.experiment import set_up_tensorflow
     from hicmd_tf.training.optimisers import make_optimisers
 
     own = {"networks.resnet_weights": "none", "training.precision": precision, "training.memory": memory}
     config = load(name, {**own, **(overrides or {})})
-    set_up_tensorflow(config)
+    set_up(config)
     keras.utils.set_random_seed(SEED)
     with computing_in(precision):
         networks = build_networks(config.networks, classes)

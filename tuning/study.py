@@ -50,9 +50,9 @@ class Settings(NamedTuple):
 def prepared(config: Config) -> DataSplits:
     """The pictures of a study, drawn or copied before several processes want them."""
     from hicmd_tf.data.datasets import load
-    from hicmd_tf.training.experiment import set_up_tensorflow
+    from hicmd_tf.engines.tensorflow.set_up import set_up
 
-    set_up_tensorflow(config)
+    set_up(config)
     return load(config.data)
 
 

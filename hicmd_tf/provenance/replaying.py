@@ -11,16 +11,16 @@ import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
 from hicmd_tf.config import Config
+from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.tensorflow.set_up import set_up
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import Tensor
 from hicmd_tf.runs.checkpoints import newest
 from hicmd_tf.tables import as_text
-from hicmd_tf.training.experiment import set_up_tensorflow
 from hicmd_tf.training.failure import Failure, read_failure
-from hicmd_tf.training.last_good import LastGood
 from hicmd_tf.training.optimisers import make_optimisers
 
 OPTIMISERS = {
@@ -51,7 +51,7 @@ class Replayed(NamedTuple):
 def replay(folder: Path) -> Replayed:
     """Runs the step that a folder of `write_failure` holds. Raises UserError when there is none, or it is damaged."""
     config, failure, batch = read_failure(folder)
-    set_up_tensorflow(config)
+    set_up(config)
     model = _model(config, folder)
     good, seen = LastGood(model), _Seen(model)
     losses, squares = tf.function(lambda: (model.train_step(batch), dict(seen.squares)), autograph=False)()

@@ -107,9 +107,9 @@ class OpenedRun:
 
     def _set_up(self) -> None:
         """Threads and determinism, which TensorFlow takes only before its first operation."""
-        from hicmd_tf.training.experiment import set_up_tensorflow
+        from hicmd_tf.engines.tensorflow.set_up import set_up
 
-        set_up_tensorflow(self.config)
+        set_up(self.config)
 
     def having(self, **parts: Any) -> "OpenedRun":
         """The same run with other parts, such as samples=..; what is made of these is made anew."""

@@ -17,12 +17,12 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
+from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_text
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.runs.checkpoints import Checkpoints
 from hicmd_tf.runs.step_table import STEP, StepTable, as_text, read_steps
-from hicmd_tf.training.last_good import LastGood
 
 Logs = dict[str, float]
 

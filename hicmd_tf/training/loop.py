@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from hicmd_tf.data.batches import Share, batches, divided
-from hicmd_tf.engines.tensorflow.devices import Workers, reporting_lost_workers
+from hicmd_tf.engines.chosen import Workers, lost_workers
 from hicmd_tf.training.experiment import Experiment
 
 
@@ -27,11 +27,11 @@ def iterate(
         for number, batch in enumerate(shares):
             parts = divided(batch, workers.replicas)
             watching.on_train_batch_begin(number)
-            with reporting_lost_workers(place.workers):
+            with lost_workers(place.workers):
                 losses = workers.of_one(model.train_replicas(workers.spread(parts)))
                 logs = {name: float(losses[name]) for name in sorted(losses)}
             watching.on_train_batch_end(number, logs)
-            with reporting_lost_workers(place.workers):
+            with lost_workers(place.workers):
                 if workers.anyone(model.stop_training):
                     break
     finally:

@@ -10,13 +10,12 @@ from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported, seen
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.tensorflow.devices import Workers, cluster, reporting_lost_workers
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, lost_workers
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.retrieval.embed import descriptors
-from hicmd_tf.retrieval.evaluation import Row, evaluate, main_figures
+from hicmd_tf.retrieval.evaluation import evaluate, main_figures
 from hicmd_tf.runs.checkpoints import Checkpoint, Checkpoints, newest
 from hicmd_tf.runs.folder import NOTHING, RunFolder
 from hicmd_tf.runs.metrics import Metrics, metrics_of
@@ -38,7 +37,7 @@ from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precisio
 from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
-from hicmd_tf.visualize.reconstructions import Reconstructions
+from hicmd_tf.training.reconstructions import Reconstructions
 
 Array = np.ndarray[Any, Any]
 Watch = Callable[[int], Sequence[EachStep]]
@@ -67,29 +66,55 @@ def train(
 ) -> Metrics:
     """Trains, or goes on training, and evaluates; returns what metrics.json says. Of several workers the chief's part.
 
-    experiment: prepared for this configuration, with initial weights; None prepares it. watch: further callbacks of a
-    training that begins at a step. changes: settings, by dotted name, that the steps to come are made with other values
-    of. Raises UserError for what the user can mend, another process that trains in the folder among it, Interrupted
-    when asked to stop.
+    Args:
+        config: what is to be trained; a run that goes on must agree.
+        folder: everything goes in there.
+        resume: whether the folder may hold a run, to go on from its newest checkpoint.
+        experiment: prepared for this configuration, with initial weights; None prepares it.
+        watch: further callbacks of a training that begins at a step.
+        changes: settings, by dotted name, that the steps to come are made with other values of.
+
+    Raises:
+        UserError: for what the user can mend, another process that trains in the folder among it.
+        Interrupted: when asked to stop.
     """
     now = folder.check(config, resume, changes)
     _refuse_unshared(config, changes, now)
-    with (
-        folder.unless_refused(),
-        alone(
-            folder.lock, f"{folder.path} is in use by another process: let it end, or name another folder with --run"
-        ),
-    ):
+    in_use = f"{folder.path} is in use by another process: let it end, or name another folder with --run"
+    with folder.unless_refused(), alone(folder.lock, in_use):
         found = newest(folder.checkpoints)  # where all are damaged, nothing in the folder is to be changed
-        start = 0 if found is None else found.step
-        if changes and start >= now.training.steps and folder.open() != now:
-            raise UserError(
-                f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
-            )
-        ready = experiment or _prepared(now)  # before the folder is begun: data that are refused leave none behind
-        _refuse_other_pictures(folder, now, ready)
-        folder.begin(config, resume, changes, start)
-        return _train_alone(now, folder, ready, watch, found)
+        ready = _begun(config, now, folder, resume, experiment, changes, 0 if found is None else found.step)
+        run = _Run(now, folder, ready, found)
+        if run.start < now.training.steps:
+            iterate(ready, run.workers, run.start, now.training.steps, run.watchers(watch(run.start)))
+            run.finish()
+        metrics = metrics_of(now, folder, ready.data, ready.model.step, run.describe(), ready.unlearned)
+        write_json(folder.metrics, metrics)
+        _wait_for_all(run.workers)
+    return metrics
+
+
+def _begun(
+    config: Config,
+    now: Config,
+    folder: RunFolder,
+    resume: bool,
+    experiment: Experiment | None,
+    changes: Mapping[str, Any],
+    start: int,
+) -> Experiment:
+    """The experiment, and the folder that says what it is of. Data that are refused leave no folder behind."""
+    if changes and start >= now.training.steps and folder.open() != now:
+        raise UserError(
+            f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
+        )
+    ready = experiment or _prepared(now)
+    _refuse_other_pictures(folder, now, ready)
+    folder.begin(config, resume, changes, start)
+    training = ready.data.train
+    hashes = {"data_sha256": data_hashes(now, ready.data)}
+    write_json(folder.identities, {**written(Trained.of(now, training), training.texts), **hashes})
+    return ready
 
 
 def _refuse_unshared(config: Config, changes: Mapping[str, Any], now: Config) -> None:
@@ -143,95 +168,90 @@ def assist(config: Config) -> None:
 
 def _join(experiment: Experiment, workers: Workers) -> int:
     """Begins where the chief does; says at which step."""
-    with reporting_lost_workers(workers.place.workers):
+    with lost_workers(workers.place.workers):
         workers.take_chiefs(list(experiment.model.state.values()))
     return experiment.model.step
 
 
 def _wait_for_all(workers: Workers) -> None:
     """The chief, which evaluates, comes last: a worker that ended earlier would be taken for a lost one."""
-    with reporting_lost_workers(workers.place.workers):
+    with lost_workers(workers.place.workers):
         workers.anyone(False)
 
 
-def _train_alone(
-    config: Config, folder: RunFolder, experiment: Experiment, watch: Watch, found: Checkpoint | None
-) -> Metrics:
-    training = experiment.data.train
-    hashes = {"data_sha256": data_hashes(config, experiment.data)}
-    write_json(folder.identities, {**written(Trained.of(config, training), training.texts), **hashes})
-    checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
-    if found is None:
-        samples = evaluated(config, experiment.data)
-        described = describe(experiment.model, samples, config)
-        write_json(folder.untrained, main_figures(_rows(described, samples, config)))
-    else:
-        checkpoints.restore(found)
-    workers = Workers(experiment.model.distribute_strategy)
-    start = _join(experiment, workers)
-    if start < config.training.steps:
-        _train_on(config, folder, experiment, workers, checkpoints, watch(start))
-    described = describe(experiment.model, evaluated(config, experiment.data), config)
-    metrics = metrics_of(config, folder, experiment.data, experiment.model.step, described, experiment.unlearned)
-    write_json(folder.metrics, metrics)
-    _wait_for_all(workers)
-    return metrics
+class _Run:
+    """A run in its folder, and what watches it. start: steps that it has already."""
 
+    def __init__(self, config: Config, folder: RunFolder, experiment: Experiment, found: Checkpoint | None) -> None:
+        self.config, self.folder, self.experiment = config, folder, experiment
+        self.samples = evaluated(config, experiment.data)
+        self.checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
+        if found is None:
+            write_json(folder.untrained, self.figures(self.describe()))
+        else:
+            self.checkpoints.restore(found)
+        self.workers = Workers(experiment.model.distribute_strategy)
+        self.start = _join(experiment, self.workers)
 
-def _train_on(
-    config: Config,
-    folder: RunFolder,
-    experiment: Experiment,
-    workers: Workers,
-    checkpoints: Checkpoints,
-    further: Sequence[EachStep],
-) -> None:
-    start, training = experiment.model.step, config.training
-    samples = evaluated(config, experiment.data)
-    grid = Reconstructions(experiment.model.reconstruct, samples, config.data.height, config.data.width)
-    projector = Projector(folder.tensorboard, samples)
+    def describe(self) -> Array:
+        """Descriptors of the pictures that figures are computed on."""
+        return describe(self.experiment.model, self.samples, self.config)
 
-    def judge_now() -> dict[str, float]:
-        described = describe(experiment.model, samples, config)
-        projector.update(described)
-        return by_direction(main_figures(_rows(described, samples, config)))
+    def figures(self, described: Array) -> dict[str, dict[str, float]]:
+        """The main figures."""
+        return main_figures(evaluate(described, self.samples, published(self.config.data, self.samples)))
 
-    def report(step: int, losses: dict[str, float], spoilt: list[str]) -> str:
-        rate = config.optimisers.generator_rate / 2
+    def watchers(self, further: Sequence[EachStep]) -> list[EachStep]:
+        """All callbacks, in the order in which they see a step."""
+        start, training, folder = self.start, self.config.training, self.folder
+        data, model = self.config.data, self.experiment.model
+        self.grid = Reconstructions(model.reconstruct, self.samples, data.height, data.width)
+        projector = Projector(folder.tensorboard, self.samples)
+
+        def judge_now() -> dict[str, float]:
+            described = self.describe()
+            projector.update(described)
+            return by_direction(self.figures(described))
+
+        logs: list[EachStep] = [
+            LossTable(start, training.log_every, folder.losses, folder.tensorboard),
+            Collapse(start, training.watch_every, folder.warnings),
+        ]
+        remember(logs, self.checkpoints.notes)
+        self.saving = SaveCheckpoints(start, training.checkpoint_every, self.checkpoints, logs)
+        return [
+            StopAtNonFinite(start, self.report),
+            *logs,
+            PictureGrid(start, training.picture_every, folder.pictures, folder.tensorboard, self.grid.draw),
+            Evaluations(start, training.picture_every, folder.evaluations, folder.tensorboard, judge_now),
+            *further,
+            self.saving,
+            ProgressBar(start, training.steps),
+            Interruption(start),
+        ]
+
+    def report(self, step: int, losses: dict[str, float], spoilt: list[str]) -> str:
+        """Keeps a step that gave non-finite numbers, and says what to do."""
+        rate = self.config.optimisers.generator_rate / 2
         advice = (
-            f"go on from the newest checkpoint with other rates, such as {folder.go_on} --change "
+            f"go on from the newest checkpoint with other rates, such as {self.folder.go_on} --change "
             f"optimisers.generator_rate={rate:g}"
         )
         try:
-            pictures = write_failure(folder.failure, experiment, step, losses, spoilt)
+            pictures = write_failure(self.folder.failure, self.experiment, step, losses, spoilt)
         except UserError as error:
             return f"the step can't be kept to be looked at ({error}); {advice}"
         return (
             f"its batch was {pictures}. Nothing of this step counts: look at it with hicmd replay --run "
-            f"{folder.path}, then {advice}"
+            f"{self.folder.path}, then {advice}"
         )
 
-    logs: list[EachStep] = [
-        LossTable(start, training.log_every, folder.losses, folder.tensorboard),
-        Collapse(start, training.watch_every, folder.warnings),
-    ]
-    remember(logs, checkpoints.notes)
-    saving = SaveCheckpoints(start, training.checkpoint_every, checkpoints, logs)
-    watching = [
-        StopAtNonFinite(start, report),
-        *logs,
-        PictureGrid(start, training.picture_every, folder.pictures, folder.tensorboard, grid.draw),
-        Evaluations(start, training.picture_every, folder.evaluations, folder.tensorboard, judge_now),
-        *further,
-        saving,
-        ProgressBar(start, training.steps),
-        Interruption(start),
-    ]
-    iterate(experiment, workers, start, training.steps, watching)
-    saving.save()
-    if experiment.model.step < training.steps:
-        raise Interrupted(experiment.model.step)
-    save_png(grid.draw(), folder.pictures / "final.png")
+    def finish(self) -> None:
+        """The last checkpoint and pictures. Raises Interrupted when steps are left."""
+        self.saving.save()
+        if self.experiment.model.step < self.config.training.steps:
+            raise Interrupted(self.experiment.model.step)
+        save_png(self.grid.draw(), self.folder.pictures / "final.png")
 
 
 def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
@@ -239,11 +259,6 @@ def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
     return descriptors(
         descriptor_in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
     )
-
-
-def _rows(described: Array, samples: Samples, config: Config) -> list[Row]:
-    """Figures in every setting that the data set's published tables have."""
-    return evaluate(described, samples, published(config.data, samples))
 
 
 def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:

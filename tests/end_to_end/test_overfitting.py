@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from hicmd_tf.config import load
@@ -32,7 +33,8 @@ def draw_samples(config, identities: int) -> Samples:
     )
 
 
-def test_one_repeated_batch_is_learned():
+@pytest.mark.slow
+def test_one_repeated_batch_is_learned(graphs: None) -> None:
     config = load(TINY)
     config = replace(config, batch=replace(config.batch, negatives=4, flip=0.0, erasing=0.0))
     keras.utils.set_random_seed(1)

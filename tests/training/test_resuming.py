@@ -12,7 +12,6 @@ from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import load
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.training import run as module
 from hicmd_tf.training.experiment import Experiment
 
@@ -45,11 +44,10 @@ def config(smoke_config: Config, pictures: Path, tmp_path: Path) -> Config:
 def run(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run that was begun with them; no more is trained than that."""
 
-    def begin(config: Config, folder: RunFolder, experiment: Experiment, *_: object) -> None:
-        folder.identities.write_text(json.dumps({"data_sha256": data_hashes(config, experiment.data)}))
+    def begin(*_: object) -> None:
         raise TrainingBegins
 
-    monkeypatch.setattr(module, "_train_alone", begin)
+    monkeypatch.setattr(module, "_Run", begin)
     monkeypatch.setattr(module, "_prepared", lambda config: Experiment(load(config.data), None, None))
     folder = RunFolder(tmp_path / "run")
     with pytest.raises(TrainingBegins):

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 import keras
@@ -63,21 +63,26 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
     Raises UserError when there are too few devices, batch norm's groups would straddle some, or several
     are to do with little memory.
     """
-    devices, workers = config.training.devices, cluster().workers
+    wanted, workers = config.training.devices, cluster().workers
     if workers > 1:
-        _check_groups(config, max(devices, 1) * workers)
-        _show_gpus(devices)
+        _check_groups(config, max(wanted, 1) * workers)
+        _show_gpus(wanted)
         go_direct(*_hosts())
         with reporting_lost_workers(workers):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    elif devices == 1:
+    elif wanted == 1:
         strategy = tf.distribute.get_strategy()
     else:
-        strategy = _of_this_machine(devices)
+        strategy = _of_this_machine(wanted)
     _check_groups(config, strategy.num_replicas_in_sync)
     if config.training.memory == "low" and strategy.num_replicas_in_sync > 1:
         raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
     return strategy
+
+
+def devices(config: Config) -> AbstractContextManager[Any]:
+    """The scope of `make_strategy`, to build what is trained in."""
+    return make_strategy(config).scope()
 
 
 def _hosts() -> list[str]:
