@@ -68,7 +68,7 @@ def iteration(method: Method, batch: dict[str, Any]) -> Terms:
     engine.apply("generator", _sum(of_generator, identified.of_variables[: len(generator)]))
     engine.apply("features", _once(method, engine, of_features))
     feature_terms, found = identified.aux
-    alpha = ops.convert_to_tensor(networks.features.combination.alpha)
+    alpha = ops.stop_gradient(ops.convert_to_tensor(networks.features.combination.alpha))  # its value now, no variable
     return {**engine.mean({**generated.aux, **judged}), **feature_terms, **found.figures, "alpha": alpha}
 
 
