@@ -38,8 +38,8 @@ DIFFERS = (
 
 class Replayed(NamedTuple):
     """failure: what the run noted. losses: what the step gives now. norms: of each optimiser's gradients together.
-    bad: paths of variables whose gradient isn't finite. origin: the first operation whose result is non-finite, and where
-    it stands in our code; empty where there is none."""
+    bad: paths of variables whose gradient isn't finite. origin: the first operation whose result is non-finite, and
+    where it stands in our code; empty where there is none."""
 
     failure: Failure
     losses: dict[str, float]
