@@ -30,19 +30,17 @@ def instance_norm(x: Tensor, scale: Tensor | None = None, shift: Tensor | None =
 
     AdaIN: then times scale, plus shift (B, C), the image's own.
     """
-    if scale is None or shift is None:
-        return _standardised(x, (1, 2), 1.0, 0.0)[0]
-    return _standardised(x, (1, 2), *(accurate(one)[:, None, None, :] for one in (scale, shift)))[0]
+    y = _standardised(x, (1, 2))[0]
+    if scale is not None and shift is not None:
+        y = y * accurate(scale)[:, None, None, :] + accurate(shift)[:, None, None, :]
+    return ops.cast(y, x.dtype)
 
 
-def _standardised(
-    x: Tensor, axes: Sequence[int], scale: Tensor | float, shift: Tensor | float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """x with mean 0 and variance 1 along the axes, times scale, plus shift; the mean; the biased variance."""
+def _standardised(x: Tensor, axes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """x, in at least float32, with mean 0 and variance 1 along the axes; the mean; the biased variance."""
     wide = accurate(x)
     mean, variance = ops.moments(wide, axes, keepdims=True)
-    y = (wide - mean) * (scale * ops.rsqrt(variance + EPSILON)) + shift
-    return ops.cast(y, x.dtype), mean, variance
+    return (wide - mean) * ops.rsqrt(variance + EPSILON), mean, variance
 
 
 def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
@@ -118,11 +116,11 @@ def group_norm(x: Tensor, sizes: Sequence[int], gamma: Tensor, beta: Tensor) -> 
     shape = ops.shape(x)
     rows = sizes[0] if sizes else shape[0]
     groups = ops.reshape(x, (len(sizes) or 1, rows, *shape[1:]))  # (G, n, ..., C)
-    y, mean, variance = _standardised(groups, tuple(range(1, len(shape))), gamma, beta)
+    y, mean, variance = _standardised(groups, tuple(range(1, len(shape))))
     count = ops.cast(rows * math.prod(shape[1:-1]), variance.dtype)
     unbiased = variance * count / ops.maximum(count - 1, 1)
     statistics = (ops.stop_gradient(ops.reshape(one, (-1, shape[-1]))) for one in (mean, unbiased))
-    return Normalised(ops.reshape(y, shape), *statistics)
+    return Normalised(ops.cast(ops.reshape(y * gamma + beta, shape), x.dtype), *statistics)
 
 
 class KindGroups(NamedTuple):

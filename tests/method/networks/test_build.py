@@ -61,7 +61,13 @@ FULL_IDENTITIES = 206
 
 @pytest.fixture(scope="module")
 def full() -> Networks:
-    return build_networks(FULL, FULL_IDENTITIES)
+    """For sizes alone: 100 million zeros instead of random weights."""
+    with pytest.MonkeyPatch.context() as patched:
+        zeros = keras.initializers.Zeros()
+        patched.setattr(
+            keras.initializers.VarianceScaling, "__call__", lambda self, shape, dtype=None: zeros(shape, dtype)
+        )
+        return build_networks(FULL, FULL_IDENTITIES)
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,7 @@ def test_head_starts_with_the_stated_deviations() -> None:
     ):
         assert dense.kernel.numpy().std() == pytest.approx(deviation, rel=0.05)
         assert not dense.bias.numpy().any()
-    assert layer.norm.gamma_deviation == 0.02
+    assert layer.norm.sizes == {"gamma_deviation": 0.02}
 
 
 # -------------------------------------------------------------------------------------------------- feature learning
