@@ -21,7 +21,7 @@ FEWEST = 1000  # rows, below which exact search takes no time anyway
 TRAINING_ROWS = 64  # per list, at most; more gain nothing
 SAMPLED, DEPTH = 256, 10  # queries of the recall check, and how many each finds
 SEED = 777
-THREADS = 4  # that read
+THREADS = 2  # that read
 
 
 class Rows(NamedTuple):
