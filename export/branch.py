@@ -1,8 +1,4 @@
-"""The descriptor branch as a TensorFlow module: what leaves the laboratory, and nothing that only training needs.
-
-Encoders of either modality, H, alpha and the head up to the descriptor of length 1, with decoding, resizing and
-normalising in front, as in training.
-"""
+"""TensorFlow graphs of the descriptor, with decoding, resizing and normalising in front, as in training."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,16 +19,20 @@ ONE_EACH = f"modality must name {VISIBLE} or {INFRARED} once for each picture"
 Signature = Any  # tf.function, from pictures to {OUTPUT: descriptors}
 
 
-class DescriptorBranch(tf.Module):
+class DescriptorBranch:
     """Descriptors (B, E) of pictures, as graphs by name.
 
-    height, width: what pictures of any other size are resized to. sixteen_bit: as data.sixteen_bit. length: E. digest:
-    SHA-256 of the weights. Rows that can't be described (none at all,
-    an undecodable picture, an unknown modality) raise InvalidArgumentError when a graph runs.
+    A graph raises InvalidArgumentError for an empty batch, a picture that can't be decoded and an unknown modality.
+
+    Args:
+        networks: whose encoders, H, alpha and head are used.
+        height, width: what pictures of any other size are resized to.
+        sixteen_bit: as data.sixteen_bit.
+
+    length: E. digest: SHA-256 of the weights.
     """
 
     def __init__(self, networks: Networks, height: int, width: int, sixteen_bit: str = "") -> None:
-        super().__init__(name="hicmd")
         self.height, self.width, self.sixteen_bit = height, width, sixteen_bit
         self.descriptor = Descriptor(networks)
         self.digest, self.length = self.descriptor.digest(), self.descriptor.length
@@ -65,14 +65,20 @@ class DescriptorBranch(tf.Module):
     def sized(self, pictures: Tensor) -> Tensor:
         """uint8 pictures (B, h, w, 3) of any one size -> normalised ones (B, height, width, 3)."""
         shape = tf.shape(pictures)
-        tf.debugging.assert_positive(shape, "pictures are empty: give at least one, of at least one pixel")
+        some = tf.debugging.assert_positive(shape, "pictures are empty: give at least one, of at least one pixel")
+        with tf.control_dependencies([some]):  # before anything else can fail
+            pictures = tf.identity(pictures)
         fits = tf.logical_and(shape[1] == self.height, shape[2] == self.width)
         sized = tf.cond(fits, lambda: pictures, lambda: resize(pictures, self.height, self.width))
         return normalise(tf.ensure_shape(sized, (None, self.height, self.width, 3)))
 
     def decoded(self, picture_bytes: Tensor) -> Tensor:
         """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
-        tf.debugging.assert_positive(tf.size(picture_bytes), "picture_bytes are empty: give at least one picture")
+        some = tf.debugging.assert_positive(
+            tf.size(picture_bytes), "picture_bytes are empty: give at least one picture"
+        )
+        with tf.control_dependencies([some]):
+            picture_bytes = tf.identity(picture_bytes)
         pictures = tf.map_fn(
             self._fitted,
             picture_bytes,
@@ -102,7 +108,8 @@ class DescriptorBranch(tf.Module):
             x = prepare(pictures)
             rows = [tf.where(tf.equal(modality, name))[:, 0] for name in MODALITIES]
             counts = tf.stack([tf.shape(x)[0], tf.shape(modality)[0]])
-            tf.debugging.assert_equal(counts, sum(map(tf.size, rows)), ONE_EACH)
+            with tf.control_dependencies([tf.debugging.assert_equal(counts, sum(map(tf.size, rows)), ONE_EACH)]):
+                x = tf.identity(x)
             parts = [self._some(name, tf.gather(x, r)) for name, r in zip(MODALITIES, rows, strict=True)]
             return {OUTPUT: tf.dynamic_stitch([tf.cast(r, tf.int32) for r in rows], parts)}
 

@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 def check(source: "Source", folders: Sequence[Path], options: argparse.Namespace) -> list[Row]:
-    """Keras' row, then one an artefact. Raises UserError when one is beyond its tolerance, or of other weights."""
+    """Keras' row, then one per artefact. Raises UserError when one is beyond its tolerance, or of other weights."""
     from hicmd_tf.config import with_data
     from hicmd_tf.export.artefacts import descriptors, open_artefacts
     from hicmd_tf.export.source import tested

@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from hicmd_tf.commands import main as hicmd
 from hicmd_tf.commands.evaluate import main as evaluate
 from hicmd_tf.data.pictures import normalise, resize
 from hicmd_tf.errors import UserError
+from hicmd_tf.export import saved_model as saved_models
 from hicmd_tf.export.artefacts import OnnxModel, SavedModel, open_artefacts, session
 from hicmd_tf.export.check import check, compared
 from hicmd_tf.export.metadata import fingerprint
@@ -160,14 +163,6 @@ print(numpy.linalg.norm(found, axis=1).tolist())
     assert json.loads(ran.stdout) == pytest.approx([1, 1, 1], abs=1e-5)
 
 
-def test_the_signatures_are_listed_by_tensorflows_own_tool(saved_model: Path) -> None:
-    tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "show", "--dir", str(saved_model)]
-    ran = subprocess.run([*tool, "--tag_set", "serve"], capture_output=True, text=True, check=True)
-    for name in ("visible", "infrared", "serving_default"):
-        assert f'"{name}"' in ran.stdout
-        assert f'"{name}_bytes"' in ran.stdout
-
-
 def test_warm_up_requests_run(saved_model: Path, signatures: dict[str, Any]) -> None:
     from tensorflow_serving.apis import prediction_log_pb2
 
@@ -255,10 +250,29 @@ def test_onnx_resizes_and_normalises_as_training_does(height: int, width: int, s
     assert np.abs(found - expected).max() <= 1.01 / (255 * 0.224)
 
 
-def test_a_second_export_is_the_next_version(smoke_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "out" / "7").mkdir(parents=True)
-    hicmd(["export", "saved-model", "--run", str(smoke_run), "--out", str(tmp_path / "out")])
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7", "8"]
+def test_of_two_exports_at_once_the_later_becomes_the_next_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "7").mkdir()
+
+    def save(source: Any, folder: Path, licence: str) -> None:
+        (folder / licence).write_text("")
+        (tmp_path / "8").mkdir()  # another's
+        (tmp_path / "8" / "theirs").write_text("")
+
+    monkeypatch.setattr(saved_models, "save", save)
+    nothing = SimpleNamespace(branch=SimpleNamespace(signatures=dict))
+    monkeypatch.setattr(saved_models, "open_run", lambda run: nothing)
+    monkeypatch.setattr(saved_models, "check", lambda *_: [])
+    made, _, _ = saved_models.export(Namespace(run=tmp_path, out=tmp_path, licence="mine"))
+    assert made == tmp_path / "9"
+    assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")) == [
+        "7",
+        "8",
+        "8/theirs",
+        "9",
+        "9/mine",
+    ]
 
 
 def test_other_folders_are_left_alone(smoke_run: Path, tmp_path: Path, onnx_files: Path) -> None:
