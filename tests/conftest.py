@@ -58,10 +58,14 @@ def seeded() -> None:
 
 
 def without_graphs() -> None:
-    """They take longer to trace than the few iterations and pictures of a test."""
+    """They take longer to trace than the few iterations and pictures of a test. Threads are the smoke configuration's,
+    whichever test is the first to compute: with others sums have other bits."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
         tensorflow.config.run_functions_eagerly(True)
+        with contextlib.suppress(RuntimeError):  # TensorFlow computes already
+            tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(2)
 
 
 def pytest_collection_finish() -> None:

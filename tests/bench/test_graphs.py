@@ -68,6 +68,7 @@ def test_an_operation_belongs_to_the_network_that_it_is_named_after(name: str, p
     assert part_of(name) == part
 
 
+@pytest.mark.usefixtures("graphs")
 def test_time_is_found_where_it_is_spent() -> None:
     a = tf.random.normal((500, 500))
 

@@ -99,5 +99,5 @@ def test_a_run_without_checkpoint_and_numbers_out_of_range_are_one_line(folder: 
         main(["--run", str(bare)])
     with pytest.raises(UserError, match="not a run folder"):
         main(["--run", str(tmp_path / "nowhere")])
-    with pytest.raises(UserError, match="--pairs is 1"):
+    with pytest.raises(UserError, match="--pairs: '1'"):
         main(["--run", str(folder), "--pairs", "1"])

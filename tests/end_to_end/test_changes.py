@@ -31,7 +31,7 @@ def failed(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 def changed(failed: tuple[RunFolder, list[str], str]) -> tuple[RunFolder, list[str]]:
     """The same run, which went on with another rate."""
     run, command, _ = failed
-    fit.main([*run.go_on.split()[3:], "--no-report", "--change", f"{RATE}=1e-4"])  # as the run says
+    fit.main([*run.go_on.split()[2:], "--no-report", "--change", f"{RATE}=1e-4"])  # as the run says
     return run, command
 
 

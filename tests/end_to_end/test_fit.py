@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import re
 import shutil
 import signal
@@ -210,9 +209,9 @@ def test_evaluating_what_is_no_run_says_so(tmp_path: Path) -> None:
 def test_a_corrupt_picture_is_named(smoke_directory: Path, whole: Path, tmp_path: Path) -> None:
     """Bytes changed in the drawn data set: the run names it before it trains."""
     shutil.copytree(smoke_directory, tmp_path / "data")
-    records = max((tmp_path / "data").rglob("*array_record*"), key=os.path.getsize)
-    original = records.read_bytes()
-    middle = len(original) // 2
-    records.write_bytes(original[:middle] + bytes(64) + original[middle + 64 :])
+    for records in (tmp_path / "data").rglob("*array_record*"):
+        original = records.read_bytes()
+        middle = len(original) // 2
+        records.write_bytes(original[:middle] + bytes(64) + original[middle + 64 :])
     with pytest.raises(UserError, match="synthetic_vi"):
         main(["fit", *options(tmp_path / "data", tmp_path / "run")])

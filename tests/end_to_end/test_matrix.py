@@ -293,7 +293,7 @@ def test_a_step_that_fails_is_replayed(place: Place) -> None:
     printed = place.say("replay", "--run", place.project / "failing", at=place.elsewhere)
     failure = json.loads((place.project / "failing" / "failure" / "failure.json").read_text())
     assert printed.startswith(f"step 1 and its {len(failure['pictures'])} pictures\n") and failure["step"] == 1
-    assert all(f"{float(value):>14.6g}" in printed for value in failure["losses"].values())
+    assert all(f"{float(value):.6g}" in printed for value in failure["losses"].values())
 
 
 def test_data_are_checked(place: Place) -> None:
@@ -523,8 +523,8 @@ def test_an_ablation_is_a_row_beside_chance(place: Place, monkeypatch: pytest.Mo
         at=place.elsewhere,
     )
     metrics = json.loads((place.project / "grid" / "runs" / "trial_0" / "metrics.json").read_text())
-    for name, start in (("", "| alternate | CE + triplet"), ("chance", "| chance |")):
+    for name, start in (("", "|alternate|CE+triplet"), ("chance", "|chance|")):
         figures = main_rows(metrics[name] if name else metrics)
-        (line,) = [line for line in printed.splitlines() if line.startswith(start)]
+        (cells,) = [line.split() for line in printed.splitlines() if line.replace(" ", "").startswith(start)]
         expected = [f"{100 * of[key]:.1f}" for of in figures.values() for key in ("rank1", "mAP")]
-        assert all(f" {figure} " in line for figure in expected)
+        assert set(expected) <= set(cells)

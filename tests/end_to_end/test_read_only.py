@@ -12,6 +12,7 @@ from hicmd_tf.commands.describe import main as ask
 from hicmd_tf.commands.disentangle import main as disentangle
 from hicmd_tf.commands.evaluate import main as evaluate
 from hicmd_tf.commands.extract import main as extract
+from hicmd_tf.commands.report import main as report
 from hicmd_tf.commands.visualize import main as visualize
 from hicmd_tf.convert.run import to_torch
 from hicmd_tf.errors import UserError
@@ -53,7 +54,7 @@ def run(smoke_run: Path, tmp_path: Path) -> Path:
         (evaluate, ["--trial", "1"]),
         (disentangle, []),
         (visualize, ["all"]),
-        (visualize, ["report"]),
+        (report, []),
     ],
 )
 def test_a_place_that_can_not_be_written_is_named_before_anything_is_done(

@@ -224,9 +224,9 @@ def test_a_taken_port_and_a_folder_that_is_no_run_are_one_line(tmp_path: Path, s
 def test_ctrl_c_before_the_page_is_there_ends_it_without_a_word(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(path: Path) -> OpenedRun:
+    def interrupted(self: OpenedRun, path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(OpenedRun, "open", interrupted)
+    monkeypatch.setattr(OpenedRun, "__init__", interrupted)
     main(["--run", "anything", "--port", "0"])
     assert capsys.readouterr() == ("", "")
