@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, leaky_relu, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, leaky_relu, serialisable
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
@@ -18,13 +18,10 @@ class Perceptron(Sized, keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
         self.sizes = {"units": units}
-        self.dense = tracked(
-            self,
-            [
-                keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}", dtype=self.dtype_policy)
-                for i in range(3)
-            ],
-        )
+        self.dense = [
+            keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}", dtype=self.dtype_policy)
+            for i in range(3)
+        ]
 
     def build(self, input_shape: Shape) -> None:
         for i, layer in enumerate(self.dense):
@@ -53,17 +50,14 @@ class Decoder(Sized, keras.Model):
         super().__init__(**{"autocast": False, **kwargs})  # attributes keep their precision
         self.sizes = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
         blocks = range(residual_blocks)
-        self.scales = tracked(self, [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks])
-        self.shifts = tracked(self, [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks])
-        self.residuals = tracked(self, [ResidualBlock(channels, "adaptive", name=f"residual_{k}") for k in blocks])
-        self.upsampled = tracked(
-            self,
-            [
-                ConvolutionBlock(width, 5, upsample=True, norm="layer", name=f"upsampled_{i}")
-                for i, width in enumerate(widths)
-            ],
-        )
-        self.refine = tracked(self, [ConvolutionBlock(widths[-1], 3, name=f"refine_{i}") for i in range(2)])
+        self.scales = [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks]
+        self.shifts = [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks]
+        self.residuals = [ResidualBlock(channels, "adaptive", name=f"residual_{k}") for k in blocks]
+        self.upsampled = [
+            ConvolutionBlock(width, 5, upsample=True, norm="layer", name=f"upsampled_{i}")
+            for i, width in enumerate(widths)
+        ]
+        self.refine = [ConvolutionBlock(widths[-1], 3, name=f"refine_{i}") for i in range(2)]
         self.colour = ConvolutionBlock(3, 1, activation=False, name="colour")
 
     def build(self, input_shape: tuple[Shape, Shape]) -> None:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.layers import Shape, Sized, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, serialisable
 from hicmd_tf.notation import Tensor
 
 
@@ -31,16 +31,13 @@ class ScaleDiscriminator(Sized, keras.layers.Layer):
         super().__init__(**kwargs)
         self.sizes = {"width": width, "residual_blocks": residual_blocks, "deviation": deviation}
         shapes = ((width, 1, 1), (width, 3, 1), (width, 3, 2), (width, 3, 1), (2 * width, 3, 2))
-        self.convolutions = tracked(
-            self,
-            [
-                ConvolutionBlock(filters, size, stride, deviation=deviation, name=f"convolution_{i}")
-                for i, (filters, size, stride) in enumerate(shapes)
-            ],
-        )
-        self.residuals = tracked(
-            self, [ResidualBlock(2 * width, deviation=deviation, name=f"residual_{i}") for i in range(residual_blocks)]
-        )
+        self.convolutions = [
+            ConvolutionBlock(filters, size, stride, deviation=deviation, name=f"convolution_{i}")
+            for i, (filters, size, stride) in enumerate(shapes)
+        ]
+        self.residuals = [
+            ResidualBlock(2 * width, deviation=deviation, name=f"residual_{i}") for i in range(residual_blocks)
+        ]
         self.score = ConvolutionBlock(1, 1, activation=False, deviation=deviation, name="score")
 
     def build(self, input_shape: Shape) -> None:
@@ -78,9 +75,7 @@ class Discriminator(Sized, keras.Model):
             "residual_blocks": residual_blocks,
             "deviation": deviation,
         }
-        self.scales = tracked(
-            self, [ScaleDiscriminator(width, residual_blocks, deviation, name=f"scale_{s}") for s in range(scales)]
-        )
+        self.scales = [ScaleDiscriminator(width, residual_blocks, deviation, name=f"scale_{s}") for s in range(scales)]
 
     def build(self, input_shape: Shape) -> None:
         for scale in self.scales:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.layers import Shape, Sized, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, serialisable
 from hicmd_tf.method.networks.norms import Groups
 from hicmd_tf.method.networks.resnet import Stage, Stem
 from hicmd_tf.method.precision import accurate
@@ -21,16 +21,11 @@ class AtrousPyramid(Sized, keras.layers.Layer):
         super().__init__(**kwargs)
         self.sizes = {"width": width, "dilations": list(dilations)}
         self.point = ConvolutionBlock(width, 1, norm="instance", activation=False, name="point")
-        self.reductions = tracked(
-            self, [ConvolutionBlock(width, 1, norm="instance", name=f"reduction_{d}") for d in dilations]
-        )
-        self.dilated = tracked(
-            self,
-            [
-                ConvolutionBlock(width, 3, dilation=d, norm="instance", activation=False, name=f"dilated_{d}")
-                for d in dilations
-            ],
-        )
+        self.reductions = [ConvolutionBlock(width, 1, norm="instance", name=f"reduction_{d}") for d in dilations]
+        self.dilated = [
+            ConvolutionBlock(width, 3, dilation=d, norm="instance", activation=False, name=f"dilated_{d}")
+            for d in dilations
+        ]
         self.fuse = ConvolutionBlock(self.channels, 1, norm="instance", activation=False, name="fuse")
 
     @property
@@ -68,16 +63,11 @@ class PrototypeEncoder(Sized, keras.Model):
             "aspp_width": aspp_width,
             "dilations": list(dilations),
         }
-        self.convolutions = tracked(
-            self,
-            [
-                ConvolutionBlock(width, 3, stride, norm="instance", name=f"convolution_{i}")
-                for i, (width, stride) in enumerate(zip(widths, (2, 1, 1, 2), strict=True))
-            ],
-        )
-        self.residuals = tracked(
-            self, [ResidualBlock(widths[-1], "instance", name=f"residual_{i}") for i in range(residual_blocks)]
-        )
+        self.convolutions = [
+            ConvolutionBlock(width, 3, stride, norm="instance", name=f"convolution_{i}")
+            for i, (width, stride) in enumerate(zip(widths, (2, 1, 1, 2), strict=True))
+        ]
+        self.residuals = [ResidualBlock(widths[-1], "instance", name=f"residual_{i}") for i in range(residual_blocks)]
         self.pyramid = AtrousPyramid(aspp_width, dilations, name="pyramid")
 
     @property
@@ -121,13 +111,10 @@ class AttributeEncoder(Sized, keras.Model):
             "stride_first": stride_first,
         }
         self.stem = Stem(stem_width, name="stem")
-        self.stages = tracked(
-            self,
-            [
-                Stage(width, depth, 1 if i == 0 else 2, stride_first, name=f"stage_{i + 1}")
-                for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
-            ],
-        )
+        self.stages = [
+            Stage(width, depth, 1 if i == 0 else 2, stride_first, name=f"stage_{i + 1}")
+            for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
+        ]
 
     def build(self, input_shape: Shape) -> None:
         self.stem.build((None, None, None, input_shape[-1]))

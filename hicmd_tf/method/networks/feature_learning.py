@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.method.networks.resnet import Stage
 from hicmd_tf.method.precision import accurate, full_precision
@@ -27,13 +27,10 @@ class PrototypeEmbedding(Sized, keras.Model):
     def __init__(self, widths: list[int], depths: list[int], stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sizes = {"widths": list(widths), "depths": list(depths), "stride_first": stride_first}
-        self.stages = tracked(
-            self,
-            [
-                Stage(width, depth, 2, stride_first, name=f"stage_{i + 2}")
-                for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
-            ],
-        )
+        self.stages = [
+            Stage(width, depth, 2, stride_first, name=f"stage_{i + 2}")
+            for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
+        ]
 
     @property
     def channels(self) -> int:

@@ -1,6 +1,6 @@
-"""What every network is made with: registration, sizes, tracking, initial weights, LeakyReLU."""
+"""What every network is made with: registration, sizes, initial weights, LeakyReLU."""
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -11,7 +11,6 @@ from hicmd_tf.notation import Tensor
 LEAKY_SLOPE = 0.3  # everywhere outside the ResNets (released; the paper is silent)
 
 Shape = tuple[int | None, ...]
-L = TypeVar("L", bound=keras.layers.Layer)
 
 
 def serialisable(cls: type) -> type:
@@ -27,14 +26,6 @@ class Sized:
     def get_config(self) -> dict[str, Any]:
         """Keras' configuration, and the sizes."""
         return {**super().get_config(), **self.sizes}  # type: ignore[misc]
-
-
-def tracked(owner: keras.layers.Layer, layers: list[L]) -> list[L]:
-    """Makes every layer of a list an attribute of its owner too, under the layer's name: tf.train.Checkpoint does not
-    look into Keras' lists and would silently leave their weights out."""
-    for layer in layers:
-        setattr(owner, layer.name, layer)
-    return layers
 
 
 def kaiming(mode: Literal["fan_in", "fan_out"] = "fan_in") -> keras.initializers.Initializer:

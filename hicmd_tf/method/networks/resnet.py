@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import zero_padded_convolution
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable, tracked
+from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.notation import Tensor
 
@@ -74,10 +74,9 @@ class Stage(Sized, keras.layers.Layer):
     def __init__(self, width: int, depth: int, stride: int, stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sizes = {"width": width, "depth": depth, "stride": stride, "stride_first": stride_first}
-        self.blocks = tracked(
-            self,
-            [Bottleneck(width, stride if i == 0 else 1, i == 0, stride_first, name=f"block_{i}") for i in range(depth)],
-        )
+        self.blocks = [
+            Bottleneck(width, stride if i == 0 else 1, i == 0, stride_first, name=f"block_{i}") for i in range(depth)
+        ]
 
     @property
     def channels(self) -> int:
