@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.options import at_least_one
-from hicmd_tf.arguments import Parser, writable
+from hicmd_tf.arguments import Parser, positive, writable
 from hicmd_tf.errors import run_command
 
 SEED = 777
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--run", type=Path, metavar="DIR", help="run folder to take instead of configs/released.yaml")
     parser.add_argument(
-        "--rounds", type=at_least_one, default=7, metavar="N", help="of measurements (default: %(default)s)"
+        "--rounds", type=positive, default=7, metavar="N", help="of measurements (default: %(default)s)"
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="for every model (default: %(default)s)")
     options = parser.parse_args(arguments)

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.options import at_least_one
 from bench.train_step import CLASSES, Figures, alone, cost
-from hicmd_tf.arguments import Parser, writable
+from hicmd_tf.arguments import Parser, positive, writable
 from hicmd_tf.errors import run_command
 
 
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
-        "--rounds", type=at_least_one, default=2, metavar="N", help="of measurements (default: %(default)s)"
+        "--rounds", type=positive, default=2, metavar="N", help="of measurements (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     from tqdm import tqdm

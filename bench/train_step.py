@@ -18,8 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from bench.options import at_least_one
-from hicmd_tf.arguments import Parser, writable
+from hicmd_tf.arguments import Parser, positive, writable
 from hicmd_tf.errors import run_command
 
 SEED = 777
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
     parser.add_argument("--config", default="released", metavar="NAME", help="configuration (default: %(default)s)")
     parser.add_argument(
-        "--rounds", type=at_least_one, default=5, metavar="N", help="of measurements (default: %(default)s)"
+        "--rounds", type=positive, default=5, metavar="N", help="of measurements (default: %(default)s)"
     )
     parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="training.memory")
     parser.add_argument("--only", choices=PRECISIONS, help="measure one precision instead of both")
@@ -187,8 +186,7 @@ def _training_step(
 
     from hicmd_tf.config import load
     from hicmd_tf.data.batches import BatchPlanner, batches
-    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-    from hicmd_tf.engines.tensorflow.set_up import set_up
+    from hicmd_tf.engines.chosen import HiCMD, set_up
     from hicmd_tf.method.networks.build import build_networks
     from hicmd_tf.method.precision import computing_in
     from hicmd_tf.training.optimisers import make_optimisers
