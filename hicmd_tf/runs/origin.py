@@ -25,6 +25,7 @@ Provenance = dict[str, Any]
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 SOURCE = Path(__file__).parents[1]  # of the package hicmd_tf
+BESIDE = ("export", "tuning")  # which a checkout has beside the package, and no figure of a run depends on
 PATIENCE = 10  # seconds for git
 SHOWN = 12  # letters of a hash in a message
 
@@ -104,7 +105,7 @@ def read_provenance(metrics: Path) -> Provenance:
         and type(found["steps"].get("end")) is int
     ):
         raise UserError(
-            f"{metrics} does not say where its figures come from, an earlier version wrote it: python -m "
+            f"{metrics} does not say where its figures come from, an earlier version wrote it: "
             f"hicmd evaluate --run {metrics.parent} adds what can still be known"
         )
     return {**found, "origins": read_origins(found["origins"])}
@@ -142,7 +143,8 @@ def packages() -> dict[str, str]:
 @cache
 def code() -> dict[str, Any]:
     """hicmd_tf's version, SHA-256 of its source files; in a checkout the commit, and whether files differ from it."""
-    files = {str(file.relative_to(SOURCE)): _sha256(file.read_bytes()) for file in SOURCE.rglob("*.py")}
+    places = (file.relative_to(SOURCE) for file in SOURCE.rglob("*.py"))
+    files = {str(place): _sha256((SOURCE / place).read_bytes()) for place in places if place.parts[0] not in BESIDE}
     return {"version": __version__, "sha256": _sha256(json.dumps(files, sort_keys=True).encode()), **_commit()}
 
 
@@ -170,7 +172,7 @@ def machine(config: Config) -> dict[str, Any]:
     workers share a batch. Nothing that tells one such machine from another."""
     import tensorflow as tf
 
-    from hicmd_tf.engines.tensorflow.devices import cluster
+    from hicmd_tf.engines.chosen import cluster
 
     found = tf.config.list_physical_devices("GPU")
     gpus = {str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found}

@@ -135,6 +135,14 @@ def test_code_is_its_files_and_in_a_checkout_its_commit(checkout: Path, monkeypa
     assert edited["dirty"] and edited["commit"] == clean["commit"] and edited["sha256"] != clean["sha256"]
 
 
+@pytest.mark.parametrize("folder", ["export", "tuning"])
+def test_code_is_the_same_installed_as_in_a_checkout(folder: str, checkout: Path) -> None:
+    before = code()["sha256"]
+    (checkout / folder).mkdir()
+    (checkout / folder / "one.py").write_text("one = 1\n")
+    assert code()["sha256"] == before
+
+
 def test_without_git_code_is_its_files(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tracked = code()
     monkeypatch.setenv("PATH", "")
