@@ -50,7 +50,7 @@ class Settings(NamedTuple):
 def prepared(config: Config) -> DataSplits:
     """The pictures of a study, drawn or copied before several processes want them."""
     from hicmd_tf.data.datasets import load
-    from hicmd_tf.engines.tensorflow.set_up import set_up
+    from hicmd_tf.engines.chosen import set_up
 
     set_up(config)
     return load(config.data)

@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import evaluated
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.files import making_folder, write_text
 from hicmd_tf.retrieval.baselines import SIMPLE, Figures
 from hicmd_tf.retrieval.evaluation import both_directions, mean_map

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
             )
         _train_all(arguments, config, options)
         return
-    from hicmd_tf.engines.tensorflow.devices import cluster  # TensorFlow takes seconds: mistakes come first
+    from hicmd_tf.engines.chosen import cluster  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.runs.metrics import shown
     from hicmd_tf.training.run import Interrupted, assist, train
 

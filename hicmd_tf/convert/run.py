@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hicmd_tf.config import Config
 from hicmd_tf.convert.read import Released, fill, read_checkpoint
 from hicmd_tf.convert.write import write_checkpoint
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.method.networks.build import build_networks

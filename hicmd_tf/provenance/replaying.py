@@ -11,9 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
 from hicmd_tf.config import Config
-from hicmd_tf.engines.chosen import LastGood
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-from hicmd_tf.engines.tensorflow.set_up import set_up
+from hicmd_tf.engines.chosen import HiCMD, LastGood, set_up
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.precision import computing_in

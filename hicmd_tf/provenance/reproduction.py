@@ -134,7 +134,7 @@ def _marking(folder: RunFolder) -> Callable[[int], Sequence["EachStep"]]:
 
 
 def _check_alone() -> None:
-    from hicmd_tf.engines.tensorflow.devices import cluster
+    from hicmd_tf.engines.chosen import cluster
 
     if cluster().workers > 1:
         raise UserError(f"TF_CONFIG names {cluster().workers} workers: a run is repeated by one process, unset it")

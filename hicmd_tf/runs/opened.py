@@ -107,7 +107,7 @@ class OpenedRun:
 
     def _set_up(self) -> None:
         """Threads and determinism, which TensorFlow takes only before its first operation."""
-        from hicmd_tf.engines.tensorflow.set_up import set_up
+        from hicmd_tf.engines.chosen import set_up
 
         set_up(self.config)
 

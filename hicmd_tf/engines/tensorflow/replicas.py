@@ -9,7 +9,7 @@ concerns its own.
 from collections.abc import Sequence
 from typing import Any
 
-import keras
+import tensorflow as tf
 from keras import ops
 
 from hicmd_tf.notation import Tensor
@@ -42,11 +42,7 @@ def mean(values: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _context() -> Any:
-    """TensorFlow's replica context; None between iterations, and on other backends."""
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
+    """TensorFlow's replica context; None between iterations."""
     return tf.distribute.get_replica_context()
 
 
