@@ -13,6 +13,7 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.graph import decode
 
 OUTPUT = "descriptors"
+WARM_UP_ROWS = (1, 8)  # of requests before a server opens
 DECODED_AT_ONCE = 4  # files; large photographs take memory
 ONE_EACH = f"modality must name {VISIBLE} or {INFRARED} once for each picture"
 

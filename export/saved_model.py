@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.branch import WARM_UP_ROWS
 from hicmd_tf.export.check import Row, check
 from hicmd_tf.export.metadata import FILE, metadata
 from hicmd_tf.export.source import Source, open_run
@@ -21,7 +22,6 @@ from hicmd_tf.files import making_folder, write_json
 from hicmd_tf.notation import MODALITIES
 
 NAME = "hicmd"  # what requests call it, unless the server is told otherwise
-WARM_UP_ROWS = (1, 8)
 
 
 def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelFil
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.artefacts import SavedModel
-from hicmd_tf.export.branch import OUTPUT
+from hicmd_tf.export.branch import OUTPUT, WARM_UP_ROWS
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import LARGEST_PIXELS, BadPictureError
 from hicmd_tf.pictures.decode import as_png, simple
@@ -25,7 +25,6 @@ Arrays = dict[str, Array]
 
 DEFAULT = "serving_default"  # the signature of a request that names none
 ENCODED = "picture_bytes"
-WARM_UP_ROWS = (1, 8)
 LONGEST = 300  # characters of an error
 NOISE = re.compile(  # where in the graph an error fell
     r"Graph execution error:|Detected at node .*? defined at \(most recent call last\):|<stack traces unavailable>"

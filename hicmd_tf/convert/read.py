@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hicmd_tf.convert.keys import CLASSIFIER, FILES, Array, Place, shape_there, to_ours, unused, used
+from hicmd_tf.convert.keys import CLASSIFIER, COUNTER, FILES, Array, Place, shape_there, to_ours, unused, used
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.build import Networks
 
@@ -160,9 +160,9 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _group(place: Place) -> str:
-    """What an unused tensor belongs to, as method section 6 lists them."""
-    if place.key.endswith("num_batches_tracked"):
-        return "num_batches_tracked"
+    """What an unused tensor belongs to."""
+    if place.key.endswith(COUNTER):
+        return COUNTER
     if place.key.startswith("dec."):
         return "dec.*.norm.running_*"
     return f"{place.part} {'.'.join(place.key.split('.')[:2])}" if place.file == "id" else "enc_att.model.fc"

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,7 +139,9 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
         _report([usable.flat_words(flat, len(names))])
     if flaws:
         name, flaw = next(iter(flaws.items()))
-        raise UserError(f"{folder}: {name} {flaw.told(f'copy it again; {source.obtained}', _more(flaws))}")
+        raise UserError(
+            f"{folder}: {name} {flaw.told(f'copy it again; {source.obtained}', usable.more(len(flaws) - 1))}"
+        )
     for trial, listing in listings.items():
         found = duplicates(listing, digests)
         if found:
@@ -152,7 +154,3 @@ def _report(lines: Iterable[str]) -> None:
     """What need not be wrong, and may be."""
     for line in lines:
         print(f"warning: {line}", file=sys.stderr, flush=True)
-
-
-def _more(found: Sized) -> str:
-    return f" and {len(found) - 1} more" if len(found) > 1 else ""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.tables import as_text
 
 Array = np.ndarray[Any, Any]
 
@@ -59,8 +60,7 @@ class Comparison(NamedTuple):
         unlike = [figure for figure in self.figures if figure.difference]
         equal = Compared("figures", 0.0, f"{len(self.figures) - len(unlike)} of {len(self.figures)} equal")
         rows = [self.losses, self.weights, *unlike, equal]
-        width = max(len(row.what) for row in rows)
-        return "\n".join(f"{row.what:<{width}}  {row.words}" for row in rows)
+        return as_text([[row.what, row.words] for row in rows], "<")
 
     def as_json(self) -> dict[str, Any]:
         """As reproduction.json has it; a non-finite difference stands as text."""
