@@ -39,18 +39,19 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
 
 
 def load_stored(file: Path, version: str | None = None) -> Config:
-    """The checked configuration that `dump` wrote, now or by an earlier version: see `from_dict`."""
+    """The checked configuration that `dump` wrote, now or by an earlier version: see `from_dict`. version: of hicmd_tf
+    that stored it, where known, for messages."""
     return _stored(read_settings(file), file, version)
 
 
-def from_dict(tree: Mapping[str, Any], source: Path, version: str | None = None) -> Config:
+def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
     """The checked configuration that `to_dict` made a tree of, now or in an earlier version.
 
     What was not a setting yet has base's value, which stands for what was done before there was one; a warning names
-    it. source: the file it was stored in. version: of hicmd_tf that stored it, where known; both for messages. Raises
-    UserError for a setting that this version does not know, otherwise as `load` does.
+    it. source: the file it was stored in, for messages. Raises UserError for a setting that this version does not know,
+    otherwise as `load` does.
     """
-    return _stored({key: Given(value, shown(source)) for key, value in flattened(tree)}, source, version)
+    return _stored({key: Given(value, shown(source)) for key, value in flattened(tree)}, source, None)
 
 
 def _stored(settings: dict[str, Given], file: Path, version: str | None) -> Config:

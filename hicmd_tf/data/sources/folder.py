@@ -30,7 +30,7 @@ from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
 
 SPLITS = ("train", "test")
-SETTING = "data.pattern"
+SETTING, OPTION = "data.pattern", "--pattern"
 NO_MATCH = "the pattern does not match"
 NO_SPLIT = f"not below {' or '.join(SPLITS)}"
 NO_MODALITY = f"in no folder {' or '.join(MODALITIES)} of a person"
@@ -96,17 +96,17 @@ class Folder(DataSet):
                 yield found.words(listing.texts)
 
 
-def anything(folder: Path, modality: Modality | None, pattern: str = "", option: str = "--pattern") -> Listing:
+def anything(folder: Path, modality: Modality | None, pattern: str = "") -> Listing:
     """Every picture below a folder, at any depth, as the split `all`: of one modality, or of that which the nearest
     folder so named says; whom it shows and by which camera as `paths` reads it.
 
-    pattern: as `Folder.listing` has it, given by `option`. Raises UserError when there are no pictures, or one's
+    pattern: as `Folder.listing` has it, given by --pattern. Raises UserError when there are no pictures, or one's
     modality isn't known or is another than the given one.
     """
     existing(folder, advice="give a folder with pictures")
-    rule = compiled(pattern, option) if pattern else None
+    rule = compiled(pattern, OPTION) if pattern else None
     if rule is not None and "split" in rule.groupindex:
-        raise UserError(f"{option} has a group split, which is for training ({SETTING}): leave its name out here")
+        raise UserError(f"{OPTION} has a group split, which is for training ({SETTING}): leave its name out here")
     walk = walked(folder)
     paths, found = Paths(folder, walk.pictures, modality, rule), []
     for name in walk.pictures:
