@@ -33,7 +33,7 @@ class AttributeLayout:
 
     @classmethod
     def from_config(cls, networks: NetworkConfig) -> "AttributeLayout":
-        """The layout of configured networks, whose sizes `config.validate` has found to divide evenly."""
+        """The layout of configured networks, whose sizes `config.validation` has found to divide evenly."""
         chunks = networks.decoder.residual_blocks
         length = 4 * networks.attribute_encoder.widths[-1]
         chunk = length // chunks

@@ -1,1 +1,1 @@
-"""Released PyTorch checkpoints to run folders of ours, and back (method section 6)."""
+"""Released PyTorch checkpoints to run folders of ours, and back."""

@@ -1,4 +1,4 @@
-"""The pictures of one iteration: identity pairs across modalities and unpaired negatives (method 2.1).
+"""The pictures of one iteration: identity pairs across modalities and unpaired negatives (row 5).
 
 A batch is a pure function of seed and step, so that a resumed run goes on with the same data without storing anything.
 `BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels ahead.
@@ -135,7 +135,7 @@ class BatchPlanner:
 
 
 def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int, probability: float) -> Array:
-    """Random erasing (method 2.5, item 1): a box for each of `count` pictures, (count, 4) int32 of top, left, height,
+    """Random erasing (row 9): a box for each of `count` pictures, (count, 4) int32 of top, left, height,
     width; height 0 says not erased. The training step applies them, to HFL's inputs only."""
     chosen = rng.random(count) < probability
     boxes = [_box(rng, height, width) if erased else (0, 0, 0, 0) for erased in chosen]

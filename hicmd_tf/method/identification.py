@@ -28,7 +28,7 @@ RELEASED_ORDER: tuple[Place, ...] = (
     ("negatives", VISIBLE),
     ("negatives", INFRARED),
 )
-"""In which H's running statistics take in the groups (method.md 2.6)."""
+"""In which H's running statistics take in the groups."""
 
 
 class Identified(NamedTuple):

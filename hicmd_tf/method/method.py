@@ -37,6 +37,6 @@ class Method(NamedTuple):
         return self.numbers[name] if name in self.numbers else getattr(self.config.losses, name)
 
     def groups(self, *pictures: Tensor) -> KindGroups:
-        """Batch norm's groups of a batch made of these kinds of pictures (method.md 2.6)."""
+        """Batch norm's groups of a batch made of these kinds of pictures."""
         replicas = 1 if self.engine is None else self.engine.replicas
         return KindGroups(tuple(x.shape[0] for x in pictures), self.config.batch.norm_groups // replicas)

@@ -1,4 +1,4 @@
-"""Alternate sampling: which combinations of prototype and style HFL learns from (Sec. 3.3, method rows 5 and 9)."""
+"""Alternate sampling: which combinations of prototype and style HFL learns from (Sec. 3.3, rows 5 and 9)."""
 
 from itertools import product
 from typing import Literal, NamedTuple

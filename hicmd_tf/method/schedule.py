@@ -1,4 +1,4 @@
-"""One iteration: who is differentiated with respect to what, in which order, and who steps (method.md 2.3 and 2.4).
+"""One iteration: who is differentiated with respect to what, in which order, and who steps.
 
     A  draw      (generator; x)                          -> codes, decoded     with a pullback
     D  judge     (discriminator of m; x_m, decoded)      -> terms              stepped first, decoded without gradient

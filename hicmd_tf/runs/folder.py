@@ -118,7 +118,7 @@ class RunFolder:
                     self.path.rmdir()
 
     def origins(self, config: Config) -> list[Origin | None]:
-        """Who trained here, this process last, as `provenance.with_origin` lists them."""
+        """Who trained here, this process last, as `origin.with_origin` lists them."""
         earlier: list[Origin | None] = []
         if self.environment.exists():
             earlier = read_origins(self._said_of("origins"))

@@ -1,1 +1,1 @@
-"""The training step, alternate sampling, optimisers, checkpoints and what watches a run."""
+"""The training loop, optimisers, and what watches a run and keeps it."""

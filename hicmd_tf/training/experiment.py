@@ -1,4 +1,4 @@
-"""A configuration made real: the data and the model that every command works on."""
+"""A configuration made real: the data, and the model that is trained on it."""
 
 from typing import NamedTuple
 from weakref import WeakKeyDictionary

@@ -1,4 +1,4 @@
-"""What an iteration sees (method 2.1)."""
+"""What an iteration sees (row 5)."""
 
 import contextlib
 import dataclasses

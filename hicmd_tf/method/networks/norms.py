@@ -151,7 +151,7 @@ Groups = Sequence[int] | KindGroups | None
 class GroupedBatchNorm(Sized, keras.layers.Layer):
     """Batch norm over all axes but the last; in training each group of consecutive rows uses its own statistics.
 
-    The released code calls its ResNets once for each modality and kind of image, two images a call (method 2.6). Calls
+    The released code calls its ResNets once for each modality and kind of image, two images a call. Calls
     merged into one batch compute the same when `groups` gives their sizes: the running statistics then move group by
     group, with the unbiased variance.
 
