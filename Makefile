@@ -56,7 +56,7 @@ format: $(TOOLS)
 # What was built; runs/ and data/ stay.
 clean:
 	rm -rf $(VENV) $(ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find hicmd_tf tests -type d -name __pycache__ -exec rm -rf {} +
+	find hicmd_tf export tuning bench tests -type d -name __pycache__ -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock setup.py
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
