@@ -76,7 +76,7 @@ def test_so_is_a_file_or_an_argument(run: Path, tmp_path: Path) -> None:
             command(["--modality", "visible", "--out", str(tmp_path / "file" / "out"), "a.png"])
 
 
-def test_a_run_that_is_none_is_said_before_its_place(tmp_path: Path) -> None:
+def test_a_run_that_is_none_is_said_before_its_place() -> None:
     for command, arguments in ((evaluate, []), (disentangle, []), (visualize, ["all"])):
         with pytest.raises(UserError, match="/proc/nothing is not a run folder"):
             command([*arguments, "--run", "/proc/nothing"])

@@ -187,9 +187,7 @@ def test_a_model_goes_on_as_it_was(tmp_path: Path) -> None:
         (lambda state: state.update({CLASSIFIER: Variable(np.zeros(9))}), "was trained on 6 identities, .* data has 9"),
     ],
 )
-def test_a_checkpoint_of_other_networks_changes_nothing(
-    change: Callable[[Any], Any], says: str, folder: Path, tmp_path: Path
-) -> None:
+def test_a_checkpoint_of_other_networks_changes_nothing(change: Callable[[Any], Any], says: str, folder: Path) -> None:
     model = Model()
     change(model.state)
     before = model.values()
