@@ -1,9 +1,7 @@
 """The building blocks outside the ResNets, against NumPy and naive loops."""
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,15 +21,6 @@ from hicmd_tf.method.networks.layers import LEAKY_SLOPE, leaky_relu
 from hicmd_tf.method.networks.norms import ImageLayerNorm, instance_norm
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    """Layers compute in float64 while this lasts."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def draw(*shape: int, seed: int = 0) -> Array:

@@ -1,10 +1,8 @@
 """The decoder: which chunk of the attribute code steers which AdaIN layer, sizes, separate images."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,14 +14,6 @@ from hicmd_tf.method.networks.decoder import Decoder, Perceptron
 
 Array = np.ndarray[Any, Any]
 CHANNELS, CHUNKS, LENGTH = 8, 4, 24
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def draw(*shape: int, seed: int = 0) -> Array:

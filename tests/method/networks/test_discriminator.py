@@ -1,10 +1,8 @@
 """Discriminators: pooling between scales, score maps, and the second-order gradient of the R1 penalty."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,14 +12,6 @@ from hypothesis import strategies as st
 from hicmd_tf.method.networks.discriminator import Discriminator, halve
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def draw(*shape: int, seed: int = 0) -> Array:

@@ -1,10 +1,8 @@
 """The prototype encoder, the attribute encoder and the ResNet under it."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,14 +15,6 @@ from hicmd_tf.method.networks.norms import instance_norm
 from hicmd_tf.method.networks.resnet import Bottleneck, ConvolutionNorm, Stage, Stem
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def draw(*shape: int, seed: int = 0) -> Array:

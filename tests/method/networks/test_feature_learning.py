@@ -1,9 +1,7 @@
 """Hierarchical feature learning: alpha, the combination, the identity head and the descriptor."""
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,14 +15,6 @@ from hicmd_tf.method.networks.feature_learning import (
 )
 
 Array = np.ndarray[Any, Any]
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def draw(*shape: int, seed: int = 0) -> Array:
