@@ -16,6 +16,7 @@ Array = np.ndarray[Any, Any]
 
 WIDTH, HEIGHT = 96, 192
 MISSING = (225, 225, 225)
+QUERY = "query"
 
 
 def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]], sixteen_bit: str = "") -> None:
@@ -25,7 +26,7 @@ def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]], s
     """
     rows = []
     for query, hits in zip(queries, found, strict=True):
-        cells = [_cell(query, "query", GREY, sixteen_bit), Cell(lines=[" "])]
+        cells = [_cell(query, QUERY, GREY, sixteen_bit), Cell(lines=[" "])]
         for rank, (similarity, entry) in enumerate(hits, 1):
             unknown = min(query.identity, entry.identity) < 0
             frame = GREY if unknown else RIGHT if query.identity == entry.identity else WRONG
@@ -36,7 +37,9 @@ def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]], s
 
 def _cell(entry: Entry, words: str, frame: tuple[int, int, int], sixteen_bit: str) -> Cell:
     picture, missing = _picture(entry.path, sixteen_bit)
-    lines = [words, f"id {entry.who}", f"{entry.modality}, cam {entry.taken_by}"]
+    known = words != QUERY or entry.camera  # a single picture has 0: nobody said by which camera it is
+    camera = f", cam {entry.taken_by}" if known else ""
+    lines = [words, f"id {entry.who}", f"{entry.modality}{camera}"]
     return Cell(picture, [*lines, "missing"] if missing else lines, frame, ring=frame == WRONG)
 
 
