@@ -67,7 +67,7 @@ def write_report(
         parts.append(_in_words(estimates, len(done)))
     with replacing(out / "trials.png") as file:
         file.write(parallel_coordinates(done, space))
-    parts.append(f"best: trial {done[0].name}; hicmd fit --config {out / 'best.yaml'} repeats it")
+    parts.append(f"best: trial {done[0].name}; hicmd fit --config {out / 'best.yaml'} --run DIR repeats it")
     return "\n\n".join(parts)
 
 
