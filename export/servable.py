@@ -186,7 +186,8 @@ def newest_version(base: Path, version: int | None = None) -> Path:
     numbers = [child.name for child in base.iterdir() if child.name.isdecimal()] if base.is_dir() else []
     if not numbers:
         made = "what hicmd export saved-model makes with --out"
-        raise UserError(f"{base} has no numbered versions of a model: expected {made}")
+        lacks = "has no numbered versions of a model" if base.is_dir() else "is no folder"
+        raise UserError(f"{base} {lacks}: expected {made}")
     chosen = max(numbers, key=int) if version is None else str(version)
     if chosen not in numbers:
         raise UserError(f"{base} has no version {chosen}, expected one of {', '.join(sorted(numbers, key=int))}")
