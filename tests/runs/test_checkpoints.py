@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -227,23 +228,24 @@ def test_a_damaged_one_is_written_again_when_its_step_comes(folder: Path) -> Non
     assert newest(folder).step == 9  # type: ignore[union-attr]
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """The system itself refuses files of more than 300 bytes; a checkpoint has more."""
+    """The system itself refuses files of more than 300 bytes; a checkpoint has more. So has what pytest writes."""
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_disk_that_takes_no_more_leaves_the_last_good_checkpoint_and_nothing_else(
-    folder: Path, full_disk: None
-) -> None:
+def test_a_disk_that_takes_no_more_leaves_the_last_good_checkpoint_and_nothing_else(folder: Path) -> None:
     before = sorted(folder.iterdir())
     model = Model()
     model.step = 12
-    with pytest.raises(UserError, match=r"step-000012\.safetensors: the checkpoint can't be written .*--resume"):
+    said = r"step-000012\.safetensors: the checkpoint can't be written .*--resume"
+    with full_disk(), pytest.raises(UserError, match=said):
         Checkpoints(model, folder).save()
     assert sorted(folder.iterdir()) == before
 
