@@ -167,7 +167,7 @@ def test_curves_show_losses_figures_over_the_steps_and_cmc(run: OpenedRun, tmp_p
     (folder / "evaluations.csv").write_text(
         "step," + ",".join(columns) + "\n20,0.3,0.2,0.4,0.25\n30,0.5,0.4,0.6,0.45\n"
     )
-    main(["--run", str(folder), "--seed", "0", "curves"])
+    main(["--run", str(folder), "curves"])
     assert {file.name for file in (folder / "figures").iterdir()} == {"losses.png", "evaluations.png", "cmc.png"}
     told = curves.over_time(OpenedRun(folder).folder)
     assert "visible to infrared rank1 50.0 %" in told.alternative
@@ -227,7 +227,7 @@ def only(run: OpenedRun, rows: np.ndarray) -> OpenedRun:
 
 def test_one_person_and_one_modality_are_refused_in_one_line(run: OpenedRun) -> None:
     with pytest.raises(UserError, match="no picture of the people to test is infrared"):
-        only(run, run.rows("visible"))
+        only(run, run.rows("visible")).samples  # noqa: B018 (read when it is asked for)
     alone = only(run, np.flatnonzero(run.samples.identities == run.samples.identities[0]))
     with pytest.raises(UserError, match="two people at least"):
         KINDS["distances"](alone, 0)
