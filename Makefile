@@ -21,7 +21,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 fit: $(INSTALLED)
 	$(BIN)/hicmd fit --config configs/tiny.yaml --run runs/tiny --resume
 
-# Half the tests' time is graphs being traced, on one core each: two processes share the files, whole runs early.
+# Most tests keep one core busy: two processes share the files, whole runs early.
 test: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

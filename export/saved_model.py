@@ -21,7 +21,7 @@ from hicmd_tf.export.source import Source, open_run
 from hicmd_tf.files import making_folder, write_json
 from hicmd_tf.notation import MODALITIES
 
-NAME = "hicmd"  # what requests call it, unless the server is told otherwise
+NAME = "hicmd"  # what requests call it, unless the server has another name for it
 
 
 def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:
