@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -146,6 +146,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The most similar of the names in brackets, or nothing where none is near."""
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f" (nearest: {found[0]})" if found else ""
+
+
+def some(names: Sequence[object], most: int) -> str:
+    """The first `most` of several things, and how many others there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.convert.keys import CLASSIFIER, COUNTER, FILES, Array, Place, shape_there, to_ours, unused, used
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.method.networks.build import Networks
 
 PARTS = {"gen": ("a", "b"), "dis": ("a", "b"), "id": ("id", "backbone_pro", "combine_weight")}
@@ -140,7 +140,7 @@ def _refuse(released: Released, shapes: dict[Place, tuple[int, ...]], optional: 
         "not finite": [str(place) for place in present if not np.isfinite(tensors[place]).all()],
         "different in a and b, which share one decoder": _different_decoders(tensors),
     }
-    found = [f"{kind}: {_some(names)}" for kind, names in complaints.items() if names]
+    found = [f"{kind}: {some(names, NAMED)}" for kind, names in complaints.items() if names]
     if found:
         raise UserError(f"{released.files['gen'].parent}, iteration {released.iteration}: {'; '.join(found)}; {SOURCE}")
 
@@ -152,11 +152,6 @@ def _different_decoders(tensors: dict[Place, Array]) -> list[str]:
         for one, other in twins
         if one.key.startswith("dec.") and other in tensors and not np.array_equal(tensors[one], tensors[other])
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _group(place: Place) -> str:

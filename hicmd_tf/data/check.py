@@ -16,7 +16,7 @@ from hicmd_tf.data.samples import SPLITS, ahead
 from hicmd_tf.data.sources import DATA_SETS, Listing, Record
 from hicmd_tf.data.sources.data_set import Counts
 from hicmd_tf.data.usable import Shade, swapped
-from hicmd_tf.errors import UserError, printable
+from hicmd_tf.errors import UserError, printable, some
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import BadPictureError, content
 from hicmd_tf.tables import as_text
@@ -62,8 +62,7 @@ def labels(listing: Listing) -> Iterator[str]:
 
 
 def _some(words: Sequence[str]) -> str:
-    named = ", ".join(map(printable, words[:LISTED]))
-    return f"{named} and {len(words) - LISTED:,} more" if len(words) > LISTED else named
+    return some([printable(word) for word in words], LISTED)
 
 
 class Looked(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from hicmd_tf.data.labels import Texts, named
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 Array = np.ndarray[Any, Any]
@@ -131,8 +131,7 @@ class Hidden(NamedTuple):
     def words(self, texts: Texts) -> str:
         """Which cameras hide how many matches."""
         names = list(named(self.cameras, texts).values())
-        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        cameras = f"camera{'s' if len(names) > 1 else ''} {', '.join(names[:LISTED])}{more}"
+        cameras = f"camera{'s' if len(names) > 1 else ''} {some(names, LISTED)}"
         return (
             f"{cameras} took pictures of one person in both modalities, and a query sees none of its person by its own "
             f"camera: of {self.matched:,} {self.search.direction.query} queries {self.lost:,} lose all of their "

@@ -12,7 +12,7 @@ from tensorflow.python.framework import op_callbacks
 
 from hicmd_tf.config import Config
 from hicmd_tf.engines.chosen import HiCMD, LastGood, set_up
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.precision import computing_in
 from hicmd_tf.notation import Tensor
@@ -142,8 +142,7 @@ def shown(replayed: Replayed) -> str:
     rows.append(as_text([["loss", "in the run", "now"], *compared]))
     rows += ["", *(f"norm of the gradients of {name}: {norm:.6g}" for name, norm in replayed.norms.items())]
     if replayed.bad:
-        more = f" and {len(replayed.bad) - SHOWN} more" if len(replayed.bad) > SHOWN else ""
-        rows.append(f"non-finite gradients: {', '.join(replayed.bad[:SHOWN])}{more}")
+        rows.append(f"non-finite gradients: {some(replayed.bad, SHOWN)}")
     rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else "all results are finite")
     same = all(_same(value, losses[name]) for name, value in failure.losses.items())
     rows.append("the step gives what it gave in the run" if same else DIFFERS)

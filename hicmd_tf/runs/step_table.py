@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.errors import printable
+from hicmd_tf.errors import printable, some
 from hicmd_tf.files import read_bytes
 
 STEP = "step"
@@ -30,9 +30,7 @@ class StepTable(NamedTuple):
             return ""
         if not self.columns:
             return f"line {self.damaged[0]} does not name columns, the first of which is {STEP}"
-        more = f" and {len(self.damaged) - NAMED} more" if len(self.damaged) > NAMED else ""
-        named = ", ".join(map(str, self.damaged[:NAMED]))
-        return f"line{'s' * (len(self.damaged) > 1)} {named}{more} can't be read"
+        return f"line{'s' * (len(self.damaged) > 1)} {some(self.damaged, NAMED)} can't be read"
 
 
 def read_steps(path: Path) -> StepTable:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hicmd_tf.arrays import read_arrays
 from hicmd_tf.config import Config, dump, load
 from hicmd_tf.data.batches import GENERATED, REAL, batches
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.files import making_folder, read_json, replacing, write_json, write_text
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.runs.checkpoints import write
@@ -45,7 +45,7 @@ def write_failure(folder: Path, experiment: Experiment, step: int, losses: dict[
         _write_batch(partial / BATCH, batch)
         write(partial, experiment.model.step, experiment.model.state, notes={})
     names = [picture["name"] for picture in failure.pictures]
-    return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
+    return some(names, SHOWN)
 
 
 def read_failure(folder: Path) -> tuple[Config, Failure, dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.data.samples import Samples, files
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -88,8 +88,7 @@ def checked(folder: Path, splits: dict[str, list[Record]], texts: Texts | None =
     _refuse_lonely(folder, listing)
     missing = [record.name for record in listing.records if not (folder / record.name).is_file()]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UserError(f"{folder} has no {missing[0]}{more}, which its lists name: copy the whole data set there")
+        raise UserError(f"{folder} has no {some(missing, 1)}, which its lists name: copy the whole data set there")
     return listing
 
 

@@ -20,7 +20,7 @@ from hicmd_tf.data.searches import Direction, Search, asking, one_each, stranger
 from hicmd_tf.data.sources.data_set import DataSet
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers
 from hicmd_tf.data.sources.walking import pictures
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 Array = np.ndarray[Any, Any]
@@ -109,8 +109,7 @@ class SysuMM01(DataSet):
         file = find_permutations(folder)
         wrong = miscounted(listings[1], read_permutations(file)) if file else []
         if wrong:
-            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-            raise UserError(f"{folder}: {wrong[0]} by {file}{more}: copy the whole data set there")
+            raise UserError(f"{folder}: {some(wrong, 1)}, by {file}: copy the whole data set there")
 
 
 def _records(folder: Path, identity: int) -> list[Record]:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hicmd_tf.data.sources.records import PICTURES
-from hicmd_tf.errors import printable
+from hicmd_tf.errors import printable, some
 
 JUNK = frozenset(
     {
@@ -98,9 +98,8 @@ def sentences(passed: Mapping[str, Iterable[str]]) -> list[str]:
 def _sentence(reason: str, names: list[str]) -> str:
     first = {PurePosixPath(name).suffix.lower(): name for name in reversed(names)}
     ordered = [*sorted(first.values()), *(name for name in names if name not in first.values())]
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     files = "file" if len(names) == 1 else "files"
-    return f"{len(names):,} {files} passed over: {', '.join(map(printable, ordered[:NAMED]))}{more} ({reason})"
+    return f"{len(names):,} {files} passed over: {some([*map(printable, ordered)], NAMED)} ({reason})"
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
