@@ -230,7 +230,7 @@ MISTAKES = {
     "other counts": (
         "sysu_mm01",
         miscounted,
-        "cam3/0006 holds 1, expected 2 pictures by .*rand_perm_cam.mat and 1 more",
+        "cam3/0006 holds 1, expected 2 pictures and 1 more, by .*rand_perm_cam.mat",
     ),
     "no camera": ("sysu_mm01", without("cam3"), "has no cam3: expected cam1/ to cam6/"),
     "odd name": (
