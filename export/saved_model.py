@@ -27,14 +27,8 @@ NAME = "hicmd"  # what requests call it, unless the server has another name for 
 def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:
     """Exports, compares, puts in place. options: of `hicmd export saved-model`. Returns the folder, the signatures and
     the comparison."""
-    target = options.out
-
-    def next_target() -> Path:
-        nonlocal target
-        target = options.out / str(_next_version(options.out))
-        return target
-
-    with making_folder(next_target(), next_target) as partial:
+    target = options.out / str(_next_version(options.out))
+    with making_folder(target) as partial:
         source = open_run(options.run)
         save(source, partial, options.licence)
         rows = check(source, [partial], options)

@@ -22,7 +22,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hicmd_tf.addresses import bound, bracketed, refused
+from hicmd_tf.addresses import bracketed, listening
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.servable import Failure, Limits, Request, Servable, newest_version
 
@@ -38,18 +38,14 @@ def serve(options: argparse.Namespace) -> None:
     import uvicorn
 
     limits = _limits(options)
-    listening = bound(options.host, options.port)  # what is wrong with it is reported before the model is loaded
+    taken = listening(options.host, options.port)  # what is wrong with it is reported before the model is loaded
     servable = Servable(options.name, newest_version(options.model, options.version), limits)
     servable.warm_up()
-    try:
-        listening.listen()  # who reads the line below may ask at once
-    except OSError as error:
-        raise refused(error, options.host, options.port) from error
-    address = f"http://{bracketed(options.host)}:{listening.getsockname()[1]}"
+    address = f"http://{bracketed(options.host)}:{taken.getsockname()[1]}"
     print(f"serving {servable.name} version {servable.version}: {address}/v1/models/{servable.name}", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn passes them on after it has answered open requests
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(settings(servable, limits)).run(sockets=[listening])
+    uvicorn.Server(settings(servable, limits)).run(sockets=[taken])
     print("stopped; all requests are answered", flush=True)
 
 

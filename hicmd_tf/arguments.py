@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from hicmd_tf.files import check_writable, possible
 from hicmd_tf.pictures.sixteen_bit import EXPECTED, is_setting
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
-LARGEST_NUMBER = 2**53
 SHOWN = 60  # letters of a word
 
 
@@ -55,20 +53,20 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As argparse does. Raises UserError for an option that there is not, and for one that is given twice: only one
-        of them would hold."""
+        """As argparse does. Raises UserError for an option that there is not, before argparse asks for what is missing,
+        which may be just what is misspelt; and for one that is given twice: only one of them would hold."""
         words = list(sys.argv[1:] if args is None else args)
-        named = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
-        self._refuse_unknown(named)
-        self._refuse_repeated(named)
-        return super().parse_known_args(words, namespace)
-
-    def _refuse_unknown(self, named: Sequence[str]) -> None:
-        """Before argparse asks for what is missing, which may be just what is misspelt."""
-        known = self._known()
-        for word in named:
+        known, seen = self._known(), set()
+        for word in (word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)):
             if word.startswith("--") and " " not in word and word not in known:
                 self.error(f"there is no option {word[:SHOWN]}{nearest(word, known)}")
+            action = self._option_string_actions.get(word)
+            if action is None or isinstance(action, argparse._AppendAction):  # which gathers
+                continue
+            if action.dest in seen:
+                self.error(f"{action.option_strings[0]} is given twice: give it once")
+            seen.add(action.dest)
+        return super().parse_known_args(words, namespace)
 
     def _known(self) -> list[str]:
         """Every option, those of the commands below among them."""
@@ -77,22 +75,11 @@ class Parser(argparse.ArgumentParser):
         return [*self._option_string_actions, *(option for parser in parsers for option in parser._known())]
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Raises ArgumentError for a value that is none of an option's choices."""
         if action.choices is not None and value not in action.choices:
             names = list(map(str, action.choices))
             raise argparse.ArgumentError(
                 action, f"{_shown(str(value))} is none of {', '.join(names)}{nearest(str(value), names)}"
             )
-
-    def _refuse_repeated(self, named: Sequence[str]) -> None:
-        seen = set()
-        for word in named:
-            action = self._option_string_actions.get(word)
-            if action is None or isinstance(action, argparse._AppendAction):  # which gathers
-                continue
-            if action.dest in seen:
-                self.error(f"{action.option_strings[0]} is given twice: give it once")
-            seen.add(action.dest)
 
     def given(self, args: Sequence[str] | None = None) -> list[str]:
         """The options that a command line names, also with their default values."""
@@ -123,20 +110,34 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"command line: {message.removeprefix('argument ')}; --help lists all options")
 
 
-def whole(text: str) -> int:
-    """Any whole number. Raises ArgumentTypeError for anything else, as all of these do."""
-    return _whole(text, -LARGEST_NUMBER, LARGEST_NUMBER, "is no whole number")
+def _numbers(kind: Callable[[str], Any], least: float, most: float, complaint: str) -> Callable[[str], Any]:
+    """Reads numbers in a range. Raises ArgumentTypeError for anything else, as all of these do."""
+
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+            if least <= value <= most:
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{_shown(text)} {complaint}")
+
+    return read
 
 
-def number(text: str) -> float:
-    """A finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{_shown(text)} is no number")
-    return value
+def at_least(least: int) -> Callable[[str], int]:
+    """Reads a whole number from `least` on."""
+    return _numbers(int, least, LARGEST, f"is no number of things, expected a whole number from {least} on")
+
+
+whole = _numbers(int, -(2**53), 2**53, "is no whole number")
+number = _numbers(float, -sys.float_info.max, sys.float_info.max, "is no number")
+count, positive = at_least(0), at_least(1)
+port = _numbers(int, 0, 2**16 - 1, "is no port, expected 0 to 65535")
+seed = _numbers(int, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")
+share = _numbers(float, 0, 1, "is no share, expected a number from 0 to 1")
+seconds = _numbers(float, 0, 1e6, "is no time, expected a number from 0 on")
+time_limit = _numbers(float, sys.float_info.min, 1e6, "is no time to wait, expected a number above 0")
 
 
 def path(text: str) -> Path:
@@ -146,11 +147,14 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+READERS: dict[type, Callable[[str], Any]] = {int: whole, float: number, Path: path}
+
+
 def writable(text: str) -> Path:
     """A file that can be written, which is tried: it would be a pity to find out when all is computed."""
     found = path(text)
     try:
-        check_writable(found, None)
+        check_writable(found)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return found
@@ -164,73 +168,11 @@ def png(text: str) -> Path:
     return found
 
 
-READERS: dict[type, Callable[[str], Any]] = {int: whole, float: number, Path: path}
-
-
-def port(text: str) -> int:
-    """0 to 65535."""
-    return _whole(text, 0, (1 << 16) - 1, "is no port, expected 0 to 65535")
-
-
-def count(text: str) -> int:
-    """A whole number from 0 on."""
-    return _whole(text, 0, LARGEST, "is no number of things, expected a whole number from 0 on")
-
-
-def seed(text: str) -> int:
-    """Of random numbers: 0 to 2^32 - 1."""
-    return _whole(text, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """Reads a whole number from `least` on."""
-    return lambda text: _whole(text, least, LARGEST, f"is no number of things, expected a whole number from {least} on")
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    return at_least(1)(text)
-
-
-def seconds(text: str) -> float:
-    """A time in the option's unit, from 0 to below a million."""
-    value = number(text)
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{_shown(text)} is no time, expected a number from 0 on")
-    return value
-
-
 def sixteen_bit(text: str) -> str:
     """A range of 16-bit counts, as the setting data.sixteen_bit."""
     if not is_setting(text):
         raise argparse.ArgumentTypeError(f"{_shown(text)} is no range, expected {EXPECTED}")
     return text
-
-
-def time_limit(text: str) -> float:
-    """A time in the option's unit that is to be waited, above 0 and below a million."""
-    value = seconds(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"{_shown(text)} is no time to wait, expected a number above 0")
-    return value
-
-
-def share(text: str) -> float:
-    """A part of a whole, 0 to 1."""
-    value = number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{_shown(text)} is no share, expected a number from 0 to 1")
-    return value
-
-
-def _whole(text: str, least: int, most: int, complaint: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{_shown(text)} {complaint}")
-    return value
 
 
 def _shown(text: str) -> str:

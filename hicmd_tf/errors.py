@@ -6,10 +6,8 @@ import importlib.util
 import os
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 EXIT_CODE = 2
@@ -21,20 +19,11 @@ ADVICE = {  # to errors of a disk or a machine, which can come wherever a file i
     (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE): "mend the machine, then give the same command again",
 }
 EXTRAS = {  # what brings packages that not everyone needs
-    "onnx": "export",
-    "onnxruntime": "export",
-    "tf2onnx": "export",
-    "tensorflow_serving": "export",
-    "faiss": "search",
-    "pyarrow": "search",
-    "pymilvus": "milvus",
-    "keras_tuner": "tuning",
-    "nicegui": "explore",
-    "starlette": "serve",
-    "uvicorn": "serve",
-    "httpx": "serve",
-    "grpc": "tuning",
-    "torch": "torch",
+    **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx", "tensorflow_serving"), "export"),
+    **dict.fromkeys(("faiss", "pyarrow"), "search"),
+    **dict.fromkeys(("starlette", "uvicorn", "httpx"), "serve"),
+    **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
+    **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch"},
 }
 OURS = ("hicmd_tf", "bench")
 
@@ -48,10 +37,10 @@ def run_command(main: Callable[[], None]) -> None:
     written or memory that is out becomes one line on standard error and exit code 2; Ctrl-C and SIGTERM become one line
     and exit code 130."""
     warnings.showwarning = _warn
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # which schedulers send
     try:
-        with _terminable():
-            main()
-            sys.stdout.flush()
+        main()
+        sys.stdout.flush()
     except UserError as error:
         refuse(str(error))
     except ModuleNotFoundError as error:
@@ -69,6 +58,8 @@ def run_command(main: Callable[[], None]) -> None:
         if reason is None:
             raise
         refuse(reason)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def require(*packages: str) -> None:
@@ -96,19 +87,6 @@ def stop(message: str) -> NoReturn:
     """Ends the program, which was asked to, with a line."""
     print(message, file=sys.stderr)
     sys.exit(INTERRUPTED)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM, which schedulers send, is answered as Ctrl-C is. Only the first thread may say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _of_the_machine(error: Exception) -> str | None:

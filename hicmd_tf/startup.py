@@ -1,26 +1,17 @@
-"""What comes before all else: one line where this machine lacks something, and TensorFlow without its chatter."""
+"""What comes before all else: TensorFlow without its chatter, and one line where this machine lacks something."""
 
 import importlib.util
 import logging
 import os
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType, TracebackType
+from types import TracebackType
 
 from hicmd_tf.errors import UserError, missing, refuse
-
-LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-SEVERITIES = b"IWE"  # information, warnings and errors, of which each level leaves out one more
-PIPE = 1 << 16  # bytes that a pipe holds
 
 
 def prepare() -> None:
     """Sets up what holds for every command and script. Raises UserError on systems without POSIX's locks."""
-    sys.meta_path.insert(0, _Quietly())
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if sys.argv[:1] == ["-m"]:  # as Python has it while it looks for the command that it was started for
         sys.excepthook = _say_what_is_missing
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which warns where no home folder can be written
@@ -35,52 +26,3 @@ def _say_what_is_missing(kind: type[BaseException], error: BaseException, traceb
         sys.__excepthook__(kind, error, traceback)
     else:
         refuse(line)
-
-
-class _Quietly(MetaPathFinder):
-    """Finds TensorFlow where it is, to be loaded without the lines that it writes before it reads its log level."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path, target) if fullname == "tensorflow" else None
-        if spec is None or spec.loader is None:
-            return None
-        loader, load = spec.loader, spec.loader.exec_module
-
-        def load_quietly(module: ModuleType) -> None:
-            with _without_chatter():
-                load(module)
-
-        loader.exec_module = load_quietly  # type: ignore[method-assign]
-        return spec
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Leaves out the log lines below TensorFlow's level, errors unless it is set; all else comes after."""
-    level = os.environ.setdefault(LEVEL, str(len(SEVERITIES)))
-    hidden = SEVERITIES[: int(level)] if level.isdecimal() else b""
-    try:
-        before = os.dup(2)
-    except OSError:  # there is no standard error
-        hidden = b""
-    if not hidden:
-        yield
-        return
-    reading, writing = os.pipe()  # no file, for there may be no place for one
-    for end in (reading, writing):
-        os.set_blocking(end, False)
-    os.dup2(writing, 2)
-    os.close(writing)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        with suppress(BlockingIOError):  # nothing was said, and a child holds the other end
-            chatter = re.compile(
-                rb"[%s]\d{4} \d\d:\d\d:\d+\.\d+ .*\n|WARNING: All log messages before absl.*\n" % hidden
-            )
-            os.write(2, chatter.sub(b"", os.read(reading, PIPE)))
-        os.close(reading)

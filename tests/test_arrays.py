@@ -1,4 +1,4 @@
-"""Archives of untrusted hands: nothing runs, and nothing is inflated beyond its bounds."""
+"""Archives of untrusted hands: nothing runs, and what is no array is one line."""
 
 import io
 import zipfile
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hicmd_tf import arrays
 from hicmd_tf.arrays import read_arrays
 from hicmd_tf.errors import UserError
 
@@ -50,14 +49,6 @@ def test_objects_are_refused_and_run_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a\.npz can't be read as numbers \(Object arrays cannot be loaded"):
         read_arrays(tmp_path / "a.npz", "numbers")
     assert not (tmp_path / "sprung").exists()
-
-
-def test_a_bomb_is_refused_before_it_is_inflated(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(arrays, "ALWAYS", 1 << 20)
-    bomb = packed(tmp_path / "bomb.npz", **{"x.npy": header((4 << 20,)) + bytes(16 << 20)})
-    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("it was opened"))
-    with pytest.raises(UserError, match=r"bomb\.npz would inflate to 16 MiB, more than 20 times its size"):
-        read_arrays(bomb, "numbers")
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hicmd_tf.attributes import AttributeLayout
-from hicmd_tf.config.schema import (
-    AttributeEncoderConfig,
-    AttributeLayoutConfig,
-    DecoderConfig,
-    DiscriminatorConfig,
-    FeatureLearningConfig,
-    NetworkConfig,
-    PrototypeEncoderConfig,
-)
+from hicmd_tf.config import load
 
 Array = np.ndarray[Any, Any]
 RELEASED = AttributeLayout(length=2048, chunks=4, style=256, pose=128, illumination=128)
@@ -32,44 +24,17 @@ def layouts_and_codes(draw: st.DrawFn) -> tuple[AttributeLayout, list[Array]]:
     return layout, [draw(arrays("float32", (2, layout.length), elements=numbers)) for _ in range(3)]
 
 
-def config(last_width: int, chunks: int, style_ratio: float, pose_ratio: float) -> NetworkConfig:
-    return NetworkConfig(
-        PrototypeEncoderConfig([8, 16, 16, 32], 2, 12, [1, 2, 3]),
-        AttributeEncoderConfig(16, [8, 16, 24, last_width], [1, 1, 1, 1]),
-        AttributeLayoutConfig(style_ratio, pose_ratio),
-        DecoderConfig(chunks, [24, 16]),
-        DiscriminatorConfig(2, 8, 2),
-        FeatureLearningConfig([24, 32], [1, 1], 0.5, True, 256, 128, 0.5, "batch_norm"),
-        "none",
-        "kaiming",
-    )
-
-
 @settings(deadline=None, max_examples=50)
 @given(layouts_and_codes())
-def test_parts_have_their_lengths(drawn: tuple[AttributeLayout, list[Array]]) -> None:
+def test_parts_have_their_lengths_and_are_the_whole(drawn: tuple[AttributeLayout, list[Array]]) -> None:
     layout, (a, *_) = drawn
     excluded = layout.chunks * (layout.pose + layout.illumination)
     assert layout.by_chunk(a).shape == (2, layout.chunks, layout.length // layout.chunks)
     assert layout.style_of(a).shape == (2, layout.style_length) == (2, layout.chunks * layout.style)
-    assert layout.excluded_of(a).shape == (2, excluded)
-    assert layout.style_length + excluded == layout.length
-
-
-@settings(deadline=None, max_examples=50)
-@given(layouts_and_codes())
-def test_the_parts_put_together_are_the_whole(drawn: tuple[AttributeLayout, list[Array]]) -> None:
-    layout, (a, *_) = drawn
+    assert layout.excluded_of(a).shape == (2, excluded) and layout.style_length + excluded == layout.length
     by_name = {name: np.asarray(of(a)).reshape(2, layout.chunks, -1) for name, of in layout.parts().items()}
     assert list(by_name) == ["style", "pose", "illumination"]
     np.testing.assert_array_equal(np.concatenate(list(by_name.values()), axis=2).reshape(a.shape), a)
-
-
-@settings(deadline=None, max_examples=50)
-@given(layouts_and_codes())
-def test_combining_one_code_with_itself_gives_it_back(drawn: tuple[AttributeLayout, list[Array]]) -> None:
-    layout, (a, *_) = drawn
-    np.testing.assert_array_equal(layout.combine(a, a, a), a)
 
 
 @settings(deadline=None, max_examples=50)
@@ -86,18 +51,11 @@ def test_combination_takes_every_part_from_its_code(drawn: tuple[AttributeLayout
 
 @settings(deadline=None, max_examples=50)
 @given(layouts_and_codes())
-def test_swap_takes_style_and_excluded_parts(drawn: tuple[AttributeLayout, list[Array]]) -> None:
+def test_a_swap_takes_style_and_excluded_parts_and_twice_restores(drawn: tuple[AttributeLayout, list[Array]]) -> None:
     layout, (a, b, _) = drawn
-    swapped = layout.swap_style(style=a, excluded=b)
-    np.testing.assert_array_equal(layout.style_of(swapped), layout.style_of(a))
-    np.testing.assert_array_equal(layout.excluded_of(swapped), layout.excluded_of(b))
-
-
-@settings(deadline=None, max_examples=50)
-@given(layouts_and_codes())
-def test_swapping_styles_twice_restores(drawn: tuple[AttributeLayout, list[Array]]) -> None:
-    layout, (a, b, _) = drawn
-    first, second = layout.swap_style(b, a), layout.swap_style(a, b)
+    first, second = layout.swap_style(style=b, excluded=a), layout.swap_style(style=a, excluded=b)
+    np.testing.assert_array_equal(layout.style_of(second), layout.style_of(a))
+    np.testing.assert_array_equal(layout.excluded_of(second), layout.excluded_of(b))
     np.testing.assert_array_equal(layout.swap_style(second, first), a)
     np.testing.assert_array_equal(layout.swap_style(first, second), b)
 
@@ -125,4 +83,11 @@ def test_released_layout_has_the_released_indices() -> None:
     ],
 )
 def test_ratios_become_entries_of_a_chunk(sizes: tuple[int, int, float, float], expected: AttributeLayout) -> None:
-    assert AttributeLayout.from_config(config(*sizes)) == expected
+    last_width, blocks, style, pose = sizes
+    given = {
+        "networks.attribute_encoder.widths": [8, 16, 24, last_width],
+        "networks.decoder.residual_blocks": blocks,
+        "networks.attributes.style_ratio": style,
+        "networks.attributes.pose_ratio": pose,
+    }
+    assert AttributeLayout.from_config(load("tiny", given).networks) == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.commands import serve
-from hicmd_tf.errors import missing, run_command
+from hicmd_tf.errors import UserError, missing, run_command, some
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
@@ -150,7 +150,42 @@ def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "warning: two lines\n"
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file or directory", "x"), KeyError("x")])
+def lacking(package: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("the thing\nis wrong"), "the thing is wrong"),
+        (UserError("a name of \x1b[31m\0 and \udcff, für\tsich"), "a name of \\x1b[31m\\x00 and \\udcff, für sich"),
+        (
+            lacking("tensorflow_serving.apis"),
+            "the package tensorflow_serving is not installed: pip install 'hicmd-tf[export]' brings it",
+        ),
+        (OSError(36, "File name too long", "a/b"), "a/b: File name too long: name a file or folder that can be there"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main)
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "No such file or directory", "x"),
+        KeyError("x"),
+        lacking("hicmd_tf.misspelt"),
+        lacking("fcntl"),
+    ],
+)
 def test_faults_of_the_program_stay_visible(error: Exception) -> None:
     def main() -> None:
         raise error
@@ -161,6 +196,10 @@ def test_faults_of_the_program_stay_visible(error: Exception) -> None:
 
 def test_what_a_server_lacks_is_said_before_its_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ModuleNotFoundError, match="uvicorn") as lacking:
+    with pytest.raises(ModuleNotFoundError, match="uvicorn") as lacks:
         serve.main(["--model", "nowhere"])
-    assert "pip install 'hicmd-tf[serve]' brings it" in str(missing(lacking.value))
+    assert "pip install 'hicmd-tf[serve]' brings it" in str(missing(lacks.value))
+
+
+def test_of_many_things_the_first_are_named() -> None:
+    assert [some("abcd"[:count], 2) for count in (1, 2, 3, 4)] == ["a", "a, b", "a, b and 1 more", "a, b and 2 more"]

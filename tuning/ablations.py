@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError, require
@@ -88,32 +87,27 @@ def configuration(config: Config, values: dict[str, Any]) -> Config:
 
 
 def _reported(study: Study, trials: dict[str, Any]) -> str:
-    """Writes ablations.md, and fig4.png with the pictures of the first seed; returns the table and what failed."""
+    """Writes ablations.md, and fig4.png with the pictures of the first seed, two in a row, each with its name beneath;
+    returns the table and what failed."""
     from hicmd_tf.tuning.oracles import reason
 
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
+    pictures: dict[str, Path] = {}
     failures = []
-    for name, trial in sorted(trials.items(), key=lambda item: int(item[0])):
-        values = trial.hyperparameters.values
+    for number, trial in sorted(trials.items(), key=lambda item: int(item[0])):
+        name, seed = (trial.hyperparameters.values[key] for key in (VARIANT, SEED))
+        run = study.runs / f"trial_{number}"
         if trial.score is None:
-            failures.append(f"{values[VARIANT]}, seed {values[SEED]}: {reason(trial, study.runs)}")
+            failures.append(f"{name}, seed {seed}: {reason(trial, study.runs)}")
             continue
-        found[values[VARIANT]].append(read_json(study.runs / f"trial_{name}" / "metrics.json"))
+        found[name].append(read_json(run / "metrics.json"))
+        if seed == study.settings.space[SEED][0] and (name == "full" or ABLATIONS[name].removed):
+            pictures[name] = run / "pictures" / "final.png"
     text = table(found)
     write_text(study.out / "ablations.md", text)
-    first = study.settings.space[SEED][0]
-    pictures = {
-        trial.hyperparameters.values[VARIANT]: study.runs / f"trial_{name}" / "pictures" / "final.png"
-        for name, trial in trials.items()
-        if trial.hyperparameters.values[SEED] == first and trial.score is not None
-    }
-    generating = {
-        name: pictures[name]
-        for name, ablation in ABLATIONS.items()
-        if name in pictures and (name == "full" or ablation.removed)
-    }
-    if generating:
-        save_png(side_by_side(generating), study.out / "fig4.png")
+    cells = [Cell(np.asarray(opened(file)), [name.replace("_", " ")]) for name, file in pictures.items()]
+    if cells:
+        save_png(sheet([cells[start : start + 2] for start in range(0, len(cells), 2)]), study.out / "fig4.png")
     return "\n".join([text, *failures])
 
 
@@ -122,21 +116,21 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
 
     found: metrics.json of each seed by ablation.
     """
+    figures = [(direction, figure) for direction in DIRECTIONS for figure in ("rank1", "mAP")]
+
+    def cells(*of: dict[str, Any]) -> list[str]:  # SYSU-MM01 has one direction
+        return [
+            _spread([100 * one[direction][figure] for one in of if direction in one]) for direction, figure in figures
+        ]
+
     head = ["sampling", "loss", "feature", "removed from ID-PIG", "seeds"]
-    head += [f"{words} {figure}" for words in DIRECTIONS.values() for figure in ("R-1", "mAP")]
-    lines = [head]
-    for name, ablation in ABLATIONS.items():
-        cells = [ablation.sampling, ablation.losses, ablation.features, ablation.removed or "-", str(len(found[name]))]
-        for direction in DIRECTIONS:
-            for figure in ("rank1", "mAP"):
-                seeds = [metrics[direction] for metrics in found[name] if direction in metrics]  # SYSU-MM01's has one
-                cells.append(_spread([100 * figures[figure] for figures in seeds]))
-        lines.append(cells)
+    lines = [[*head, *(f"{words} {figure}" for words in DIRECTIONS.values() for figure in ("R-1", "mAP"))]]
+    for name, one in ABLATIONS.items():
+        words = [one.sampling, one.losses, one.features, one.removed or "-", str(len(found[name]))]
+        lines.append([*words, *cells(*found[name])])
     first = next((metrics for of in found.values() for metrics in of), {})  # what needs no learning is the same in all
     for key in (key for key in COMPARED if key in first and key != "untrained"):
-        figures = (first[key].get(direction, {}).get(figure) for direction in DIRECTIONS for figure in ("rank1", "mAP"))
-        cells = ["-" if value is None else f"{100 * value:.1f}" for value in figures]
-        lines.append([COMPARED[key], "-", "-", "-", "-", *cells])
+        lines.append([COMPARED[key], *"----", *cells(first[key])])
     return as_markdown(lines, "<<<<>")
 
 
@@ -145,9 +139,3 @@ def _spread(values: list[float]) -> str:
         return "-"
     deviation = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{deviation}"
-
-
-def side_by_side(pictures: dict[str, Path]) -> Image.Image:
-    """The grids of several ablations, two in a row, each with its name beneath."""
-    cells = [Cell(np.asarray(opened(path)), [name.replace("_", " ")]) for name, path in pictures.items()]
-    return sheet([cells[start : start + 2] for start in range(0, len(cells), 2)])

@@ -2,10 +2,8 @@
 
 import itertools
 import json
-import math
 import os
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,13 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from hicmd_tf.config.kinds import LARGEST_SEED
 from hicmd_tf.errors import EXIT_CODE, UserError
 from hicmd_tf.files import write_text
 from hicmd_tf.tuning.space import rounded
 
 OBJECTIVE = "objective"
 FACTOR = 3  # of Hyperband: each round keeps a third of the trials and gives them three times the steps
-LARGEST_SEED = 2**32 - 1
 
 Values = dict[str, Any]
 
@@ -33,26 +31,12 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
     """
 
     trials: dict[str, Trial]
-    heard: float
-    """When a worker was last heard of, on the monotonic clock; `asked`: when each last asked for a trial."""
 
     def prepare(self, max_trials: int, runs: Path) -> None:
         """To be called after the constructor. runs: folder of run folders, where a failed trial says why."""
         self.max_trials = max_trials
         self.runs = runs
-        self.verbose = 0  # what is printed is below
-        self.begun = self.heard = time.monotonic()
-        self.asked: dict[str, float] = {}
-        self.ended_before = 0
-
-    def get_space(self) -> kt.HyperParameters:
-        """The space; also what a worker asks for to say that it is there."""
-        self.heard = time.monotonic()
-        return super().get_space()
-
-    def create_trial(self, tuner_id: str) -> Trial:
-        self.heard = self.asked[tuner_id] = time.monotonic()
-        return super().create_trial(tuner_id)
+        self.verbose = 0  # what is printed is in `end_trial`
 
     def _random_values(self) -> Values | None:
         if not self.trials:
@@ -70,9 +54,14 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
         trial.score, trial.best_step = last.mean(), last.step
 
     def end_trial(self, trial: Trial) -> None:
+        """As Keras Tuner does; says how it ended."""
         trial.hyperparameters = self.trials[trial.trial_id].hyperparameters  # the protocol rounds to float32
         super().end_trial(trial)
-        self._announce(self.trials[trial.trial_id])
+        score = self.trials[trial.trial_id].score
+        outcome = f"mAP {100 * score:.2f} %" if score is not None else f"failed: {reason(trial, self.runs)}"
+        best = max((one.score for one in self.trials.values() if one.score is not None), default=0)
+        said = f"trial {trial.trial_id}: {outcome}; best {100 * best:.2f} %"
+        print(f"{said}; {len(self.end_order)} of {self.max_trials} ended", file=sys.stderr, flush=True)
 
     def save(self) -> None:
         _write(Path(self._get_oracle_fname()), self.get_state())
@@ -90,22 +79,6 @@ class StudyOracle(kt.Oracle):  # type: ignore[misc]
         running = [name for name, trial in self.trials.items() if trial.status == TrialStatus.RUNNING]
         self._retry_queue = running[::-1]  # taken from the end
         self.end_order += [name for name in self.start_order if name not in {*running, *self.end_order}]
-        self.ended_before = len(self.end_order)
-
-    def _announce(self, trial: Trial) -> None:
-        """One line for each trial that ends, and how long the rest may take."""
-        ended = len(self.end_order)
-        left = self.max_trials - ended
-        pace = (time.monotonic() - self.begun) / max(1, ended - self.ended_before)
-        best = max((t for t in self.trials.values() if t.score is not None), key=lambda t: t.score, default=None)
-        outcome = f"mAP {100 * trial.score:.2f} %" if trial.score is not None else f"failed: {reason(trial, self.runs)}"
-        best_so_far = f", best {100 * best.score:.2f} % (trial {best.trial_id})" if best else ""
-        print(
-            f"trial {trial.trial_id}: {outcome}{best_so_far}; {ended} of {self.max_trials} ended, "
-            f"about {math.ceil(left * pace / 60)} min left",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 class RandomOracle(StudyOracle, kt.oracles.RandomSearchOracle):  # type: ignore[misc]
@@ -144,22 +117,21 @@ class GridOracle(StudyOracle):
 
 def oracle(kind: str, space: kt.HyperParameters, max_trials: int, intervals: int, seed: int, runs: Path) -> StudyOracle:
     """The oracle of a search by name: random, bayesian, hyperband or grid. intervals: in a full-length trial."""
-    common = {
-        "objective": kt.Objective(OBJECTIVE, "max"),
-        "hyperparameters": space,
-        "allow_new_entries": False,
-        "seed": seed % LARGEST_SEED + 1,  # 0 would be no seed
-        "max_consecutive_failed_trials": max_trials + 1,  # a trial that fails does so alone
+    classes: dict[str, tuple[Any, Values]] = {
+        "random": (RandomOracle, {"max_trials": max_trials}),
+        "bayesian": (BayesianOracle, {"max_trials": max_trials, "num_initial_points": max(3, max_trials // 3)}),
+        "hyperband": (HyperbandOracle, {"max_epochs": intervals, "factor": FACTOR, "hyperband_iterations": None}),
+        "grid": (GridOracle, {"max_trials": max_trials}),
     }
-    made: StudyOracle
-    if kind == "random":
-        made = RandomOracle(max_trials=max_trials, **common)
-    elif kind == "bayesian":
-        made = BayesianOracle(max_trials=max_trials, num_initial_points=max(3, max_trials // 3), **common)
-    elif kind == "hyperband":
-        made = HyperbandOracle(max_epochs=intervals, factor=FACTOR, hyperband_iterations=None, **common)
-    else:
-        made = GridOracle(max_trials=max_trials, **common)
+    found, options = classes[kind]
+    made: StudyOracle = found(
+        objective=kt.Objective(OBJECTIVE, "max"),
+        hyperparameters=space,
+        allow_new_entries=False,
+        seed=seed % LARGEST_SEED + 1,  # 0 would be no seed
+        max_consecutive_failed_trials=max_trials + 1,  # a trial that fails does so alone
+        **options,
+    )
     made.prepare(max_trials, runs)
     return made
 
@@ -176,11 +148,8 @@ def failure_note(run: Path) -> Path:
 
 
 def _write(path: Path, state: Values) -> None:
-    """Writes Keras Tuner's state as a whole.
-
-    Its locks are not given back after an error, and everyone would wait for ever: a disk that refuses ends the
-    process.
-    """
+    """Writes Keras Tuner's state as a whole. Its locks are not given back after an error, and everyone would wait for
+    ever: a disk that refuses ends the process."""
     try:
         write_text(path, json.dumps(state))
     except UserError as error:

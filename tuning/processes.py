@@ -14,17 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hicmd_tf.addresses import bound, bracketed, go_direct
+from hicmd_tf.addresses import LOCALHOST, bracketed, go_direct, listening
 from hicmd_tf.errors import EXIT_CODE, INTERRUPTED, UserError
 
 TUNER, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 PARENT = "HICMD_TF_SEARCH_PROCESS"
 """Number of the process that started a worker, and without which it ends."""
 RESTARTS = 3  # of one worker that was killed
-STARTING = 900.0  # seconds that a worker may take until it asks for a trial; then it is killed
-SILENCE = 3600.0  # seconds without a word from any worker on another machine, after which the chief gives up
-WORD = 60.0  # seconds between the words of a worker
-LOCALHOST = "127.0.0.1"
 
 
 def role() -> str:
@@ -38,19 +34,16 @@ def role() -> str:
     missing = [name for name in (TUNER, ADDRESS, PORT) if name not in given]
     if missing:
         raise UserError(f"{given[0]} is set and {missing[0]} is not: several machines need all three, one machine none")
-    try:
-        if not 0 < int(os.environ[PORT]) < 1 << 16:
-            raise ValueError
-    except ValueError as error:
-        raise UserError(f"{PORT} is {os.environ[PORT]!r}: expected a port, 1 to 65535") from error
+    if not os.environ[PORT].isdecimal() or not 0 < int(os.environ[PORT]) < 1 << 16:
+        raise UserError(f"{PORT} is {os.environ[PORT]!r}: expected a port, 1 to 65535")
     os.environ[ADDRESS] = bracketed(os.environ[ADDRESS])
-    go_direct(os.environ[ADDRESS])
+    go_direct()
     return "chief" if "chief" in os.environ[TUNER] else "worker"
 
 
 def check_address() -> None:
     """To be called by a chief. Raises UserError when it can't listen where its environment says."""
-    bound(os.environ[ADDRESS], int(os.environ[PORT]), PORT).close()
+    listening(os.environ[ADDRESS], int(os.environ[PORT]), PORT).close()
 
 
 def begun_by_a_command() -> bool:
@@ -75,9 +68,9 @@ def end_with_parent() -> None:
 @contextmanager
 def as_chief() -> Iterator[dict[str, str]]:
     """Makes this process the chief of workers on this machine; gives the environment that its workers need."""
-    with bound(LOCALHOST, 0) as free:
+    with listening(LOCALHOST, 0) as free:
         port = str(free.getsockname()[1])
-    go_direct(LOCALHOST)
+    go_direct()
     os.environ.update({TUNER: "chief", ADDRESS: LOCALHOST, PORT: port})
     try:
         yield {ADDRESS: LOCALHOST, PORT: port, PARENT: str(os.getpid())}
@@ -86,68 +79,51 @@ def as_chief() -> Iterator[dict[str, str]]:
             del os.environ[name]
 
 
-class Workers:
-    """Processes of one command, each with a log; one that is killed is started again, and gets its trial back."""
+def run_workers(
+    command: Sequence[str], count: int, environment: Mapping[str, str], logs: Path, going_on: Callable[[], bool]
+) -> None:
+    """Runs a command in several processes, each with a log, until all have ended. One that is killed is started again,
+    and gets its trial back.
 
-    def __init__(self, command: Sequence[str], count: int, environment: Mapping[str, str], logs: Path) -> None:
-        self.command, self.environment, self.logs = list(command), dict(environment), logs
-        self.restarts = dict.fromkeys((f"worker{n}" for n in range(count)), 0)
-        self.begun: dict[str, float] = {}
-        self.processes = {name: self._start(name) for name in self.restarts}
+    going_on: whether the chief still hands out trials; those who come later are not waited for. Raises UserError when
+    one refuses to go on, or dies again and again. In any case the others end, after their iteration and with a
+    checkpoint.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
 
-    def wait(self, ended: Callable[[], bool], alive: Callable[[], bool], asked: Callable[[str], float]) -> None:
-        """Until all have ended and the search has. asked: when a worker last asked for a trial, on the monotonic clock.
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        with (logs / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment, TUNER: name})
 
-        Raises UserError when one refuses to go on, dies or does not begin again and again, when none is left though the
-        search has not ended, or the chief, which `alive` knows of, is no more.
-        """
-        last = time.monotonic()
-        while self.processes or not ended():
+    restarts = dict.fromkeys((f"worker{n}" for n in range(count)), 0)
+    processes = {name: start(name) for name in restarts}
+    try:
+        while processes and going_on():
             time.sleep(0.2)
-            for name, process in list(self.processes.items()):
-                last = time.monotonic()
-                if process.poll() is None and asked(name) < self.begun[name] < last - STARTING:
-                    process.kill()
-                    process.wait()
-                status = process.poll()
-                if status is None:
+            for name, process in list(processes.items()):
+                if process.poll() is None:
                     continue
-                del self.processes[name]
-                if status:
-                    self._again(name, status)
-            if alive() and time.monotonic() < last + STARTING:
-                continue
-            if ended():
-                return  # who has not asked yet would find nothing to do
-            raise UserError("the search's own server has ended: see above, and begin again with --resume")
-
-    def stop(self) -> None:
-        """Asks all to end after their iteration, with a checkpoint; waits."""
-        for process in self.processes.values():
+                del processes[name]
+                if process.returncode:
+                    _refuse(name, process.returncode, restarts[name], logs / f"{name}.log")
+                    restarts[name] += 1
+                    processes[name] = start(name)
+    finally:
+        for process in processes.values():
             process.send_signal(signal.SIGTERM)
-        for process in self.processes.values():
+        for process in processes.values():
             try:
                 process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
-        self.processes = {}
 
-    def _start(self, name: str) -> "subprocess.Popen[bytes]":
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self.begun[name] = time.monotonic()
-        with (self.logs / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                self.command, stdout=log, stderr=log, env={**os.environ, **self.environment, TUNER: name}
-            )
 
-    def _again(self, name: str, status: int) -> None:
-        log = self.logs / f"{name}.log"
-        if status == EXIT_CODE:
-            lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("error: ")]
-            raise UserError((lines[-1] if lines else f"{name} refused to go on; see {log}").removeprefix("error: "))
-        if self.restarts[name] == RESTARTS:
-            raise UserError(f"{name} ended {RESTARTS + 1} times (status {status}): see {log}, then go on with --resume")
-        self.restarts[name] += 1
-        how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        print(f"warning: {name} ended ({how}) and is started again; its log is {log}", file=sys.stderr, flush=True)
-        self.processes[name] = self._start(name)
+def _refuse(name: str, status: int, restarts: int, log: Path) -> None:
+    """Warns of a worker that has ended. Raises UserError when it is not to be started again."""
+    if status == EXIT_CODE:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("error: ")]
+        raise UserError((lines[-1] if lines else f"{name} refused to go on; see {log}").removeprefix("error: "))
+    if restarts == RESTARTS:
+        raise UserError(f"{name} ended {RESTARTS + 1} times (status {status}): see {log}, then go on with --resume")
+    how = signal.Signals(-status).name if status < 0 else f"status {status}"
+    print(f"warning: {name} ended ({how}) and is started again; its log is {log}", file=sys.stderr, flush=True)

@@ -1,6 +1,5 @@
 """What a search found: a ranked table, which settings mattered, a picture, and the best configuration."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,11 +40,6 @@ class Importance(NamedTuple):
     predicted: float
 
 
-def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Best first, failed ones last."""
-    return sorted(outcomes, key=lambda one: -1.0 if one.objective is None else one.objective, reverse=True)
-
-
 def write_report(
     out: Path, outcomes: Sequence[Outcome], space: Space, seed: int, unlearned: Mapping[str, float]
 ) -> str:
@@ -53,20 +47,29 @@ def write_report(
 
     unlearned: the objective of what needs no learning, chance among it, by name.
     """
-    outcomes = ranked(outcomes)
+    outcomes = sorted(outcomes, key=lambda one: -1.0 if one.objective is None else one.objective, reverse=True)
     done = [one for one in outcomes if one.objective is not None]
-    write_text(out / "trials.csv", as_csv(outcomes, space))
-    write_text(out / "trials.md", as_markdown(outcomes, space) + f"\n{compared(done, unlearned)}\n")
+    rows = [["rank", "trial", "mAP %", "steps", *(SEARCHED[key].symbol for key in space)]]
+    stored = [["rank", "trial", "objective", "steps", *space, "reason"]]
+    for rank, (name, objective, config, values, reason) in enumerate(outcomes, 1):
+        steps = str(config.training.steps)
+        figure = "failed" if objective is None else f"{100 * objective:.2f}"
+        rows.append([str(rank), name, figure, steps, *(f"{values[key]:.3g}" for key in space)])
+        ranked = ["", name, ""] if objective is None else [str(rank), name, f"{objective:.6f}"]
+        stored.append([*ranked, steps, *(f"{values[key]:g}" for key in space), reason])
+    beside = compared(done, unlearned)
+    write_text(out / "trials.csv", tables.as_csv(stored))
+    write_text(out / "trials.md", f"{tables.as_markdown(rows, '>')}\n{beside}\n")
     if not done:
         return f"no trial came to its end: {outcomes[0].reason if outcomes else 'none was begun'}"
     write_text(out / "best.yaml", dump(done[0].config))
-    parts = [f"{as_text(outcomes)}\n{compared(done, unlearned)}"]
+    with replacing(out / "trials.png") as file:
+        draw(done, space, file)
+    parts = [f"{tables.as_text([row[:4] for row in rows[: SHOWN + 1]], '>')}\n{beside}"]
     estimates = importance(done, space, seed)
     if estimates:
         write_text(out / "importance.csv", tables.as_csv([Importance._fields, *estimates]))
         parts.append(_in_words(estimates, len(done)))
-    with replacing(out / "trials.png") as file:
-        file.write(parallel_coordinates(done, space))
     parts.append(f"best: trial {done[0].name}; hicmd fit --config {out / 'best.yaml'} --run DIR repeats it")
     return "\n\n".join(parts)
 
@@ -80,71 +83,27 @@ def compared(done: Sequence[Outcome], unlearned: Mapping[str, float]) -> str:
     return f"mAP %: {shown}{judged}"
 
 
-def as_csv(outcomes: Sequence[Outcome], space: Space) -> str:
-    """Every trial: rank, name, objective, steps, values, why it failed."""
-    head = ["rank", "trial", "objective", "steps", *space, "reason"]
-    rows = [
-        [
-            str(rank) if one.objective is not None else "",
-            one.name,
-            "" if one.objective is None else f"{one.objective:.6f}",
-            str(one.config.training.steps),
-            *(f"{one.values[key]:g}" for key in space),
-            one.reason,
-        ]
-        for rank, one in enumerate(outcomes, 1)
-    ]
-    return tables.as_csv([head, *rows])
-
-
-def as_markdown(outcomes: Sequence[Outcome], space: Space) -> str:
-    """The same as a table to read, objective in per cent."""
-    head = ["rank", "trial", "mAP %", "steps", *(SEARCHED[key].symbol for key in space)]
-    lines = [head]
-    for rank, one in enumerate(outcomes, 1):
-        figure = "failed" if one.objective is None else f"{100 * one.objective:.2f}"
-        cells = [str(rank), one.name, figure, str(one.config.training.steps)]
-        lines.append([*cells, *(f"{one.values[key]:.3g}" for key in space)])
-    return tables.as_markdown(lines, ">")
-
-
-def as_text(outcomes: Sequence[Outcome]) -> str:
-    """The best trials, and the worst, for a terminal."""
-    lines = [["trial", "mAP %", "steps", "most changed settings"]]
-    shown = outcomes if len(outcomes) <= SHOWN else [*outcomes[: SHOWN - 1], outcomes[-1]]
-    first = {one.name: one for one in outcomes}[min((one.name for one in outcomes), key=int)]
-    for one in shown:
-        figure = "failed" if one.objective is None else f"{100 * one.objective:.2f}"
-        changes = {key: one.values[key] / first.values[key] for key in one.values}
-        most = sorted(changes, key=lambda key: abs(np.log(changes[key])), reverse=True)[:3]
-        words = ", ".join(f"{SEARCHED[key].symbol} x {changes[key]:.2g}" for key in most if changes[key] != 1)
-        lines.append([one.name, figure, str(one.config.training.steps), words or "the configuration itself"])
-    return tables.as_text(lines, ">>><")
-
-
 def importance(done: Sequence[Outcome], space: Space, seed: int) -> list[Importance]:
     """The settings by importance; empty for fewer than `FEWEST` trials. Failed trials are left out."""
     if len(done) < FEWEST:
         return []
+    from scipy.stats import spearmanr
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
 
     x = np.log([[one.values[key] for key in space] for one in done])  # (trials, settings)
     y = np.array([one.objective for one in done])
     forest = RandomForestRegressor(TREES, oob_score=True, random_state=seed).fit(x, y)
-    fall = permutation_importance(forest, x, y, n_repeats=20, random_state=seed).importances_mean
+    falls = permutation_importance(forest, x, y, n_repeats=20, random_state=seed).importances_mean
+
+    def correlation(column: Array) -> float:  # 0 where one of the two is constant
+        return float(spearmanr(column, y).statistic) if np.ptp(column) and np.ptp(y) else 0.0
+
     found = [
-        Importance(key, _correlation(column, y), float(mattered), float(forest.oob_score_))
-        for key, column, mattered in zip(space, x.T, fall, strict=True)
+        Importance(key, correlation(column), float(fall), float(forest.oob_score_))
+        for key, column, fall in zip(space, x.T, falls, strict=True)
     ]
     return sorted(found, key=lambda one: one.permutation, reverse=True)
-
-
-def _correlation(column: Array, y: Array) -> float:
-    """Spearman's, 0 where one of the two is constant."""
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(column, y).statistic) if np.ptp(column) and np.ptp(y) else 0.0
 
 
 def _in_words(estimates: Sequence[Importance], trials: int) -> str:
@@ -156,8 +115,9 @@ def _in_words(estimates: Sequence[Importance], trials: int) -> str:
     return f"{head}\n{tables.as_text(lines)}"
 
 
-def parallel_coordinates(done: Sequence[Outcome], space: Space) -> bytes:
-    """A PNG: one line a trial through its settings, each on a logarithmic axis of its own, coloured by objective."""
+def draw(done: Sequence[Outcome], space: Space, file: Any) -> None:
+    """Writes a PNG: one line per trial through its settings, each on a logarithmic axis of its own, coloured by
+    objective. done: the best first."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
@@ -166,13 +126,14 @@ def parallel_coordinates(done: Sequence[Outcome], space: Space) -> bytes:
     colours = ScalarMappable(Normalize(scores.min(), max(scores.max(), scores.min() + 1e-6)), "viridis")
     figure = Figure(figsize=(2 + 1.1 * len(space), 5), layout="constrained")
     axes = figure.subplots()
-    for one, score in sorted(zip(done, scores, strict=True), key=lambda pair: pair[1]):  # the best on top
-        heights = [_height(one.values[key], space, key) for key in space]
+    low, high, first = np.log(list(space.values())).T
+    for one, score in reversed([*zip(done, scores, strict=True)]):  # the best on top
+        heights = (np.log([one.values[key] for key in space]) - low) / (high - low)
         best = one is done[0]
         axes.plot(heights, color=colours.to_rgba(score), linewidth=3 if best else 1.2, alpha=1 if best else 0.7)
-    for place, (key, span) in enumerate(space.items()):
+    axes.plot((first - low) / (high - low), "k_", markersize=12)
+    for place, span in enumerate(space.values()):
         axes.axvline(place, color="0.8", linewidth=0.8, zorder=0)
-        axes.plot(place, _height(span.first, space, key), "k_", markersize=12)
         axes.annotate(f"{span.high:.3g}", (place, 1.02), ha="center", fontsize=8)
         axes.annotate(f"{span.low:.3g}", (place, -0.06), ha="center", fontsize=8)
     labels = [SEARCHED[key].symbol.replace(" of ", "\nof ") for key in space]
@@ -182,11 +143,4 @@ def parallel_coordinates(done: Sequence[Outcome], space: Space) -> bytes:
     axes.spines[:].set_visible(False)
     axes.set_title("Trials through their settings (dash: the configuration's own value; thick: the best)", fontsize=10)
     figure.colorbar(colours, ax=axes, label="mAP on held-out identities, %")
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110)
-    return content.getvalue()
-
-
-def _height(value: float, space: Space, key: str) -> float:
-    low, high, _ = space[key]
-    return float(np.log(value / low) / np.log(high / low))
+    figure.savefig(file, format="png", dpi=110)

@@ -45,7 +45,7 @@ def search(
         return WeightedModel(config, space, intervals)
 
     trials = study.run(model, command, workers, resume)
-    return None if role() == "worker" else _reported(study, trials, space)
+    return None if role() == "worker" else _reported(study, trials, model())
 
 
 def _holding_out(config: Config) -> tuple[Config, dict[str, str]]:
@@ -63,20 +63,19 @@ def _holding_out(config: Config) -> tuple[Config, dict[str, str]]:
     return chosen, data_hashes(chosen, data if chosen == config else prepared(chosen))
 
 
-def _reported(study: Study, trials: dict[str, Any], space: Space) -> str:
+def _reported(study: Study, trials: dict[str, Any], model: Any) -> str:
     """The report of all trials, ended or failed."""
     from hicmd_tf.tuning.oracles import reason
     from hicmd_tf.tuning.report import Outcome, write_report
-    from hicmd_tf.tuning.tuner import WeightedModel
 
-    model = WeightedModel(study.settings.config, space, study.settings.intervals)
     outcomes = []
     for name, trial in trials.items():
         config = model.configuration(trial.hyperparameters.values)
         values = {key: value_of(config, key) for key in SEARCHED}
         why = "" if trial.score is not None else reason(trial, study.runs)
         outcomes.append(Outcome(name, trial.score, config, values, why))
-    return write_report(study.out, outcomes, space, study.settings.config.seed, _unlearned(study.settings.config))
+    config, space = study.settings.config, study.settings.space
+    return write_report(study.out, outcomes, space, config.seed, _unlearned(config))
 
 
 def _unlearned(config: Config) -> dict[str, float]:

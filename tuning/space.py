@@ -48,15 +48,15 @@ def space_of(config: Config, file: Path | None = None) -> Space:
         for key, (_, below, above) in SEARCHED.items()
         if values[key] > 0
     }
-    for key, setting in (read_settings(file) if file else {}).items():
+    for key, given in (read_settings(file) if file else {}).items():
         if key not in SEARCHED:
             raise UserError(
-                f"{setting.source}: {key} is not searched{nearest(key, SEARCHED)}; these are: {', '.join(SEARCHED)}"
+                f"{given.source}: {key} is not searched{nearest(key, SEARCHED)}; these are: {', '.join(SEARCHED)}"
             )
-        if setting.value == FIXED:
+        if given.value == FIXED:
             space.pop(key, None)
         else:
-            space[key] = _range(key, setting, values[key])
+            space[key] = _range(key, given, values[key])
     if not space:
         raise UserError(f"{file}: every setting is {FIXED}, nothing is left to search; give one of them a range")
     return space
@@ -67,9 +67,9 @@ def configured(config: Config, values: Mapping[str, Any]) -> Config:
 
     Raises UserError when they can't be.
     """
-    return with_values(
-        config, {key: _exact(float(values[key]), value_of(config, key)) for key in SEARCHED if key in values}
-    )
+    given = {key: (float(values[key]), value_of(config, key)) for key in SEARCHED if key in values}
+    same = {key: math.isclose(value, own, rel_tol=10**-DIGITS) for key, (value, own) in given.items()}
+    return with_values(config, {key: own if same[key] else rounded(value) for key, (value, own) in given.items()})
 
 
 def rounded(value: float) -> float:
@@ -77,25 +77,18 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _exact(value: float, own: float) -> float:
-    return own if math.isclose(value, own, rel_tol=10**-DIGITS) else rounded(value)
-
-
-def _range(key: str, setting: Given, own: float) -> Range:
-    ends = setting.value
-    if not (
-        isinstance(ends, list)
-        and len(ends) == 2
-        and all(type(end) in (int, float) and math.isfinite(end) for end in ends)
-        and 0 < ends[0] < ends[1]
-    ):
+def _range(key: str, given: Given, own: float) -> Range:
+    try:
+        low, high = map(float, given.value)
+        if not (isinstance(given.value, list) and 0 < low < high < math.inf):
+            raise ValueError
+    except (TypeError, ValueError) as error:
         raise UserError(
-            f"{setting.source}: {key} is {ends!r}: expected [lowest, highest] with 0 < lowest < highest, or {FIXED}"
-        )
-    low, high = map(float, ends)
+            f"{given.source}: {key} is {given.value}: expected [lowest, highest] with 0 < lowest < highest, or {FIXED}"
+        ) from error
     if not low <= own <= high:
         raise UserError(
-            f"{setting.source}: {key} is {own:g} in the configuration, which is the first trial, and outside of "
-            f"{ends}; widen the range or give --{key} a value inside"
+            f"{given.source}: {key} is {own:g} in the configuration, which is the first trial, and outside of "
+            f"{low:g} to {high:g}; widen the range or give --{key} a value inside"
         )
     return Range(low, high, own)

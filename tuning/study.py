@@ -2,28 +2,24 @@
 
 import contextlib
 import io
-import math
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
-from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
+from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.files import alone, read_json, write_json
 from hicmd_tf.runs.origin import refuse_other_pictures
 from hicmd_tf.tuning.processes import (
-    SILENCE,
-    WORD,
-    Workers,
     as_chief,
     begun_by_a_command,
     check_address,
     end_with_parent,
     role,
+    run_workers,
 )
 
 MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON}
@@ -56,14 +52,6 @@ def prepared(config: Config) -> DataSplits:
     return load(config.data)
 
 
-def _read_study(file: Path) -> dict[str, Any]:
-    """What `Settings.as_json` stored, in an earlier version of hicmd_tf too. Raises UserError when it is damaged."""
-    found = read_json(file)
-    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("config", "pictures")):
-        raise UserError(f"{file} holds no settings of a search: name another folder with --out")
-    return {**found, "config": to_dict(from_dict(found["config"], file))}
-
-
 class Study:
     """A folder with study.json, search/ (Keras Tuner's state), runs/trial_N (run folders), workers/ (their logs)."""
 
@@ -78,7 +66,8 @@ class Study:
         in a worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
         """
         here = role()
-        _refuse_alone(here, workers, resume)
+        if here != "alone" and not begun_by_a_command():
+            _refuse_options(here, workers, resume)
         try:
             if here == "worker":
                 end_with_parent()
@@ -89,11 +78,11 @@ class Study:
             with alone(self.out / "lock", busy):
                 write_json(self.out / "study.json", self.settings.as_json())
                 if here == "chief":
-                    tuner = self._serve(model())
-                elif workers == 1:
-                    tuner = self._search(model())
-                else:
+                    check_address()
+                if here == "alone" and workers > 1:
                     tuner = self._with_workers(model(), command, workers)
+                else:
+                    tuner = self._search(model())
                 return dict(tuner.oracle.trials)
         except KeyboardInterrupt:
             stop("stopped; go on with the same command and --resume")
@@ -107,9 +96,12 @@ class Study:
             return
         if not resume:
             raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
-        study = _read_study(stored)
+        study = read_json(stored)
+        if not isinstance(study, dict) or not all(isinstance(study.get(key), dict) for key in ("config", "pictures")):
+            raise UserError(f"{stored} holds no settings of a search: name another folder with --out")
         pictures = study.pop("pictures")
-        begun, now = dict(flattened(study)), dict(flattened(self.settings._replace(pictures={}).as_json()))
+        begun = dict(flattened({**study, "config": to_dict(from_dict(study["config"], stored))}))
+        now = dict(flattened(self.settings._replace(pictures={}).as_json()))
         for key in {**begun, **now}:
             if key not in MAY_DIFFER and begun.get(key) != now.get(key):
                 raise UserError(
@@ -128,14 +120,12 @@ class Study:
             return Tuner(chosen, model, self.out, self.runs)
 
     def _search(self, model: Any) -> Any:
-        """Keras Tuner's loop, until no trial is left."""
+        """Keras Tuner's loop, until no trial is left; a chief's hands trials out."""
         import grpc
 
         from hicmd_tf.training.run import Interrupted
 
         tuner = self._tuner(model)
-        if role() == "worker":
-            threading.Thread(target=_say_so, args=(tuner.oracle,), daemon=True).start()
         try:
             tuner.search()
         except grpc.RpcError as error:
@@ -146,56 +136,23 @@ class Study:
             raise KeyboardInterrupt from stopped
         return tuner
 
-    def _serve(self, model: Any) -> Any:
-        """Hands out trials to workers on other machines. Raises UserError when none is heard of for too long."""
-        check_address()
-        tuner = self._tuner(model)
-        server = threading.Thread(target=tuner.search, daemon=True)
-        server.start()
-        while server.is_alive():
-            server.join(1)
-            if server.is_alive() and time.monotonic() > tuner.oracle.heard + SILENCE:
-                raise UserError(
-                    f"no worker has been heard of for {SILENCE / 60:g} minutes: look at their terminals, begin again "
-                    f"with --resume, then start them"
-                )
-        return tuner
-
     def _with_workers(self, model: Any, command: Sequence[str], count: int) -> Any:
         """Hands out trials to processes on this machine."""
         with as_chief() as environment:
             tuner = self._tuner(model)
             server = threading.Thread(target=tuner.search, daemon=True)
             server.start()
-            workers = Workers(command, count, environment, self.out / "workers")
-            try:
-                workers.wait(
-                    lambda: not tuner.oracle.ongoing_trials and not tuner.oracle.tuner_ids,
-                    server.is_alive,
-                    lambda name: tuner.oracle.asked.get(name, -math.inf),
-                )
-            finally:
-                workers.stop()
+            run_workers(command, count, environment, self.out / "workers", server.is_alive)
+            if tuner.oracle.ongoing_trials or tuner.oracle.tuner_ids:
+                raise UserError("the search's own server has ended: see above, and begin again with --resume")
             return tuner
 
 
-def _refuse_alone(here: str, workers: int, resume: bool) -> None:
+def _refuse_options(here: str, workers: int, resume: bool) -> None:
     """Raises UserError for options of one machine, or of the chief, where they would do nothing."""
-    if here == "alone" or begun_by_a_command():
-        return
     if workers > 1:
         raise UserError("--workers is for one machine: start each worker with its own environment, as the docs show")
     if here == "worker" and resume:
         raise UserError(
             "--resume is the chief's alone: leave it out here, this worker takes up what the chief hands out"
         )
-
-
-def _say_so(oracle: Any) -> None:
-    """Lets the chief hear of this worker, however long a trial takes, until one of them ends."""
-    import grpc
-
-    with contextlib.suppress(grpc.RpcError, ValueError):  # the latter of a channel that is closed
-        while True:
-            time.sleep(WORD)
-            oracle.get_space()

@@ -3,7 +3,7 @@
 import math
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from tensorboard.plugins.hparams import api as hparams
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import evaluated
-from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.files import making_folder, write_text
 from hicmd_tf.retrieval.baselines import SIMPLE, Figures
 from hicmd_tf.retrieval.evaluation import both_directions, mean_map
@@ -29,6 +28,7 @@ from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
 from hicmd_tf.tuning.space import Space, configured
 
 Report = Callable[[float, int], None]
+"""Takes the objective and the step that it is of."""
 
 EPOCHS, PARENT = "tuner/epochs", "tuner/trial_id"  # what Hyperband adds to a trial's values
 
@@ -61,10 +61,10 @@ class HeldOut(EachStep):
         self.table.close()
 
 
-class Model(kt.HyperModel, ABC):  # type: ignore[misc]
-    """A hypermodel whose trials are run folders."""
+class Model(ABC):
+    """What trials train. space: the settings that Keras Tuner chooses."""
 
-    experiment: Experiment
+    space: kt.HyperParameters
     unlearned: dict[str, Figures] | None = None
 
     @abstractmethod
@@ -72,21 +72,23 @@ class Model(kt.HyperModel, ABC):  # type: ignore[misc]
         """What a trial with these values trains."""
 
     @abstractmethod
-    def build(self, hp: kt.HyperParameters) -> HiCMD:
-        """The model at the beginning of a trial."""
+    def experiment(self, config: Config) -> Experiment:
+        """A trial at its beginning."""
 
     @abstractmethod
     def objective(self, metrics: Metrics) -> float:
         """The figure to be maximised, from metrics.json."""
 
-    @abstractmethod
-    def watch(self, hp: kt.HyperParameters, folder: RunFolder, report: Report) -> Watch:
-        """Further callbacks of a trial. report: takes the objective and the step that it is of."""
+    def watch(self, config: Config, experiment: Experiment, folder: RunFolder, report: Report) -> Watch:
+        """Further callbacks of a trial."""
+        return no_further_callbacks
 
-    def fit(self, hp: kt.HyperParameters, model: HiCMD, folder: RunFolder, watch: Watch) -> Metrics:
-        """Trains, or goes on training, in the trial's folder; only the first computes what needs no learning."""
-        experiment = self.experiment._replace(unlearned=self.unlearned)
-        metrics = train(self.configuration(hp.values), folder, True, experiment, watch)
+    def train(self, values: dict[str, Any], folder: RunFolder, report: Report) -> Metrics:
+        """Trains, or goes on training, in a trial's folder; only the first computes what needs no learning."""
+        config = self.configuration(values)
+        experiment = self.experiment(config)
+        watch = self.watch(config, experiment, folder, report)
+        metrics = train(config, folder, True, experiment._replace(unlearned=self.unlearned), watch)
         self.unlearned = {name: metrics[name] for name in SIMPLE}
         return metrics
 
@@ -96,40 +98,38 @@ class WeightedModel(Model):
     variables put back to their initial values."""
 
     def __init__(self, config: Config, space: Space, intervals: int) -> None:
-        super().__init__()
         self.config, self.intervals = config, intervals
         self.space = kt.HyperParameters()
         for key, span in space.items():
             self.space.Float(key, span.low, span.high, sampling="log", default=span.first)
-        self._initial: InitialState | None = None
+        self._shared: tuple[Experiment, InitialState] | None = None
 
     def configuration(self, values: dict[str, Any]) -> Config:
         config = configured(self.config, values)
         epochs = int(values.get(EPOCHS, self.intervals))
         return with_values(config, {"training.steps": math.ceil(config.training.steps * epochs / self.intervals)})
 
-    def build(self, hp: kt.HyperParameters) -> HiCMD:
-        if self._initial is None:
-            self.experiment = prepare(self.config)
-            self._initial = InitialState(self.experiment.model)
-        self._initial.restore()
-        self.experiment.model.adopt(self.configuration(hp.values))
-        return self.experiment.model
+    def experiment(self, config: Config) -> Experiment:
+        if self._shared is None:
+            prepared = prepare(self.config)
+            self._shared = prepared, InitialState(prepared.model)
+        experiment, initial = self._shared
+        initial.restore()
+        experiment.model.adopt(config)
+        return experiment
 
     def objective(self, metrics: Metrics) -> float:
         return float(metrics["objective"])
 
-    def watch(self, hp: kt.HyperParameters, folder: RunFolder, report: Report) -> Watch:
-        config = self.configuration(hp.values)
+    def watch(self, config: Config, experiment: Experiment, folder: RunFolder, report: Report) -> Watch:
         every = math.ceil(self.config.training.steps / self.intervals)
-        return lambda start: [HeldOut(start, every, folder, config, self.experiment, report)]
+        return lambda start: [HeldOut(start, every, folder, config, experiment, report)]
 
 
 class GridModel(Model):
     """Hi-CMD in every combination of choices. configured: makes a trial's configuration of the base's and values."""
 
     def __init__(self, config: Config, choices: dict[str, list[Any]], configured: Callable[..., Config]) -> None:
-        super().__init__()
         self.config, self.configured = config, configured
         self.space = kt.HyperParameters()
         for name, values in choices.items():
@@ -138,29 +138,22 @@ class GridModel(Model):
     def configuration(self, values: dict[str, Any]) -> Config:
         return self.configured(self.config, values)
 
-    def build(self, hp: kt.HyperParameters) -> HiCMD:
+    def experiment(self, config: Config) -> Experiment:
         keras.utils.clear_session()  # the model before
-        self.experiment = prepare(self.configuration(hp.values))
-        return self.experiment.model
+        return prepare(config)
 
     def objective(self, metrics: Metrics) -> float:
         return mean_map({direction: metrics[direction] for direction in metrics if "_to_" in direction})
-
-    def watch(self, hp: kt.HyperParameters, folder: RunFolder, report: Report) -> Watch:
-        return no_further_callbacks
 
 
 class Tuner(BaseTuner):  # type: ignore[misc]
     """Runs trials that the oracle, or the chief's oracle, hands out. runs: folder of their run folders."""
 
     def __init__(self, oracle: kt.Oracle, model: Model, directory: Path, runs: Path) -> None:
-        self.runs = runs
-        super().__init__(oracle, model, directory=str(directory), project_name="search")
+        self.model, self.runs = model, runs
+        super().__init__(oracle, directory=str(directory), project_name="search")
         if not Path(self._get_tuner_fname()).exists():
             self.save()  # from here on a process that begins again reloads
-
-    def _populate_initial_space(self) -> None:
-        """Nothing: the oracle has the whole space already, and building networks would not tell more."""
 
     def save(self) -> None:
         if not self._is_worker():
@@ -178,19 +171,16 @@ class Tuner(BaseTuner):  # type: ignore[misc]
 
     def run_trial(self, trial: Trial) -> None:
         """Trains a trial, or goes on with it, in its own run folder, and reports its figures."""
-        hp, folder = trial.hyperparameters, RunFolder(self.runs / f"trial_{trial.trial_id}")
-        self._continue(hp.values.get(PARENT), folder)
-        model = self.hypermodel.build(hp)
+        values, folder = trial.hyperparameters.values, RunFolder(self.runs / f"trial_{trial.trial_id}")
+        self._continue(values.get(PARENT), folder)
 
         def report(objective: float, step: int) -> None:
             self.oracle.update_trial(trial.trial_id, {OBJECTIVE: objective}, step)
 
-        def watch(start: int) -> Sequence[EachStep]:
-            _show_values(trial, folder)
-            return self.hypermodel.watch(hp, folder, report)(start)
-
-        metrics = self.hypermodel.fit(hp, model, folder, watch)
-        report(self.hypermodel.objective(metrics), metrics["steps"])
+        metrics = self.model.train(values, folder, report)
+        report(self.model.objective(metrics), metrics["steps"])
+        with tf.summary.create_file_writer(str(folder.tensorboard)).as_default():  # a row of its table of settings
+            hparams.hparams({hp.name: values[hp.name] for hp in trial.hyperparameters.space}, trial_id=trial.trial_id)
 
     def _continue(self, parent: str | None, folder: RunFolder) -> None:
         """Begins with the weights, logs and pictures of the trial that a trial of Hyperband goes on from."""
@@ -199,13 +189,3 @@ class Tuner(BaseTuner):  # type: ignore[misc]
         with making_folder(folder.path) as partial:
             shutil.copytree(self.runs / f"trial_{parent}", partial, dirs_exist_ok=True)
             (partial / "metrics.json").unlink(missing_ok=True)
-
-
-def _show_values(trial: Trial, folder: RunFolder) -> None:
-    """Tells TensorBoard's table of hyperparameters."""
-    values = trial.hyperparameters.values
-    names: Sequence[str] = [hp.name for hp in trial.hyperparameters.space]
-    writer = tf.summary.create_file_writer(str(folder.tensorboard))
-    with writer.as_default():
-        hparams.hparams({name: values[name] for name in names}, trial_id=trial.trial_id)
-    writer.close()

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from itertools import product
 
 from hicmd_tf.arguments import Parser, png
-from hicmd_tf.config.loading import BASE, COMMAND_LINE, find, read_chain
+from hicmd_tf.config.command_line import add_setting
+from hicmd_tf.config.loading import BASE, find, read_chain
 from hicmd_tf.config.schema import SyntheticConfig
-from hicmd_tf.config.settings import SETTINGS
+from hicmd_tf.config.settings import COMMAND_LINE, SETTINGS
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 
 PEOPLE = "data.synthetic."
 KEYS = ["data.height", "data.width", *(key for key in SETTINGS if key.startswith(PEOPLE))]
-FEW = {f"{PEOPLE}identities": 8, f"{PEOPLE}images_per_modality": 5}
+FEW = {f"{PEOPLE}identities": "8", f"{PEOPLE}images_per_modality": "5"}
 """What a sheet has where configs/base.yaml has more."""
 
 
@@ -44,12 +45,6 @@ def _parser() -> Parser:
     parser.add_argument("--out", required=True, type=png, metavar="FILE", help="PNG to write, such as sheet.png")
     base = read_chain(find(BASE))
     for key in KEYS:
-        setting, default = SETTINGS[key], FEW.get(key, base[key].value)
-        parser.add_argument(
-            f"--{_name(key).replace('_', '-')}",
-            type=setting.read,
-            default=default,
-            metavar="X",
-            help=f"{setting.comment} [default: {default}]".replace("%", "%%"),
-        )
+        usual = FEW.get(key, base[key].value)
+        add_setting(parser, f"--{_name(key).replace('_', '-')}", key, usual, default=usual)
     return parser

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from hicmd_tf.addresses import LOCALHOST, listening
 from hicmd_tf.arguments import Parser, port
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, describes the run's pictures, serves the page until it is stopped."""
     options = _parser().parse_args(arguments)
-    from hicmd_tf.explorer.address import listening
-
-    with suppress(KeyboardInterrupt), listening(options.port) as opened:
+    with suppress(KeyboardInterrupt), listening(LOCALHOST, options.port) as opened:
         from nicegui import ui  # noqa: F401 (its absence is reported before anything is computed)
 
         from hicmd_tf.explorer.server import serve

@@ -8,8 +8,8 @@ from typing import Any
 
 from hicmd_tf.arguments import Parser
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.config.changing import read_changes
 from hicmd_tf.config.command_line import parse
+from hicmd_tf.config.settings import read_changes
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.runs.folder import RunFolder
 

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     original = read_original(options.original)
     target = options.run or options.original / "reproduction"
     config, folder = repetition(original, target, options.source, options.devices)
-    check_writable(folder.lock, "--run")
+    check_writable(folder.lock)
     from hicmd_tf.training.run import Interrupted  # TensorFlow takes seconds: mistakes come first
 
     try:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.config.kinds import shown
-from hicmd_tf.config.loading import BASE, COMMAND_LINE, find, load, read_chain, with_values
+from hicmd_tf.config.loading import BASE, find, load, read_chain, with_values
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.settings import SETTINGS
+from hicmd_tf.config.settings import COMMAND_LINE, SETTINGS
 from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import possible
@@ -47,12 +46,11 @@ def parse(
     overrides: dict[str, Any] = {}
     for name in [name for name in names if name in vars(options)]:
         key, text = names[name], vars(options).pop(name)
-        value = SETTINGS[key].read(text)
-        if key in overrides and overrides[key] != value:
+        value = SETTINGS[key].checked(SETTINGS[key].read(text), COMMAND_LINE)
+        if overrides.setdefault(key, value) != value:
             raise UserError(
                 f"{COMMAND_LINE}: --{name} {text} and --{key} {overrides[key]} are one setting: give one of them"
             )
-        overrides[key] = value
     for name, text in vars(options).items():
         if isinstance(text, str) and not possible(text):
             raise UserError(f"{COMMAND_LINE}: --{name} is {text[:60]!r}, which can't be the name of a file or folder")
@@ -78,15 +76,16 @@ def _parser(program: str, description: str) -> Parser:
     )
     defaults = read_chain(find(BASE))
     groups: dict[str, Any] = {}
-    for key, setting in SETTINGS.items():
+    for key in SETTINGS:
         section = key.rpartition(".")[0]
         if section not in groups:
             groups[section] = parser.add_argument_group(section or "run")
-        default = shown(defaults[key].value) or "nothing"
-        groups[section].add_argument(
-            f"--{key}",
-            default=argparse.SUPPRESS,
-            metavar="X",
-            help=f"{setting.comment} [default: {default}]".replace("%", "%%"),
-        )
+        add_setting(groups[section], f"--{key}", key, defaults[key].value, default=argparse.SUPPRESS)
     return parser
+
+
+def add_setting(group: Any, option: str, key: str, usual: Any, **more: Any) -> None:
+    """Adds an option for a setting, whose text is not yet read. usual: what holds without it."""
+    shown = f"[{', '.join(usual)}]" if isinstance(usual, list) else usual or "nothing"
+    words = f"{SETTINGS[key].comment} [default: {shown}]".replace("%", "%%")
+    group.add_argument(option, metavar="X", help=words, **more)

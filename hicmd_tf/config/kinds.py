@@ -1,15 +1,15 @@
 """Kinds of settings: a type and its range, in words too, which pydantic checks; and what else a setting carries."""
 
-import importlib
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
-from pydantic import AllowInfNan, Strict
+from pydantic import AllowInfNan
 
-from hicmd_tf.config import patterns
+from hicmd_tf.errors import UserError
 from hicmd_tf.files import possible
 from hicmd_tf.pictures import sixteen_bit
 
@@ -19,7 +19,25 @@ TRIALS = 10
 """Splits of a data set that has several."""
 LARGEST_SEED = 2**32 - 1
 NOTE = "note"
-EXACT, FINITE = Strict(), AllowInfNan(False)
+
+
+class DataSet(NamedTuple):
+    """A data set as far as settings depend on it: how many splits it has, whether it is read from no folder, and
+    whether data.pattern is for it."""
+
+    trials: int = 1
+    drawn: bool = False
+    patterned: bool = False
+
+
+DATA_SETS: dict[str, DataSet] = {
+    DRAWN: DataSet(TRIALS, drawn=True),
+    "regdb": DataSet(TRIALS),
+    "sysu_mm01": DataSet(),
+    "llcm": DataSet(),
+    "folder": DataSet(patterned=True),
+}
+"""The data sets of `data.sources`, which has the same by the same names."""
 
 
 class Searched(NamedTuple):
@@ -58,43 +76,12 @@ class Note:
 
     def __str__(self) -> str:
         """Meaning and source, as a comment has them."""
-        differing = f"released {shown(self.released)}, paper {shown(self.paper)}" if self.paper is not None else ""
+        differing = f"released {_shown(self.released)}, paper {_shown(self.paper)}" if self.paper is not None else ""
         source = "; ".join(filter(None, (self.source, differing)))
         return f"{self.meaning} ({source})" if source else self.meaning
 
 
-class DataSet(Protocol):
-    """A data set as far as settings depend on it: see `data.sources.data_set`."""
-
-    @property
-    def trials(self) -> int:
-        """How many splits it has."""
-
-    @property
-    def drawn(self) -> bool:
-        """Whether it is read from no folder."""
-
-    @property
-    def patterned(self) -> bool:
-        """Whether data.pattern is for it."""
-
-
-def data_sets() -> Mapping[str, DataSet]:
-    """The data sets by name. They are looked up when they are asked for: their room is above this one."""
-    found: Mapping[str, DataSet] = importlib.import_module("hicmd_tf.data.sources").DATA_SETS
-    return found
-
-
-class DataNames:
-    """In words, the names of data sets."""
-
-    def __str__(self) -> str:
-        *names, last = data_sets()
-        return f"{', '.join(names)} or {last}"
-
-
-def shown(value: Any) -> str:
-    """A value as configs/base.yaml and --help write it."""
+def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -118,36 +105,61 @@ def rate(symbol: str, meaning: str, source: str, span: float = 5) -> Any:
     return note(meaning, source, change=True, search=Searched(symbol, 1 / span, span))
 
 
+GROUPS = ("identity", "camera", "modality", "split")
+PATTERN = f"a regular expression with some of the named groups {', '.join(GROUPS)}, such as (?P<identity>[^/]+)"
+
+
+def compiled(pattern: str, named: str) -> re.Pattern[str]:
+    """A pattern that says what paths of pictures mean. named: the option or setting it was given by, for the message.
+
+    Raises UserError when it is no regular expression, or has none of the groups `GROUPS`, or others.
+    """
+    try:
+        found = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UserError(f"{named} is {pattern!r}, no regular expression ({error}): expected {PATTERN}") from error
+    if not found.groupindex or set(found.groupindex) - set(GROUPS):
+        given = f"groups {', '.join(found.groupindex)}" if found.groupindex else "no named group"
+        raise UserError(f"{named} is {pattern!r} with {given}: expected {PATTERN}")
+    return found
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        return text == "" or compiled(text, "") is not None
+    except UserError:
+        return False
+
+
 def _text(accepts: Callable[[str], bool]) -> Predicate:
     return Predicate(lambda text: possible(text) and accepts(text))
 
 
-Flag = Annotated[bool, EXACT, "true or false"]
-Whole = Annotated[int, EXACT, Ge(0), "a whole number, 0 or more"]
-Count = Annotated[int, EXACT, Ge(1), "a whole number, 1 or more"]
-People = Annotated[int, EXACT, Ge(2), "a whole number, 2 people or more"]
-Pixels = Annotated[int, EXACT, Gt(0), MultipleOf(4), "a positive multiple of 4"]
-Split = Annotated[int, EXACT, Ge(1), Le(TRIALS), f"a split from 1 to {TRIALS}"]
-Seed = Annotated[int, EXACT, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGEST_SEED}"]
-Two = Annotated[list[Count], EXACT, Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
-Three = Annotated[list[Count], EXACT, Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
-Four = Annotated[list[Count], EXACT, Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
+FINITE = AllowInfNan(False)
 
-Weight = Annotated[float, EXACT, FINITE, Ge(0), "a finite number, 0 or more"]
-Rate = Annotated[float, EXACT, FINITE, Gt(0), "a finite number above 0"]
-Share = Annotated[float, EXACT, FINITE, Ge(0), Le(1), "a probability or share from 0 to 1"]
-InnerShare = Annotated[float, EXACT, FINITE, Gt(0), Lt(1), "a share between 0 and 1"]
-Decay = Annotated[float, EXACT, FINITE, Ge(0), Lt(1), "a number from 0 to below 1"]
-Factor = Annotated[float, EXACT, FINITE, Gt(0), Le(1), "a factor above 0, at most 1"]
-Angle = Annotated[float, EXACT, FINITE, Ge(0), Le(math.pi + 1e-6), "an angle from 0 to pi (3.14159265)"]
+Flag = Annotated[bool, "true or false"]
+Whole = Annotated[int, Ge(0), "a whole number, 0 or more"]
+Count = Annotated[int, Ge(1), "a whole number, 1 or more"]
+People = Annotated[int, Ge(2), "a whole number, 2 people or more"]
+Pixels = Annotated[int, Gt(0), MultipleOf(4), "a positive multiple of 4"]
+Split = Annotated[int, Ge(1), Le(TRIALS), f"a split from 1 to {TRIALS}"]
+Seed = Annotated[int, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGEST_SEED}"]
+Two = Annotated[list[Count], Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
+Three = Annotated[list[Count], Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
+Four = Annotated[list[Count], Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
 
-DataName = Annotated[str, EXACT, Predicate(lambda name: name in data_sets()), DataNames()]
-Name = Annotated[str, EXACT, _text(lambda text: text.strip() != ""), "text that can be a path, not empty"]
-Place = Annotated[str, EXACT, _text(lambda text: True), "text that can be a path, or nothing"]
-Pattern = Annotated[
-    str,
-    EXACT,
-    _text(lambda text: text == "" or patterns.possible(text)),
-    f"{patterns.EXPECTED}, or nothing",
+Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]
+Rate = Annotated[float, FINITE, Gt(0), "a finite number above 0"]
+Share = Annotated[float, FINITE, Ge(0), Le(1), "a probability or share from 0 to 1"]
+InnerShare = Annotated[float, FINITE, Gt(0), Lt(1), "a share between 0 and 1"]
+Decay = Annotated[float, FINITE, Ge(0), Lt(1), "a number from 0 to below 1"]
+Factor = Annotated[float, FINITE, Gt(0), Le(1), "a factor above 0, at most 1"]
+Angle = Annotated[float, FINITE, Ge(0), Le(math.pi + 1e-6), "an angle from 0 to pi (3.14159265)"]
+
+DataName = Annotated[
+    str, Predicate(lambda name: name in DATA_SETS), f"{', '.join([*DATA_SETS][:-1])} or {[*DATA_SETS][-1]}"
 ]
-Counts = Annotated[str, EXACT, _text(sixteen_bit.is_setting), sixteen_bit.EXPECTED]
+Name = Annotated[str, _text(lambda text: text.strip() != ""), "text that can be a path, not empty"]
+Place = Annotated[str, _text(lambda text: True), "text that can be a path, or nothing"]
+Pattern = Annotated[str, _text(_is_pattern), f"{PATTERN}, or nothing"]
+Counts = Annotated[str, _text(sixteen_bit.is_setting), sixteen_bit.EXPECTED]

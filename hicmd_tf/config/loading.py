@@ -5,21 +5,20 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 """
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from hicmd_tf import __version__
+import yaml
+
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.settings import SETTINGS, brief
-from hicmd_tf.config.validation import problems
-from hicmd_tf.config.yaml_settings import Given, read_settings, shown, write_settings
-from hicmd_tf.errors import UserError, nearest
+from hicmd_tf.config.settings import COMMAND_LINE, SETTINGS
+from hicmd_tf.config.validation import problems, value_of
+from hicmd_tf.config.yaml_settings import LONGEST_KEY, Given, read_settings
+from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.files import possible
 
-COMMAND_LINE = "command line"
 EXTENDS = "extends"
 BASE = "base"
 LONGEST_CHAIN = 50  # files
@@ -33,42 +32,32 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config
     line gives them. Raises UserError, one line with the key and the place it stands in, for everything that is wrong.
     """
     file = find(path)
-    settings = read_chain(file)
-    settings |= {key: Given(value, COMMAND_LINE) for key, value in (overrides or {}).items()}
-    return _checked(settings, file)
+    return _checked(read_chain(file) | _given(overrides or {}, COMMAND_LINE), file)
 
 
-def load_stored(file: Path, version: str | None = None) -> Config:
-    """The checked configuration that `dump` wrote, now or by an earlier version: see `from_dict`. version: of hicmd_tf
-    that stored it, where known, for messages."""
-    return _stored(read_settings(file), file, version)
+def load_stored(file: Path) -> Config:
+    """The checked configuration that `dump` wrote, now or in an earlier version: see `from_dict`."""
+    return _stored(read_settings(file), file)
 
 
 def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
     """The checked configuration that `to_dict` made a tree of, now or in an earlier version.
 
     What was not a setting yet has base's value, which stands for what was done before there was one; a warning names
-    it. source: the file it was stored in, for messages. Raises UserError for a setting that this version does not know,
-    otherwise as `load` does.
+    it. source: the file it was stored in, for messages. Raises UserError as `load` does.
     """
-    return _stored({key: Given(value, shown(source)) for key, value in flattened(tree)}, source, None)
+    return _stored(_given(dict(flattened(tree)), str(source)), source)
 
 
-def _stored(settings: dict[str, Given], file: Path, version: str | None) -> Config:
-    for key, setting in settings.items():
-        if key not in SETTINGS:
-            raise UserError(
-                f"{setting.source}: there is no setting {key}{nearest(key, SETTINGS)} in hicmd_tf {__version__}; the "
-                f"file is of {f'hicmd_tf {version}' if version else 'another version'}: use that one, or take the line "
-                f"out"
-            )
-    missing = {key: setting for key, setting in read_chain(find(BASE)).items() if key not in settings}
+def _given(values: Mapping[str, Any], source: str) -> dict[str, Given]:
+    return {key: Given(value, source) for key, value in values.items()}
+
+
+def _stored(settings: dict[str, Given], file: Path) -> Config:
+    missing = {key: given for key, given in read_chain(find(BASE)).items() if key not in settings}
     if missing:
-        named = ", ".join(
-            f"{key} {setting.value or repr(setting.value)}" for key, setting in [*missing.items()][:NAMED]
-        )
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        warnings.warn(f"{shown(file)} is older than {named}{more}: taken as {BASE} has it", stacklevel=1)
+        named = some([f"{key} {given.value or repr('')}" for key, given in missing.items()], NAMED)
+        warnings.warn(f"{file} is older than {named}: taken as {BASE} has it", stacklevel=1)
     return _checked(settings | missing, file)
 
 
@@ -87,8 +76,7 @@ def with_values(config: Config, values: Mapping[str, Any], source: str = COMMAND
 
     Raises UserError as `load` does.
     """
-    settings = dict(flattened(to_dict(config))) | dict(values)
-    return _checked({key: Given(value, source) for key, value in settings.items()}, Path(source))
+    return _checked(_given(dict(flattened(to_dict(config))) | dict(values), source), Path(source))
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -101,13 +89,19 @@ def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _checked(settings: Mapping[str, Given], file: Path) -> Config:
-    for key, setting in settings.items():
-        _refuse_unknown(key, setting.source)
-    _refuse_missing(settings, file)
-    values = {key: SETTINGS[key].checked(*given) for key, given in settings.items()}
-    config: Config = _build(Config, values)
-    for problem in problems(config):
-        raise UserError(f"{settings[problem.key].source}: {problem}")
+    for key, (_, source) in settings.items():
+        if key in SETTINGS:
+            continue
+        if any(known.startswith(f"{key}.") for known in SETTINGS):
+            raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
+        short = key[:LONGEST_KEY]
+        raise UserError(f"{source}: there is no setting {short}{nearest(short, SETTINGS)}; --help lists all settings")
+    missing = [key for key in SETTINGS if key not in settings]
+    if missing:
+        raise UserError(f"{file}: {some(missing, 1)} missing; add `{EXTENDS}: {BASE}` to start from the defaults")
+    config: Config = _build(Config, {key: SETTINGS[key].checked(*given) for key, given in settings.items()})
+    for key, advice in problems(config):
+        raise UserError(f"{settings[key].source}: {key} is {value_of(config, key)}: {advice}")
     return config
 
 
@@ -118,7 +112,7 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 def dump(config: Config) -> str:
     """A whole configuration as YAML that `load` accepts as it is."""
-    return write_settings(to_dict(config))
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
 
 
 def find(path: str | Path, folder: Path | None = None) -> Path:
@@ -128,13 +122,13 @@ def find(path: str | Path, folder: Path | None = None) -> Path:
         raise UserError(f"{str(path)[:60]!r} can't be the name of a file: give a .yaml file of settings")
     path = Path(path)
     names = sorted(file.stem for file in configs_folder().glob("*.yaml"))
-    if str(path) not in names:
-        file = (folder or Path()) / path
-        if path.suffix or len(path.parts) != 1 or file.exists():
-            return file
-        choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
-        raise UserError(f"there is no configuration {path.name}{choices}")
-    return configs_folder() / f"{path.name}.yaml"
+    if str(path) in names:
+        return configs_folder() / f"{path}.yaml"
+    file = (folder or Path()) / path
+    if path.suffix or len(path.parts) != 1 or file.exists():
+        return file
+    choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
+    raise UserError(f"there is no configuration {path.name}{choices}")
 
 
 def configs_folder() -> Path:
@@ -144,39 +138,20 @@ def configs_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "configs"
 
 
-def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Given]:
-    """The settings of a file over those of the files it extends. Raises UserError when files extend in a circle, or
-    without end."""
-    here = Path(os.path.realpath(path))
-    if here in below:
-        circle = " -> ".join(shown(file) for file in (*below, path))
-        raise UserError(f"{EXTENDS}: {circle} goes in a circle; take one {EXTENDS} out")
-    if len(below) == LONGEST_CHAIN:
-        raise UserError(f"{shown(path)}: {len(below)} files stand in one chain of {EXTENDS}; name the last one at once")
+def read_chain(path: Path, files: int = 1) -> dict[str, Given]:
+    """The settings of a file over those of the files it extends. Raises UserError when they extend one another without
+    end."""
+    if files > LONGEST_CHAIN:
+        raise UserError(
+            f"{path}: {LONGEST_CHAIN} files extend one another, or go in a circle; name the last one at once"
+        )
     settings = read_settings(path)
     parent = settings.pop(EXTENDS, None)
     if parent is None:
         return settings
     if not isinstance(parent.value, str) or not parent.value:
-        raise UserError(f"{parent.source}: {EXTENDS} is {brief(parent.value)}: expected the name of one .yaml file")
-    return read_chain(find(parent.value, path.parent), (*below, here)) | settings
-
-
-def _refuse_unknown(key: str, source: str) -> None:
-    if key in SETTINGS:
-        return
-    if any(known.startswith(f"{key}.") for known in SETTINGS):
-        raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
-    raise UserError(f"{source}: there is no setting {key}{nearest(key, SETTINGS)}; --help lists all settings")
-
-
-def _refuse_missing(settings: Mapping[str, Given], path: Path) -> None:
-    missing = [key for key in SETTINGS if key not in settings]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UserError(
-            f"{shown(path)}: {missing[0]}{more} missing; add `{EXTENDS}: {BASE}` to start from the defaults"
-        )
+        raise UserError(f"{parent.source}: {EXTENDS} is {parent.value}: expected the name of one .yaml file")
+    return read_chain(find(parent.value, path.parent), files + 1) | settings
 
 
 def _build(kind: Any, values: Mapping[str, Any], prefix: str = "") -> Any:

@@ -1,18 +1,20 @@
-"""The table of all settings: by dotted name the kind and the note of each, made of the schema."""
+"""The table of all settings, made of the schema: by dotted name the kind and the note of each; and which may change
+while a run trains."""
 
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from hicmd_tf.config.kinds import NOTE, DataName, Note
 from hicmd_tf.config.schema import Config
-from hicmd_tf.config.yaml_settings import plain
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest
 
+COMMAND_LINE = "command line"
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = 80
 
@@ -44,24 +46,24 @@ class Setting:
         return str(replace(self.note, meaning="; ".join([f"{words}: {self.expected}", *more])))
 
     def checked(self, value: Any, source: str) -> Any:
-        """The value as the setting has it: a whole number may stand for a float, nothing else for anything else.
+        """The value as the setting has it. Texts, as files and command lines have them, are read; a whole number may
+        stand for a float, nothing else for anything else.
 
         Raises UserError, which names the place that the value comes from, when it is of another type or out of range.
         """
         try:
-            return _adapter(self.kind).validate_python(value)
-        except ValidationError as error:
-            raise UserError(f"{source}: {self.key} is {brief(value)}: expected {self.expected}") from error
+            return _adapter(self.kind).validate_python(value, strict=not isinstance(value, str | list))
+        except (ValidationError, OverflowError) as error:
+            raise UserError(f"{source}: {self.key} is {SHORT.repr(value)}: expected {self.expected}") from error
 
     def read(self, text: str) -> Any:
-        """The value that a command line's text means; unchecked."""
-        base = get_args(self.kind)[0] if get_origin(self.kind) is Annotated else str
-        return text if base is str else plain(text)
-
-
-def brief(value: Any) -> str:
-    """A value as Python writes it, shortened where it is long: a message is one line."""
-    return SHORT.repr(value)
+        """What a command line's text means, unchecked: itself, but where the setting is a list."""
+        if get_origin(get_args(self.kind)[0]) is not list:
+            return text
+        try:
+            return yaml.load(text, yaml.BaseLoader)
+        except (yaml.YAMLError, RecursionError):
+            return text
 
 
 def notes(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, Note]]:
@@ -86,3 +88,34 @@ def _settings(kind: Any, prefix: str, section: Note) -> Iterator[Setting]:
 
 SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _settings(Config, "", Note())}
 """Every setting by dotted name, in the order of configs/base.yaml."""
+
+NO_FIGURE_DEPENDS_ON = tuple(key for key, setting in SETTINGS.items() if setting.note.free)
+"""Places, intervals of what is written, how many files stay, and devices, which stand with the machine: a run may go on
+with others, and the configuration's hash leaves them out."""
+
+CHANGEABLE = tuple(key for key, setting in SETTINGS.items() if setting.note.change)
+"""Numbers that steps to come may be made with instead: --change KEY=VALUE, kept with its step in changes.json."""
+
+
+def read_changes(given: Sequence[str]) -> dict[str, Any]:
+    """Values by dotted name of KEY=VALUE texts. Raises UserError, one line, for anything that can't be changed."""
+    changes: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        said = f"{COMMAND_LINE}: --change {text[:80]}"
+        if not equals:
+            raise UserError(f"{said}: expected KEY=VALUE, such as {CHANGEABLE[0]}=1e-5")
+        if key not in SETTINGS:
+            raise UserError(f"{said}: there is no setting {key}{nearest(key, CHANGEABLE)}; --help lists all settings")
+        if key not in CHANGEABLE:
+            raise UserError(f"{said}: {key} can't change while a run trains: {why_fixed(key)}")
+        if key in changes:
+            raise UserError(f"{said}: {key} is given twice: give it once")
+        changes[key] = SETTINGS[key].checked(value, f"{COMMAND_LINE}: --change")
+    return changes
+
+
+def why_fixed(key: str) -> str:
+    """Why a run can't go on with another value by --change."""
+    note = SETTINGS[key].note
+    return "no figure depends on it: give it as an option of its own with --resume" if note.free else note.fixed

@@ -31,7 +31,7 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists already: name another folder for the run")
-    check_writable(target / "config.yaml", "the second argument")
+    check_writable(target / "config.yaml")
     released = read_checkpoint(source, iteration)
     networks = build_networks(config.networks, released.classes)
     dropped = fill(networks, released)
@@ -56,6 +56,6 @@ def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversio
 
 def to_torch(run: Path, target: Path) -> list[Path]:
     """Writes the newest checkpoint of a run as released files; returns their paths. Raises UserError."""
-    check_writable(target / "gen.pt", "the second argument")
+    check_writable(target / "gen.pt")
     model = load(run)
     return write_checkpoint(model.networks, model.step, target)

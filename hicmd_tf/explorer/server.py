@@ -9,7 +9,7 @@ from fastapi import FastAPI, HTTPException, Response
 from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from hicmd_tf.explorer.address import HOST
+from hicmd_tf.addresses import LOCALHOST
 from hicmd_tf.explorer.look import STYLE
 from hicmd_tf.explorer.mixing import Mixing
 from hicmd_tf.explorer.parts import ADDRESS, text
@@ -19,7 +19,7 @@ from hicmd_tf.explorer.studio import Studio
 
 def serve(studio: Studio, opened: socket.socket, browser: bool) -> None:
     """Serves the page until Ctrl-C. browser: whether the system's is opened at it."""
-    address = f"http://{HOST}:{opened.getsockname()[1]}"
+    address = f"http://{LOCALHOST}:{opened.getsockname()[1]}"
 
     def ready() -> None:
         print(f"exploring {studio.run.folder.path}: {address}  (Ctrl-C ends it)", flush=True)
@@ -36,7 +36,7 @@ def serve(studio: Studio, opened: socket.socket, browser: bool) -> None:
 def application(studio: Studio) -> FastAPI:
     """The page and the pictures that it shows."""
     served = FastAPI(openapi_url=None)
-    served.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # no other site's name is ours
+    served.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"])  # no other site's name is ours
 
     @served.get(ADDRESS + "{row}")
     def send(row: int) -> Response:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict, value_of, with_values
-from hicmd_tf.config.changing import CHANGEABLE, NO_FIGURE_DEPENDS_ON
+from hicmd_tf.config.settings import CHANGEABLE, NO_FIGURE_DEPENDS_ON
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.runs.checkpoints import Checkpoint, newest
@@ -186,7 +186,7 @@ class RunFolder:
             if trials:
                 raise UserError(f"{self.path} holds {len(trials)} trials, each a run: name one, such as {trials[0]}")
             raise UserError(f"{self.path} is not a run folder, it has no config.yaml: make one with hicmd fit")
-        return self._placed(load_stored(self.config, self._said_of("hicmd_tf")))
+        return self._placed(load_stored(self.config))
 
     def _placed(self, config: Config, here_first: bool = False) -> Config:
         """The configuration with folders of pictures that are relative made those of where the run was begun, if we are

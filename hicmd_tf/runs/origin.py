@@ -15,7 +15,7 @@ from typing import Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, flattened, to_dict
-from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
+from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json

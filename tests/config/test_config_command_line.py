@@ -1,4 +1,4 @@
-"""The command line: every setting is an option, every mistake one line."""
+"""The command line: every setting is an option, every mistake one line; and --change."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from hicmd_tf.config import load
 from hicmd_tf.config.command_line import parse
-from hicmd_tf.config.settings import SETTINGS
+from hicmd_tf.config.settings import CHANGEABLE, NO_FIGURE_DEPENDS_ON, SETTINGS, read_changes, why_fixed
 from hicmd_tf.errors import UserError
 
 
@@ -16,14 +16,7 @@ def options(parser: Any) -> None:
 
 
 def run(*arguments: str) -> tuple[Any, Any]:
-    return parse("hicmd fit", "Trains.", arguments, options)
-
-
-def refusal(*arguments: str) -> str:
-    with pytest.raises(UserError) as caught:
-        run("--run", "r", *arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return parse("hicmd fit", "Trains.", arguments, options, {"steps": "training.steps"})
 
 
 def test_without_options_it_is_the_base_configuration() -> None:
@@ -40,16 +33,8 @@ def test_options_override_the_chosen_file_even_with_the_default_of_base() -> Non
 
 
 def test_a_short_name_stands_for_its_setting() -> None:
-    short = {"steps": "training.steps"}
-    config, _ = parse("hicmd fit", "Trains.", ["--run", "r", "--steps", "7"], options, short)
-    assert config == load("base", {"training.steps": 7})
-    both = ["--run", "r", "--steps", "7", "--training.steps"]
-    assert parse("hicmd fit", "Trains.", [*both, "7"], options, short)[0] == config
-    with pytest.raises(UserError, match=r"--steps 7 and --training\.steps 8 are one setting: give one of them"):
-        parse("hicmd fit", "Trains.", [*both, "8"], options, short)
-    for wrong in ("0", "x"):
-        with pytest.raises(UserError, match="steps"):
-            parse("hicmd fit", "Trains.", ["--run", "r", "--steps", wrong], options, short)
+    for more in ([], ["--training.steps", "7"]):
+        assert run("--run", "r", "--steps", "7", *more)[0] == load("base", {"training.steps": 7})
 
 
 def test_every_kind_of_value_can_be_given() -> None:
@@ -65,28 +50,40 @@ def test_every_kind_of_value_can_be_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--batch.pairs", "x"], "command line: batch.pairs is 'x': expected a whole number"),
-        (["--batch.pairs", "4.5"], "command line: batch.pairs is 4.5: expected a whole number"),
-        (["--batch.pairs", "true"], "batch.pairs is True: expected a whole number"),
-        (["--losses.margin", ".nan"], "command line: losses.margin is nan: expected a finite number, 0 or more"),
-        (["--losses.same_style", "foo"], "losses.same_style is 'foo': expected swapped or own"),
+        ("--batch.pairs x", "command line: batch.pairs is 'x': expected a whole number"),
+        ("--steps 0", "command line: training.steps is '0': expected a whole number"),
+        ("--losses.margin .nan", "command line: losses.margin is '.nan': expected a finite number, 0 or more"),
+        ("--losses.same_style foo", "losses.same_style is 'foo': expected swapped or own"),
+        ("--networks.decoder.widths [1,x]", "networks.decoder.widths is ['1', 'x']: expected a list of 2 whole"),
+        ("--networks.decoder.widths [1,", "networks.decoder.widths is '[1,': expected a list of 2 whole numbers"),
+        ("--batch.pair 4", "command line: there is no option --batch.pair (nearest: --batch.pairs)"),
+        ("--resum", "there is no option --resum (nearest: --resume)"),
+        ("--batch {pairs:3}", "there is no option --batch"),
+        ("--data.name", "--data.name: expected one argument"),
+        ("stray", "stray"),
+        ("--batch.pairs 3 --batch.pairs=3", "command line: --batch.pairs is given twice: give it once"),
+        ("--config tiny --config base", "--config is given twice"),
+        ("--config tinny", "there is no configuration tinny (nearest: tiny)"),
+        ("--steps 7 --training.steps 8", "--steps 7 and --training.steps 8 are one setting: give one of them"),
+        ("--data.name regdb", "data.source is '': regdb is read from a folder"),
+        ("--data.source p", "command line: data.source is p: data.name is synthetic_vi, whose people are drawn"),
         (
-            ["--networks.decoder.widths", "[1, x]"],
-            "networks.decoder.widths is [1, 'x']: expected a list of 2 whole numbers",
+            "--data.name folder --data.source s --data.test_identities 3",
+            "data.test_identities is for synthetic_vi, which data.name is not: it is folder; leave",
         ),
-        (["--batch.pairs", "-4"], "command line: batch.pairs is -4: expected"),
-        (["--batch.pair", "4"], "command line: there is no option --batch.pair (nearest: --batch.pairs)"),
-        (["--resum"], "there is no option --resum (nearest: --resume)"),
-        (["--batch", "{pairs: 3}"], "there is no option --batch"),
-        (["--data.name"], "--data.name: expected one argument"),
-        (["stray"], "stray"),
-        (["--batch.pairs", "3", "--batch.pairs=3"], "command line: --batch.pairs is given twice: give it once"),
-        (["--config", "tiny", "--config", "base"], "--config is given twice"),
-        (["--config", "tinny"], "there is no configuration tinny (nearest: tiny)"),
+        ("--data.name regdb --data.source s --data.synthetic.noise 3", "data.synthetic.noise is for synthetic_vi"),
+        ("--data.name llcm --data.source s --data.validation_trains true", "validation_trains is for sysu_mm01"),
     ],
 )
-def test_mistakes_are_one_line(arguments: list[str], expected: str) -> None:
-    assert expected in refusal(*arguments)
+def test_mistakes_are_one_line(arguments: str, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run("--run", "r", *arguments.split())
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_files_may_have_settings_of_another_data_set() -> None:
+    config, _ = run("--run", "r", "--config", "tiny", "--data.name", "regdb", "--data.source", "s")
+    assert config.data.name == "regdb"
 
 
 def test_a_missing_option_of_the_command_is_named() -> None:
@@ -103,4 +100,41 @@ def test_help_lists_every_option_with_meaning_and_default(capsys: pytest.Capture
     assert "--resume go on" in text
     assert "visible-infrared pairs of different identities, for ID-PIG and HFL" in text
     assert "(row 5; released 2, paper 4) [default: 2]" in text
-    assert text.count("[default: ") == len(SETTINGS)
+    assert "[default: [32, 64, 64, 128]]" in text and text.count("[default: ") == len(SETTINGS)
+
+
+def test_changes_have_their_settings_types() -> None:
+    given = ["optimisers.generator_rate=1e-5", "losses.same=3", "optimisers.drop_every=400"]
+    found = read_changes(given)
+    assert found == {"optimisers.generator_rate": 1e-5, "losses.same": 3.0, "optimisers.drop_every": 400}
+    assert [type(value) for value in found.values()] == [float, float, int]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("optimisers.generator_rate", "expected KEY=VALUE"),
+        ("optimisers.generator_rat=1", r"no setting optimisers\.generator_rat \(nearest: optimisers\.generator_rate\)"),
+        ("optimisers.generator_rate=fast", "expected a finite number above 0"),
+        ("optimisers.generator_rate=", "expected a finite number above 0"),
+        ("optimisers.drop_every=1.5", "expected a whole number"),
+        ("losses.same=1 losses.same=2", "is given twice"),
+        ("seed=3", "seed can't change while a run trains: batches are drawn"),
+        ("batch.pairs=3", "batches are drawn"),
+        ("networks.decoder.widths=[4,4]", "form of its networks"),
+        ("training.steps=9", "made longer by --steps"),
+        ("training.log_every=9", "give it as an option of its own"),
+        ("data.source=x", "give it as an option of its own"),
+        ("data.name=regdb", "judged by other pictures"),
+        ("losses.triplet_form=euclidean", "another method"),
+        ("optimisers.beta_1=0.9", "moments so far"),
+    ],
+)
+def test_what_cannot_change_is_one_line_with_the_reason(given: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_changes(given.split())
+
+
+def test_every_setting_may_change_one_way_or_there_is_a_reason() -> None:
+    assert not set(CHANGEABLE) & set(NO_FIGURE_DEPENDS_ON)
+    assert all(why_fixed(key) for key in SETTINGS if key not in CHANGEABLE)

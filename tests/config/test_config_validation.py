@@ -1,27 +1,16 @@
 """Impossible values and combinations: each is refused by its own name, its neighbour inside the limits is not."""
 
-import copy
 import math
 from collections.abc import Mapping
-from functools import reduce
 
 import pytest
 
-from hicmd_tf.config import Config, load, with_data, with_values
-from hicmd_tf.config.command_line import parse
-from hicmd_tf.config.validation import problems
+from hicmd_tf.config import load, with_data, with_values
+from hicmd_tf.config.kinds import DATA_SETS as KNOWN
+from hicmd_tf.config.validation import RESNET_50
 from hicmd_tf.data.datasets import load as load_data
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
-
-RESNET = {
-    "networks.prototype_encoder.aspp_width": 64,
-    "networks.attribute_encoder.stem_width": 64,
-    "networks.attribute_encoder.widths": [64, 128, 256, 512],
-    "networks.attribute_encoder.depths": [3, 4, 6, 3],
-    "networks.feature_learning.widths": [128, 256],
-    "networks.feature_learning.depths": [4, 6],
-}
-
 
 TINY = load("tiny")
 
@@ -35,60 +24,37 @@ def refused(overrides: Mapping[str, object]) -> str | None:
     return None
 
 
-def test_a_data_set_that_is_not_drawn_needs_one_of_its_splits_and_a_folder_once_it_is_loaded() -> None:
+def test_settings_know_of_data_sets_what_these_say_of_themselves() -> None:
+    assert {name: (one.trials, one.drawn, one.patterned) for name, one in DATA_SETS.items()} == KNOWN
+    assert list(KNOWN) == list(DATA_SETS)
+
+
+def test_folder_split_and_pattern_are_a_data_set_s_own() -> None:
     assert refused({"data.name": "regdb"}) is None  # metadata of an exported model name no place
     with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
-        parse("hicmd fit", "", ["--data.name", "regdb"])
-    with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
         load_data(load("tiny", {"data.name": "regdb"}).data)
-    assert refused({"data.name": "regdb", "data.source": "somewhere", "data.trial": 10}) is None
-    assert refused({"data.name": "llcm", "data.source": "somewhere", "data.trial": 2}) == "data.trial"
-
-
-def test_patterns_are_for_folders_and_say_something() -> None:
-    folder = {"data.name": "folder", "data.source": "somewhere"}
+    somewhere = {"data.source": "somewhere"}
+    assert refused(somewhere) == "data.source"
+    assert refused({**somewhere, "data.name": "regdb", "data.trial": 10}) is None
+    assert refused({**somewhere, "data.name": "llcm", "data.trial": 2}) == "data.trial"
+    folder = {**somewhere, "data.name": "folder"}
     assert refused({**folder, "data.pattern": "(?P<identity>[^/]+)/(?P<modality>ir|rgb)_"}) is None
     for wrong in ("(?P<identity>", "[a-z]+", "(?P<person>[a-z]+)"):
         assert refused({**folder, "data.pattern": wrong}) == "data.pattern"
     assert refused({**folder, "data.name": "regdb", "data.pattern": "(?P<identity>x)"}) == "data.pattern"
-    given = load("tiny", {**folder, "data.pattern": "(?P<identity>x)"})
-    assert with_data(given, "regdb", "elsewhere", None).data.pattern == ""
-    assert with_data(given, None, "elsewhere", None).data.pattern == "(?P<identity>x)"
-    assert with_data(TINY, "folder", "elsewhere", None, "(?P<identity>y)").data.pattern == "(?P<identity>y)"
-    with pytest.raises(UserError, match=r"data\.pattern is .*: llcm has a layout of its own"):
-        with_data(given, "llcm", "elsewhere", None, "(?P<identity>y)")
 
 
-def test_a_folder_is_not_given_to_drawn_people() -> None:
-    assert refused({"data.source": "somewhere"}) == "data.source"
-    with pytest.raises(
-        UserError, match=r"command line: data\.source is pictures: data.name is synthetic_vi, whose people"
-    ):
-        parse("hicmd fit", "", ["--config", "tiny", "--data.source", "pictures"])
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "value", "reader"),
-    [
-        ("folder", "data.test_identities", "3", "synthetic_vi"),
-        ("regdb", "data.synthetic.identities", "24", "synthetic_vi"),
-        ("llcm", "data.validation_trains", "true", "sysu_mm01"),
-    ],
-)
-def test_settings_that_only_another_data_set_reads_are_refused(name: str, key: str, value: str, reader: str) -> None:
-    given = ["--config", "tiny", "--data.name", name, "--data.source", "somewhere"]
-    with pytest.raises(UserError, match=f"{key} is for {reader}, which data.name is not: it is {name}; leave"):
-        parse("hicmd fit", "", [*given, f"--{key}", value])
-    config, _ = parse("hicmd fit", "", given)  # tiny itself has settings of drawn people
-    assert config.data.name == name
-
-
-def test_folder_and_split_belong_to_the_data_set_they_were_given_for() -> None:
+def test_another_data_set_comes_without_folder_split_and_pattern() -> None:
     config = load("tiny", {"data.name": "regdb", "data.source": "somewhere", "data.trial": 3})
     assert with_data(config, None, None, None) == with_data(config, "regdb", None, None) == config
     other = with_data(config, "llcm", None, None).data
     assert (other.name, other.source, other.trial) == ("llcm", "", 1)
     assert with_data(config, None, "elsewhere", None).data.trial == 3
+    given = with_data(TINY, "folder", "elsewhere", None, "(?P<identity>x)")
+    assert with_data(given, "regdb", "elsewhere", None).data.pattern == ""
+    assert with_data(given, None, "elsewhere", None).data.pattern == "(?P<identity>x)"
+    with pytest.raises(UserError, match=r"data\.pattern is .*: llcm has a layout of its own"):
+        with_data(given, "llcm", "elsewhere", None, "(?P<identity>y)")
 
 
 @pytest.mark.parametrize(
@@ -172,28 +138,14 @@ def test_the_smallest_score_map_can_be_padded(side: int, scales: int) -> None:
 
 def test_the_size_rule_is_that_of_the_halvings() -> None:
     """Halved (scales - 1) times, then twice inside a scale, rounding up each time, as the convolutions do."""
-    for side in range(16, 120, 8):
+    sizes = {"data.height": 200, "networks.prototype_encoder.dilations": [1, 1, 1]}
+    for side in (16, 24, 40, 56, 72, 112):
         for scales in range(1, 7):
             smallest = side
             for _ in range(scales - 1 + 2):
                 smallest = (smallest + 1) // 2
-            overrides = {
-                "data.height": 200,
-                "data.width": side,
-                "networks.prototype_encoder.dilations": [1, 1, 1],
-                "networks.discriminator.scales": scales,
-            }
-            config = unchecked(overrides)
-            assert ("networks.discriminator.scales" in {p.key for p in problems(config)}) == (smallest < 2)
-
-
-def unchecked(overrides: Mapping[str, object]) -> Config:
-    """tiny with values that may be impossible."""
-    config = copy.deepcopy(TINY)
-    for key, value in overrides.items():
-        *sections, name = key.split(".")
-        object.__setattr__(reduce(getattr, sections, config), name, value)
-    return config
+            key = "networks.discriminator.scales"
+            assert refused({**sizes, "data.width": side, key: scales}) == (key if smallest < 2 else None)
 
 
 def test_the_attribute_code_divides_into_whole_parts() -> None:
@@ -212,14 +164,11 @@ def test_the_attribute_code_divides_into_whole_parts() -> None:
 
 def test_pretrained_weights_need_the_sizes_of_resnet_50() -> None:
     imagenet = {"networks.resnet_weights": "imagenet"}
-    assert refused(imagenet) in RESNET
-    assert refused({**imagenet, **RESNET}) is None
-    for key in RESNET:
-        assert refused({**imagenet, **RESNET, key: _other(RESNET[key])}) == key
-
-
-def _other(value: object) -> object:
-    return [*value[:-1], value[-1] * 2] if isinstance(value, list) else 32
+    assert refused(imagenet) in RESNET_50
+    assert refused({**imagenet, **RESNET_50}) is None
+    for key, size in RESNET_50.items():
+        other = [*size[:-1], size[-1] * 2] if isinstance(size, list) else 32
+        assert refused({**imagenet, **RESNET_50, key: other}) == key
 
 
 def test_messages_name_value_expectation_and_remedy() -> None:

@@ -1,4 +1,4 @@
-"""A sixth data set is one object: choices, settings, check, loading, figures and file names follow from it."""
+"""A sixth data set is one object, and a line for settings: choices, check, loading, figures and file names follow."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hicmd_tf.commands import main as hicmd
+from hicmd_tf.config import kinds
 from hicmd_tf.config import load as load_config
 from hicmd_tf.data.datasets import load, published
 from hicmd_tf.data.samples import Samples
@@ -53,6 +54,7 @@ def _records(hall: str) -> Iterator[Record]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The made-up data set, among the others."""
     monkeypatch.setitem(DATA_SETS, Corridor.name, Corridor())
+    monkeypatch.setitem(kinds.DATA_SETS, Corridor.name, kinds.DataSet(trials=2))
     for number, record in enumerate([*_records("first"), *_records("second")]):
         trees.picture(tmp_path / record.name, number, grey=record.modality == INFRARED)
     return tmp_path
@@ -63,7 +65,7 @@ def test_settings_take_it_as_any_other(folder: Path, smoke_config) -> None:
     for key, value, said in (
         ("data.trial", 3, "data.trial is 3: corridor has 2 splits; choose one of them"),
         ("data.pattern", "(?P<identity>.)", "corridor has a layout of its own"),
-        ("data.name", "corrider", "expected synthetic_vi, regdb, sysu_mm01, llcm, folder or corridor"),
+        ("data.name", "corrider", "expected synthetic_vi, regdb"),
     ):
         with pytest.raises(UserError, match=said):
             load_config("tiny", {"data.name": "corridor", "data.source": str(folder), key: value})

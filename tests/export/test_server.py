@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from odd_files import ODD_FILES, drawn, encoded
 from PIL import Image
 
-from hicmd_tf.addresses import bound
+from hicmd_tf.addresses import listening
 from hicmd_tf.commands import main
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.artefacts import SavedModel
@@ -58,11 +58,10 @@ def server(saved_model: Path) -> Iterator[Server]:
     limits = Limits(body=8 * MEBI, rows=40, pixels=2 * 10**6)
     servable = Servable("hicmd", saved_model, limits)
     running = uvicorn.Server(settings(servable, limits))
-    listening = bound("127.0.0.1", 0)
-    listening.listen()
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+    taken = listening("127.0.0.1", 0)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]})
     thread.start()
-    yield Server(f"http://127.0.0.1:{listening.getsockname()[1]}", servable.model)
+    yield Server(f"http://127.0.0.1:{taken.getsockname()[1]}", servable.model)
     assert thread.is_alive()  # nothing below has brought it down
     running.should_exit = True
     thread.join(60)
@@ -380,8 +379,7 @@ def test_it_stops_when_asked_and_answers_open_requests(saved_model: Path) -> Non
 
 
 def test_what_cant_be_served_is_one_line(saved_model: Path, tmp_path: Path) -> None:
-    taken = bound("127.0.0.1", 0)
-    taken.listen()
+    taken = listening("127.0.0.1", 0)
     for options, said in (
         (["--port", str(taken.getsockname()[1])], "can't be listened on .* name a free port with --port"),
         (["--host", "no.such.host.invalid"], "name an address of this machine as host"),

@@ -14,7 +14,7 @@ import yaml
 
 from hicmd_tf.config import Config, from_dict, to_dict, with_values
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import LEFTOVER, is_leftover, replacing, sweep
+from hicmd_tf.files import LEFTOVER
 from hicmd_tf.runs.folder import Change, RunFolder
 from hicmd_tf.tuning.study import Settings, Study
 
@@ -77,16 +77,10 @@ def test_a_run_of_an_earlier_version_goes_on(run: RunFolder, smoke_config: Confi
         run.begin(other, resume=True)
 
 
-def test_a_run_of_a_later_version_is_refused_and_its_version_named(run: RunFolder) -> None:
+def test_a_setting_of_a_later_version_is_refused(run: RunFolder) -> None:
     run.config.write_text(run.config.read_text() + "future: 1\n")
-    environment = json.loads(run.environment.read_text())
-    run.environment.write_text(json.dumps({**environment, "hicmd_tf": "9.1"}))
-    with pytest.raises(UserError, match=r"there is no setting future.*is of hicmd_tf 9\.1"):
+    with pytest.raises(UserError, match="there is no setting future"):
         run.open()
-    for content in ("[1]", "{", '{"python": "3"}'):
-        run.environment.write_text(content)
-        with pytest.raises(UserError, match=r"no setting future.*is of another version"):
-            run.open()
 
 
 def test_a_stored_configuration_with_a_wrong_value_stays_wrong(run: RunFolder) -> None:
@@ -151,15 +145,6 @@ def test_other_people_s_files_make_a_folder_foreign(smoke_config: Config, tmp_pa
     with pytest.raises(UserError, match="not a run folder"):
         RunFolder(tmp_path).begin(smoke_config, resume=False)
     assert (tmp_path / ".notes.tmp").read_text() == "mine"
-
-
-def test_what_is_being_written_is_no_leftover_to_be_swept(tmp_path: Path) -> None:
-    with replacing(tmp_path / "report.html") as file:
-        file.write(b"whole")
-        sweep(tmp_path)
-        (partial,) = tmp_path.iterdir()
-        assert is_leftover(partial)
-    assert (tmp_path / "report.html").read_bytes() == b"whole"
 
 
 RATE, WEIGHT = "optimisers.generator_rate", "losses.cross"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.config import Config, flattened, load, to_dict, with_values
-from hicmd_tf.config.changing import NO_FIGURE_DEPENDS_ON
+from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.runs import origin as module
 from hicmd_tf.runs.folder import RunFolder

@@ -5,14 +5,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras_tuner as kt
-
 from hicmd_tf.config import Config, load
 from hicmd_tf.errors import run_command
 from hicmd_tf.files import write_json, write_text
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.callbacks import NotFiniteError
-from hicmd_tf.training.run import Metrics, Watch, no_further_callbacks
+from hicmd_tf.training.run import Metrics
 from hicmd_tf.tuning import search, tuner
 from hicmd_tf.tuning.space import space_of
 
@@ -31,16 +29,9 @@ class Quick(tuner.WeightedModel):
 
     seconds = 0.0
 
-    def build(self, hp: kt.HyperParameters) -> Any:
-        return None
-
-    def watch(self, hp: kt.HyperParameters, folder: RunFolder, report: tuner.Report) -> Watch:
-        return no_further_callbacks
-
-    def fit(self, hp: kt.HyperParameters, model: Any, folder: RunFolder, watch: Watch) -> Metrics:
-        config = self.configuration(hp.values)
+    def train(self, values: dict[str, Any], folder: RunFolder, report: tuner.Report) -> Metrics:
+        config = self.configuration(values)
         folder.begin(config, resume=True)
-        watch(0)
         before = folder.losses.read_text() if folder.losses.exists() else ""
         write_text(folder.losses, f"{before}{config.training.steps}\n")
         time.sleep(self.seconds)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import keras_tuner as kt
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +15,7 @@ from hicmd_tf.files import write_json
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.callbacks import NotFiniteError
-from hicmd_tf.training.run import Metrics, Watch
+from hicmd_tf.training.run import Metrics
 from hicmd_tf.tuning import tuner
 from hicmd_tf.tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
 
@@ -42,7 +41,7 @@ def cells(markdown: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines()]
 
 
-def test_the_table_has_means_and_deviations_over_seeds() -> None:
+def test_the_table_has_means_and_deviations_over_seeds_and_what_needs_no_learning() -> None:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
     found["full"] = [metrics(0.2), metrics(0.22), metrics(0.27)]
     found["original"] = [metrics(0.1)]
@@ -52,10 +51,6 @@ def test_the_table_has_means_and_deviations_over_seeds() -> None:
     assert ["3", f"{mean:.1f} ± {deviation:.1f}"] in [row[4:6] for row in rows]
     assert ["1", "10.0", "5.0", "20.0", "2.5"] in [row[4:] for row in rows]
     assert ["0", "-", "-", "-", "-"] in [row[4:] for row in rows]
-
-
-def test_what_needs_no_learning_stands_below_also_of_one_direction() -> None:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
     one_way = {name: {"infrared_to_visible": {"rank1": 0.3, "mAP": 0.25}} for name in ("chance", "raw_pixels")}
     found["full"] = [{"infrared_to_visible": {"rank1": 0.5, "mAP": 0.4}, **one_way}]
     rows = cells(table(found))
@@ -83,11 +78,8 @@ def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) 
 class Quick(tuner.GridModel):
     """Trials that end at once, with a picture each; one whose alpha is 0 meets NaN."""
 
-    def build(self, hp: kt.HyperParameters) -> Any:
-        return None
-
-    def fit(self, hp: kt.HyperParameters, model: Any, folder: RunFolder, watch: Watch) -> Metrics:
-        config = self.configuration(hp.values)
+    def train(self, values: dict[str, Any], folder: RunFolder, report: tuner.Report) -> Metrics:
+        config = self.configuration(values)
         folder.begin(config, resume=True)
         if config.networks.feature_learning.alpha == 0:
             raise NotFiniteError("step 1: triplet became nan")

@@ -1,50 +1,36 @@
-"""Workers that never begin, and chiefs without an address, end in one line."""
+"""Workers that die, chiefs without an address, and studies that are others, end in one line."""
 
-import math
 import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hicmd_tf.addresses import bound
+from hicmd_tf.addresses import listening
 from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
-from hicmd_tf.tuning import processes, study
-from hicmd_tf.tuning.processes import Workers, check_address, role
+from hicmd_tf.tuning import processes
+from hicmd_tf.tuning.processes import check_address, role, run_workers
 from hicmd_tf.tuning.study import Settings, Study
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
-
-def test_a_worker_that_never_asks_for_a_trial_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(processes, "STARTING", 0.3)
-    workers = Workers(SLEEP, 1, {}, tmp_path)
+def test_a_worker_that_dies_again_and_again_is_given_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
-        UserError, match=r"^worker0 ended 4 times \(status -9\): see .*worker0\.log, then go on with --res"
+        UserError, match=r"^worker0 ended 4 times \(status 3\): see .*worker0\.log, then go on with --res"
     ):
-        workers.wait(lambda: False, lambda: True, lambda name: -math.inf)
-    assert capsys.readouterr().err.count("worker0 ended (SIGKILL) and is started again") == 3
+        run_workers(["sh", "-c", "exit 3"], 1, {}, tmp_path, lambda: True)
+    assert capsys.readouterr().err.count("worker0 ended (status 3) and is started again") == 3
 
 
-def test_one_that_comes_after_the_end_is_not_waited_for_either(tmp_path: Path) -> None:
-    workers = Workers(SLEEP, 1, {}, tmp_path)
-    workers.wait(lambda: True, lambda: False, lambda name: -math.inf)
-    (process,) = workers.processes.values()
-    workers.stop()
-    assert process.returncode is not None
+def test_what_a_worker_refuses_is_said_and_the_others_end(tmp_path: Path) -> None:
+    command = ["sh", "-c", 'test $KERASTUNER_TUNER_ID = worker0 || exec sleep 600; echo "error: no" >&2; exit 2']
+    with pytest.raises(UserError, match=r"^no$"):
+        run_workers(command, 2, {}, tmp_path, lambda: True)
 
 
-def test_a_search_that_no_worker_can_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STARTING", 0.3)
-    workers = Workers([sys.executable, "-c", ""], 2, {}, tmp_path)
-    with pytest.raises(UserError, match="the search's own server has ended"):
-        workers.wait(lambda: False, lambda: True, lambda name: time.monotonic())
+def test_one_that_comes_after_the_end_is_not_waited_for(tmp_path: Path) -> None:
+    run_workers(["sleep", "600"], 1, {}, tmp_path, lambda: False)
 
 
 def as_chief(monkeypatch: pytest.MonkeyPatch, address: str, port: str) -> None:
@@ -61,38 +47,13 @@ def test_a_chief_needs_a_port(monkeypatch: pytest.MonkeyPatch, port: str) -> Non
 
 
 def test_a_chief_listens_on_addresses_of_both_kinds_and_says_where_it_can_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    with bound("::1", 0) as found:
-        found.listen()
+    with listening("::1", 0) as found:
         port = found.getsockname()[1]
         as_chief(monkeypatch, "::1", str(port))
         assert role() == "chief" and os.environ[processes.ADDRESS] == "[::1]"
         with pytest.raises(UserError, match=rf"^\[::1\]:{port} can't be listened on .* KERASTUNER_ORACLE_PORT"):
             check_address()
     check_address()
-    as_chief(monkeypatch, "no.such.host.invalid", "8000")
-    with pytest.raises(UserError, match="name an address of this machine as host"):
-        check_address()
-
-
-class Silent:
-    """A tuner of whom no worker has ever asked anything."""
-
-    def __init__(self) -> None:
-        self.oracle = self
-        self.heard = time.monotonic()
-        self.trials: dict[str, object] = {}
-
-    def search(self) -> None:
-        time.sleep(60)
-
-
-def test_a_chief_whom_nobody_asks_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with bound("127.0.0.1", 0) as free:
-        as_chief(monkeypatch, "127.0.0.1", str(free.getsockname()[1]))
-    monkeypatch.setattr(study, "SILENCE", 0.1)
-    monkeypatch.setattr(Study, "_tuner", lambda *_: Silent())
-    with pytest.raises(UserError, match=r"no worker has been heard of for .*: look at their terminals, begin again"):
-        Study(tmp_path, Settings("grid", None, 1, {}, {}), 1)._serve(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.config.patterns import compiled
+from hicmd_tf.config.kinds import compiled
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.labels import number, numbered, texts_of
 from hicmd_tf.data.searches import hidden
@@ -62,7 +62,7 @@ class Folder(DataSet):
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """All pictures below the folder.
 
-        pattern: a regular expression with named groups (`patterns.GROUPS`); empty for the layout above.
+        pattern: a regular expression with named groups (`kinds.GROUPS`); empty for the layout above.
         """
         existing(folder, *(() if pattern else SPLITS), advice=self.advice)
         walk = walked(folder)

@@ -67,7 +67,7 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
     if workers > 1:
         _check_groups(config, max(wanted, 1) * workers)
         _show_gpus(wanted)
-        go_direct(*_hosts())
+        go_direct()
         with reporting_lost_workers(workers):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     elif wanted == 1:
@@ -83,12 +83,6 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
 def devices(config: Config) -> AbstractContextManager[Any]:
     """The scope of `make_strategy`, to build what is trained in."""
     return make_strategy(config).scope()
-
-
-def _hosts() -> list[str]:
-    """The machines that TF_CONFIG names."""
-    jobs = json.loads(os.environ["TF_CONFIG"])["cluster"].values()
-    return [str(address).rpartition(":")[0].strip("[]") for addresses in jobs for address in addresses]
 
 
 def _of_this_machine(devices: int) -> tf.distribute.Strategy:
