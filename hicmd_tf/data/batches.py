@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config.schema import BatchConfig
-from hicmd_tf.data.pictures import fitted, normalise
+from hicmd_tf.data.pictures import decoded, normalise, picture, pictures
 from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
-from hicmd_tf.pictures.bounds import BadPictureError
 
 Array = np.ndarray[Any, Any]
 Batch = dict[str, Any]
@@ -177,11 +176,11 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, shar
         plan = planner.plan(step)
         rows = np.concatenate([part(plan.rows[name]) for name in REAL])
         flips = np.concatenate([part(plan.flips[name]) for name in REAL])
-        pictures = fetch(rows)
-        pictures[flips] = pictures[flips, :, ::-1]
+        shown = fetch(rows)
+        shown[flips] = shown[flips, :, ::-1]
         with tf.device("CPU:0"):
             ends = np.cumsum([len(part(plan.rows[name])) for name in REAL])[:-1]
-            normalised = (_normalised(kind) for kind in np.split(pictures, ends))
+            normalised = (_normalised(kind) for kind in np.split(shown, ends))
             return {
                 **dict(zip(REAL, normalised, strict=True)),
                 "identities": tf.constant(plan.labels["visible"]),
@@ -208,22 +207,9 @@ def divided(batch: Batch, among: int) -> tuple[Batch, ...]:
 def _fetcher(samples: Samples, height: int, width: int) -> Callable[[Array], Array]:
     """A function from rows (R,) to new pictures uint8 (R, H, W, 3): from memory when all decoded pictures fit."""
     if len(samples) * height * width * 3 > MEMORY_LIMIT:
-        return lambda rows: np.stack([_fitted(samples, row, height, width) for row in rows.tolist()])
-    kept = np.empty((len(samples), height, width, 3), np.uint8)
-    for row, picture in enumerate(_all_fitted(samples, height, width)):
-        kept[row] = picture
+        return lambda rows: np.stack([picture(samples, row, height, width) for row in rows.tolist()])
+    kept = decoded(samples, height, width)
     return lambda rows: kept[rows]
-
-
-def _fitted(samples: Samples, row: int, height: int, width: int) -> Array:
-    try:
-        return fitted(samples.encoded[row], height, width, samples.sixteen_bit)
-    except BadPictureError as error:  # what was checked can be damaged since
-        raise UserError(f"picture {samples.names[row]} {error.told('copy it again')}") from error
-
-
-def _all_fitted(samples: Samples, height: int, width: int) -> Iterator[Array]:
-    return ahead(lambda row: _fitted(samples, row, height, width), range(len(samples)))
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
@@ -234,8 +220,8 @@ def _normalised(pictures: tf.Tensor) -> tf.Tensor:
 def evaluation_batches(samples: Samples, height: int, width: int, batch: int) -> Iterator[tf.Tensor]:
     """All pictures in order, normalised (b, H, W, 3); the last batch may be smaller. Raises UserError for a picture
     that can't be read any more."""
-    pictures = _all_fitted(samples, height, width)
-    while part := list(islice(pictures, batch)):
+    found = pictures(samples, height, width)
+    while part := list(islice(found, batch)):
         with tf.device("CPU:0"):
             normalised = _normalised(np.stack(part))
         yield normalised  # out here: who takes it would compute on the CPU, too

@@ -1,11 +1,9 @@
 """The data set that a configuration names: divided by identity, and looked up as its published tables have it."""
 
-import warnings
-from functools import partial
 from pathlib import Path
 
-from hicmd_tf.config.schema import CheckPolicy, Config, DataConfig
-from hicmd_tf.data.samples import DataSplits, Samples, Split
+from hicmd_tf.config.schema import Config, DataConfig
+from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.usable import usable
@@ -19,10 +17,8 @@ def load(config: DataConfig) -> DataSplits:
     UserError for impossible settings, a source with something missing, a folder that cannot be written, or damaged
     files. A split's pictures are checked, as config.check says, when it is first asked for, which raises UserError too.
     """
-    found = DATA_SETS[config.name].divided(config)
-    for line in found.remarks:
-        warnings.warn(line, stacklevel=2)
-    return DataSplits(found.train, found.held_out, found.test, partial(_usable, config.check))
+    divided = DATA_SETS[config.name].divided(config)
+    return DataSplits(*divided, lambda samples, split: usable(samples, config.check, split))
 
 
 def published(config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
@@ -31,10 +27,6 @@ def published(config: DataConfig, samples: Samples, permutations: Path | None = 
     permutations: SYSU-MM01's file, by default the one that its folder has. Raises UserError as `DataSet.searches`.
     """
     return DATA_SETS[config.name].published(config, samples, permutations)
-
-
-def _usable(policy: CheckPolicy, samples: Samples, split: Split) -> Samples:
-    return usable(samples, policy, split)
 
 
 def evaluated(config: Config, data: DataSplits) -> Samples:

@@ -1,86 +1,54 @@
 """The same picture where it may not be: in two splits, or with two people's names."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from hicmd_tf.data.samples import SPLITS, DataSplits
+from hicmd_tf.data.samples import SPLITS, Samples
 from hicmd_tf.notation import Modality
 
+WORDS = {**SPLITS, "val": "validation"}
 
-class Seen(NamedTuple):
-    """A picture as it was met. split: in words. identity: as people read it. digest: of its file's content; equal ones
-    are one picture."""
 
-    digest: bytes
+class Place(NamedTuple):
+    """Where a picture was met. split: in words. identity: as people read it."""
+
     split: str
     identity: str
-    name: str
     modality: Modality
-
-    @property
-    def place(self) -> tuple[str, str, Modality]:
-        """Where a picture may be any number of times."""
-        return self.split, self.identity, self.modality
+    name: str
 
 
-def digest(encoded: bytes) -> bytes:
-    """Of a file's content, by which equal ones are known."""
-    return hashlib.blake2b(encoded, digest_size=16).digest()
+SAID = {
+    "split": "{0.name} ({0.split}) and {1.name} ({1.split}) are the same picture{2}: what was trained on can't be "
+    "tested, keep it in one split",
+    "identity": "{0.name} of identity {0.identity} and {1.name} of identity {1.identity}, both {0.split}, are the same "
+    "picture{2}: it shows one of them, take the other out",
+    "modality": "{0.name} ({0.modality}) and {1.name} ({1.modality}) of identity {0.identity}, both {0.split}, are the "
+    "same picture{2}: one camera took it, keep that one",
+}
+"""By the first thing in which the places of one picture differ."""
 
 
-def seen(data: DataSplits) -> Iterator[Seen]:
-    """All pictures of all splits."""
-    for split, samples in data.unchecked.items():
-        for row, (encoded, name) in enumerate(zip(samples.encoded, samples.names, strict=True)):
-            yield Seen(digest(encoded), SPLITS[split], samples.identity(row), name, samples.modality(row))
-
-
-def reported(pictures: Iterable[Seen]) -> Iterator[str]:
+def reported(splits: Mapping[Any, Samples]) -> list[str]:
     """A line for pictures that are in two splits, one for those that two identities of a split have, one for those that
-    are visible and infrared; each names the first pair and says how many pictures there are, and what to do. None where
-    every picture has its place."""
-    across: list[tuple[Seen, Seen]] = []
-    within: list[tuple[Seen, Seen]] = []
-    either: list[tuple[Seen, Seen]] = []
-    for one, other in _pairs(pictures):
-        if one.split != other.split:
-            across.append((one, other))
-        elif one.identity != other.identity:
-            within.append((one, other))
-        elif one.modality != other.modality:
-            either.append((one, other))
-    if across:
-        one, other = across[0]
-        yield (
-            f"{one.name} ({one.split}) and {other.name} ({other.split}) are the same picture{_such(across)}: what was "
-            f"trained on can't be tested, keep it in one split"
-        )
-    if within:
-        one, other = within[0]
-        yield (
-            f"{one.name} of identity {one.identity} and {other.name} of identity {other.identity}, both {one.split}, "
-            f"are the same picture{_such(within)}: it shows one of them, take the other out"
-        )
-
-    if either:
-        one, other = either[0]
-        yield (
-            f"{one.name} ({one.modality}) and {other.name} ({other.modality}) of identity {one.identity}, both "
-            f"{one.split}, are the same picture{_such(either)}: one camera took it, keep that one"
-        )
-
-
-def _pairs(pictures: Iterable[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    """Every picture that was met before, after the first such of each split, identity and modality."""
-    first: dict[bytes, list[Seen]] = {}
-    for picture in pictures:
-        met = first.setdefault(picture.digest, [])
-        yield from ((earlier, picture) for earlier in met)
-        if not any(earlier.place == picture.place for earlier in met):
-            met.append(picture)
-
-
-def _such(pairs: list[tuple[Seen, Seen]]) -> str:
-    count = len({(other.split, other.name) for _, other in pairs})
-    return f" ({count} such pictures)" if count > 1 else ""
+    are visible and infrared; each names the first pair and says how many pictures there are, and what to do. Equal
+    files are one picture. splits: all pictures by split."""
+    met: dict[bytes, list[Place]] = {}
+    pairs: dict[str, list[tuple[Place, Place]]] = {differing: [] for differing in SAID}
+    for split, samples in splits.items():
+        for row, encoded in enumerate(samples.encoded):
+            one = Place(WORDS[split], samples.identity(row), samples.modality(row), samples.names[row])
+            places = met.setdefault(hashlib.blake2b(encoded, digest_size=16).digest(), [])
+            for earlier in places:
+                differing = next((part for part in SAID if getattr(earlier, part) != getattr(one, part)), None)
+                if differing is not None:
+                    pairs[differing].append((earlier, one))
+            if all(earlier[:3] != one[:3] for earlier in places):
+                places.append(one)
+    lines = []
+    for differing, found in pairs.items():
+        count = len({(one.split, one.name) for _, one in found})
+        if found:
+            lines.append(SAID[differing].format(*found[0], f" ({count} such pictures)" if count > 1 else ""))
+    return lines

@@ -1,11 +1,14 @@
 """From encoded pictures to the networks' input: resized as everywhere, and normalised."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.samples import Samples, ahead
+from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode
 
 Array = np.ndarray[Any, Any]
@@ -28,11 +31,24 @@ def fitted(encoded: bytes, height: int, width: int, sixteen_bit: str = "") -> Ar
         return _resized(picture, height, width).numpy()
 
 
+def picture(samples: Samples, row: int, height: int, width: int) -> Array:
+    """A row as `fitted`. Raises UserError where it is damaged: what was checked can be since."""
+    try:
+        return fitted(samples.encoded[row], height, width, samples.sixteen_bit)
+    except BadPictureError as error:
+        raise UserError(f"picture {samples.names[row]} {error.told('copy it again')}") from error
+
+
+def pictures(samples: Samples, height: int, width: int) -> Iterator[Array]:
+    """All of them in order, decoded ahead."""
+    return ahead(lambda row: picture(samples, row, height, width), range(len(samples)))
+
+
 def decoded(samples: Samples, height: int, width: int) -> Array:
     """All pictures of the samples, uint8 (N, height, width, 3)."""
     found = np.empty((len(samples), height, width, 3), np.uint8)
-    for row, encoded in enumerate(samples.encoded):
-        found[row] = fitted(encoded, height, width, samples.sixteen_bit)
+    for row, one in enumerate(pictures(samples, height, width)):
+        found[row] = one
     return found
 
 

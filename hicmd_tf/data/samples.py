@@ -7,26 +7,23 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from hicmd_tf.data.labels import Texts, known, shown
-from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 from hicmd_tf.pictures.bounds import content
 
 Array = np.ndarray[Any, Any]
-Reader = Callable[[], bytes]
-Stamp = tuple[int, int]
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 Split = Literal["train", "held_out", "test"]
 
-SPLITS: dict[Split, str] = {"train": "training", "held_out": "held-out", "test": "test"}
+SPLITS: dict[str, str] = {"train": "training", "held_out": "held-out", "test": "test"}
 """The splits in words."""
 THREADS = max(2, min(8, os.cpu_count() or 1))  # pictures are decoded without Python's lock
 
@@ -34,21 +31,14 @@ THREADS = max(2, min(8, os.cpu_count() or 1))  # pictures are decoded without Py
 class Contents(Sequence[bytes]):
     """As a list of byte strings, of which none is kept."""
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
+    def __init__(self, readers: Sequence[Callable[[], bytes]]) -> None:
         self._readers = readers
 
     def __len__(self) -> int:
         return len(self._readers)
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Contents": ...
-    def __getitem__(self, index: int | slice) -> "bytes | Contents":
-        return Contents(self._readers[index]) if isinstance(index, slice) else self._readers[index]()
-
-    def __add__(self, other: "Contents") -> "Contents":
-        return Contents([*self._readers, *other._readers])
+    def __getitem__(self, row: int) -> bytes:  # type: ignore[override]
+        return self._readers[row]()
 
     def select(self, rows: Iterable[int]) -> "Contents":
         """Those of some rows."""
@@ -56,24 +46,8 @@ class Contents(Sequence[bytes]):
 
 
 def files(folder: Path, names: Iterable[str]) -> Contents:
-    """Pictures' files below a folder. Raises UserError for one that is not there; reading one does so when it is gone,
-    or was written again meanwhile: what was made of it before, and what comes, would not belong together."""
-    return Contents([partial(_unchanged, folder / name, _stamp(folder / name)) for name in names])
-
-
-def _unchanged(file: Path, stamp: Stamp) -> bytes:
-    found = content(file)
-    if _stamp(file) != stamp:
-        raise UserError(f"{file} was written again while it was in use: give the same command again")
-    return found
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        found = file.stat()
-    except OSError as error:
-        raise UserError(f"{file} can't be read ({error.strerror}): copy it again, and let it be read") from error
-    return found.st_size, found.st_mtime_ns
+    """Pictures' files below a folder; reading one that is gone raises UserError."""
+    return Contents([partial(content, folder / name) for name in names])
 
 
 def ahead(work: Callable[[Given], Found], items: Iterable[Given], most: int = 2 * THREADS) -> Iterator[Found]:
@@ -123,15 +97,15 @@ class Samples:
     def select(self, rows: Array) -> "Samples":
         """The given rows: indices (M,) or a mask (N,) of bool."""
         indices = (np.flatnonzero(rows) if rows.dtype == bool else rows).tolist()
-        return Samples(
-            _selected(self.encoded, indices),
-            [self.names[i] for i in indices],
-            self.identities[indices],
-            self.infrared[indices],
-            self.cameras[indices],
-            {name: values[indices] for name, values in self.factors.items()},
-            self.texts,
-            self.sixteen_bit,
+        encoded = self.encoded
+        return replace(
+            self,
+            encoded=encoded.select(indices) if isinstance(encoded, Contents) else [encoded[i] for i in indices],
+            names=[self.names[i] for i in indices],
+            identities=self.identities[indices],
+            infrared=self.infrared[indices],
+            cameras=self.cameras[indices],
+            factors={name: values[indices] for name, values in self.factors.items()},
         )
 
     def of(self, modality: Modality) -> "Samples":
@@ -165,30 +139,6 @@ class Samples:
         return np.intersect1d(visible, infrared)
 
 
-def _selected(encoded: Sequence[bytes], rows: Sequence[int]) -> Sequence[bytes]:
-    return encoded.select(rows) if isinstance(encoded, Contents) else [encoded[row] for row in rows]
-
-
-def _joined(first: Sequence[bytes], second: Sequence[bytes]) -> Sequence[bytes]:
-    if isinstance(first, Contents) and isinstance(second, Contents):
-        return first + second
-    return [*first, *second]
-
-
-def joined(first: Samples, second: Samples) -> Samples:
-    """Both, sorted by name; known factors are left out."""
-    both = Samples(
-        _joined(first.encoded, second.encoded),
-        [*first.names, *second.names],
-        np.concatenate([first.identities, second.identities]),
-        np.concatenate([first.infrared, second.infrared]),
-        np.concatenate([first.cameras, second.cameras]),
-        texts={**first.texts, **second.texts},
-        sixteen_bit=first.sixteen_bit,
-    )
-    return both.select(np.array(sorted(range(len(both)), key=both.names.__getitem__), np.int64))
-
-
 class DataSplits:
     """The three disjoint sets of identities: `train` updates weights, `held_out` chooses settings, `test` gives the
     final figures.
@@ -208,17 +158,14 @@ class DataSplits:
 
     @property
     def train(self) -> Samples:
-        """Whom weights are updated by."""
         return self._of("train")
 
     @property
     def held_out(self) -> Samples:
-        """Whom settings are chosen by; nobody in a final run."""
         return self._of("held_out")
 
     @property
     def test(self) -> Samples:
-        """Whom the final figures are of."""
         return self._of("test")
 
     @property

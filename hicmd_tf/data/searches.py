@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.data.labels import Texts, named
+from hicmd_tf.data.labels import named
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
@@ -118,49 +118,31 @@ def strangers(samples: Samples, among: Array) -> Array:
 class Hidden(NamedTuple):
     """Matches that a search's rules hide from their queries, where one camera took pictures of both modalities.
 
-    cameras: (C,) those whose queries have hidden matches. matched: how many queries have a match in the gallery, hidden
-    or not; some: how many of them lose some of theirs, lost: how many lose all.
+    some: how many queries lose some of their matches, lost: how many lose all. words: which cameras hide how many;
+    empty for none.
     """
 
-    search: Search
-    cameras: Array
-    matched: int
     some: int
     lost: int
-
-    def words(self, texts: Texts) -> str:
-        """Which cameras hide how many matches."""
-        names = list(named(self.cameras, texts).values())
-        cameras = f"camera{'s' if len(names) > 1 else ''} {some(names, LISTED)}"
-        return (
-            f"{cameras} took pictures of one person in both modalities, and a query sees none of its person by its own "
-            f"camera: of {self.matched:,} {self.search.direction.query} queries {self.lost:,} lose all of their "
-            f"matches and count nowhere, {self.some - self.lost:,} lose some; {ADVICE}"
-        )
-
-
-def hidden(samples: Samples, search: Search) -> Hidden:
-    """The matches that the rules of a search hide, in its first gallery."""
-    queries, gallery = search.queries, search.galleries[0]
-    if protocol(search.protocol).hides != "own camera":
-        return Hidden(search, np.empty(0, np.int64), 0, 0, 0)
-    cameras = np.unique(samples.cameras, return_inverse=True)[1]
-    people = np.unique(samples.identities, return_inverse=True)[1]
-    both = people * (cameras.max(initial=0) + 1) + cameras
-    matches = np.bincount(people[gallery], minlength=people.max(initial=0) + 1)[people[queries]]
-    own = np.bincount(both[gallery], minlength=both.max(initial=0) + 1)[both[queries]]
-    return Hidden(
-        search,
-        np.unique(samples.cameras[queries[own > 0]]),
-        int(np.count_nonzero(matches)),
-        int(np.count_nonzero(own)),
-        int(np.count_nonzero((own > 0) & (own == matches))),
-    )
+    words: str
 
 
 def refuse_hidden(samples: Samples, search: Search) -> Hidden:
-    """The matches that the rules hide. Raises UserError when no query keeps one."""
-    found = hidden(samples, search)
-    if found.lost and found.lost == found.matched:
-        raise UserError(f"no query has a match that it may see: {found.words(samples.texts)}")
-    return found
+    """The matches that the rules of a search hide, in its first gallery. Raises UserError when no query keeps one."""
+    queries, gallery = search.queries, search.galleries[0]
+    people = np.unique(samples.identities, return_inverse=True)[1]
+    both = np.unique(np.stack([people, samples.cameras]), axis=1, return_inverse=True)[1].ravel()
+    matches, own = (np.bincount(of[gallery], minlength=len(samples) + 1)[of[queries]] for of in (people, both))
+    hiding = queries[own > 0]
+    if protocol(search.protocol).hides != "own camera" or not len(hiding):
+        return Hidden(0, 0, "")
+    lost, matched = int(np.sum(own[own > 0] == matches[own > 0])), np.count_nonzero(matches)
+    names = list(named(samples.cameras[hiding], samples.texts).values())
+    words = (
+        f"camera{'s' if len(names) > 1 else ''} {some(names, LISTED)} took pictures of one person in both modalities, "
+        f"and a query sees none of its person by its own camera: of {matched:,} {search.direction.query} queries "
+        f"{lost:,} lose all of their matches and count nowhere, {len(hiding) - lost:,} lose some; {ADVICE}"
+    )
+    if lost == matched:
+        raise UserError(f"no query has a match that it may see: {words}")
+    return Hidden(len(hiding), lost, words)

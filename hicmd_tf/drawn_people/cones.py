@@ -81,7 +81,10 @@ def trace(cone: Cone, depth: Array) -> Hits | None:
         return None
     columns = np.arange(left, right, dtype=np.float32) + np.float32(0.5 - cone.start[0])
     rows = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5 - cone.start[1]))[:, None]
-    u, v, w = (_affine(axis, scale, columns, rows) for axis, scale in _frame(cone))
+    u, v, w = (
+        columns * np.float32(axis[0] * scale) + rows * np.float32(axis[1] * scale)
+        for axis, scale in ((cone.side, 1.0), (cone.front, 1.0 / cone.part.depth), (cone.axis, 1.0))
+    )
     surface = _surface(cone, u, v, w)
     nearest = _with_balls(cone, u, v, w, surface)
     window = depth[top:bottom, left:right]
@@ -94,15 +97,15 @@ def trace(cone: Cone, depth: Array) -> Hits | None:
     pixels = seen + line * (depth.shape[1] - columns_wide) + (top * depth.shape[1] + left)
     depths = absolute.ravel()[seen]
     depth.ravel()[pixels] = depths
-    return _describe(cone, seen, pixels, depths, (u, v, w), nearest, surface)
-
-
-def _frame(cone: Cone) -> tuple[tuple[Vector, float], ...]:
-    return (cone.side, 1.0), (cone.front, 1.0 / cone.part.depth), (cone.axis, 1.0)
-
-
-def _affine(axis: Vector, scale: float, columns: Array, rows: Array) -> Array:
-    return columns * np.float32(axis[0] * scale) + rows * np.float32(axis[1] * scale)
+    entry = nearest.ravel()[seen]
+    u, v, w = (
+        local.ravel()[seen] + entry * np.float32(step) for local, step in zip((u, v, w), _ray(cone), strict=True)
+    )
+    slope, size = (cone.radii[1] - cone.radii[0]) / cone.length, np.float32(cone.length)
+    on_side = surface.ravel()[seen] == entry
+    ball = np.where(w + w < size, w, w - size)
+    normal_along = np.where(on_side, (w * np.float32(slope) + np.float32(cone.radii[0])) * np.float32(-slope), ball)
+    return Hits(pixels, depths, u, v, w, normal_along)
 
 
 def _ray(cone: Cone) -> Vector:
@@ -143,25 +146,3 @@ def _with_balls(cone: Cone, u: Array, v: Array, w: Array, surface: Array) -> Arr
         entry = (b + np.sqrt(np.maximum(root, 0))) * np.float32(-1 / d)
         nearest = np.where((root >= 0) & (entry < nearest), entry, nearest)
     return nearest
-
-
-def _describe(
-    cone: Cone,
-    seen: Array,
-    pixels: Array,
-    depths: Array,
-    local: tuple[Array, Array, Array],
-    nearest: Array,
-    surface: Array,
-) -> Hits:
-    du, dv, dw = _ray(cone)
-    entry = nearest.ravel()[seen]
-    u = local[0].ravel()[seen] + entry * np.float32(du)
-    v = local[1].ravel()[seen] + entry * np.float32(dv)
-    w = local[2].ravel()[seen] + entry * np.float32(dw)
-    slope = (cone.radii[1] - cone.radii[0]) / cone.length
-    size = np.float32(cone.length)
-    on_side = surface.ravel()[seen] == entry
-    ball = np.where(w + w < size, w, w - size)
-    normal_along = np.where(on_side, (w * np.float32(slope) + np.float32(cone.radii[0])) * np.float32(-slope), ball)
-    return Hits(pixels, depths, u, v, w, normal_along)

@@ -1,23 +1,17 @@
 """Many pictures at once: on all cores, in order, as PNG."""
 
-import dataclasses
-import io
-import json
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from PIL import Image
-
-import hicmd_tf
 from hicmd_tf.config.schema import SyntheticConfig
-from hicmd_tf.drawn_people.render import Picture, draw_picture
-from hicmd_tf.drawn_people.shading import Spectrum
+from hicmd_tf.drawn_people.render import draw_picture
 from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.pictures.decode import as_png
 
 Request = tuple[int, Modality, int]
 """Identity, modality, index."""
@@ -27,40 +21,24 @@ WORTH_A_PROCESS = 200
 LARGEST_CHUNK = 600
 
 
-@dataclass(frozen=True)
-class EncodedPicture:
-    """A picture as PNG, its name such as 0123/visible/07, and its factors (see `Picture`)."""
-
-    png: bytes
-    name: str
-    identity: int
-    modality: Modality
-    camera: int
-    spectrum: Spectrum
-    yaw: float
-    gait_phase: float
-    illumination: float
-
-
 def all_requests(config: SyntheticConfig) -> list[Request]:
     """Every picture of the data set, by identity, modality, index."""
     indices = range(config.images_per_modality)
     return [(i, modality, index) for i in range(config.identities) for modality in MODALITIES for index in indices]
 
 
-def encode(config: SyntheticConfig, size: tuple[int, int], request: Request) -> EncodedPicture:
-    """Draws and compresses one picture; size: (height, width) in pixels."""
+def encode(config: SyntheticConfig, size: tuple[int, int], request: Request) -> dict[str, Any]:
+    """One picture as the data set stores it: `image`, a PNG; `name`, such as 0123/visible/07; `identity`; `modality`;
+    and the factors of `render.Picture`. size: (height, width) in pixels."""
     identity, modality, index = request
-    picture: Picture = draw_picture(config, size, identity, modality, index)
-    file = io.BytesIO()
-    Image.fromarray(picture.pixels).save(file, "PNG", compress_level=1)
-    factors = (picture.camera, picture.spectrum, picture.yaw, picture.gait_phase, picture.illumination)
-    return EncodedPicture(file.getvalue(), f"{identity:04d}/{modality}/{index:02d}", identity, modality, *factors)
+    picture = vars(draw_picture(config, size, identity, modality, index))
+    known = {"name": f"{identity:04d}/{modality}/{index:02d}", "identity": identity, "modality": modality}
+    return {"image": as_png(picture["pixels"]), **known, **{key: picture[key] for key in picture if key != "pixels"}}
 
 
-def encode_all(config: SyntheticConfig, size: tuple[int, int], requests: list[Request]) -> Iterator[EncodedPicture]:
+def encode_all(config: SyntheticConfig, size: tuple[int, int], requests: Sequence[Request]) -> Iterator[dict[str, Any]]:
     """The requested pictures in order, drawn by as many processes as there are cores if they are many."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0))
     if cores == 1 or len(requests) <= WORTH_A_PROCESS:
         yield from (encode(config, size, request) for request in requests)
         return
@@ -74,44 +52,21 @@ def encode_all(config: SyntheticConfig, size: tuple[int, int], requests: list[Re
         pool.shutdown(cancel_futures=True)
 
 
-def _in_a_process(config: SyntheticConfig, size: tuple[int, int], chunk: list[Request]) -> list[EncodedPicture]:
+def _in_a_process(config: SyntheticConfig, size: tuple[int, int], chunk: Sequence[Request]) -> list[dict[str, Any]]:
     """A plain subprocess: unlike multiprocessing's it never runs the caller's script again, which needs no guard."""
-    paths = [str(Path(hicmd_tf.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "hicmd_tf.drawn_people.encode"],
-        input=json.dumps({"config": dataclasses.asdict(config), "size": size, "requests": chunk}).encode(),
+        [sys.executable, "-c", "from hicmd_tf.drawn_people.encode import main; main()"],
+        input=pickle.dumps((config, size, chunk)),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if done.returncode:
         raise RuntimeError(f"A drawing process failed: {done.stderr.decode(errors='replace').strip()}")
-    return unpacked(done.stdout)
-
-
-def packed(pictures: list[EncodedPicture]) -> bytes:
-    """Pictures as bytes: a line of JSON with all that is known of them and the lengths of their files, then the files.
-    Reading it runs no code, as unpickling would, and JSON keeps every bit of a float."""
-    head = [{**vars(picture), "png": len(picture.png)} for picture in pictures]
-    return b"".join([json.dumps(head).encode(), b"\n", *(picture.png for picture in pictures)])
-
-
-def unpacked(content: bytes) -> list[EncodedPicture]:
-    """The pictures that `packed` made bytes of."""
-    start = content.index(b"\n") + 1
-    pictures = []
-    for known in json.loads(content[:start]):
-        end = start + known["png"]
-        pictures.append(EncodedPicture(**{**known, "png": content[start:end]}))
-        start = end
+    pictures: list[dict[str, Any]] = pickle.loads(done.stdout)
     return pictures
 
 
 def main() -> None:
-    """A drawing process: a JSON order on standard input, pictures as `packed` on standard output."""
-    order = json.load(sys.stdin)
-    config, size = SyntheticConfig(**order["config"]), tuple(order["size"])
-    sys.stdout.buffer.write(packed([encode(config, size, tuple(request)) for request in order["requests"]]))
-
-
-if __name__ == "__main__":
-    main()
+    """A drawing process: what to draw on standard input, pictures on standard output."""
+    config, size, requests = pickle.load(sys.stdin.buffer)
+    pickle.dump([encode(config, size, request) for request in requests], sys.stdout.buffer)

@@ -39,92 +39,84 @@ def dress(person: Person, skeleton: Skeleton) -> list[Part]:
     return parts
 
 
+def _above(point: Vector, metres: float) -> Vector:
+    return add(point, UP, metres)
+
+
+def _head_radius(person: Person) -> float:
+    return 0.052 * person.build.height * person.build.head
+
+
 def _head(person: Person, skeleton: Skeleton) -> list[Part]:
-    r = 0.052 * person.build.height * person.build.head
+    r = _head_radius(person)
     dark = Tone((0.12, 0.08, 0.07), 0.2, person.skin.warmth - 0.08)
     skin = Cloth(person.skin, dark, Pattern("face", period=r))
-    crown, chin = add(skeleton.head, UP, 0.35 * r), add(skeleton.head, UP, -0.55 * r)
+    crown, chin = _above(skeleton.head, 0.35 * r), _above(skeleton.head, -0.55 * r)
     return [
         Part(crown, chin, (r, 0.76 * r), skin, depth=1.12, front=skeleton.face),
-        Part(skeleton.head, add(skeleton.neck, UP, -0.02), (0.55 * r, 0.62 * r), plain(person.skin)),
+        Part(skeleton.head, _above(skeleton.neck, -0.02), (0.55 * r, 0.62 * r), plain(person.skin)),
     ]
 
 
 def _hair(person: Person, skeleton: Skeleton) -> list[Part]:
-    r = 0.052 * person.build.height * person.build.head
-    face, style = skeleton.face, person.hair_style
-    crown = add(add(skeleton.head, UP, 0.55 * r), face, -0.22 * r)
-    nape = add(add(skeleton.head, UP, -0.25 * r), face, -0.45 * r)
-    scalp = Part(crown, nape, (1.08 * r, 0.85 * r), person.hair, front=face)
-    if style == "bald":
-        return []
-    if style in ("cap", "hood"):
-        return _headgear(person, skeleton, r, scalp)
-    if style == "long":
-        below = add(add(skeleton.neck, UP, -1.6 * r), face, -1.15 * r)
-        return [scalp, Part(nape, below, (1.1 * r, 1.25 * r), person.hair, 0.6, face)]
-    if style == "bun":
-        knot = add(add(skeleton.head, UP, 1.75 * r), face, -0.55 * r)
-        return [scalp, Part(knot, add(knot, UP, 0.02), (0.62 * r, 0.55 * r), person.hair)]
-    if style == "ponytail":
-        knot = add(add(skeleton.head, UP, 0.8 * r), face, -1.3 * r)
-        return [scalp, Part(knot, add(add(knot, UP, -3.2 * r), face, -0.9 * r), (0.42 * r, 0.3 * r), person.hair)]
-    if style == "afro":
-        middle = add(add(skeleton.head, UP, 0.7 * r), face, -0.4 * r)
-        return [Part(middle, add(middle, UP, -0.15 * r), (1.6 * r, 1.5 * r), person.hair)]
+    r, face, hair = _head_radius(person), skeleton.face, person.hair
+
+    def at(up: float, forward: float, point: Vector = skeleton.head) -> Vector:
+        """A point so many head radii from another."""
+        return add(_above(point, up * r), face, forward * r)
+
+    crown, nape = at(0.55, -0.22), at(-0.25, -0.45)
+    scalp = Part(crown, nape, (1.08 * r, 0.85 * r), hair, front=face)
+    match person.hair_style:
+        case "bald":
+            return []
+        case "long":
+            return [scalp, Part(nape, at(-1.6, -1.15, skeleton.neck), (1.1 * r, 1.25 * r), hair, 0.6, face)]
+        case "bun":
+            knot = at(1.75, -0.55)
+            return [scalp, Part(knot, _above(knot, 0.02), (0.62 * r, 0.55 * r), hair)]
+        case "ponytail":
+            knot = at(0.8, -1.3)
+            return [scalp, Part(knot, at(-3.2, -0.9, knot), (0.42 * r, 0.3 * r), hair)]
+        case "afro":
+            middle = at(0.7, -0.4)
+            return [Part(middle, _above(middle, -0.15 * r), (1.6 * r, 1.5 * r), hair)]
+        case "hood":
+            ends = at(0.6, -0.3), at(-0.4, -0.35, skeleton.neck)
+            return [Part(*ends, (1.3 * r, 1.45 * r), plain(person.top.first), front=face)]
+        case "cap":
+            dome = _above(skeleton.head, 0.75 * r)
+            peak, cap = add(dome, face, 1.0 * r), plain(person.bag_cloth.second)
+            return [
+                scalp,
+                Part(_above(dome, 0.25 * r), dome, (1.08 * r, 1.16 * r), cap, 1.1, face),
+                Part(peak, add(peak, face, 0.75 * r), (0.75 * r, 0.6 * r), cap, 0.2, UP),
+            ]
     return [scalp]
 
 
-def _headgear(person: Person, skeleton: Skeleton, r: float, scalp: Part) -> list[Part]:
-    face = skeleton.face
-    if person.hair_style == "hood":
-        crown = add(add(skeleton.head, UP, 0.6 * r), face, -0.3 * r)
-        shoulders = add(add(skeleton.neck, UP, -0.4 * r), face, -0.35 * r)
-        return [Part(crown, shoulders, (1.3 * r, 1.45 * r), plain(person.top.first), front=face)]
-    dome = add(skeleton.head, UP, 0.75 * r)
-    peak = add(dome, face, 1.0 * r)
-    cap = plain(person.bag_cloth.second)
-    return [
-        scalp,
-        Part(add(dome, UP, 0.25 * r), dome, (1.08 * r, 1.16 * r), cap, 1.1, face),
-        Part(peak, add(peak, face, 0.75 * r), (0.75 * r, 0.6 * r), cap, 0.2, UP),
-    ]
-
-
 def _trunk(person: Person, skeleton: Skeleton) -> list[Part]:
-    build, h = person.build, person.build.height
+    build, h, top = person.build, person.build.height, person.top
     chest, belly = 0.079 * h * build.girth, 0.067 * h * build.girth
     seat = 0.082 * h * build.hips * (0.55 + 0.45 * build.girth)
-    bottom = add(skeleton.hips, UP, -0.03 * h)
-    upper = skeleton.chest[2] - skeleton.waist[2]
-    lower = person.top if person.lower == "bare" or person.outfit == "coat" else person.trousers
-    shoulder = {side: add(skeleton.arms[side].root, UP, -0.006 * h) for side in (LEFT, RIGHT)}
     broad = max(chest, 0.085 * h * build.shoulders)
-    yoke = plain(person.top.second if _yoke_second(person.top.pattern) else person.top.first)
+    waist = 0.06 + (skeleton.chest[2] - skeleton.waist[2])
+    lower = top if person.lower == "bare" or person.outfit == "coat" else person.trousers
+    left, right = (_above(skeleton.arms[side].root, -0.006 * h) for side in (LEFT, RIGHT))
+    yoke = plain(top.second if top.pattern.kind == "block" else top.first)
+    hips, seat_end = _above(skeleton.hips, 0.01 * h), _above(skeleton.hips, -0.03 * h)
+    below, open_top = _below_chest(skeleton), (False, True)
     return [
-        Part(shoulder[LEFT], shoulder[RIGHT], (0.036 * h, 0.036 * h), yoke, front=FORWARD),
-        Part(skeleton.chest, skeleton.waist, (broad, belly * 1.05), person.top, 0.66, offset=0.06),
-        Part(
-            skeleton.waist,
-            add(skeleton.hips, UP, 0.01 * h),
-            (belly * 1.05, seat),
-            person.top,
-            0.72,
-            offset=0.06 + upper,
-        ),
-        Part(
-            skeleton.hips, bottom, (seat, 0.9 * seat), lower, 0.74, rounded=(False, True), offset=_below_chest(skeleton)
-        ),
-        *_hanging(person, skeleton, seat),
+        Part(left, right, (0.036 * h, 0.036 * h), yoke, front=FORWARD),
+        Part(skeleton.chest, skeleton.waist, (broad, belly * 1.05), top, 0.66, offset=0.06),
+        Part(skeleton.waist, hips, (belly * 1.05, seat), top, 0.72, offset=waist),
+        Part(skeleton.hips, seat_end, (seat, 0.9 * seat), lower, 0.74, rounded=open_top, offset=below),
+        *(_hanging(person, skeleton, seat) if _hangs(person) else []),
     ]
 
 
 def _below_chest(skeleton: Skeleton) -> float:
     return 0.06 + skeleton.chest[2] - skeleton.hips[2]
-
-
-def _yoke_second(pattern: Pattern) -> bool:
-    return pattern.kind == "block"
 
 
 def _hangs(person: Person) -> bool:
@@ -134,12 +126,10 @@ def _hangs(person: Person) -> bool:
 def _hanging(person: Person, skeleton: Skeleton, seat: float) -> list[Part]:
     """Skirt, dress or the lower half of a coat: a wide cone that hides the thighs."""
     h = person.build.height
-    if not _hangs(person):
-        return []
     skirt = person.lower in ("skirt", "long_skirt")
     down = 0.40 if person.lower == "long_skirt" else 0.2 if person.lower == "skirt" else 0.14 + 0.2 * person.hem
-    top = add(skeleton.hips, UP, 0.045 * h)
-    hem = add(top, UP, -(down + 0.045) * h)
+    top = _above(skeleton.hips, 0.045 * h)
+    hem = _above(top, -(down + 0.045) * h)
     flare = seat * (1.0 + down * (1.9 if skirt or person.outfit == "dress" else 1.1)) + 0.01 * h
     cloth, offset = (person.trousers, 0.0) if skirt else (person.top, _below_chest(skeleton) - 0.045 * h)
     return [Part(top, hem, (seat * 1.04, flare), cloth, 1.15, rounded=(True, False), offset=offset)]
@@ -177,37 +167,27 @@ def _leg(person: Person, limb: Limb) -> list[Part]:
 
 
 def _bag(person: Person, skeleton: Skeleton) -> list[Part]:
-    h, side = person.build.height, person.side
-    if person.bag == "none":
-        return []
+    h, side, girth = person.build.height, person.side, person.build.girth
+    cloth, strap, chest = person.bag_cloth, plain(person.bag_cloth.second), skeleton.chest
     if person.bag == "backpack":
-        top = add(skeleton.chest, FORWARD, -0.088 * h)
-        return [
-            Part(top, add(top, UP, -0.17 * h), (0.068 * h, 0.08 * h), person.bag_cloth, 0.62),
-            *_straps(person, skeleton),
-        ]
+        top = add(chest, FORWARD, -0.088 * h)
+        parts = [Part(top, _above(top, -0.17 * h), (0.068 * h, 0.08 * h), cloth, 0.62)]
+        for x in (LEFT, RIGHT):
+            over = add(chest, (x * 0.058 * h, 0.025 * h, 0.045 * h))
+            under = add(chest, (x * 0.056 * h, 0.053 * h * girth, -0.09 * h))
+            parts.append(Part(over, under, (0.014 * h, 0.014 * h), strap))
+        return parts
     if person.bag == "hand_bag":
-        top = add(skeleton.arms[side].tip, UP, -0.045 * h)
-        handle = Part(skeleton.arms[side].tip, top, (0.008 * h, 0.012 * h), plain(person.bag_cloth.second))
-        return [handle, Part(top, add(top, UP, -0.1 * h), (0.03 * h, 0.036 * h), person.bag_cloth, 2.1)]
-    top = add(skeleton.hips, (side * 0.125 * h, -0.01 * h, 0.05 * h))
-    shoulder = add(skeleton.arms[-side].root, (side * 0.03 * h, 0.0, 0.03 * h))
-    straps = []
-    for away in (0.07, -0.07):
-        middle = add(skeleton.chest, (side * 0.02 * h, away * h * math.sqrt(person.build.girth), -0.06 * h))
-        strap = plain(person.bag_cloth.second)
-        straps += [
-            Part(shoulder, middle, (0.012 * h, 0.012 * h), strap),
-            Part(middle, top, (0.012 * h, 0.012 * h), strap),
-        ]
-    return [Part(top, add(top, UP, -0.09 * h), (0.035 * h, 0.04 * h), person.bag_cloth, 1.9), *straps]
-
-
-def _straps(person: Person, skeleton: Skeleton) -> list[Part]:
-    h = person.build.height
-    straps = []
-    for side in (LEFT, RIGHT):
-        top = add(skeleton.chest, (side * 0.058 * h, 0.025 * h, 0.045 * h))
-        low = add(skeleton.chest, (side * 0.056 * h, 0.053 * h * person.build.girth, -0.09 * h))
-        straps.append(Part(top, low, (0.014 * h, 0.014 * h), plain(person.bag_cloth.second)))
-    return straps
+        hand = skeleton.arms[side].tip
+        top = _above(hand, -0.045 * h)
+        handle = Part(hand, top, (0.008 * h, 0.012 * h), strap)
+        return [handle, Part(top, _above(top, -0.1 * h), (0.03 * h, 0.036 * h), cloth, 2.1)]
+    if person.bag == "shoulder_bag":
+        top = add(skeleton.hips, (side * 0.125 * h, -0.01 * h, 0.05 * h))
+        shoulder = add(skeleton.arms[-side].root, (side * 0.03 * h, 0.0, 0.03 * h))
+        parts = [Part(top, _above(top, -0.09 * h), (0.035 * h, 0.04 * h), cloth, 1.9)]
+        for away in (0.07, -0.07):
+            middle = add(chest, (side * 0.02 * h, away * h * math.sqrt(girth), -0.06 * h))
+            parts += [Part(*ends, (0.012 * h, 0.012 * h), strap) for ends in ((shoulder, middle), (middle, top))]
+        return parts
+    return []

@@ -21,13 +21,11 @@ class Pattern:
     around: int = 4
     place: float = 0.2
 
-    def mask(self, along: Array, turn: Array) -> Array | None:
-        """Where the second tone shows, bool (N,), or None for nowhere.
+    def mask(self, along: Array, turn: Array) -> Array:
+        """Where the second tone of one that is not plain shows, bool (N,).
 
         along: (N,) metres from the garment's upper end; turn: (N,) angle round it in turns, 0 in front, 0.5 behind.
         """
-        if self.kind == "plain":
-            return None
         shown: Array = _MASKS[self.kind](self, along, turn)
         return shown
 
@@ -51,48 +49,16 @@ def _pinstripes(pattern: Pattern, along: Array, turn: Array) -> Array:
     return _odd((turn + 0.5) * (2 * pattern.around))
 
 
-def _checks(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return _hoops(pattern, along, turn) ^ _pinstripes(pattern, along, turn)
-
-
 def _dots(pattern: Pattern, along: Array, turn: Array) -> Array:
     rows, columns = along * (1.4 / pattern.period), (turn + 0.5) * (pattern.around + 1)
     down, across = rows - np.floor(rows) - 0.5, columns - np.floor(columns) - 0.5
     return down * down + across * across < 0.1
 
 
-def _spiral(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return _odd(along * (2.0 / pattern.period) + (turn + 0.5) * 4)
-
-
-def _halves(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return turn > 0
-
-
-def _panel(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return (np.abs(turn) < 0.09) | (np.abs(turn) > 0.41)
-
-
-def _sides(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return np.abs(np.abs(turn) - 0.25) < 0.11
-
-
-def _block(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return along < pattern.place
-
-
-def _band(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return np.abs(along - pattern.place) < 0.065
-
-
 def _logo(pattern: Pattern, along: Array, turn: Array) -> Array:
     behind = np.abs(turn) > 0.25  # a disc in front, a larger one behind
     across, down = np.where(behind, np.abs(turn) - 0.5, turn), along - 0.2
     return across * across * 1.0 + down * down < np.where(behind, 0.0144, 0.0081)
-
-
-def _seam(pattern: Pattern, along: Array, turn: Array) -> Array:
-    return np.abs(np.abs(turn) - 0.25) < 0.06
 
 
 def _face(pattern: Pattern, along: Array, turn: Array) -> Array:
@@ -106,14 +72,14 @@ _MASKS: dict[str, Callable[[Pattern, Array, Array], Array]] = {
     "face": _face,
     "hoops": _hoops,
     "pinstripes": _pinstripes,
-    "checks": _checks,
+    "checks": lambda pattern, along, turn: _hoops(pattern, along, turn) ^ _pinstripes(pattern, along, turn),
     "dots": _dots,
-    "spiral": _spiral,
-    "halves": _halves,
-    "panel": _panel,
-    "sides": _sides,
-    "block": _block,
-    "band": _band,
+    "spiral": lambda pattern, along, turn: _odd(along * (2.0 / pattern.period) + (turn + 0.5) * 4),
+    "halves": lambda pattern, along, turn: turn > 0,
+    "panel": lambda pattern, along, turn: (np.abs(turn) < 0.09) | (np.abs(turn) > 0.41),
+    "sides": lambda pattern, along, turn: np.abs(np.abs(turn) - 0.25) < 0.11,
+    "block": lambda pattern, along, turn: along < pattern.place,
+    "band": lambda pattern, along, turn: np.abs(along - pattern.place) < 0.065,
     "logo": _logo,
-    "seam": _seam,
+    "seam": lambda pattern, along, turn: np.abs(np.abs(turn) - 0.25) < 0.06,
 }

@@ -6,9 +6,8 @@ import numpy as np
 
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.drawn_people.arithmetic import Array, Draws, turns
-from hicmd_tf.drawn_people.background import draw_background
+from hicmd_tf.drawn_people.background import Scene, draw_background
 from hicmd_tf.drawn_people.camera import CAMERAS, View, draw_view
-from hicmd_tf.drawn_people.cloth import Cloth
 from hicmd_tf.drawn_people.cones import EMPTY, Cone, Hits, place, trace
 from hicmd_tf.drawn_people.figure import dress
 from hicmd_tf.drawn_people.person import Person, draw_person
@@ -41,8 +40,9 @@ def draw_picture(
     view = draw_view(draws, camera, config.yaw_range, config.framing, person.build.height, size)
     spectrum: Spectrum = "visible" if modality == VISIBLE else config.spectrum
     light = draw_light(draws, spectrum, view, config.clutter, config.exposure)
-    place_behind = draw_background(draws, camera, view, light, size, config.clutter)
-    linear = _compose(place_behind, *draw_figure(person, stand(person.build, pose), view, light, size))
+    behind = draw_background(Scene(draws, camera, view, light, size, config.clutter))
+    figure, coverage = draw_figure(person, stand(person.build, pose), view, light, size)
+    linear = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
     pixels = expose(linear, draws, camera, spectrum, config)
     return Picture(pixels, camera.number, light.spectrum, view.yaw, pose.phase, light.gain)
 
@@ -57,16 +57,11 @@ def _draw_pose(draws: Draws, person: Person) -> Pose:
     )
 
 
-def supersampling(height: int) -> int:
-    """Samples across a pixel: three in small pictures, two in large ones."""
-    return 3 if height <= 96 else 2
-
-
 def draw_figure(
     person: Person, skeleton: Skeleton, view: View, light: Light, size: tuple[int, int]
 ) -> tuple[Array, Array]:
     """The person alone: linear brightness (C, H, W) times coverage, and coverage (H, W), 0 to 1, both float32."""
-    samples = supersampling(size[0])
+    samples = 3 if size[0] <= 96 else 2  # across a pixel
     fine = View(view.tilt, view.distance, view.yaw, view.column * samples, view.row * samples, view.scale * samples)
     shape = size[0] * samples, size[1] * samples
     depth = np.full(shape, EMPTY, np.float32)
@@ -81,19 +76,13 @@ def draw_figure(
 
 
 def _paint(planes: Array, cone: Cone, hits: Hits, light: Light) -> None:
-    brightness = shade(cone, hits, light)
-    second = _second_tone(cone.part.cloth, cone, hits)
-    levels = zip(light.emit(cone.part.cloth.first), light.emit(cone.part.cloth.second), strict=True)
+    cloth, brightness = cone.part.cloth, shade(cone, hits, light)
+    along = hits.along * np.float32(1 / cone.metre) + np.float32(cone.part.offset)
+    second = cloth.pattern.mask(along, turns(hits.side, hits.front)) if cloth.pattern.kind != "plain" else None
+    levels = zip(light.emit(cloth.first), light.emit(cloth.second), strict=True)
     for plane, (first_level, second_level) in zip(planes, levels, strict=True):
         tone = np.float32(first_level)
         plane[hits.pixels] = brightness * (tone if second is None else np.where(second, np.float32(second_level), tone))
-
-
-def _second_tone(cloth: Cloth, cone: Cone, hits: Hits) -> Array | None:
-    if cloth.pattern.kind == "plain":
-        return None
-    along = hits.along * np.float32(1 / cone.metre) + np.float32(cone.part.offset)
-    return cloth.pattern.mask(along, turns(hits.side, hits.front))
 
 
 def _box_mean(planes: Array, samples: int) -> Array:
@@ -103,8 +92,3 @@ def _box_mean(planes: Array, samples: int) -> Array:
         for column in range(samples):
             total = total + planes[:, row::samples, column::samples]
     return total * np.float32(1 / samples**2)
-
-
-def _compose(behind: Array, figure: Array, coverage: Array) -> Array:
-    picture: Array = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
-    return picture

@@ -11,6 +11,7 @@ from hicmd_tf.drawn_people.cloth import Colour, Tone
 from hicmd_tf.drawn_people.cones import Cone, Hits
 
 Spectrum = Literal["visible", "near_infrared", "thermal"]
+WHITE = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -56,42 +57,15 @@ def draw_light(draws: Draws, spectrum: Spectrum, view: View, clutter: float, exp
     if spectrum == "visible":
         direct = 0.5 + clutter * draws.uniform(-0.4, 0.4)
         warm = draws.uniform(-0.22, 0.22)
-        colour = (1 + warm, 1.0, 1 - warm)
-        return Light(
-            spectrum,
-            (0.825 + clutter * draws.uniform(-0.425, 0.425)) * gain,
-            sun,
-            up,
-            0.55 - 0.3 * direct,
-            direct,
-            0.6 - 0.3 * direct,
-            colour,
-            0.0,
-        )
+        strength = (0.825 + clutter * draws.uniform(-0.425, 0.425)) * gain
+        shares = 0.55 - 0.3 * direct, direct, 0.6 - 0.3 * direct
+        return Light(spectrum, strength, sun, up, *shares, (1 + warm, 1.0, 1 - warm), 0.0)
     if spectrum == "near_infrared":
         lamp = unit(add((draws.uniform(-0.5, 0.5), draws.uniform(-0.6, 0.1), -1.0), up, 0.1))
-        return Light(
-            spectrum,
-            (1.1 + clutter * draws.uniform(-0.5, 0.5)) * gain,
-            lamp,
-            up,
-            0.25,
-            0.85,
-            0.0,
-            (1.0, 1.0, 1.0),
-            draws.uniform(0.6, 1.0),
-        )
-    return Light(
-        spectrum,
-        (0.95 + clutter * draws.uniform(-0.25, 0.25)) * gain,
-        (0.0, 0.0, -1.0),
-        up,
-        0.72,
-        0.3,
-        0.0,
-        (1.0, 1.0, 1.0),
-        0.0,
-    )
+        strength = (1.1 + clutter * draws.uniform(-0.5, 0.5)) * gain
+        return Light(spectrum, strength, lamp, up, 0.25, 0.85, 0.0, WHITE, draws.uniform(0.6, 1.0))
+    strength = (0.95 + clutter * draws.uniform(-0.25, 0.25)) * gain
+    return Light(spectrum, strength, (0.0, 0.0, -1.0), up, 0.72, 0.3, 0.0, WHITE, 0.0)
 
 
 def _exposed(draws: Draws, exposure: float) -> float:

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from hicmd_tf.config.schema import SyntheticConfig
-from hicmd_tf.drawn_people.encode import EncodedPicture, all_requests, encode_all
+from hicmd_tf.drawn_people.encode import all_requests, encode_all
 from hicmd_tf.notation import MODALITIES
 
 SPECTRA = ("visible", "near_infrared", "thermal")
@@ -67,9 +67,7 @@ class SyntheticVi(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
             "modality": tfds.features.ClassLabel(names=MODALITIES),
             "camera": tfds.features.Scalar(np.int64),
             "spectrum": tfds.features.ClassLabel(names=SPECTRA),
-            "yaw": tfds.features.Scalar(np.float32),
-            "gait_phase": tfds.features.Scalar(np.float32),
-            "illumination": tfds.features.Scalar(np.float32),
+            **{name: tfds.features.Scalar(np.float32) for name in ("yaw", "gait_phase", "illumination")},
         }
         return OwnInfo(
             builder=self,
@@ -85,10 +83,4 @@ class SyntheticVi(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
         settings = self.builder_config
         requests = all_requests(settings.synthetic)
         pictures = encode_all(settings.synthetic, (settings.height, settings.width), requests)
-        bar = tqdm(pictures, "drawing synthetic_vi", len(requests), unit="picture", leave=False)
-        yield from enumerate(map(_record, bar))
-
-
-def _record(picture: EncodedPicture) -> dict[str, Any]:
-    record = dict(vars(picture))
-    return {"image": record.pop("png"), **record}
+        yield from enumerate(tqdm(pictures, "drawing synthetic_vi", len(requests), unit="picture", leave=False))

@@ -1,6 +1,5 @@
 """The one way to draw sheets of pictures: cells in rows, each a picture with a frame and some lines, or words alone."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,8 +35,9 @@ def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
     factor = max(1.0, height / tall)
     size = round(wide * factor), round(tall * factor)
     font = ImageFont.load_default(size=SIZE)
-    widths = [max(_width(row[column], size[0], font) for row in rows if column < len(row)) for column in _columns(rows)]
-    heights = [max(_height(cell, size[1]) for cell in row) for row in rows]
+    columns = [[row[place] for row in rows if place < len(row)] for place in range(max(map(len, rows)))]
+    widths = [max(_room(cell, size, font)[0] for cell in column) for column in columns]
+    heights = [max(_room(cell, size, font)[1] for cell in row) for row in rows]
     canvas = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), sum(heights) + GAP * (len(heights) + 1)), PAPER)
     top = GAP
     for row, tallest in zip(rows, heights, strict=True):
@@ -58,23 +58,15 @@ def labelled_columns(columns: Sequence[tuple[str, Array]]) -> Image.Image:
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Writes a PNG as a whole."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
     with replacing(path) as file:
-        file.write(buffer.getvalue())
+        image.save(file, "PNG")
 
 
-def _columns(rows: Sequence[Sequence[Cell]]) -> range:
-    return range(max(map(len, rows)))
-
-
-def _width(cell: Cell, picture: int, font: Any) -> int:
-    text = max((int(font.getlength(line)) + 2 for line in cell.lines), default=0)
-    return max(text, picture + 2 * FRAME if cell.picture is not None else 0)
-
-
-def _height(cell: Cell, picture: int) -> int:
-    return LINE * len(cell.lines) + (picture + 2 * FRAME if cell.picture is not None else 0)
+def _room(cell: Cell, size: tuple[int, int], font: Any) -> tuple[int, int]:
+    """Width and height that a cell takes. size: of a picture, (width, height)."""
+    wide, tall = (side + 2 * FRAME for side in size) if cell.picture is not None else (0, 0)
+    text = (int(font.getlength(line)) + 2 for line in cell.lines)
+    return max([wide, *text]), tall + LINE * len(cell.lines)
 
 
 def _draw(canvas: Image.Image, cell: Cell, left: int, top: int, size: tuple[int, int], room: int, font: Any) -> None:

@@ -100,7 +100,7 @@ def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar
         len(np.unique(ids[queries][there])),
         spread(random)[0],
         {name: [interval.low, interval.high] for name, interval in intervals.items()},
-        hidden.words(samples.texts) if hidden.lost and search.protocol == "market1501" else "",
+        hidden.words if hidden.lost and search.protocol == "market1501" else "",
     )
 
 

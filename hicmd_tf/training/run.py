@@ -8,7 +8,7 @@ import numpy as np
 
 from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.datasets import evaluated, published
-from hicmd_tf.data.duplicates import reported, seen
+from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, lost_workers
 from hicmd_tf.errors import UserError
@@ -145,7 +145,7 @@ def _refuse_other_pictures(folder: RunFolder, config: Config, experiment: Experi
 def _prepared(config: Config) -> Experiment:
     """As `prepare`, with a warning of pictures that make figures better, or worse, than they are."""
     experiment = prepare(config)
-    for line in reported(seen(experiment.data)):
+    for line in reported(experiment.data.unchecked):
         warnings.warn(f"{line} (hicmd check looks for more)", stacklevel=1)
     return experiment
 

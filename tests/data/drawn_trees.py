@@ -17,14 +17,25 @@ def picture(file: Path, seed: int = 0, size: tuple[int, int] = (20, 12), grey: b
     Image.fromarray(pixels[..., :1].repeat(3, axis=2) if grey else pixels).save(file)
 
 
-def vast_png(side: int = 60000) -> bytes:
-    """A PNG whose head declares far more pixels than a picture may have, and that has none."""
+def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """A PNG of raw rows, for kinds that Pillow does not write."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def vast_png(side: int = 60000) -> bytes:
+    """A PNG whose head declares far more pixels than a picture may have, and that has none."""
+    return png(side, side, 8, 2, bytes(9))
+
+
+def listed(folder: Path, name: str, lines: list[str]) -> None:
+    """A list of a data set."""
+    (folder / "idx").mkdir(exist_ok=True)
+    (folder / "idx" / name).write_text("\n".join(lines) + "\n")
 
 
 def regdb(folder: Path, people: int = 6, pictures: int = 2, trial: int = 1) -> Path:
@@ -38,9 +49,7 @@ def regdb(folder: Path, people: int = 6, pictures: int = 2, trial: int = 1) -> P
                 picture(folder / name, 100 * person + number, grey=part == "Thermal")
                 lists[split].append(f"{name} {(person - 1) // 2}")
         for split, lines in lists.items():
-            file = folder / "idx" / f"{split}_{part.lower()}_{trial}.txt"
-            file.parent.mkdir(exist_ok=True)
-            file.write_text("\n".join(lines) + "\n")
+            listed(folder, f"{split}_{part.lower()}_{trial}.txt", lines)
     return folder
 
 
@@ -70,9 +79,7 @@ def llcm(folder: Path, people: int = 6, cameras: tuple[int, ...] = (1, 2)) -> Pa
                 picture(folder / name, 10 * person + camera, grey=part == "nir")
                 lists["train" if person % 2 else "test"].append(f"{name} {(person - 1) // 2}")
         for split, lines in lists.items():
-            file = folder / "idx" / f"{split}_{part}.txt"
-            file.parent.mkdir(exist_ok=True)
-            file.write_text("\n".join(lines) + "\n")
+            listed(folder, f"{split}_{part}.txt", lines)
     return folder
 
 

@@ -78,7 +78,7 @@ def test_it_is_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert "corridor, trial 1" in said and said.count("the same") == 1 and "3 and 4" in said
     (folder / "second/visible_0.png").unlink()
-    with pytest.raises(UserError, match=r"has no second/visible_0.png, which its lists name"):
+    with pytest.raises(UserError, match=r"there is no second/visible_0.png, which its lists name"):
         hicmd(["check", "corridor", str(folder)])
 
 

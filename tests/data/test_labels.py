@@ -43,12 +43,6 @@ def test_every_name_has_a_number_that_any_file_holds(text: str) -> None:
     assert (number >= HASHED) == (number in labels.texts_of([text]))
 
 
-@given(st.integers(0, 10**12 - 1), st.integers(0, 3))
-def test_digits_are_their_number(value: int, zeros: int) -> None:
-    text = ("0" * zeros + str(value))[-12:]
-    assert labels.number(text) == int(text) < HASHED
-
-
 @given(NAMES)
 def test_unicode_forms_are_one_name(text: str) -> None:
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))

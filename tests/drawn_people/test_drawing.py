@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -15,9 +14,9 @@ from hicmd_tf.drawn_people.arithmetic import BELL_DEVIATION, Draws, cos, sin, tu
 from hicmd_tf.drawn_people.camera import View
 from hicmd_tf.drawn_people.cloth import CONTRAST, WARMTH_CONTRAST, draw_tones, plain, tint
 from hicmd_tf.drawn_people.cones import EMPTY, Cone, place, trace
-from hicmd_tf.drawn_people.encode import all_requests, encode, encode_all, packed, unpacked
+from hicmd_tf.drawn_people.encode import all_requests, encode, encode_all
 from hicmd_tf.drawn_people.figure import Part
-from hicmd_tf.drawn_people.patterns import PLACED, TROUSERS, Pattern, draw_pattern
+from hicmd_tf.drawn_people.patterns import ALL_OVER, PLACED, TROUSERS, draw_pattern
 from hicmd_tf.drawn_people.person import Build, draw_person
 from hicmd_tf.drawn_people.pose import Pose, stand
 from hicmd_tf.drawn_people.render import Picture, draw_picture
@@ -52,7 +51,7 @@ def test_pixels_are_the_same_bits_on_every_machine(
 def test_a_picture_needs_no_other_picture() -> None:
     requests = all_requests(CONFIG)
     in_order = list(encode_all(CONFIG, (64, 32), requests[:24]))
-    assert [picture.name for picture in in_order[3:6]] == ["0000/visible/03", "0000/infrared/00", "0000/infrared/01"]
+    assert [picture["name"] for picture in in_order[3:6]] == ["0000/visible/03", "0000/infrared/00", "0000/infrared/01"]
     assert encode(CONFIG, (64, 32), requests[17]) == in_order[17]
 
 
@@ -60,16 +59,8 @@ def test_many_processes_draw_the_same_pictures(monkeypatch: pytest.MonkeyPatch) 
     requests = all_requests(dataclasses.replace(CONFIG, identities=2))
     alone = [encode(CONFIG, (32, 16), request) for request in requests]
     monkeypatch.setattr("hicmd_tf.drawn_people.encode.WORTH_A_PROCESS", 8)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     assert list(encode_all(CONFIG, (32, 16), requests)) == alone
-
-
-def test_what_a_drawing_process_sends_keeps_every_bit_and_holds_no_code() -> None:
-    pictures = [encode(CONFIG, (32, 16), request) for request in all_requests(CONFIG)[:5]]
-    pictures[0] = dataclasses.replace(pictures[0], png=b"\n[]\n", yaw=-1 / 3, illumination=5e-324)
-    assert unpacked(packed(pictures)) == pictures
-    with pytest.raises(ValueError):
-        unpacked(pickle.dumps(pictures))
 
 
 def test_all_pictures_differ_and_infrared_is_grey() -> None:
@@ -114,13 +105,8 @@ def test_illumination_brightens_the_picture() -> None:
     assert np.corrcoef(means, [picture.illumination for picture in pictures])[0, 1] > 0.3
 
 
-def test_a_person_stays_and_seeds_make_others() -> None:
-    assert draw_person(CONFIG, 4) == draw_person(CONFIG, 4)
-    assert draw_person(CONFIG, 4) != draw_person(CONFIG, 5)
-    assert draw_person(CONFIG, 4) != draw_person(dataclasses.replace(CONFIG, seed=8), 4)
-
-
-def test_people_are_diverse() -> None:
+def test_people_are_diverse_and_depend_on_seed_and_number() -> None:
+    assert draw_person(CONFIG, 4) == draw_person(CONFIG, 4) != draw_person(dataclasses.replace(CONFIG, seed=8), 4)
     people = [draw_person(CONFIG, identity) for identity in range(100)]
     looks = {(p.hair_style, p.outfit, p.lower, p.top.pattern.kind, p.bag) for p in people}
     assert len(looks) > 90
@@ -175,11 +161,6 @@ def test_bell_noise_is_centred_with_the_stated_deviation() -> None:
     assert noise.shape == (3, 100, 101) and noise.dtype == np.float32
     assert abs(noise.mean()) < 0.02 * BELL_DEVIATION
     assert noise.std() == pytest.approx(BELL_DEVIATION, rel=0.02)
-
-
-@given(st.integers(0, 1000), st.integers(1, 50))
-def test_shuffled_is_a_permutation(key: int, count: int) -> None:
-    assert sorted(Draws(key).shuffled(count)) == list(range(count))
 
 
 def cone(radii: tuple[float, float], depth: float = 1.0, tilt: float = 0.0) -> Cone:
@@ -244,15 +225,12 @@ def test_texture_turns_with_the_body(yaw: float) -> None:
     assert abs(abs(facing.mean()) - abs(yaw)) < 0.1
 
 
-@pytest.mark.parametrize(
-    "kind", sorted({*PLACED, *TROUSERS, "hoops", "pinstripes", "checks", "dots", "spiral"} - {"plain"})
-)
+@pytest.mark.parametrize("kind", sorted({*ALL_OVER, *PLACED, *TROUSERS} - {"plain"}))
 def test_every_pattern_shows_both_tones(kind: str) -> None:
     along, turn = np.meshgrid(np.linspace(0, 0.6, 80), np.linspace(-0.499, 0.499, 90))
     for key in range(10):
         mask = draw_pattern(Draws(key), (kind,)).mask(along.ravel(), turn.ravel())
-        assert mask is not None and 0.02 < mask.mean() < 0.98
-    assert Pattern().mask(along, turn) is None
+        assert 0.02 < mask.mean() < 0.98
 
 
 @settings(max_examples=20)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from hicmd_tf.commands import main as hicmd
+from hicmd_tf.config import load as load_config
 from hicmd_tf.config.schema import DataConfig, SyntheticConfig
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.sources.synthetic_vi import SyntheticVi, split_identities
@@ -22,21 +23,9 @@ SYNTHETIC = SyntheticConfig(8, 3, "near_infrared", 1.0, 0.5, 1.0, 1.0, 1.0, 4.0,
 
 
 def config(directory: Path, **changes: object) -> DataConfig:
-    settings = {
-        "name": "synthetic_vi",
-        "source": "",
-        "pattern": "",
-        "validation_trains": False,
-        "trial": 1,
-        "test_identities": 4,
-        "held_out": 1,
-        "check": "stop",
-        "sixteen_bit": "",
-        "height": 32,
-        "width": 16,
-        "synthetic": SYNTHETIC,
-    }
-    return DataConfig(**{"directory": str(directory), **settings, **changes})  # type: ignore[arg-type]
+    data = load_config("tiny", {"data.directory": str(directory)}).data
+    settings = {"test_identities": 4, "held_out": 1, "height": 32, "width": 16, "synthetic": SYNTHETIC}
+    return dataclasses.replace(data, **{**settings, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +35,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture
-def copy(prepared: Path, tmp_path: Path) -> Path:
-    """To be damaged."""
-    return Path(shutil.copytree(prepared, tmp_path / "copy"))
-
-
 def test_splits_are_disjoint_halves_of_their_own_and_held_out_people_come_from_training() -> None:
     tests = set()
     for trial, seed in itertools.product(range(1, SyntheticVi.trials + 1), (0, 1)):
         train, held_out, test = split_identities(412, 206, trial, 20, seed)
         assert (len(train), len(held_out), len(test)) == (186, 20, 206)
         assert sorted(np.concatenate([train, held_out, test])) == list(range(412))
-        np.testing.assert_array_equal(split_identities(412, 206, trial, 0, seed).test, test)
+        np.testing.assert_array_equal(split_identities(412, 206, trial, 0, seed)[2], test)
         tests.add(tuple(test))
     assert len(tests) == 2 * SyntheticVi.trials
 
@@ -124,31 +107,17 @@ def test_an_interrupted_preparation_starts_afresh(tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.rglob("incomplete.*")) and list((tmp_path / "synthetic_vi" / name).iterdir())
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_damaged_records_are_one_clear_line(copy: Path, damage: str) -> None:
-    (record,) = copy.rglob("*.array_record*")
-    content = bytearray(record.read_bytes())
-    if damage == "flip":
-        content[len(content) // 2] ^= 0xFF
-        record.write_bytes(content)
-    elif damage == "cut":
-        record.write_bytes(content[: len(content) // 2])
-    else:
-        record.unlink()
-    with pytest.raises(UserError, match=r"damaged.*delete that folder"):
-        load(config(copy))
-
-
-def test_preparing_leaves_nothing_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    load(config(tmp_path / "data"))
-    assert not any((tmp_path / "temporary").iterdir())
-
-
-def test_a_damaged_description_is_one_clear_line(copy: Path) -> None:
-    (description,) = copy.rglob("dataset_info.json")
-    description.write_text(description.read_text()[:40])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "description"])
+def test_damage_is_one_clear_line(prepared: Path, damage: str, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(prepared, tmp_path / "copy"))
+    (file,) = copy.rglob("dataset_info.json" if damage == "description" else "*.array_record*")
+    content = file.read_bytes()
+    half = len(content) // 2
+    file.write_bytes(
+        content[:half] + (bytes([content[half] ^ 0xFF]) + content[half + 1 :] if damage == "flip" else b"")
+    )
+    if damage == "remove":
+        file.unlink()
     with pytest.raises(UserError, match=r"damaged.*delete that folder"):
         load(config(copy))
 

@@ -28,7 +28,7 @@ import hicmd_tf
 from hicmd_tf import commands
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.data.sources.records import PICTURES
+from hicmd_tf.data.sources.walking import PICTURES
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, other
 from hicmd_tf.retrieval.stored import Stored, read_descriptors
@@ -296,6 +296,7 @@ def test_a_step_that_fails_is_replayed(place: Place) -> None:
     assert all(f"{float(value):.6g}" in printed for value in failure["losses"].values())
 
 
+@pytest.mark.filterwarnings("ignore:cameras .* took pictures of one person in both")
 def test_data_are_checked(place: Place) -> None:
     if place.kind == DRAWN:
         with pytest.raises(UserError, match=DRAWN):

@@ -23,7 +23,7 @@ STEPS = 150
 def draw_samples(config, identities: int) -> Samples:
     rows = [(identity, modality, 0) for identity in range(identities) for modality in ("visible", "infrared")]
     size = config.data.height, config.data.width
-    pictures = [encode(config.data.synthetic, size, row).png for row in rows]
+    pictures = [encode(config.data.synthetic, size, row)["image"] for row in rows]
     return Samples(
         pictures,
         [f"{identity}/{modality}" for identity, modality, _ in rows],

@@ -2,11 +2,11 @@
 
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from drawn_trees import png
 from PIL import Image, PngImagePlugin
 
 SIZES = ((37, 91), (16, 32), (3, 5), (90, 40), (301, 133))
@@ -50,16 +50,6 @@ def turned(value: int, order: str = ">", kind: int = 3) -> bytes:
 def xmp(value: int) -> bytes:
     """An XMP packet that says how a picture lies."""
     return f'<x:xmpmeta><rdf:Description tiff:Orientation="{value}"/></x:xmpmeta>'.encode()
-
-
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """A PNG of raw rows, for kinds that Pillow does not write."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def deep_png(channels: int, size: tuple[int, int] = (13, 9)) -> bytes:

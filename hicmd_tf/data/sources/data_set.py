@@ -5,16 +5,17 @@ Choices on command lines, the settings that go with it, known counts, protocol, 
 """
 
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import refuse_sourceless
-from hicmd_tf.data.samples import Samples, joined
+from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import NOBODY, ProtocolName, Search, all_against_all
 from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
@@ -27,15 +28,6 @@ Counts = Mapping[tuple[str, Modality], tuple[int, int]]
 SPLIT_KEY = 3
 """Third word of a split's random key; drawn people and pictures have 0, 1 or 2 there."""
 HELD_OUT_SEED = 777
-
-
-class Divided(NamedTuple):
-    """Pictures of disjoint identities, each sorted by name. remarks: what was passed over, one line per reason."""
-
-    train: Samples
-    held_out: Samples
-    test: Samples
-    remarks: Sequence[str] = ()
 
 
 class DataSet(ABC):
@@ -91,19 +83,19 @@ class DataSet(ABC):
             )
         return self.listing(folder, trial, pattern)
 
-    def divided(self, config: DataConfig) -> Divided:
-        """Training, held-out and test pictures of a configuration. Raises UserError for impossible settings, and for a
-        source with something missing."""
+    def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
+        """Training, held-out and test pictures of a configuration, each sorted by name. Warns of what is passed over.
+        Raises UserError for impossible settings, and for a source with something missing."""
         refuse_sourceless(config)
         source = Path(config.source)
         listing = self.read(source, config.trial, config.pattern)
-        splits = {
-            split: read_pictures(source, records, listing.texts, config.sixteen_bit)
-            for split, records in listing.splits.items()
-        }
-        training = splits["train"]
-        if config.validation_trains and "val" in splits:
-            training = joined(training, splits["val"])
+        for line in listing.passed:
+            warnings.warn(f"{source}: {line}", stacklevel=2)
+        records = listing.splits["train"] + (listing.splits.get("val", []) if config.validation_trains else [])
+        training, test = (
+            read_pictures(source, split, listing.texts, config.sixteen_bit)
+            for split in (records, listing.splits["test"])
+        )
         people = np.unique(training.identities)
         if not 0 <= config.held_out < len(people):
             raise UserError(
@@ -112,8 +104,7 @@ class DataSet(ABC):
             )
         order = Draws(HELD_OUT_SEED, config.trial, SPLIT_KEY).shuffled(len(people))  # the last are held out
         kept, held_out = np.split(people[order], [len(people) - config.held_out])
-        remarks = [f"{source}: {line}" for line in listing.passed]
-        return Divided(training.having(kept), training.having(held_out), splits["test"], remarks)
+        return training.having(kept), training.having(held_out), test
 
     def searches(self, samples: Samples, permutations: Path | None = None) -> list[Search]:
         """Every search of the data set's published tables. Raises UserError when nobody is known, and for cameras that
@@ -139,7 +130,7 @@ class DataSet(ABC):
         return list(self.galleries(samples, permutations))
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
-        """As `searches`, of samples that were looked at: by default everyone against everyone."""
+        """As `searches`, of samples that were checked: by default everyone against everyone."""
         return all_against_all(samples, self.protocol)
 
     def published(self, config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:

@@ -1,8 +1,7 @@
 """LLCM (Zhang and Wang, CVPR 2023): 1,064 people before nine visible and eight near-infrared cameras, at low light.
 
 DIR/vis/ID/*.jpg, DIR/nir/ID/*.jpg, DIR/idx/{train,test}_{vis,nir}.txt with one path and one label per line. A file's
-name has its identity and camera: 0891_c06_s183650_f2130_nir.jpg. DIR/idx/test_id.txt, where it is, has the test's
-identities.
+name has its identity and camera: 0891_c06_s183650_f2130_nir.jpg.
 """
 
 import re
@@ -12,11 +11,9 @@ from pathlib import Path
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import DIRECTIONS, Search, asking, one_each
 from hicmd_tf.data.sources.data_set import DataSet
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists, numbers
-from hicmd_tf.errors import UserError
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
-TESTED = "idx/test_id.txt"
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
 NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d{1,9})/(?P=identity)_c(?P<camera>\d{1,9})_[^/]+", re.ASCII)
 TRIALS = 10  # galleries
@@ -44,10 +41,7 @@ class LLCM(DataSet):
         expected = {
             m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()
         }
-        splits = from_lists(folder, lists, _record, expected)
-        if (folder / TESTED).exists():
-            _refuse_others(folder, {record.identity for record in splits["test"]})
-        return checked(folder, splits)
+        return checked(folder, from_lists(folder, lists, _record, expected))
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         """Its authors' choice: random.seed(trial), then for every identity and camera of a modality random.choice."""
@@ -55,15 +49,6 @@ class LLCM(DataSet):
             among = samples.infrared == (direction.gallery == INFRARED)
             galleries = [one_each(samples, among, trial) for trial in range(TRIALS)]
             yield Search("one picture a camera", direction, self.protocol, asking(samples, direction.query), galleries)
-
-
-def _refuse_others(folder: Path, listed: set[int]) -> None:
-    differing = sorted(listed ^ set(numbers(folder / TESTED)))
-    if differing:
-        raise UserError(
-            f"{folder}: identity {differing[0]} is in only one of {TESTED} and the test lists ({len(differing)} such "
-            "identities): take the original lists"
-        )
 
 
 def _record(name: str, modality: Modality) -> Record | None:

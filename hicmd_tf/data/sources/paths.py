@@ -2,18 +2,19 @@
 
 By default people are the folders directly above folders named after a modality (anna/visible/1.png), or the single ones
 between such a folder and the picture (visible/anna/1.png); where the modality is given, the single folders between the
-given folder and the picture (anna/1.png). Folders named after cameras (cam3), splits, days and times are nobody, and so
-is whoever lies elsewhere. A camera is named by the file (cam3, _c03, 0001C6F0099, 192.168.1.64), else by a folder.
-A pattern, a regular expression with named groups, says any of this otherwise.
+given folder and the picture (anna/1.png). Folders named after cameras (cam3), splits and days are nobody, and so is
+whoever lies elsewhere. A camera is named by the file (cam3, _c03, 0001C6F0099, 192.168.1.64), else by a folder. A
+pattern, a regular expression with named groups, says any of this otherwise.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from hicmd_tf.data.labels import UNKNOWN, number
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
 SPELLINGS: dict[str, Modality] = {
     **dict.fromkeys(("visible", "visiblelight", "vis", "rgb", "color", "colour"), VISIBLE),
@@ -24,46 +25,25 @@ SPELLINGS: dict[str, Modality] = {
 SPLIT_FOLDERS = frozenset({"train", "training", "test", "testing", "val", "validation", "query", "gallery", "probe"})
 
 _ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|(?:10|172|192)(?:-\d{1,3}){3}"
-_MOMENT = r"(?:[01]\d|2[0-3])(?:(?:-[0-5]\d){2}-|(?:\.[0-5]\d){2}\.(?=\d{3}))"  # and a count, milliseconds; no address
 CAMERA_IN_NAME = (
-    re.compile(rf"(?:cam(?:era)?|(?:^|_)c)(?P<label>{_ADDRESS})", re.IGNORECASE),
-    re.compile(r"cam(?:era)?(?P<label>\d+[a-z])(?![a-z\d])", re.IGNORECASE),
-    re.compile(r"(?:cam(?:era)?|(?:^|_)c)(?P<label>\d+)", re.IGNORECASE),
-    re.compile(r"(?:^|[^A-Za-z])[Cc]am(?:era)?(?P<label>[A-Z])(?![A-Za-z])"),
-    re.compile(r"(?:^|[^a-z])cam(?:era)?[-_ ](?P<label>\d{1,2})(?=[-_ .]\w)", re.IGNORECASE),
-    re.compile(r"^\d{3,}C(?P<label>\d+)[A-Z]\d{3,}"),
-    re.compile(rf"(?:^|[-_ ])(?!{_MOMENT})(?P<label>{_ADDRESS})(?=[-_ ]|$)"),
+    re.compile(rf"(?i:cam(?:era)?|(?:^|_)c)({_ADDRESS}|\d+(?:[a-z](?![A-Za-z\d]))?)"),
+    re.compile(r"(?:^|[^A-Za-z])(?i:cam(?:era)?)[-_ ]?([A-Z](?![A-Za-z])|\d{1,2}(?=[-_ .]\w))"),
+    re.compile(r"^\d{3,}C(\d+)[A-Z]\d{3,}"),
+    re.compile(rf"^(?:\D*[-_ ])?({_ADDRESS})(?=[-_ ]|$)"),
 )
-CAMERA_FOLDER = (
-    re.compile(rf"(?:cam(?:era)?[-_ ]?)?(?P<label>{_ADDRESS})", re.IGNORECASE),
-    re.compile(r"cam(?:era)?[-_ ]?(?P<label>\d[\w. -]*)", re.IGNORECASE),
-    re.compile(r"[Cc]am(?:era)?(?P<label>[A-Z])"),
-    re.compile(r"cam(?:era)?[-_ ](?P<label>\w[\w. -]*)", re.IGNORECASE),
-)
+CAMERA_FOLDER = re.compile(rf"({_ADDRESS})|(?i:cam(?:era)?)(?:[-_ ]|(?=\d|[A-Z]$))(\w[\w. -]*)")
 
-_YEAR = r"(?:19|20)\d\d"
-_MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
-_MONTH_NAME = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)"
-)
-_CLOCK = r"(?:[01]?\d|2[0-3])(?:[-_.:h][0-5]\d(?:[-_.:m][0-5]\ds?)?|h)"
-YEAR = re.compile(_YEAR)
-MONTH = re.compile(rf"{_MONTH}|(?:{_MONTH}[-_ .]?)?{_MONTH_NAME}", re.IGNORECASE)
-DAY = re.compile(_DAY)
-HOUR = re.compile(r"[0-5]\d")
-DATE = re.compile(
+_YEAR, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0?[1-9]|1[0-2]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)"
+_GAP, _TIME = "[-_. ,]{1,2}", r"[0-5]?\d(?:[-_.:hm][0-5]?\d?)*"
+_DATE = (
     rf"(?<!\d)(?:{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?"
-    rf"|{_YEAR}([-_. ]){_MONTH}\1{_DAY}|{_DAY}([-_. ]){_MONTH}\2{_YEAR}|{_MONTH}([-_. ]){_DAY}\3{_YEAR}"
-    rf"|{_YEAR}[-_. ]?{_MONTH_NAME}[-_. ]?{_DAY}|{_DAY}[-_. ]*{_MONTH_NAME}[-_. ]*{_YEAR}"
-    rf"|(?<![A-Za-z]){_MONTH_NAME}[-_. ]*{_DAY}[-_., ]+{_YEAR})(?!\d)",
-    re.IGNORECASE,
+    rf"|{_YEAR}{_GAP}{_MONTH}{_GAP}{_DAY}|{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}|{_MONTH}{_GAP}{_DAY}{_GAP}{_YEAR})(?!\d)"
 )
+DATE = re.compile(_DATE, re.IGNORECASE)
 """A day, perhaps with a time, wherever it stands in a name: 2026-11-05T08-30, session_20261105, 5 Nov 2026."""
-MONTH_OF_YEAR = re.compile(rf"{_YEAR}[-_. ](?:{_MONTH}|{_MONTH_NAME}|w\d\d)|{_MONTH_NAME}[-_. ]{_YEAR}", re.IGNORECASE)
-TIME = re.compile(_CLOCK, re.IGNORECASE)
-ALIKE = (re.compile(r"\d+", re.ASCII), re.compile(r"\d+[-_.:]\d+", re.ASCII))
-"""Forms of names, of which all in a folder are parts of a day, or none is: 2013 beside 0007, 1_23 beside 1_75."""
+DAY = re.compile(rf"(?:{_DATE}[^/]*|(?:^|/){_YEAR}[-_. /]{_MONTH}(?:/{_DAY})?)(?:/{_TIME})*$", re.IGNORECASE)
+"""A path that ends in a day, in a month of a year (2026/11), or in a time below one (2026-11-05/08)."""
 
 
 class Said(NamedTuple):
@@ -84,104 +64,74 @@ def modality_of(name: str) -> Modality | None:
 
 def camera_of(stem: str) -> str | None:
     """The camera that a file's name, without its suffix, has; None when it has none."""
-    return _first(pattern.search(stem) for pattern in CAMERA_IN_NAME)
+    return next((found[1] for pattern in CAMERA_IN_NAME if (found := pattern.search(stem))), None)
 
 
 def camera_folder(name: str) -> str | None:
     """The camera that a folder is named after; None for a folder of anything else."""
-    return _first(pattern.fullmatch(name) for pattern in CAMERA_FOLDER)
+    found = CAMERA_FOLDER.fullmatch(name)
+    return found and (found[1] or found[2])
 
 
-def _first(found: Iterable[re.Match[str] | None]) -> str | None:
-    return next((match["label"] for match in found if match), None)
+def read_path(
+    folder: Path, name: str, modality: Modality | None, pattern: re.Pattern[str] | None = None
+) -> Said | None:
+    """What a picture's path says; None when the pattern does not match. Raises UserError when it contradicts the
+    modality.
 
-
-class Paths:
-    """What the paths of pictures below a folder say, by the default rule, and by a pattern where there is one.
-
-    modality: of all pictures, where it was given. folder: where the paths begin; its own name may be a modality's, and
-    a day within its path makes 05 below it one. names: of all pictures, for days are known from people by what lies
-    beside them.
+    Args:
+        folder: where the path begins. Its own name may be a modality's, and a day within its path makes 05 below it
+            one.
+        name: the path below it, with slashes.
+        modality: of all pictures, where it was given.
+        pattern: a regular expression with named groups, whose word counts before what stands above.
     """
-
-    def __init__(
-        self, folder: Path, names: Iterable[str], modality: Modality | None, pattern: re.Pattern[str] | None = None
-    ) -> None:
-        self._here = folder.absolute().name
-        self._modality, self._pattern = modality, pattern
-        self._days = days(folder.absolute().parts[1:], names)
-
-    def read(self, name: str) -> Said | None:
-        """What a path says, below the folder and with slashes; None when the pattern does not match.
-
-        Raises UserError when it contradicts the modality that was given.
-        """
-        said = self._by_default(name)
-        if self._pattern is None:
-            return said
-        match = self._pattern.search(name)
-        if match is None:
-            return None
-        groups = match.groupdict()
-        if "identity" in groups:
-            said = said._replace(identity=groups["identity"] or None, identity_by="the pattern")
-        if "camera" in groups:
-            text = groups["camera"]
-            said = said._replace(camera=text and (camera_folder(text) or text), camera_by="the pattern")
-        if "modality" in groups:
-            said = said._replace(modality=self._agreed(_spelt(groups["modality"], name), name))
-        return said._replace(split=groups.get("split"))
-
-    def _by_default(self, name: str) -> Said:
-        path = PurePosixPath(name)
-        parts = path.parts[:-1]
-        of = [modality_of(part) for part in (self._here, *parts)]
-        place = max((number for number, one in enumerate(of) if one), default=None)  # of the nearest, here is 0
-        modality = self._modality if place is None else self._agreed(of[place], name)
-        identity, by = self._identity(parts, place)
-        camera, camera_by = camera_of(path.stem), "the file's name"
-        if camera is None:
-            camera, camera_by = _first_of(camera_folder(part) for part in reversed(parts)), "a folder's name"
-        return Said(identity, modality, camera, None, by, camera_by)
-
-    def _identity(self, parts: Sequence[str], place: int | None) -> tuple[str | None, str]:
-        """Whom folders say, and which folder. place: of the modality's among them, counted from 1; 0 is `folder`."""
-        begin = place or 0
-        between = [number for number in range(begin, len(parts)) if camera_folder(parts[number]) is None]
-        if len(between) == 1:
-            by = "the folder of the pictures" if place is None else "the folder below the modality's"
-            return self._person(parts, between[0]), by
-        if place and not between:
-            above = [number for number in range(place - 1) if camera_folder(parts[number]) is None]
-            return (self._person(parts, above[-1]) if above else None), "the folder above the modality's"
-        return None, ""
-
-    def _person(self, parts: Sequence[str], number: int) -> str | None:
-        name = parts[number]
-        nobody = modality_of(name) or name.casefold() in SPLIT_FOLDERS or "/".join(parts[: number + 1]) in self._days
-        return None if nobody else name
-
-    def _agreed(self, said: Modality | None, name: str) -> Modality | None:
-        if self._modality and said and said != self._modality:
-            raise UserError(
-                f"{name} is {said} by its path, but --modality says that all pictures are {self._modality}: leave "
-                f"--modality out, or name a folder with {self._modality} pictures alone"
-            )
-        return said or self._modality
-
-
-def _first_of(found: Iterable[str | None]) -> str | None:
-    return next((one for one in found if one is not None), None)
-
-
-def _spelt(text: str | None, name: str) -> Modality | None:
-    found = modality_of(text) if text else None
-    if text and found is None:
+    match = pattern.search(name) if pattern else None
+    if pattern and not match:
+        return None
+    above, path = folder.absolute().parts, PurePosixPath(name)
+    parts = path.parts[:-1]
+    spelt = [modality_of(part) for part in (above[-1], *parts)]
+    nearest = max((place for place, one in enumerate(spelt) if one), default=None)  # 0 is `folder` itself
+    identity, identity_by = _person(above, parts, nearest)
+    camera, camera_by = camera_of(path.stem), "the file's name"
+    if camera is None:
+        folders = (camera_folder(part) for part in reversed(parts))
+        camera, camera_by = next((one for one in folders if one is not None), None), "a folder's name"
+    said = Said(identity, None if nearest is None else spelt[nearest], camera, None, identity_by, camera_by)
+    groups = match.groupdict() if match else {}
+    if "identity" in groups:
+        said = said._replace(identity=groups["identity"] or None, identity_by="the pattern")
+    if "camera" in groups:
+        text = groups["camera"] or ""
+        said = said._replace(camera=camera_folder(text) or text or None, camera_by="the pattern")
+    if "modality" in groups:
+        said = said._replace(modality=modality_of(groups["modality"] or ""))
+    if said.identity and number(said.identity) == UNKNOWN:
+        said = said._replace(identity=None)
+    if modality and said.modality and said.modality != modality:
         raise UserError(
-            f"{name}: the pattern's modality is {text!r}, expected {' or '.join(MODALITIES)}, or another word for it "
-            f"such as rgb, ir or thermal"
+            f"{name} is {said.modality} by its path, but --modality says that all pictures are {modality}: leave "
+            f"--modality out, or name a folder with {modality} pictures alone"
         )
-    return found
+    return said._replace(modality=said.modality or modality, split=groups.get("split"))
+
+
+def _person(above: Sequence[str], parts: Sequence[str], nearest: int | None) -> tuple[str | None, str]:
+    """Whom folders say, and which folder. nearest: place of the modality's among them, counted from 1."""
+    own = [number for number, part in enumerate(parts) if camera_folder(part) is None]
+    below = [number for number in own if number >= (nearest or 0)]
+    before = [number for number in own if nearest and number < nearest - 1]
+    if len(below) == 1:
+        number, by = below[0], "the folder of the pictures" if nearest is None else "the folder below the modality's"
+    elif before and not below:
+        number, by = before[-1], "the folder above the modality's"
+    else:
+        return None, ""
+    name, until = parts[number], (*above, *parts[: number + 1])
+    dated = "/".join(part for part in until if not modality_of(part) and camera_folder(part) is None)
+    nobody = modality_of(name) or name.casefold() in SPLIT_FOLDERS or DAY.search(dated)
+    return None if nobody else name, by
 
 
 def person_of(file: Path, modality: Modality) -> str | None:
@@ -190,65 +140,11 @@ def person_of(file: Path, modality: Modality) -> str | None:
     Raises UserError when that is the folder that it lies in, or the one above, and names the other modality.
     """
     file = file.absolute()
-    root = Path(file.anchor)
-    name = file.relative_to(root).as_posix()
     near = next((m for m in map(modality_of, reversed(file.parts[-3:-1])) if m), modality)
     if near != modality:
         raise UserError(
             f"{file} lies in a folder of {near} pictures, but --modality says that it is {modality}: give its own"
         )
-    said = Paths(root, [name], None).read(name)
+    root = Path(file.anchor)
+    said = read_path(root, file.relative_to(root).as_posix(), None)
     return said.identity if said and said.modality else None
-
-
-def days(above: Sequence[str], names: Iterable[str]) -> set[str]:
-    """Folders, as paths, that are days, times or parts of them (2026-11-05, and 2026, 2026/11, 2026/11/05).
-
-    above: folders that all lie in, outermost first. names: of files below them. A number, or two, is a part of a day
-    only where all such beside it are: 2013 beside 0007 is a person. Folders of modalities and cameras may lie between a
-    month and its days.
-    """
-    children: dict[str, set[str]] = {}
-    for name in {str(PurePosixPath(name).parent) for name in names} - {"."}:
-        parts = name.split("/")
-        for number, part in enumerate(parts):
-            children.setdefault("/".join(parts[:number]), set()).add(part)
-    within = ""
-    for part in above:
-        within = _unit(within, part) or _kept(within, part)
-    found: set[str] = set()
-    waiting = [("", within)]
-    while waiting:
-        parent, within = waiting.pop()
-        units = {child: _unit(within, child) for child in children.get(parent, ())}
-        for form in ALIKE:
-            alike = {child for child in units if form.fullmatch(child)}
-            if not all(units[child] for child in alike):
-                units |= dict.fromkeys(alike, "")
-        for child, unit in units.items():
-            path = f"{parent}/{child}" if parent else child
-            waiting.append((path, unit or _kept(within, child)))
-            if unit:
-                found.add(path)
-    return found
-
-
-def _kept(within: str, name: str) -> str:
-    """Which unit of time a folder lies in that is none itself, and does not end it."""
-    return within if modality_of(name) or camera_folder(name) is not None else ""
-
-
-def _unit(within: str, name: str) -> str:
-    """Which unit of time a folder is, in a folder of another one; empty for none."""
-    units: Mapping[str, tuple[re.Pattern[str], str]] = {
-        "year": (MONTH, "month"),
-        "month": (DAY, "day"),
-        "day": (HOUR, "time"),
-        "time": (HOUR, "time"),
-    }
-    if within in units and units[within][0].fullmatch(name):
-        return units[within][1]
-    if DATE.search(name):
-        return "day"
-    kinds = ((MONTH_OF_YEAR, "month"), (YEAR, "year"), (TIME, "time"))
-    return next((unit for pattern, unit in kinds if pattern.fullmatch(name)), "")

@@ -1,8 +1,7 @@
 """RegDB (Nguyen et al., 2017): 412 people, 10 visible and 10 far-infrared pictures each, ten fixed splits in halves.
 
 DIR/Visible/ID/*.bmp, DIR/Thermal/ID/*.bmp, DIR/idx/{train,test}_{visible,thermal}_{1..10}.txt with one path and one
-label per line. Labels begin at 0 in both halves, so an identity is the number of its folder, which ends its files'
-names too.
+label per line. Labels begin at 0 in both halves, so an identity is the number of its folder.
 """
 
 import re
@@ -13,7 +12,7 @@ from hicmd_tf.data.sources.records import Listing, Record, checked, existing, fr
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "Visible", INFRARED: "Thermal"}
-NAME = re.compile(r"(?P<folder>Visible|Thermal)/(?P<identity>\d{1,9})/[^/]+?(?:_(?P<ending>\d{1,9}))?\.\w+", re.ASCII)
+NAME = re.compile(r"(?P<folder>Visible|Thermal)/(?P<identity>\d{1,9})/[^/]+", re.ASCII)
 CAMERAS: dict[Modality, int] = {VISIBLE: 1, INFRARED: 2}
 
 
@@ -43,7 +42,4 @@ def _record(name: str, modality: Modality) -> Record | None:
     found = NAME.fullmatch(name)
     if not found or found["folder"] != FOLDERS[modality]:
         return None
-    identity = int(found["identity"])
-    if int(found["ending"] or identity) != identity:
-        return None
-    return Record(name, identity, modality, CAMERAS[modality])
+    return Record(name, int(found["identity"]), modality, CAMERAS[modality])

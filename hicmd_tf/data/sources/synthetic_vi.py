@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.samples import Contents, Samples
-from hicmd_tf.data.sources.data_set import SPLIT_KEY, DataSet, Divided
+from hicmd_tf.data.sources.data_set import SPLIT_KEY, DataSet
 from hicmd_tf.drawn_people.arithmetic import Array, Draws
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import in_turn
@@ -40,7 +40,7 @@ class SyntheticVi(DataSet):
         """They lie in no folder."""
         raise UserError(f"{self.name} is drawn, and read from no folder: name another data set, or leave {folder} out")
 
-    def divided(self, config: DataConfig) -> Divided:
+    def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
         """Drawn first, where they are not there yet; a preparation that was interrupted starts afresh."""
         from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import builder_config
 
@@ -51,40 +51,32 @@ class SyntheticVi(DataSet):
         builder = _prepared(builder_config(synthetic, config.height, config.width), config.directory)
         samples = _read(builder, 2 * synthetic.identities * synthetic.images_per_modality)
         train, held_out, test = map(samples.having, identities)
-        return Divided(train, held_out, test)
+        return train, held_out, test
 
     def people(self, config: DataConfig) -> str:
         """Another seed draws other people."""
         return f"{self.name}, seed {config.synthetic.seed}"
 
 
-class IdentitySplit(NamedTuple):
-    """Three disjoint sets of identities, each int64 and ascending."""
-
-    train: Array
-    held_out: Array
-    test: Array
-
-
-def split_identities(identities: int, test: int, trial: int, held_out: int, seed: int) -> IdentitySplit:
-    """A permutation from (seed, trial): its last `test` are the test's, the `held_out` before them, the rest train.
+def split_identities(identities: int, test: int, trial: int, held_out: int, seed: int) -> tuple[Array, Array, Array]:
+    """Training, held-out and test identities, ascending: of a permutation from (seed, trial) the last `test` are the
+    test's, the `held_out` before them, the rest train.
 
     The test identities do not depend on `held_out`. Raises UserError if a number is out of range.
     """
-    training, trials = identities - test, SyntheticVi.trials
-    if not 1 <= trial <= trials:
-        raise UserError(f"data.trial is {trial}: there are trials 1 to {trials}; choose one of them.")
-    if not 1 <= test < identities:
-        raise UserError(
-            f"data.test_identities is {test}: of {identities} people it can be 1 to {identities - 1}; choose such."
-        )
-    if not 0 <= held_out < training:
-        raise UserError(
-            f"data.held_out is {held_out}: of {training} training people it can be 0 to {training - 1}; choose such."
-        )
+    training = identities - test
+    for name, value, low, high in (
+        ("trial", trial, 1, SyntheticVi.trials),
+        ("test_identities", test, 1, identities - 1),
+        ("held_out", held_out, 0, training - 1),
+    ):
+        if not low <= value <= high:
+            raise UserError(
+                f"data.{name} is {value}: of {identities} drawn people it can be {low} to {high}; choose so."
+            )
     order = np.array(Draws(seed, trial, SPLIT_KEY).shuffled(identities), np.int64)
-    parts = order[: training - held_out], order[training - held_out : training], order[training:]
-    return IdentitySplit(*map(np.sort, parts))
+    train, kept, tested = np.split(order, [training - held_out, training])
+    return np.sort(train), np.sort(kept), np.sort(tested)
 
 
 def _prepared(settings: Any, directory: str) -> Any:
@@ -103,11 +95,9 @@ def _prepared(settings: Any, directory: str) -> Any:
                 shutil.rmtree(left, ignore_errors=True)  # of a preparation that was killed
             builder.download_and_prepare()
     except OSError as error:
-        reason = error.strerror or str(error)
-        here = "" if Path(directory).is_absolute() else ", or give the command in such a one: it is looked for there"
         raise UserError(
-            f"data.directory {directory}: the data set cannot be prepared there ({reason}); "
-            f"choose a folder that can be written{here}."
+            f"data.directory {directory}: the data set cannot be prepared there ({error.strerror or error}); choose a "
+            "folder that can be written."
         ) from error
     except (ParseError, ValueError) as error:  # dataset_info.json cannot be parsed
         raise _damaged(Path(directory) / SyntheticVi.name / settings.name, error) from error
@@ -135,12 +125,14 @@ def _read(builder: Any, expected: int) -> Samples:
         stored = builder.as_data_source(split="all", decoders={"image": tfds.decode.SkipDecoding()})
         if len(stored) != expected:
             raise ValueError(f"{len(stored)} records instead of {expected}")
-        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-        for start in range(0, expected, READ_BATCH):
-            for record in stored.__getitems__(range(start, min(start + READ_BATCH, expected))):
-                for name, values in columns.items():
-                    values.append(record[name])
-        names = [name.decode() for name in columns["name"]]
+        starts = range(0, expected, READ_BATCH)
+        records = [
+            {name: record[name] for name in COLUMNS}
+            for start in starts
+            for record in stored.__getitems__(range(start, min(start + READ_BATCH, expected)))
+        ]
+        names = [record["name"].decode() for record in records]
+    columns = {name: np.array([record[name] for record in records]) for name in COLUMNS}
 
     def image(row: int) -> bytes:
         with _naming_damage(builder.data_dir):
@@ -149,12 +141,12 @@ def _read(builder: Any, expected: int) -> Samples:
     unsorted = Samples(
         encoded=Contents([partial(image, row) for row in range(expected)]),
         names=names,
-        identities=np.array(columns["identity"], np.int64),
-        infrared=np.array(columns["modality"]) == 1,
-        cameras=np.array(columns["camera"], np.int64),
-        factors={name: np.array(columns[name], np.float32) for name in FACTORS},
+        identities=columns["identity"].astype(np.int64),
+        infrared=columns["modality"] == 1,
+        cameras=columns["camera"].astype(np.int64),
+        factors={name: columns[name].astype(np.float32) for name in FACTORS},
     )
-    return unsorted.select(np.array(sorted(range(expected), key=names.__getitem__), np.int64))
+    return unsorted.select(np.argsort(names))
 
 
 @contextlib.contextmanager

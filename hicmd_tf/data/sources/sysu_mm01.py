@@ -1,15 +1,13 @@
 """SYSU-MM01 (Wu et al., ICCV 2017): 491 people before four visible cameras (1, 2, 4, 5) and two near-infrared (3, 6).
 
 DIR/cam1/0001/0001.jpg .. DIR/cam6, DIR/exp/{train,val,test}_id.txt with identities between commas. By rand_perm_cam.mat
-its authors choose galleries; it is read without trusting it.
+its authors choose galleries.
 """
 
-import itertools
-import zlib
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,27 +16,23 @@ from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Direction, Search, asking, one_each, strangers
 from hicmd_tf.data.sources.data_set import DataSet
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers
-from hicmd_tf.data.sources.walking import pictures
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers, read_pictures
+from hicmd_tf.data.sources.walking import walked
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 Array = np.ndarray[Any, Any]
 Permutations = dict[tuple[int, int], Array]
 """For (camera, identity) ten permutations (10, n) of 1 .. n."""
 
+NAME = re.compile(r"cam(?P<camera>[1-6])/(?P<identity>\d{4})/[^/]+", re.ASCII)
 VISIBLE_CAMERAS, INFRARED_CAMERAS = (1, 2, 4, 5), (3, 6)
-CAMERAS = range(1, 7)
 SPLITS = ("train", "val", "test")
 MODES = {"all": VISIBLE_CAMERAS, "indoor": (1, 2)}
 """Cameras of the galleries, by the search's name."""
-SHOTS = (1, 10)
+SHOTS = {1: "single-shot", 10: "10-shot"}
 TRIALS = 10
-
-PERMUTATIONS = "rand_perm_cam.mat"
-NAME = "rand_perm_cam"  # of the variable in it
-LARGEST = 64 << 20  # bytes, as they lie and inflated; the authors' file has 0.3 MB and inflates to 0.6
-HEAD, ELEMENT, COMPRESSED = 128, 8, 15  # of MATLAB's format 5: bytes before the elements and of one's head, its type
+PERMUTATIONS = "rand_perm_cam"  # the file's name, and that of the variable in it
 
 
 class SysuMM01(DataSet):
@@ -61,42 +55,42 @@ class SysuMM01(DataSet):
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """All pictures of the identities of each list."""
-        cameras, lists = [f"cam{camera}" for camera in CAMERAS], [f"exp/{split}_id.txt" for split in SPLITS]
-        existing(folder, *cameras, advice=self.advice)
-        for file in lists:
-            matlab = Path(file).with_suffix(".mat").as_posix()
-            instead = f"the text file with the same numbers as {matlab}, " if (folder / matlab).exists() else ""
+        existing(folder, *(f"cam{camera}" for camera in range(1, 7)), advice=self.advice)
+        people = {}
+        for split in SPLITS:
+            file = f"exp/{split}_id.txt"
+            matlab = (folder / file).with_suffix(".mat").exists()
+            instead = f"the text file with the same numbers as exp/{split}_id.mat, " if matlab else ""
             existing(folder, file, advice=f"{instead}{self.advice}")
-        people = {split: numbers(folder / file) for split, file in zip(SPLITS, lists, strict=True)}
-        splits = {
-            split: [record for identity in people[split] for record in _records(folder, identity)] for split in SPLITS
-        }
-        listing = checked(folder, splits)
-        for split, file in zip(SPLITS, lists, strict=True):
-            unseen = set(people[split]) - {record.identity for record in splits[split]}
+            people[split] = set(numbers(folder / file))
+        found = [_record(one) for one in map(NAME.fullmatch, walked(folder).pictures) if one]
+        splits = {split: [record for record in found if record.identity in people[split]] for split in SPLITS}
+        for split, of in people.items():
+            unseen = of - {record.identity for record in splits[split]}
             if unseen:
                 raise UserError(
-                    f"{folder}: identity {min(unseen)} of {file} has no picture by any camera ({len(unseen)} such "
-                    "identities): copy the whole data set there"
+                    f"{folder}: identity {min(unseen)} of exp/{split}_id.txt has no picture by any camera "
+                    f"({len(unseen)} such identities): copy the whole data set there"
                 )
-        return listing
+        return checked(folder, splits)
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         """All-search and indoor-search, by the authors' permutations, where there are some, and as Python code does."""
-        permuted = read_permutations(permutations) if permutations else {}
-        queries = asking(samples, INFRARED)
+        permuted = read_permutations(permutations) if permutations else None
         for mode, cameras in MODES.items():
-            choices = {
-                f"{'single-shot' if shots == 1 else f'{shots}-shot'}, official": [
-                    official_gallery(samples, permuted, cameras, shots, trial) for trial in range(TRIALS)
-                ]
-                for shots in (SHOTS if permuted else ())
-            }
             among = np.isin(samples.cameras, cameras)
-            choices["single-shot, python"] = [one_each(samples, among, trial) for trial in range(TRIALS)]
-            for setting, galleries in choices.items():
-                setting = f"{mode}-search, {setting} galleries"
-                yield Search(setting, Direction(INFRARED, VISIBLE), self.protocol, queries, galleries)
+            choices = {"single-shot, python": [one_each(samples, among, trial) for trial in range(TRIALS)]}
+            if permuted is not None:
+                official = {
+                    f"{named}, official": [
+                        official_gallery(samples, permuted, cameras, shots, trial) for trial in range(TRIALS)
+                    ]
+                    for shots, named in SHOTS.items()
+                }
+                choices = official | choices
+            for choice, galleries in choices.items():
+                setting = f"{mode}-search, {choice} galleries"
+                yield Search(setting, Direction(INFRARED, VISIBLE), self.protocol, asking(samples, INFRARED), galleries)
 
     def published(self, config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
         """Held-out identities are of the training set, which has no permutations."""
@@ -104,25 +98,14 @@ class SysuMM01(DataSet):
         return self.searches(samples, official)
 
     def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
-        """The numbers of pictures must be those of the permutations, where the folder has them."""
+        """The test's pictures must be those of the permutations, where the folder has them."""
         yield from super().remarks(folder, listings)
-        file = find_permutations(folder)
-        wrong = miscounted(listings[1], read_permutations(file)) if file else []
-        if wrong:
-            raise UserError(f"{folder}: {some(wrong, 1)}, by {file}: copy the whole data set there")
+        self.searches(read_pictures(folder, listings[1].splits["test"]), find_permutations(folder))
 
 
-def _records(folder: Path, identity: int) -> list[Record]:
-    return [
-        Record(
-            f"cam{camera}/{identity:04d}/{file.name}",
-            identity,
-            VISIBLE if camera in VISIBLE_CAMERAS else INFRARED,
-            camera,
-        )
-        for camera in CAMERAS
-        for file in pictures(folder / f"cam{camera}" / f"{identity:04d}")
-    ]
+def _record(found: re.Match[str]) -> Record:
+    camera = int(found["camera"])
+    return Record(found[0], int(found["identity"]), VISIBLE if camera in VISIBLE_CAMERAS else INFRARED, camera)
 
 
 def official_gallery(
@@ -134,55 +117,37 @@ def official_gallery(
     """
     rows = []
     for camera in cameras:
-        for identity in np.unique(samples.identities[samples.known]):
+        for identity in np.unique(samples.identities[samples.known]).tolist():
             own = np.flatnonzero((samples.cameras == camera) & (samples.identities == identity))
             if not len(own):
                 continue
-            chosen = permutations.get((camera, int(identity)), np.empty((0, 0), np.int64))
-            if chosen.shape[:1] != (TRIALS,) or chosen.shape[1] != len(own):
+            chosen = permutations.get((camera, identity), np.empty((TRIALS, 0), np.int64))
+            if chosen.shape[1] != len(own):
                 raise UserError(
-                    f"{PERMUTATIONS} knows {chosen.shape[-1]} pictures of identity "
-                    f"{shown(int(identity), samples.texts)} by camera {camera}, the "
-                    f"data set has {len(own)}: take the whole data set, without skipping any, and the file of it"
+                    f"{PERMUTATIONS}.mat knows {chosen.shape[1]} pictures of identity "
+                    f"{shown(identity, samples.texts)} by camera {camera}, the data set has {len(own)}: take the whole "
+                    "data set, without skipping any, and the file of it"
                 )
             rows.append(own[chosen[trial, :shots] - 1])
     return np.concatenate([*rows, strangers(samples, np.isin(samples.cameras, cameras))])
 
 
-def miscounted(listing: Listing, permutations: Permutations) -> list[str]:
-    """In words, which cameras have more or fewer pictures of a person than the permutations order."""
-    found = Counter((record.camera, record.identity) for record in listing.records)
-    people = sorted({record.identity for record in listing.records})
-    ordered = {key: rows.shape[1] for key, rows in permutations.items()}
-    return [
-        f"cam{key[0]}/{key[1]:04d} holds {found[key]}, expected {ordered.get(key, 0)} pictures"
-        for key in itertools.product(CAMERAS, people)
-        if found[key] != ordered.get(key, 0)
-    ]
-
-
 def find_permutations(source: Path) -> Path | None:
     """Where a SYSU-MM01 folder has them, if it does."""
-    places = (source / "exp" / PERMUTATIONS, source / "data_split" / PERMUTATIONS, source / PERMUTATIONS)
+    places = (source / below / f"{PERMUTATIONS}.mat" for below in ("exp", "data_split", ""))
     return next((place for place in places if place.is_file()), None)
 
 
 def read_permutations(file: Path) -> Permutations:
-    """The permutations of a file.
-
-    Raises UserError for a file that is missing or something else. MATLAB's objects and functions come as data, which
-    nothing calls.
-    """
+    """The permutations of a file. Raises UserError for a file that is missing or something else."""
     from scipy.io import loadmat
 
     try:
-        _refuse_bomb(file)
-        cells = loadmat(str(file), variable_names=[NAME])[NAME]
-        return dict(_permutations(cells))
+        return dict(_permutations(loadmat(str(file), variable_names=[PERMUTATIONS])[PERMUTATIONS]))
     except Exception as error:  # scipy raises many kinds for damaged files
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(
-            f"{file} can't be read as SYSU-MM01's permutations ({reason}): take {PERMUTATIONS} from "
+            f"{file} can't be read as SYSU-MM01's permutations ({reason}): take {PERMUTATIONS}.mat from "
             "github.com/wuancong/SYSU-MM01"
         ) from error
 
@@ -196,21 +161,3 @@ def _permutations(cells: Array) -> Iterator[tuple[tuple[int, int], Array]]:
             if rows.ndim != 2 or len(rows) != TRIALS or not (np.sort(rows) == 1 + np.arange(rows.shape[1])).all():
                 raise ValueError(f"what it has of camera {camera}, identity {identity} are not {TRIALS} permutations")
             yield (camera, identity), rows
-
-
-def _refuse_bomb(file: Path) -> None:
-    """Raises ValueError for a file that is too long, or would be when inflated, of which no more than that is tried."""
-    if file.stat().st_size > LARGEST:
-        raise ValueError(f"it has more than {LARGEST >> 20} MiB")
-    content = file.read_bytes()
-    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
-    place, left = HEAD, LARGEST
-    while place + ELEMENT <= len(content):
-        kind, size = (int.from_bytes(content[place + i : place + i + 4], order) for i in (0, 4))
-        place += ELEMENT
-        if kind == COMPRESSED:
-            inflating = zlib.decompressobj()
-            left -= len(inflating.decompress(content[place : place + size], left + 1))
-            if left < 0:
-                raise ValueError(f"it would inflate to more than {LARGEST >> 20} MiB")
-        place += size
