@@ -4,7 +4,7 @@ A batch is a pure function of seed and step, so that a resumed run goes on with 
 `BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels ahead.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -119,26 +119,24 @@ class BatchPlanner:
             "visible_negatives": labels[pairs : pairs + negatives],
             "infrared_negatives": labels[pairs + negatives :],
         }
-        rows = {name: self._draw(rng, _modality(name), of[name]) for name in REAL}
+        rows = {
+            name: np.array([rng.choice(self.pictures[_modality(name)][label]) for label in of[name]], np.int64)
+            for name in REAL
+        }
         rows["infrared" if self.infrared[first] else "visible"][0] = first
         flips = {name: rng.random(len(rows[name])) < self.config.flip for name in REAL}
-        counts = {**{name: len(rows[name]) for name in REAL}, **dict.fromkeys(GENERATED, pairs)}
-        erasing = {
-            name: erasing_boxes(rng, count, self.height, self.width, self.config.erasing)
-            for name, count in counts.items()
-        }
-        return Plan(rows, of, flips, erasing)
-
-    def _draw(self, rng: np.random.Generator, modality: Modality, labels: Array) -> Array:
-        return np.array([rng.choice(self.pictures[modality][label]) for label in labels], np.int64)
+        counts = {name: len(rows[name]) for name in REAL} | dict.fromkeys(GENERATED, pairs)
+        size_and_share = self.height, self.width, self.config.erasing
+        return Plan(rows, of, flips, {name: erasing_boxes(rng, n, *size_and_share) for name, n in counts.items()})
 
 
 def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int, probability: float) -> Array:
     """Random erasing (row 9): a box for each of `count` pictures, (count, 4) int32 of top, left, height,
     width; height 0 says not erased. The training step applies them, to HFL's inputs only."""
     chosen = rng.random(count) < probability
-    boxes = [_box(rng, height, width) if erased else (0, 0, 0, 0) for erased in chosen]
-    return np.array(boxes, np.int32).reshape(count, 4)
+    return np.array([_box(rng, height, width) if erased else (0, 0, 0, 0) for erased in chosen], np.int32).reshape(
+        -1, 4
+    )
 
 
 def _box(rng: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
@@ -174,8 +172,7 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, shar
 
     def assemble(step: int) -> Batch:
         plan = planner.plan(step)
-        rows = np.concatenate([part(plan.rows[name]) for name in REAL])
-        flips = np.concatenate([part(plan.flips[name]) for name in REAL])
+        rows, flips = (np.concatenate([part(of[name]) for name in REAL]) for of in (plan.rows, plan.flips))
         shown = fetch(rows)
         shown[flips] = shown[flips, :, ::-1]
         with tf.device("CPU:0"):
@@ -196,10 +193,10 @@ def divided(batch: Batch, among: int) -> tuple[Batch, ...]:
     """A batch, or a worker's share of one, as the shares of its devices."""
 
     def part(share: Share) -> Batch:
-        def own(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {name: tensor[share.span(tensor.shape[0])] for name, tensor in tensors.items()}
+        def own(tensors: Batch, names: Iterable[str]) -> Batch:
+            return {name: tensors[name][share.span(len(tensors[name]))] for name in names}
 
-        return {**batch, **own({name: batch[name] for name in REAL}), "erasing": own(batch["erasing"])}
+        return {**batch, **own(batch, REAL), "erasing": own(batch["erasing"], batch["erasing"])}
 
     return tuple(part(Share(number, among)) for number in range(among))
 

@@ -12,7 +12,6 @@ import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.config.schema import CheckPolicy
-from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import SPLITS, Samples, Split, ahead
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import INFRARED, MODALITIES
@@ -43,8 +42,7 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | Literal["all"] 
 
     split: of a data set, or all of them; None: pictures of no data set. Warns of those that are nearly constant, and of
     a data set's people whose pictures look like the other modality's. Raises UserError naming the first that can't be
-    used and how many there are; with `skip` when of a split someone to train on, or everyone, has no picture of a
-    modality left.
+    used and how many there are.
     """
     of = f"{SPLITS[split]} " if split in SPLITS else ""
     seen = list(_looks(samples))
@@ -61,28 +59,17 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | Literal["all"] 
     if not flaws:
         return samples
     if policy == "stop":
-        advice = "replace it or take it out of the data set, or set data.check to skip" if split else "replace it"
+        advice = (
+            "replace it or take it out of the data set, or set data.check to skip"
+            if split
+            else "replace it or leave it out"
+        )
         name, flaw = flaws[0]
         more = f" and {len(flaws) - 1} more" if len(flaws) > 1 else ""
         raise UserError(f"{of}picture {name} {flaw.told(advice, more)}")
     named = some([f"{name} {flaw}" for name, flaw in flaws], NAMED)
     warnings.warn(f"{len(flaws)} of {len(samples)} {of}pictures can't be used and are skipped: {named}", stacklevel=2)
-    left = samples.select(np.array([one.flaw is None for one in seen], bool))
-    if split in SPLITS:
-        _refuse_emptied(samples, left, split)
-    return left
-
-
-def _refuse_emptied(samples: Samples, left: Samples, split: str | None) -> None:
-    """Refuses what would have been refused, had the skipped pictures never been there."""
-    for m in MODALITIES:
-        before, after = (set(part.of(m).identities.tolist()) for part in (samples, left))
-        gone = [shown(one, samples.texts) for one in sorted(before - after)] if split == "train" or not after else []
-        if gone:
-            raise UserError(
-                f"no {m} picture is left of identity {some(gone, 1)}, as {len(samples) - len(left)} "
-                f"{SPLITS[str(split)]} pictures that can't be used are skipped: replace them, or take the identity out"
-            )
+    return samples.select(np.array([one.flaw is None for one in seen], bool))
 
 
 def look(encoded: bytes, sixteen_bit: str = "") -> Look:

@@ -58,7 +58,14 @@ def draw_person(config: SyntheticConfig, identity: int) -> Person:
     top = _draw_cloth(draws, follows, (0.32, 0.72), draw_pattern(draws, (*ALL_OVER, *PLACED, "plain")))
     lower = draws.choose(("trousers", "trousers", "trousers", "shorts", "skirt", "long_skirt"))
     return Person(
-        build=_draw_build(draws),
+        build=Build(
+            height=draws.uniform(1.5, 1.95),
+            girth=draws.uniform(0.78, 1.38),
+            shoulders=draws.uniform(0.86, 1.16),
+            hips=draws.uniform(0.88, 1.18),
+            legs=draws.uniform(0.93, 1.07),
+            head=draws.uniform(0.92, 1.12),
+        ),
         skin=skin,
         hair_style=draws.choose(HAIR_STYLES),
         hair=_draw_hair(draws, follows),
@@ -82,23 +89,10 @@ def _stride_share(outfit: str, lower: str) -> float:
     return 0.55 if outfit == "dress" or lower == "long_skirt" else 0.7 if outfit == "coat" or lower == "skirt" else 1.0
 
 
-def _draw_build(draws: Draws) -> Build:
-    return Build(
-        height=draws.uniform(1.5, 1.95),
-        girth=draws.uniform(0.78, 1.38),
-        shoulders=draws.uniform(0.86, 1.16),
-        hips=draws.uniform(0.88, 1.18),
-        legs=draws.uniform(0.93, 1.07),
-        head=draws.uniform(0.92, 1.12),
-    )
-
-
 def _draw_skin(draws: Draws) -> Tone:
     lightness = draws.uniform(0.3, 0.8)
-    # in the near infrared all skin is bright
-    return Tone(
-        tint(draws.uniform(0.045, 0.085), draws.uniform(0.25, 0.42), lightness), 0.72, draws.uniform(0.88, 0.97)
-    )
+    colour = tint(draws.uniform(0.045, 0.085), draws.uniform(0.25, 0.42), lightness)
+    return Tone(colour, 0.72, draws.uniform(0.88, 0.97))  # in the near infrared all skin is bright
 
 
 def _draw_hair(draws: Draws, follows: float) -> Cloth:

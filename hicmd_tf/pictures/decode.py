@@ -24,6 +24,7 @@ from hicmd_tf.pictures.sixteen_bit import LARGEST, range_of
 
 Array = np.ndarray[Any, Any]
 
+DEEP = "I;16"  # Pillow's mode of grey with 16 bits
 UPRIGHT = 1
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,7 +56,7 @@ def decode(encoded: bytes, sixteen_bit: str = "") -> Array:
     Raises BadPictureError for what is no whole picture, is too large, or has 16 bits and no range.
     """
     picture = upright(encoded)
-    if is_deep(picture):
+    if picture.mode == DEEP:
         found = range_of(sixteen_bit)
         if found is None:
             raise BadPictureError("has 16 bits of grey", NO_RANGE)
@@ -64,8 +65,7 @@ def decode(encoded: bytes, sixteen_bit: str = "") -> Array:
 
 
 def upright(encoded: bytes, most: int = LARGEST_PIXELS) -> Image.Image:
-    """A file's content as a picture, turned: RGB, or grey of 16 bits (see `is_deep`). most: pixels. Raises
-    BadPictureError."""
+    """A file's content as a picture, turned: RGB, or grey of 16 bits (`DEEP`). most: pixels. Raises BadPictureError."""
     opened = head(encoded, most)
     if isinstance(opened, PngImagePlugin.PngImageFile):
         if PNG_END not in encoded:
@@ -81,11 +81,6 @@ def upright(encoded: bytes, most: int = LARGEST_PIXELS) -> Image.Image:
         raise
     except Exception as error:  # as of heads
         raise BadPictureError(CUT) from error
-
-
-def is_deep(picture: Image.Image) -> bool:
-    """Whether it is grey of 16 bits."""
-    return picture.mode == "I;16"
 
 
 def is_flat(pixels: Array) -> bool:
@@ -130,16 +125,12 @@ def _orientation(opened: ImageFile.ImageFile) -> int:
 
 
 def _plain(opened: ImageFile.ImageFile) -> Image.Image:
-    """Loaded pixels as RGB or, of grey with 16 bits, as I;16."""
+    """Loaded pixels as RGB or, of grey with 16 bits, as `DEEP`."""
     if opened.mode == "F":
         raise BadPictureError("is a picture of floats", "expected whole numbers: save it with 8 or 16 bits a pixel")
-    if opened.mode.startswith("I"):
-        return _deep(opened)
-    picture = opened.convert("RGBA") if opened.mode == "P" else opened  # as Pillow wants transparent palettes
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _deep(opened: ImageFile.ImageFile) -> Image.Image:
+    if not opened.mode.startswith("I"):
+        picture = opened.convert("RGBA") if opened.mode == "P" else opened  # as Pillow wants transparent palettes
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     counts = np.asarray(opened)
     if isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         raise BadPictureError("has 16 bits of grey with white as 0", "expected black as 0: save it so")

@@ -35,9 +35,7 @@ class Corridor(DataSet):
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         existing(folder, "first", "second", advice=self.advice)
         halls = ("first", "second") if trial == 1 else ("second", "first")
-        return checked(
-            folder, {split: list(_records(hall)) for split, hall in zip(("train", "test"), halls, strict=True)}
-        )
+        return checked(folder, Listing({"train": list(_records(halls[0])), "test": list(_records(halls[1]))}))
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         for search in all_against_all(samples, self.protocol):

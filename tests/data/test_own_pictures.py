@@ -97,9 +97,11 @@ def test_two_forms_of_a_name_are_one_person_and_two_names_of_a_number_are_refuse
         anything(lay(tmp_path / "twelve", "0012/visible/1.png", "12/infrared/1.png"), None)
 
 
-def test_training_on_days_is_reported(tmp_path: Path) -> None:
-    listing = FOLDER.read(trees.own(tmp_path, ("2026-11-05", "20261106", "anna", "2013")))
-    assert listing.passed == ["2 people are called like days, such as 2026-11-05: a day is no person"]
+def test_nobody_is_trained_on_days(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"nobody says whom train/2026-11-05/infrared/cam1_1.png and 3 more of the train"
+    ):
+        FOLDER.read(trees.own(tmp_path, ("2026-11-05", "anna", "bob", "2013")))
 
 
 def test_what_was_taken_for_people_and_cameras_is_said(tmp_path: Path) -> None:
@@ -115,22 +117,12 @@ def test_what_was_taken_for_people_and_cameras_is_said(tmp_path: Path) -> None:
     ]
 
 
-def test_cameras_are_any_text(tmp_path: Path) -> None:
-    long = "12345678901234567890123"
-    files = ("cam192.168.1.64_1.jpg", "0001C6F0099X30823.jpg", f"cam{long}_1.jpg", "x.jpg")
-    listing = anything(lay(tmp_path, *(f"anna/visible/{file}" for file in files)), None)
-    found = [cameras(listing)[f"anna/visible/{file}"] for file in files]
-    assert found == ["192.168.1.64", "6", long, "unnamed visible"]
-    assert all(0 <= record.camera < 2**52 for record in listing.records)
-
-
-@pytest.mark.parametrize("below", ["infrared", "IR", "thermal"])
-def test_no_picture_goes_through_the_wrong_encoder(below: str, tmp_path: Path) -> None:
-    lay(tmp_path, "anna/1.png", f"bob/{below}/1.png")
-    with pytest.raises(UserError, match=f"bob/{below}/1.png is infrared by its path, but --modality says"):
+def test_every_picture_has_a_modality(tmp_path: Path) -> None:
+    lay(tmp_path, "anna/1.png", "bob/IR/1.png")
+    assert {record.modality for record in anything(tmp_path / "bob" / "IR", None).records} == {"infrared"}
+    with pytest.raises(UserError, match=r"bob/IR/1\.png is infrared by its path, but --modality says"):
         anything(tmp_path, "visible")
-    assert {record.modality for record in anything(tmp_path / "bob" / below, None).records} == {"infrared"}
-    with pytest.raises(UserError, match=r"1\.png lies below no folder named .* with --modality, or, where others lie"):
+    with pytest.raises(UserError, match=r"anna/1\.png lies below no folder named .* with --modality, or, where others"):
         anything(tmp_path, None)
 
 

@@ -1,7 +1,6 @@
 """What is done about pictures that can't be used: stop before anything begins, or skip and count them."""
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 
 import drawn_trees as trees
@@ -13,10 +12,9 @@ from PIL import Image
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load as load_config
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.samples import Contents, DataSplits, Samples
-from hicmd_tf.data.usable import COLOURED, GREY, Look, colour_of, swapped, usable
+from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.usable import COLOURED, GREY, colour_of, swapped, usable
 from hicmd_tf.errors import UserError
-from hicmd_tf.pictures.bounds import BadPictureError
 
 PICTURE = encoded(drawn(), "PNG")
 
@@ -41,21 +39,6 @@ def test_the_first_unusable_picture_is_named_and_all_are_counted(capfd) -> None:
     ):
         usable(samples(contents), "stop", "train")
     assert "TIFF" not in "".join(capfd.readouterr())  # libraries say nothing of their own
-
-
-def test_each_picture_is_read_once_and_few_ahead() -> None:
-    read: list[int] = []
-
-    def reader(row: int) -> bytes:
-        read.append(row)
-        if row == 3:
-            raise UserError("stop here")
-        return PICTURE
-
-    of_files = dataclasses.replace(samples([PICTURE] * 500), encoded=Contents([partial(reader, r) for r in range(500)]))
-    with pytest.raises(UserError, match="stop here"):
-        usable(of_files, "stop")
-    assert len(read) == len(set(read)) < 100
 
 
 def test_nearly_constant_pictures_are_warned_of_and_kept() -> None:
@@ -91,17 +74,6 @@ def test_what_is_skipped_is_warned_of_in_one_line() -> None:
     ]
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_who_has_nothing_left_is_refused_with_the_reason() -> None:
-    of = {"identities": [1, 1, 2, 2, 2], "infrared": [False, True, False, True, True]}
-    lacking = samples([PICTURE, b"", PICTURE, PICTURE, b""], **of)
-    with pytest.raises(UserError, match=r"^no infrared picture is left of identity 1, as 2 training pictures that"):
-        usable(lacking, "skip", "train")
-    assert len(usable(lacking, "skip", "test")) == 3  # who is tested needn't have both
-    with pytest.raises(UserError, match=r"^no infrared picture is left of identity 1 and 1 more, as 3 test pictures"):
-        usable(samples([PICTURE, b"", PICTURE, b"", b""], **of), "skip", "test")
-
-
 def test_a_split_is_checked_when_it_is_first_asked_for_and_only_then() -> None:
     asked = []
 
@@ -129,15 +101,6 @@ def test_a_data_set_is_checked_as_the_setting_says(smoke_config, tmp_path) -> No
     with pytest.warns(UserWarning, match="^1 of 8 .* pictures can't be used and are skipped: ") as warned:
         assert all(bad[split] not in getattr(skipping, split).names for split in bad)
     assert len(warned) == 2 and skipping.skipped == {"train": 1, "test": 1}
-
-
-def test_drawn_pictures_are_checked_too(smoke_config, monkeypatch) -> None:
-    data = load(smoke_config.data)
-    first = data.unchecked["test"].encoded[0]
-    flaw = Look(BadPictureError("is odd"), False)
-    monkeypatch.setattr("hicmd_tf.data.usable.look", lambda one, _: flaw if one == first else Look(None, False))
-    with pytest.raises(UserError, match=f"test picture {data.unchecked['test'].names[0]} is odd, expected a whole"):
-        len(data.test)
 
 
 def test_colour_is_the_spread_of_the_channels() -> None:

@@ -6,7 +6,7 @@ the pictures below DIR may lie as they will.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hicmd_tf.config.kinds import compiled
@@ -14,16 +14,15 @@ from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.labels import UNKNOWN, number, numbered, texts_of
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
-from hicmd_tf.data.sources.paths import DATE, Said, read_path
+from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, read_pictures
-from hicmd_tf.data.sources.walking import PICTURES, sentences, walked
+from hicmd_tf.data.sources.walking import PICTURES, Passed, sentences, walked
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 SPLITS = ("train", "test")
 SETTING, OPTION = "data.pattern", "--pattern"
-LAYOUT = re.compile(r"^(?P<split>[^/]+)/(?P<identity>[^/]+)/(?P<modality>[^/]+)/[^/]+$")
-BY_LAYOUT = f"the folder below {' and '.join(SPLITS)}"
+LAYOUT = re.compile(r"^(?P<split>[^/]+)/[^/]+/(?P<modality>[^/]+)/[^/]+$")
 NOT_SO = f"not in a folder {' or '.join(MODALITIES)} of a person of {' or '.join(SPLITS)}"
 NO_MATCH = "the pattern does not match"
 NO_SPLIT = f"not of the split {' or '.join(SPLITS)}"
@@ -32,9 +31,6 @@ ALONE = {VISIBLE: "1", INFRARED: "2"}
 """Cameras of pictures whose names have none, where no name has one."""
 BESIDE = {m: f"unnamed {m}" for m in MODALITIES}
 """The same beside pictures whose names have one, which may be 1 or 2."""
-
-Found = Mapping[str, tuple[Said, Modality]]
-"""By its name what a picture's path says, and its modality."""
 
 
 class Folder(DataSet):
@@ -53,28 +49,20 @@ class Folder(DataSet):
         """
         existing(folder, *(() if pattern else SPLITS), advice=self.advice)
         rule, walk = compiled(pattern, SETTING) if pattern else LAYOUT, walked(folder)
-        found: dict[str, dict[str, tuple[Said, Modality]]] = {split: {} for split in SPLITS}
+        found: dict[str, dict[str, Said]] = {split: {} for split in SPLITS}
         for name in walk.pictures:
             said = read_path(folder, name, None, rule)
             split = said.split if said and "split" in rule.groupindex else name.split("/")[0]
             if said and said.modality and split in SPLITS:
-                by = said.identity_by if pattern else BY_LAYOUT
-                found[split][name] = said._replace(identity_by=by), said.modality
+                found[split][name] = said
             else:
                 reason = NO_MATCH if said is None else NO_SPLIT if split not in SPLITS else NO_MODALITY
                 walk.passed.setdefault(reason if pattern else NOT_SO, []).append(name)
         for split in SPLITS:
             if not found[split]:
-                said_so = f"{SETTING} {pattern!r} finds none" if pattern else self.advice
-                raise UserError(f"{folder}: the split {split} has no pictures ({', '.join(PICTURES)}): {said_so}")
-        everyone = {name: one for split in SPLITS for name, one in found[split].items()}
-        records, listing = _listing(folder, everyone)
-        splits = checked(folder, {split: [records[name] for name in found[split]] for split in SPLITS}, listing.texts)
-        dated = sorted({one.identity for one, _ in everyone.values() if one.identity and DATE.search(one.identity)})
-        called = (
-            [f"{len(dated):,} people are called like days, such as {dated[0]}: a day is no person"] if dated else []
-        )
-        return listing._replace(splits=splits.splits, passed=[*sentences(walk.passed), *called])
+                why = f"{SETTING} {pattern!r} finds none" if pattern else self.advice
+                raise UserError(f"{folder}: the split {split} has no pictures ({', '.join(PICTURES)}): {why}")
+        return checked(folder, _listing(folder, found, walk.passed))
 
     def called(self, config: DataConfig) -> str:
         """By the folder, too: everyone has their own."""
@@ -99,7 +87,7 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
     rule = compiled(pattern, OPTION) if pattern else None
     if rule is not None and "split" in rule.groupindex:
         raise UserError(f"{OPTION} has a group split, which is for training ({SETTING}): leave its name out here")
-    walk, found = walked(folder), dict[str, tuple[Said, Modality]]()
+    walk, found = walked(folder), dict[str, Said]()
     for name in walk.pictures:
         said = read_path(folder, name, modality, rule)
         if said is None:
@@ -110,53 +98,55 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
                 "--modality, or, where others lie in such folders, move it into one, or away"
             )
         else:
-            found[name] = said, said.modality
-    passed = sentences(walk.passed)
+            found[name] = said
     if not found:
-        why = f" ({passed[0]})" if passed else ""
+        why = "".join(f" ({line})" for line in sentences(walk.passed)[:1])
         raise UserError(
             f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth{why}: give a folder that has some"
         )
-    return _listing(folder, found)[1]._replace(passed=passed)
+    return _listing(folder, {"all": found}, walk.passed)
 
 
-def _listing(folder: Path, found: Found) -> tuple[dict[str, Record], Listing]:
-    """Records by name; and all of them as the split `all`, with texts, and with what was taken for people and cameras.
-
-    Raises UserError when two names are one number.
-    """
-    people = numbered({said.identity for said, _ in found.values() if said.identity}, f"{folder}: two folders")
-    defaults = BESIDE if any(said.camera for said, _ in found.values()) else ALONE
-    cameras = {name: said.camera or defaults[m] for name, (said, m) in found.items()}
+def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Passed) -> Listing:
+    """Records of pictures of which it is known what their paths say. Raises UserError when two names are one number."""
+    found = sorted((name, said) for part in splits.values() for name, said in part.items())
+    people = numbered({said.identity for _, said in found if said.identity}, f"{folder}: two folders")
+    cameras = BESIDE if any(said.camera for _, said in found) else ALONE
     records = {
-        name: Record(name, people.get(said.identity or "", UNKNOWN), m, number(cameras[name]))
-        for name, (said, m) in found.items()
+        split: [
+            Record(name, people.get(said.identity or "", UNKNOWN), m, number(said.camera or cameras[m]))
+            for name, said in sorted(part.items())
+            if (m := said.modality)
+        ]
+        for split, part in splits.items()
     }
-    unnamed = " and ".join(one if m in one else f"{one} ({m})" for m, one in defaults.items())
-    by_identity = {name: (said.identity, said.identity_by) for name, (said, _) in found.items()}
-    by_camera = {name: (said.camera, said.camera_by) for name, (said, _) in found.items()}
+    unnamed = " and ".join(one if m in one else f"{one} ({m})" for m, one in cameras.items())
     taken = [
-        _taken("identities", by_identity, "unknown"),
-        _taken("cameras", by_camera, f"without, taken as {unnamed}"),
+        _taken("identities", "unknown", ((said.identity, said.identity_by, name) for name, said in found)),
+        _taken(
+            "cameras", f"without, taken as {unnamed}", ((said.camera, said.camera_by, name) for name, said in found)
+        ),
     ]
-    texts = texts_of([*people, *cameras.values()])
-    return records, Listing({"all": sorted(records.values())}, texts, taken)
+    texts = texts_of([*people, *cameras.values(), *(said.camera for _, said in found if said.camera)])
+    return Listing(records, texts, taken, sentences(passed))
 
 
-def _taken(kind: str, labels: Mapping[str, tuple[str | None, str]], otherwise: str) -> str:
+def _taken(kind: str, otherwise: str, labels: Iterable[tuple[str | None, str, str]]) -> str:
     """What was taken for people or for cameras, from which part of the path, with an example.
 
-    labels: by name of the picture a label, and which part says so. otherwise: what those without are.
+    labels: of each picture its label, which part says so, and its name. otherwise: what those without are.
     """
     said: dict[str, dict[str, str]] = {}
-    bare = [name for name, (label, _) in labels.items() if label is None]
-    for name, (label, source) in labels.items():
-        if label is not None:
+    bare = []
+    for label, source, name in labels:
+        if label is None:
+            bare.append(name)
+        else:
             said.setdefault(source, {}).setdefault(label, name)
-    parts = []
-    for source, names in said.items():
-        label, name = next(iter(names.items()))
-        parts.append(f"{len(names):,} by {source}, such as {printable(f'{label} in {name}')}")
+    firsts = ((source, len(names), *next(iter(names.items()))) for source, names in said.items())
+    parts = [
+        f"{count:,} by {source}, such as {printable(f'{label} in {name}')}" for source, count, label, name in firsts
+    ]
     if bare:
         count = f"{len(bare):,} picture{'s' if len(bare) > 1 else ''}"
         parts.append(f"{count} {otherwise}, such as {printable(bare[0])}")

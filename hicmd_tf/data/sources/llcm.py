@@ -11,11 +11,11 @@ from pathlib import Path
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import DIRECTIONS, Search, asking, one_each
 from hicmd_tf.data.sources.data_set import DataSet
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
+from hicmd_tf.data.sources.records import Listing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "vis", INFRARED: "nir"}
-NAME = re.compile(r"(?P<folder>vis|nir)/(?P<identity>\d{1,9})/(?P=identity)_c(?P<camera>\d{1,9})_[^/]+", re.ASCII)
+PLACE = re.compile(r"(?P<identity>\d{1,9})/(?P=identity)_c(?P<camera>\d{1,9})_[^/]+", re.ASCII)
 TRIALS = 10  # galleries
 
 
@@ -36,12 +36,7 @@ class LLCM(DataSet):
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """The pictures of the lists."""
-        lists = {(split, m): f"idx/{split}_{FOLDERS[m]}.txt" for split in ("train", "test") for m in MODALITIES}
-        existing(folder, *FOLDERS.values(), *lists.values(), advice=self.advice)
-        expected = {
-            m: f"{part}/ID/ID_cCAMERA_.., such as {part}/0891/0891_c06_s1_f1.jpg" for m, part in FOLDERS.items()
-        }
-        return checked(folder, from_lists(folder, lists, _record, expected))
+        return from_lists(folder, FOLDERS, "idx/{split}_{folder}.txt", PLACE, self.advice)
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         """Its authors' choice: random.seed(trial), then for every identity and camera of a modality random.choice."""
@@ -49,10 +44,3 @@ class LLCM(DataSet):
             among = samples.infrared == (direction.gallery == INFRARED)
             galleries = [one_each(samples, among, trial) for trial in range(TRIALS)]
             yield Search("one picture a camera", direction, self.protocol, asking(samples, direction.query), galleries)
-
-
-def _record(name: str, modality: Modality) -> Record | None:
-    found = NAME.fullmatch(name)
-    if not found or found["folder"] != FOLDERS[modality]:
-        return None
-    return Record(name, int(found["identity"]), modality, int(found["camera"]))

@@ -40,10 +40,9 @@ _DATE = (
     rf"(?<!\d)(?:{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?"
     rf"|{_YEAR}{_GAP}{_MONTH}{_GAP}{_DAY}|{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}|{_MONTH}{_GAP}{_DAY}{_GAP}{_YEAR})(?!\d)"
 )
-DATE = re.compile(_DATE, re.IGNORECASE)
-"""A day, perhaps with a time, wherever it stands in a name: 2026-11-05T08-30, session_20261105, 5 Nov 2026."""
 DAY = re.compile(rf"(?:{_DATE}[^/]*|(?:^|/){_YEAR}[-_. /]{_MONTH}(?:/{_DAY})?)(?:/{_TIME})*$", re.IGNORECASE)
-"""A path that ends in a day, in a month of a year (2026/11), or in a time below one (2026-11-05/08)."""
+"""A path that ends in a day, wherever it stands in a name (2026-11-05T08-30, session_20261105, 5 Nov 2026), in a month
+of a year (2026/11), or in a time below one (2026-11-05/08)."""
 
 
 class Said(NamedTuple):

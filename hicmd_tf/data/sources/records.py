@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,10 +62,9 @@ def read_pictures(
     )
 
 
-def checked(folder: Path, splits: Mapping[str, Sequence[Record]], texts: Texts | None = None) -> Listing:
+def checked(folder: Path, listing: Listing) -> Listing:
     """Raises UserError for what no data set may do: a picture twice, an identity in two splits, a split without a
     modality, unknown people in training, a training identity in one modality only, pictures that are not there."""
-    listing = Listing({split: sorted(records) for split, records in splits.items()}, texts or {})
     for mistake in _mistakes(folder, listing):
         raise UserError(f"{folder}: {mistake}")
     return listing
@@ -134,27 +133,33 @@ def numbers(file: Path) -> list[int]:
 
 
 def from_lists(
-    folder: Path,
-    lists: Mapping[tuple[str, Modality], str],
-    record: Callable[[str, Modality], Record | None],
-    expected: Mapping[Modality, str],
-) -> dict[str, list[Record]]:
-    """Records by split of lists with one picture's path and label per line; labels only count the people, and are not
-    needed.
+    folder: Path, folders: Mapping[Modality, str], lists: str, place: re.Pattern[str], advice: str
+) -> Listing:
+    """The pictures of lists for training and test with one picture's path and label per line. Raises UserError for what
+    is missing, naming file and line for what can't be read. Labels only number the people, and are not needed.
 
-    lists: files by split and modality. record: what a path says, None when it isn't `expected`. Raises UserError naming
-    file and line of what can't be read.
+    Args:
+        folder: of the data set.
+        folders: where a modality's pictures lie.
+        lists: their names, {split} and {folder} open.
+        place: what a path below its modality's folder says of identity and camera; where it has no camera, visible
+            pictures are by camera 1, infrared ones by 2.
+        advice: what to do where something is missing.
     """
-    splits: dict[str, list[Record]] = {split: [] for split, _ in lists}
-    for (split, modality), name in lists.items():
+    names = {(s, m): lists.format(split=s, folder=folders[m].lower()) for s in ("train", "test") for m in MODALITIES}
+    existing(folder, *folders.values(), *names.values(), advice=advice)
+    splits: dict[str, list[Record]] = {"train": [], "test": []}
+    for (split, modality), name in names.items():
         for number, line in lines(folder / name):
             path, _, label = line.rpartition(" ")
-            if not path or not label.isdecimal():
-                raise UserError(f"{folder / name}, line {number}: {line[:60]!r}: expected a picture's path and a label")
-            found = record(path.strip().replace("\\", "/"), modality)
-            if found is None:
+            path = path.strip().replace("\\", "/")
+            below, _, rest = path.partition("/")
+            found = place.fullmatch(rest)
+            if not found or below != folders[modality] or not label.isdecimal():
                 raise UserError(
-                    f"{folder / name}, line {number}: {path} is no {modality} picture: expected {expected[modality]}"
+                    f"{folder / name}, line {number}: {line[:60]!r}: expected a {modality} picture's path below "
+                    f"{folders[modality]}, which says whom it shows, and a label: take the original lists"
                 )
-            splits[split].append(found)
-    return splits
+            camera = found.groupdict().get("camera") or MODALITIES.index(modality) + 1
+            splits[split].append(Record(path, int(found["identity"]), modality, int(camera)))
+    return checked(folder, Listing({split: sorted(records) for split, records in splits.items()}))

@@ -8,12 +8,11 @@ import re
 from pathlib import Path
 
 from hicmd_tf.data.sources.data_set import DataSet
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, from_lists
+from hicmd_tf.data.sources.records import Listing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 FOLDERS: dict[Modality, str] = {VISIBLE: "Visible", INFRARED: "Thermal"}
-NAME = re.compile(r"(?P<folder>Visible|Thermal)/(?P<identity>\d{1,9})/[^/]+", re.ASCII)
-CAMERAS: dict[Modality, int] = {VISIBLE: 1, INFRARED: 2}
+PLACE = re.compile(r"(?P<identity>\d{1,9})/[^/]+", re.ASCII)
 
 
 class RegDB(DataSet):
@@ -28,18 +27,4 @@ class RegDB(DataSet):
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """The pictures of a trial's lists."""
-        lists = {
-            (split, m): f"idx/{split}_{FOLDERS[m].lower()}_{trial}.txt"
-            for split in ("train", "test")
-            for m in MODALITIES
-        }
-        existing(folder, *FOLDERS.values(), *lists.values(), advice=self.advice)
-        expected = {m: f"{part}/NUMBER/.._NUMBER.bmp, such as {part}/285/x_285.bmp" for m, part in FOLDERS.items()}
-        return checked(folder, from_lists(folder, lists, _record, expected))
-
-
-def _record(name: str, modality: Modality) -> Record | None:
-    found = NAME.fullmatch(name)
-    if not found or found["folder"] != FOLDERS[modality]:
-        return None
-    return Record(name, int(found["identity"]), modality, CAMERAS[modality])
+        return from_lists(folder, FOLDERS, f"idx/{{split}}_{{folder}}_{trial}.txt", PLACE, self.advice)

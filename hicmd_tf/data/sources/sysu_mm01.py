@@ -55,14 +55,9 @@ class SysuMM01(DataSet):
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """All pictures of the identities of each list."""
-        existing(folder, *(f"cam{camera}" for camera in range(1, 7)), advice=self.advice)
-        people = {}
-        for split in SPLITS:
-            file = f"exp/{split}_id.txt"
-            matlab = (folder / file).with_suffix(".mat").exists()
-            instead = f"the text file with the same numbers as exp/{split}_id.mat, " if matlab else ""
-            existing(folder, file, advice=f"{instead}{self.advice}")
-            people[split] = set(numbers(folder / file))
+        lists = (f"exp/{split}_id.txt" for split in SPLITS)
+        existing(folder, *(f"cam{camera}" for camera in range(1, 7)), *lists, advice=self.advice)
+        people = {split: set(numbers(folder / f"exp/{split}_id.txt")) for split in SPLITS}
         found = [_record(one) for one in map(NAME.fullmatch, walked(folder).pictures) if one]
         splits = {split: [record for record in found if record.identity in people[split]] for split in SPLITS}
         for split, of in people.items():
@@ -72,7 +67,7 @@ class SysuMM01(DataSet):
                     f"{folder}: identity {min(unseen)} of exp/{split}_id.txt has no picture by any camera "
                     f"({len(unseen)} such identities): copy the whole data set there"
                 )
-        return checked(folder, splits)
+        return checked(folder, Listing(splits))
 
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         """All-search and indoor-search, by the authors' permutations, where there are some, and as Python code does."""
