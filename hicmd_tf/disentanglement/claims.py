@@ -1,15 +1,12 @@
 """What the paper says that the codes do, each judged by the figures."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, MODALITY, YAW
-from hicmd_tf.disentanglement.measurement import ACROSS, TO_DONOR, UNSWAPPED, Measurement, Measurements, Networks
-from hicmd_tf.disentanglement.probes import ACROSS as IDENTITY_ACROSS
-from hicmd_tf.disentanglement.probes import PROBES
+from hicmd_tf.disentanglement.measurement import ACROSS, TO_DONOR, UNSWAPPED, Measurement, Measurements
+from hicmd_tf.disentanglement.probes import IDENTITY_ACROSS, PROBES
 
 ERRORS = 3.0  # standard errors above chance from which a class counts as read
 READ = 0.1  # R^2 from which a number does
@@ -23,11 +20,10 @@ CRITERIA = {
 }
 
 
-@dataclass(frozen=True)
-class Claim:
-    """source: section of the paper. by: which measure judges it. present: whether the factor is said to be there."""
+class Claim(NamedTuple):
+    """section: of the paper. by: which measure judges it. present: whether the factor is said to be there."""
 
-    source: str
+    section: str
     by: Literal["reading", "swap"]
     code: str
     factor: str
@@ -49,15 +45,18 @@ CLAIMS = (
     *(Claim("3.1", "reading", code, IDENTITY, True) for code in ("prototype", "style")),
     *(Claim("3.1", "reading", code, IDENTITY, False) for code in ("pose", "illumination")),
     *(Claim("3.1", "swap", code, IDENTITY, False) for code in ("pose", "illumination")),
-    *(Claim("3.1", by, "pose", factor, True) for by in ("reading", "swap") for factor in (YAW, GAIT)),  # type: ignore[arg-type]
+    *(Claim("3.1", "reading", "pose", factor, True) for factor in (YAW, GAIT)),
+    *(Claim("3.1", "swap", "pose", factor, True) for factor in (YAW, GAIT)),
 )
 
 
 class Verdict(NamedTuple):
-    """holds: whether the figures meet the criterion. figures: those, in words."""
+    """section: of the paper. holds: whether the figures meet the criterion. figures: those, in words."""
 
-    claim: Claim
-    networks: Networks
+    section: str
+    claim: str
+    criterion: str
+    networks: str
     holds: bool
     figures: str
 
@@ -73,12 +72,13 @@ def judge(found: Measurements) -> list[Verdict]:
         for networks in ("trained", "untrained"):
             verdict = (_read if claim.by == "reading" else _swapped)(found, claim, networks)
             if verdict is not None:
-                verdicts.append(Verdict(claim, networks, *verdict))
+                criterion = CRITERIA[claim.by, claim.present]
+                verdicts.append(Verdict(claim.section, claim.statement, criterion, networks, *verdict))
     return verdicts
 
 
 def _read(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] | None:
-    factors = list(IDENTITY_ACROSS) if claim.factor == IDENTITY else [claim.factor]
+    factors = [*IDENTITY_ACROSS] if claim.factor == IDENTITY else [claim.factor]
     of = found.where(section="reading", subject=claim.code, networks=networks)
     rows = {probe: [row for row in of if row.measure == probe and row.factor in factors] for probe in PROBES}
     if not rows[PROBES[0]]:
@@ -93,18 +93,14 @@ def _read(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] 
 
 
 def _swapped(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] | None:
-    values = {
-        subject: found.where(
-            section="swap", subject=subject, setting=ACROSS, factor=claim.factor, measure=TO_DONOR, networks=networks
-        )
-        for subject in (claim.code, UNSWAPPED)
-    }
-    if not values[claim.code]:
+    of = found.where(section="swap", setting=ACROSS, factor=claim.factor, measure=TO_DONOR, networks=networks)
+    values = {row.subject: row.value for row in of}
+    if claim.code not in values:
         return None
-    swapped, own = (_mean(rows) for rows in values.values())
+    swapped, own = values[claim.code], values[UNSWAPPED]
     holds = swapped - own >= MOVED if claim.present else swapped - own < STAYED
     return holds, f"{swapped:.3f}, reconstruction {own:.3f}"
 
 
-def _mean(rows: Iterable[Measurement]) -> float:
+def _mean(rows: list[Measurement]) -> float:
     return float(np.mean([row.value for row in rows]))

@@ -6,12 +6,10 @@ import numpy as np
 
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, numbers
 from hicmd_tf.disentanglement.measurement import ACROSS, WITHIN, Measurement, Measurements, Networks
-from hicmd_tf.disentanglement.observer import Observer, Reading, Targets, fitted, train_observer
-from hicmd_tf.disentanglement.probes import r_squared
-from hicmd_tf.disentanglement.quality import draw_twins, real_figures, reconstruction_figures
-from hicmd_tf.disentanglement.reading import questions, read_codes
-from hicmd_tf.disentanglement.swaps import Pairs, Scene, columns_of, draw_pairs, swap_figures
-from hicmd_tf.disentanglement.swaps import real_figures as real_swaps
+from hicmd_tf.disentanglement.observer import Observer, Targets, fitted, train_observer
+from hicmd_tf.disentanglement.probes import questions, r_squared, read_codes
+from hicmd_tf.disentanglement.quality import draw_twins, real_quality, reconstruction_figures
+from hicmd_tf.disentanglement.swaps import Scene, columns_of, draw_pairs, real_swaps, swap_figures
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 from hicmd_tf.runs.opened import OpenedRun
@@ -65,8 +63,8 @@ def measure(run: OpenedRun, effort: Effort) -> Measurements:
     observer, trained = _observer(run, effort)
     scene = Scene(samples, observer.look(run.pictures(np.arange(len(samples)))), numbers(samples, run.data.train))
     features: dict[Modality, Array] = {m: scene.seen.features[run.rows(m)] for m in MODALITIES}
-    found = [*_of_observer(scene, every), *real_swaps(scene, every)]
-    found += real_figures(run, observer, features, trained, seed)
+    found = [*_of_observer(scene), *real_swaps(scene, every)]
+    found += real_quality(run, observer, features, trained, seed)
     both: dict[Networks, OpenedRun | None] = {"trained": run, "untrained": run.untrained}
     for networks, of in both.items():
         if of is not None:
@@ -80,7 +78,9 @@ def _observer(run: OpenedRun, effort: Effort) -> tuple[Observer, dict[Modality, 
     """The observer, and its features of the training people's pictures by modality."""
     samples = run.data.train
     known = numbers(samples, samples)
-    pictures = _small(run)
+    rows = np.arange(len(samples))
+    chunks = (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+    pictures = np.concatenate([fitted(run.pictures(chunk, samples)) for chunk in chunks])
     targets = Targets(
         samples.infrared,
         np.concatenate([np.empty((len(samples), 0)), *(factor.targets for factor in known)], axis=1),
@@ -92,17 +92,8 @@ def _observer(run: OpenedRun, effort: Effort) -> tuple[Observer, dict[Modality, 
     return observer, {m: features[samples.infrared == (m == INFRARED)] for m in MODALITIES}
 
 
-def _small(run: OpenedRun) -> Array:
-    """The training people's pictures in the observer's size, by way of the run's."""
-    samples = run.data.train
-    starts = range(0, len(samples), AT_ONCE)
-    return np.concatenate(
-        [fitted(run.pictures(np.arange(len(samples))[start : start + AT_ONCE], samples)) for start in starts]
-    )
-
-
-def _of_observer(scene: Scene, every: list[Pairs]) -> list[Measurement]:
-    """How well the observer reads real test pictures."""
+def _of_observer(scene: Scene) -> list[Measurement]:
+    """How well the observer reads real test pictures; identity by the nearest other picture, in either modality."""
     samples, seen = scene.samples, scene.seen
 
     def figure(factor: str, measure: str, value: float, chance: float) -> Measurement:
@@ -113,12 +104,7 @@ def _of_observer(scene: Scene, every: list[Pairs]) -> list[Measurement]:
     found = [figure(MODALITY, "accuracy", right, max(infrared, 1 - infrared))]
     for factor, columns in zip(scene.numbers, columns_of(scene.numbers), strict=True):
         found.append(figure(factor.name, "R2", r_squared(factor.targets, seen.numbers[:, columns]), 0.0))
-    people = len(np.unique(samples.identities))
-    return [*found, figure(IDENTITY, "nearest", _nearest_right(seen, samples.identities), 1 / people)]
-
-
-def _nearest_right(seen: Reading, identities: Array) -> float:
-    """Share of pictures whose nearest other one, in either modality, shows the same person."""
     similarity = seen.embedding @ seen.embedding.T
     np.fill_diagonal(similarity, -np.inf)
-    return float(np.mean(identities[similarity.argmax(axis=1)] == identities))
+    nearest = float(np.mean(samples.identities[similarity.argmax(axis=1)] == samples.identities))
+    return [*found, figure(IDENTITY, "nearest", nearest, 1 / len(np.unique(samples.identities)))]

@@ -1,6 +1,5 @@
 """Figures with everything that tells what they are of, and how they are found again."""
 
-from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 Section = Literal["reading", "observer", "swap", "quality"]
@@ -32,19 +31,9 @@ class Measurement(NamedTuple):
     asked: int = 0
 
 
-class Measurements:
+class Measurements(list[Measurement]):
     """All figures of a run, found by their fields."""
-
-    def __init__(self, rows: Iterable[Measurement]) -> None:
-        self._rows = list(rows)
-
-    def __iter__(self) -> Iterator[Measurement]:
-        return iter(self._rows)
 
     def where(self, **fields: str) -> list[Measurement]:
         """Those whose fields have these values, in order."""
-        return [row for row in self._rows if all(getattr(row, name) == value for name, value in fields.items())]
-
-    def values_of(self, field: str, **fields: str) -> list[str]:
-        """What a field is among them, each once, in order."""
-        return list(dict.fromkeys(getattr(row, field) for row in self.where(**fields)))
+        return [row for row in self if all(getattr(row, name) == value for name, value in fields.items())]

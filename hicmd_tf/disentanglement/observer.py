@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
+from scipy.ndimage import uniform_filter
 from tqdm import trange
 
 from hicmd_tf.data.pictures import normalise, resize
@@ -24,7 +25,6 @@ WEIGHT_OF_NUMBERS = 10.0  # of their squared error, beside the cross-entropies
 SHARPNESS = 16.0  # of the identity's cosines before softmax
 BATCH, RATE = 64, 2e-3
 SHIFT = 1  # pixel
-STEPS = 1500
 AT_ONCE = 128
 
 
@@ -61,9 +61,9 @@ class Observer:
     def look(self, pictures: Array) -> Reading:
         """pictures: (N, H, W, 3) uint8 of any size."""
         parts = [self._look(x) for x in _chunks(pictures)]
-        join = {name: np.concatenate([p[name].numpy() for p in parts]) for name in ("modality", "numbers", "features")}
-        embedding = np.concatenate([p["embedding"].numpy() for p in parts])
-        return Reading(join["modality"][:, 0] > 0, join["numbers"], embedding, join["features"])
+        names = ("modality", "numbers", "embedding", "features")
+        modality, *others = (np.concatenate([part[name].numpy() for part in parts]) for name in names)
+        return Reading(modality[:, 0] > 0, *others)
 
     def distance(self, first: Array, second: Array) -> Array:
         """Between pictures (N, H, W, 3) uint8, pair by pair, (N,), 0 to 2.
@@ -151,7 +151,7 @@ def _batch(pictures: Array, targets: Targets, rng: np.random.Generator) -> tuple
     mirrored, soft = rng.random((2, BATCH)) < 0.5
     x = _shifted(pictures[rows], rng).astype(np.float32)
     x[mirrored] = x[mirrored, :, ::-1]
-    x[soft] = _softened(x[soft])
+    x[soft] = uniform_filter(x[soft], (1, 3, 3, 1), mode="nearest")
     numbers = targets.numbers[rows] * np.where(mirrored[:, None], targets.mirrored, 1.0)
     known = targets.infrared[rows, None].astype(np.float32), numbers.astype(np.float32), targets.people[rows]
     return tuple(tf.constant(value) for value in (x, *known))
@@ -163,11 +163,3 @@ def _shifted(x: Array, rng: np.random.Generator) -> Array:
     corners = rng.integers(0, 2 * SHIFT + 1, (len(x), 2))
     height, width = x.shape[1:3]
     return np.stack([one[i : i + height, j : j + width] for one, (i, j) in zip(padded, corners, strict=True)])
-
-
-def _softened(x: Array) -> Array:
-    """Each pixel the mean of itself and its eight neighbours, (N, H, W, 3)."""
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
-    height, width = x.shape[1:3]
-    shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    return np.mean(shifted, axis=0, dtype=x.dtype)

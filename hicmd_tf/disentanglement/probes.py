@@ -1,16 +1,18 @@
-"""What can be read from a code: a linear probe and nearest neighbours, cross-validated.
+"""The first measure: what can be read from a code by a linear probe and by nearest neighbours, cross-validated.
 
 Everything that a probe learns, the inputs' mean and deviation too, it learns from the folds that it isn't asked on.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.disentanglement.factors import IDENTITY, Factor
+from hicmd_tf.disentanglement.factors import IDENTITY, Factor, classes, numbers
+from hicmd_tf.disentanglement.measurement import Measurement, Networks
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE
 
@@ -22,36 +24,49 @@ NEIGHBOURS = 5  # of an identity, which has few pictures, one
 PENALTIES = np.logspace(-2, 4, 7)  # of ridge, chosen inside the learned folds
 PROBES = ("linear", "k-NN")
 
-ACROSS = {f"{IDENTITY}, {a} to {b}": b for a, b in ((VISIBLE, INFRARED), (INFRARED, VISIBLE))}
+IDENTITY_ACROSS = {f"{IDENTITY}, {a} to {b}": b for a, b in ((VISIBLE, INFRARED), (INFRARED, VISIBLE))}
 """Names of identity learned on one modality and asked on the other, with the one asked."""
 
 
-class Score(NamedTuple):
-    """Accuracy or R^2 over folds: mean and standard deviation. chance: accuracy of always naming the most frequent
-    class, 0 for R^2. asked: pictures asked on in all."""
+def questions(samples: Samples, reference: Samples, seed: int) -> list[tuple[Factor, list[Fold]]]:
+    """What is asked, with its folds; reference: see `factors.numbers`. Raises UserError as `identity_folds` does."""
+    asked = [
+        (Factor(name, "class", samples.identities), folds) for name, folds in identity_folds(samples, seed).items()
+    ]
+    others = people_folds(samples)
+    return asked + [(factor, others) for factor in (*classes(samples), *numbers(samples, reference))]
 
-    mean: float
-    deviation: float
-    chance: float
-    asked: int
+
+def read_codes(
+    codes: dict[str, Array], asked: list[tuple[Factor, list[Fold]]], networks: Networks
+) -> list[Measurement]:
+    """One figure a code (N, D), factor and probe."""
+    from threadpoolctl import threadpool_limits
+
+    jobs = [(name, factor, folds, probe) for name in codes for factor, folds in asked for probe in PROBES]
+    with threadpool_limits(1):  # the matrices are so small that threads wait for one another most of the time
+        return [
+            read(codes[name], name, factor, folds, probe, networks)
+            for name, factor, folds, probe in tqdm(jobs, f"reading codes, {networks}", unit="probe", leave=False)
+        ]
 
 
-def read(code: Array, factor: Factor, folds: list[Fold], probe: str) -> Score:
-    """How well a probe, one of `PROBES`, reads a factor (N values) from a code (N, D) over folds."""
-    target = factor.values if factor.kind == "class" else factor.targets
+def read(code: Array, name: str, factor: Factor, folds: list[Fold], probe: str, networks: Networks) -> Measurement:
+    """Accuracy or R^2, over folds, of a probe, one of `PROBES`, that reads a factor (N values) from a code (N, D).
+
+    Its chance is the accuracy of always naming the most frequent class, 0 for R^2.
+    """
+    is_class = factor.kind == "class"
+    target = factor.values if is_class else factor.targets
     scores = []
     for learned, asked in folds:
-        model = _probe(factor, probe, len(learned)).fit(code[learned], target[learned])
-        scores.append(_judge(factor, target[asked], model.predict(code[asked])))
+        found = _probe(factor, probe, len(learned)).fit(code[learned], target[learned]).predict(code[asked])
+        truth = target[asked]
+        scores.append(float(np.mean(truth == found)) if is_class else r_squared(truth, found.reshape(truth.shape)))
     rows = np.concatenate([asked for _, asked in folds])
-    return Score(float(np.mean(scores)), float(np.std(scores)), chance(factor, rows), len(rows))
-
-
-def chance(factor: Factor, rows: Array) -> float:
-    """Share of the most frequent class among rows; 0 for what is judged by R^2."""
-    if factor.kind != "class":
-        return 0.0
-    return float(np.unique(factor.values[rows], return_counts=True)[1].max() / len(rows))
+    chance = float(np.unique(target[rows], return_counts=True)[1].max() / len(rows)) if is_class else 0.0
+    mean, deviation = float(np.mean(scores)), float(np.std(scores))
+    return Measurement("reading", name, "", factor.name, probe, networks, mean, deviation, chance, len(rows))
 
 
 def _probe(factor: Factor, probe: str, learned: int) -> Any:
@@ -67,12 +82,6 @@ def _probe(factor: Factor, probe: str, learned: int) -> Any:
         neighbours = 1 if factor.name.startswith(IDENTITY) else min(NEIGHBOURS, learned)
         model = (KNeighborsClassifier if is_class else KNeighborsRegressor)(neighbours)
     return make_pipeline(StandardScaler(), model)
-
-
-def _judge(factor: Factor, truth: Array, found: Array) -> float:
-    if factor.kind == "class":
-        return float(np.mean(truth == found))
-    return r_squared(truth, found.reshape(truth.shape))
 
 
 def r_squared(truth: Array, found: Array) -> float:
@@ -98,32 +107,26 @@ def identity_folds(samples: Samples, seed: int) -> dict[str, list[Fold]]:
             f"person {person} has {counts.min()} picture, expected 2 or more of everyone, to learn on one and ask on "
             "another: add pictures, or choose another split"
         )
-    folds = {IDENTITY: list(_stratified(samples.identities, np.arange(len(samples)), seed))}
-    for name, modality in ACROSS.items():
-        folds[name] = _across(samples, samples.infrared == (modality == INFRARED), seed)
-    return {name: found for name, found in folds.items() if found}
-
-
-def _across(samples: Samples, wanted: Array, seed: int) -> list[Fold]:
-    """Asked in parts on the rows wanted, of people whom the other rows show too; none if there are no two such."""
+    found = {IDENTITY: list(_stratified(samples.identities, np.arange(len(samples)), seed))}
     both = samples.shared()
-    if len(both) < 2:
-        return []
     known = np.isin(samples.identities, both)
-    learned, asked = np.flatnonzero(known & ~wanted), np.flatnonzero(known & wanted)
-    if np.unique(samples.identities[asked], return_counts=True)[1].min() < 2:
-        return [(learned, asked)]
-    return [(learned, part) for _, part in _stratified(samples.identities, asked, seed)]
+    for name, modality in IDENTITY_ACROSS.items() if len(both) > 1 else ():
+        wanted = samples.infrared == (modality == INFRARED)
+        learned, asked = np.flatnonzero(known & ~wanted), np.flatnonzero(known & wanted)
+        found[name] = [(learned, part) for _, part in _stratified(samples.identities, asked, seed)]
+    return found
 
 
 def _stratified(identities: Array, rows: Array, seed: int) -> Iterator[Fold]:
+    """Everyone's rows in each fold; all of them in one where somebody has a single row."""
     from sklearn.model_selection import StratifiedKFold
 
     least = int(np.unique(identities[rows], return_counts=True)[1].min())
-    for learned, asked in StratifiedKFold(min(FOLDS, least), shuffle=True, random_state=seed).split(
-        rows, identities[rows]
-    ):
-        yield rows[learned], rows[asked]
+    if least < 2:
+        yield rows, rows
+        return
+    folds = StratifiedKFold(min(FOLDS, least), shuffle=True, random_state=seed)
+    yield from ((rows[learned], rows[asked]) for learned, asked in folds.split(rows, identities[rows]))
 
 
 def people_folds(samples: Samples) -> list[Fold]:
@@ -131,5 +134,4 @@ def people_folds(samples: Samples) -> list[Fold]:
     from sklearn.model_selection import GroupKFold
 
     people = len(np.unique(samples.identities))
-    splitter = GroupKFold(min(FOLDS, people))
-    return list(splitter.split(samples.identities, groups=samples.identities))
+    return list(GroupKFold(min(FOLDS, people)).split(samples.identities, groups=samples.identities))

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from hicmd_tf.data.pictures import denormalise, normalise
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.disentanglement.frechet import frechet
 from hicmd_tf.disentanglement.measurement import Measurement, Networks
 from hicmd_tf.disentanglement.observer import Observer
 from hicmd_tf.method import generation
@@ -21,8 +20,7 @@ from hicmd_tf.runs.opened import OpenedRun
 Array = np.ndarray[Any, Any]
 Rows = dict[Modality, Array]
 
-KINDS = ("same", "cross", "cycle")
-L1, PSNR, PERCEPTUAL, FRECHET = "L1", "PSNR", "perceptual", "Frechet"
+KINDS = [(kind, m) for kind in ("same", "cross", "cycle") for m in MODALITIES]
 AT_ONCE = 16
 
 
@@ -43,34 +41,28 @@ def reconstruct(run: OpenedRun, twins: Rows) -> Iterator[dict[tuple[str, Modalit
     make = tf.function(partial(generation.reconstruct, Method(run.model.networks, run.config)))
     for start in range(0, len(twins[VISIBLE]), AT_ONCE):
         made = make({m: normalise(run.pictures(twins[m][start : start + AT_ONCE])) for m in MODALITIES})
-        yield {(kind, m): denormalise(getattr(made, kind)[m].numpy()) for kind, m in _KEYS}
-
-
-_KEYS = [(kind, m) for kind in KINDS for m in MODALITIES]
+        yield {(kind, m): denormalise(getattr(made, kind)[m].numpy()) for kind, m in KINDS}
 
 
 def reconstruction_figures(
-    run: OpenedRun, observer: Observer, twins: Rows, features: dict[Modality, Array], networks: Networks
+    run: OpenedRun, observer: Observer, twins: Rows, features: Rows, networks: Networks
 ) -> list[Measurement]:
     """All figures of same, cross and cycle pictures; features: the observer's of the real test pictures."""
-    parts: dict[tuple[str, Modality], list[Array]] = {key: [] for key in _KEYS}
+    parts: dict[tuple[str, Modality], list[Array]] = {key: [] for key in KINDS}
     with tqdm(total=len(twins[VISIBLE]), desc=f"reconstructing, {networks}", unit="pair", leave=False) as bar:
         for pictures in reconstruct(run, twins):
             for key, of in pictures.items():
                 parts[key].append(of)
             bar.update(len(of))
     found = []
-    for (kind, m), made in parts.items():
-        pictures_made = np.concatenate(made)
-        found += _compared(observer, pictures_made, run.pictures(twins[m]), kind, m, networks)
-        apart = frechet(observer.look(pictures_made).features, features[m])
-        found.append(Measurement("quality", kind, m, "", FRECHET, networks, apart, asked=len(pictures_made)))
+    for (kind, m), part in parts.items():
+        made = np.concatenate(part)
+        found += _compared(observer, made, run.pictures(twins[m]), kind, m, networks)
+        found.append(_apart(observer.look(made).features, features[m], kind, m, networks))
     return found
 
 
-def real_figures(
-    run: OpenedRun, observer: Observer, features: dict[Modality, Array], trained: dict[Modality, Array], seed: int
-) -> list[Measurement]:
+def real_quality(run: OpenedRun, observer: Observer, features: Rows, trained: Rows, seed: int) -> list[Measurement]:
     """What real pictures reach: two of one person, two halves of the test pictures, training people's and theirs.
 
     features, trained: the observer's, of real pictures of the people to test and of those trained on.
@@ -86,7 +78,7 @@ def real_figures(
         halves = features[m][half[::2]], features[m][half[1::2]]
         for name, a, b in (("halves of the test pictures", *halves), ("training people", trained[m], features[m])):
             if min(len(a), len(b)) > 1:
-                found.append(Measurement("quality", name, m, "", FRECHET, "real", frechet(a, b), asked=len(a)))
+                found.append(_apart(a, b, name, m, "real"))
     return found
 
 
@@ -104,15 +96,16 @@ def others(identities: Array, rng: np.random.Generator) -> tuple[Array, Array]:
 def _compared(
     observer: Observer, made: Array, real: Array, subject: str, modality: Modality, networks: Networks
 ) -> list[Measurement]:
-    values = {
-        L1: l1(made, real),
-        PSNR: psnr(made, real),
-        PERCEPTUAL: float(observer.distance(made, real).mean()),
-    }
+    values = {"L1": l1(made, real), "PSNR": psnr(made, real), "perceptual": observer.distance(made, real).mean()}
     return [
-        Measurement("quality", subject, modality, "", name, networks, value, asked=len(made))
+        Measurement("quality", subject, modality, "", name, networks, float(value), asked=len(made))
         for name, value in values.items()
     ]
+
+
+def _apart(first: Array, second: Array, subject: str, modality: Modality, networks: Networks) -> Measurement:
+    apart = frechet(first, second)
+    return Measurement("quality", subject, modality, "", "Frechet", networks, apart, asked=len(first))
 
 
 def l1(made: Array, real: Array) -> float:
@@ -124,3 +117,13 @@ def psnr(made: Array, real: Array) -> float:
     """10 log10(255^2 / mean squared difference) of each uint8 picture, averaged, in decibels; 100 for equal ones."""
     squared = np.square(made.astype(np.float64) - real).mean(axis=(1, 2, 3))
     return float(np.minimum(10 * np.log10(255**2 / np.maximum(squared, 1e-12)), 100.0).mean())
+
+
+def frechet(first: Array, second: Array) -> float:
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the means and covariances of features (N, F) and (M, F), two rows
+    or more of each. The root's trace is the sum of the roots of S1 S2's eigenvalues, none of which is negative."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    apart = a.mean(axis=0) - b.mean(axis=0)
+    of_a, of_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    common = np.sqrt(np.maximum(np.linalg.eigvals(of_a @ of_b).real, 0.0)).sum()
+    return float(max(apart @ apart + np.trace(of_a) + np.trace(of_b) - 2 * common, 0.0))

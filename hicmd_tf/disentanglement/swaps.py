@@ -20,7 +20,6 @@ from hicmd_tf.disentanglement.measurement import (
     Measurement,
     Networks,
 )
-from hicmd_tf.disentanglement.movement import movement, share_nearer_to_donor
 from hicmd_tf.disentanglement.observer import Observer, Reading
 from hicmd_tf.notation import MODALITIES, Codes, Modality
 from hicmd_tf.runs.opened import OpenedRun
@@ -102,22 +101,18 @@ def swap_figures(
                     seen[name].append(observer.look(of))
                 bar.update(len(of))
             for name, readings in seen.items():
-                found += figures_of(joined(readings), scene, pairs, name, networks)
+                whole = Reading(*(np.concatenate(parts) for parts in zip(*readings, strict=True)))
+                found += figures_of(whole, scene, pairs, name, networks)
     return found
 
 
-def real_figures(scene: Scene, every: list[Pairs]) -> list[Measurement]:
+def real_swaps(scene: Scene, every: list[Pairs]) -> list[Measurement]:
     """The same figures for the real pictures of sources and donors: what a perfect generator would reach."""
     found = []
     for pairs in every:
         for name, rows in (("real source", pairs.sources), ("real donor", pairs.donors)):
             found += figures_of(Reading(*(part[rows] for part in scene.seen)), scene, pairs, name, "real")
     return found
-
-
-def joined(readings: list[Reading]) -> Reading:
-    """Readings one after the other."""
-    return Reading(*(np.concatenate(parts) for parts in zip(*readings, strict=True)))
 
 
 def figures_of(reading: Reading, scene: Scene, pairs: Pairs, subject: str, networks: Networks) -> list[Measurement]:
@@ -133,8 +128,8 @@ def figures_of(reading: Reading, scene: Scene, pairs: Pairs, subject: str, netwo
         as_donor = float(np.mean(reading.infrared == samples.infrared[donors]))
         found.append(figure(MODALITY, TO_DONOR, as_donor))
     for factor, columns in zip(scene.numbers, columns_of(scene.numbers), strict=True):
-        moved = movement(reading.numbers[:, columns], factor.targets[sources], factor.targets[donors])
-        found += [figure(factor.name, TO_DONOR, moved.donor), figure(factor.name, KEPT, moved.source)]
+        to_donor, kept = movement(reading.numbers[:, columns], factor.targets[sources], factor.targets[donors])
+        found += [figure(factor.name, TO_DONOR, to_donor), figure(factor.name, KEPT, kept)]
     nearer = share_nearer_to_donor(reading.embedding, scene.seen.embedding, samples.identities, sources, donors)
     return [*found, figure(IDENTITY, TO_DONOR, nearer, 0.5)]
 
@@ -143,3 +138,32 @@ def columns_of(numbers: list[Factor]) -> list[slice]:
     """Where each factor's targets stand among the observer's numbers."""
     ends = np.cumsum([factor.targets.shape[1] for factor in numbers]).tolist()
     return [slice(end - factor.targets.shape[1], end) for factor, end in zip(numbers, ends, strict=True)]
+
+
+def movement(observed: Array, source: Array, donor: Array) -> tuple[float, float]:
+    """The least-squares fit observed = constant + donor' * donor + source' * source, over P pairs (P, K): both slopes.
+
+    The columns (sine and cosine of an angle) have constants of their own and share both slopes. The donor's slope is
+    that of observed - source on donor - source with the source held fixed: 1 when the donor's value is taken on, 0 when
+    the source's is kept. Without holding it fixed, a reading that never changes would seem half way between both.
+    """
+    y, s, d = (x - x.mean(axis=0) for x in (observed, source, donor))
+    (of_donor, of_source), *_ = np.linalg.lstsq(np.stack([d.ravel(), s.ravel()], axis=1), y.ravel(), rcond=None)
+    return float(of_donor), float(of_source)
+
+
+def share_nearer_to_donor(
+    embedding: Array, references: Array, identities: Array, sources: Array, donors: Array
+) -> float:
+    """Share of P pictures whose nearest real picture, of all of source's and donor's people, shows the donor's person.
+
+    embedding: (P, E) of length 1. references: (N, E) of real pictures, identities: (N,) whom they show. sources,
+    donors: rows (P,) of the pairs among them, which themselves don't count: a person is asked for, not a picture.
+    """
+    similarity = embedding @ references.T  # (P, N)
+    every = np.arange(len(similarity))
+    similarity[every, sources] = similarity[every, donors] = -np.inf
+    of_source, of_donor = (
+        np.where(identities[rows][:, None] == identities, similarity, -np.inf).max(axis=1) for rows in (sources, donors)
+    )
+    return float(np.mean(of_donor > of_source))

@@ -11,8 +11,7 @@ from PIL import Image
 
 from hicmd_tf.explorer.studio import Studio
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
-from hicmd_tf.visualize.figure import png_of
-from hicmd_tf.visualize.pages import data_uri
+from hicmd_tf.visualize.figure import data_uri, png_of
 
 Array = np.ndarray[Any, Any]
 

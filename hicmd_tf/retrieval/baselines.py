@@ -13,7 +13,7 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Search
 from hicmd_tf.notation import VISIBLE
 from hicmd_tf.retrieval.chance import chance
-from hicmd_tf.retrieval.evaluation import spread
+from hicmd_tf.retrieval.evaluation import by_direction, labels, spread
 from hicmd_tf.retrieval.metrics import score_distances, summary
 
 Array = np.ndarray[Any, Any]
@@ -24,18 +24,9 @@ BLOCK_BYTES = 2**29
 """Of normalised infrared pictures that visible ones are compared with at a time."""
 BATCH = 64
 """Visible pictures at a time."""
+KINDS = ("cosine", "euclidean", "colour_histogram")
 
 Figures = dict[str, dict[str, float]]  # direction -> name -> fraction
-
-
-class Distances(NamedTuple):
-    """Of visible pictures (V,) to infrared ones (I,), both rows of the samples: (V, I) float32 each."""
-
-    visible: Array
-    infrared: Array
-    cosine: Array
-    euclidean: Array
-    histogram: Array
 
 
 def simple_figures(samples: Samples, searches: Iterable[Search], height: int, width: int) -> dict[str, Figures]:
@@ -44,57 +35,39 @@ def simple_figures(samples: Samples, searches: Iterable[Search], height: int, wi
     raw_pixels: cosine or Euclidean distance of normalised pixels, whichever gives the better rank-1 in a direction.
     colour_histogram: L1 distance of joint histograms with 8 x 8 x 8 bins. Raises UserError as `metrics.score` does.
     """
-    main: dict[str, Search] = {}
-    for search in searches:
-        main.setdefault(str(search.direction), search)
-    found = _distances(samples, [*main.values()], height, width)
+    asked = by_direction(searches)
+    needed = np.unique(np.concatenate([rows for one in asked.values() for rows in (one.queries, *one.galleries)]))
+    visible, infrared = (needed[samples.infrared[needed] == of] for of in (False, True))
+    found = _distances(samples.select(visible), samples.select(infrared), height, width)
     results: dict[str, Figures] = {name: {} for name in SIMPLE}
-    for direction, search in main.items():
-        tried = (_figures(distances, found, samples, search) for distances in (found.cosine, found.euclidean))
-        results["chance"][direction] = _chance(samples, search)
-        results["raw_pixels"][direction] = max(tried, key=lambda figures: figures["rank1"])
-        results["colour_histogram"][direction] = _figures(found.histogram, found, samples, search)
+    for direction, search in asked.items():
+        query, gallery = (visible, infrared) if search.direction.query == VISIBLE else (infrared, visible)
+        trials: dict[str, list[dict[str, float]]] = {name: [] for name in ("chance", *KINDS)}
+        for rows in search.galleries:
+            of = labels(samples, search, rows)
+            trials["chance"].append(chance(*of))
+            cells = np.ix_(np.searchsorted(query, search.queries), np.searchsorted(gallery, rows))
+            for name, distances in found.items():
+                turned = distances if query is visible else distances.T
+                trials[name].append(summary(score_distances(turned[cells], *of)))
+        means = {name: spread(each)[0] for name, each in trials.items()}
+        means["raw_pixels"] = max(means["cosine"], means["euclidean"], key=lambda figures: figures["rank1"])
+        for name in SIMPLE:
+            results[name][direction] = means[name]
     return results
 
 
-def _labels(samples: Samples, search: Search, gallery: Array) -> tuple[Any, ...]:
-    ids, cameras = samples.identities, samples.cameras
-    return ids[search.queries], ids[gallery], cameras[search.queries], cameras[gallery], search.protocol
-
-
-def _chance(samples: Samples, search: Search) -> dict[str, float]:
-    return spread([chance(*_labels(samples, search, gallery)) for gallery in search.galleries])[0]
-
-
-def _figures(distances: Array, of: Distances, samples: Samples, search: Search) -> dict[str, float]:
-    """Of one kind of distances."""
-    asks_visible = search.direction.query == VISIBLE
-    distances = distances if asks_visible else distances.T
-    rows, columns = (of.visible, of.infrared) if asks_visible else (of.infrared, of.visible)
-    asked = distances[np.searchsorted(rows, search.queries)]
-    return spread(
-        [
-            summary(score_distances(asked[:, np.searchsorted(columns, gallery)], *_labels(samples, search, gallery)))
-            for gallery in search.galleries
-        ]
-    )[0]
-
-
-def _distances(samples: Samples, searches: list[Search], height: int, width: int) -> Distances:
-    """Between all pictures that the searches need, in blocks: decoded pictures are never all in memory."""
-    needed = np.unique(np.concatenate([rows for one in searches for rows in (one.queries, *one.galleries)]))
-    visible, infrared = (needed[samples.infrared[needed] == of] for of in (False, True))
-    shape = len(visible), len(infrared)
-    found = Distances(visible, infrared, *(np.empty(shape, np.float32) for _ in range(3)))
+def _distances(visible: Samples, infrared: Samples, height: int, width: int) -> dict[str, Array]:
+    """`KINDS` -> (V, I) float32, in blocks: decoded pictures are never all in memory."""
+    found = {name: np.empty((len(visible), len(infrared)), np.float32) for name in KINDS}
     step = max(1, BLOCK_BYTES // (height * width * 3 * 4))
-    with tqdm(total=shape[0] * shape[1], desc="comparing pixels", unit="pair", unit_scale=True, leave=False) as bar:
-        for columns, y in _blocks(samples.select(infrared), height, width, step):
-            for rows, x in _blocks(samples.select(visible), height, width, BATCH):
-                block = slice(rows, rows + len(x.pixels)), slice(columns, columns + len(y.pixels))
+    with tqdm(total=found["cosine"].size, desc="comparing pixels", unit="pair", unit_scale=True, leave=False) as bar:
+        for columns, y in _blocks(infrared, height, width, step):
+            for rows, x in _blocks(visible, height, width, BATCH):
                 products = x.pixels @ y.pixels.T
-                found.cosine[block] = -products / x.lengths[:, None] / y.lengths
-                found.euclidean[block] = np.square(x.lengths)[:, None] + np.square(y.lengths) - 2 * products
-                found.histogram[block] = cdist(x.histograms, y.histograms, "cityblock")
+                found["cosine"][rows, columns] = -products / x.lengths[:, None] / y.lengths
+                found["euclidean"][rows, columns] = np.square(x.lengths)[:, None] + np.square(y.lengths) - 2 * products
+                found["colour_histogram"][rows, columns] = cdist(x.histograms, y.histograms, "cityblock")
                 bar.update(products.size)
     return found
 
@@ -107,13 +80,13 @@ class Block(NamedTuple):
     histograms: Array
 
 
-def _blocks(samples: Samples, height: int, width: int, step: int) -> Iterator[tuple[int, Block]]:
-    """So many pictures at a time, with the place of the first."""
+def _blocks(samples: Samples, height: int, width: int, step: int) -> Iterator[tuple[slice, Block]]:
+    """So many pictures at a time, and which these are."""
     for place, batch in enumerate(evaluation_batches(samples, height, width, step)):
         pictures = batch.numpy()
         pixels = pictures.reshape(len(pictures), -1)
         lengths = np.maximum(np.linalg.norm(pixels, axis=1), np.finfo(np.float32).tiny)
-        yield place * step, Block(pixels, lengths, _histograms(pictures))
+        yield slice(place * step, place * step + len(pixels)), Block(pixels, lengths, _histograms(pictures))
 
 
 def _histograms(pictures: Array) -> Array:

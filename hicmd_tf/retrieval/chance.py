@@ -8,9 +8,10 @@ import numpy as np
 from scipy.stats import binom
 
 from hicmd_tf.data.labels import known
-from hicmd_tf.data.searches import NOBODY, SHARED_PLACE, ProtocolName, protocol
+from hicmd_tf.data.searches import NOBODY, ProtocolName, protocol
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.metrics import NO_MATCH, RANKS
+from hicmd_tf.retrieval.ranking import hidden, people
 
 Array = np.ndarray[Any, Any]
 Others = tuple[tuple[int, int], ...]
@@ -42,36 +43,25 @@ def chance(
     """
     rules = protocol(name)
     query_ids, gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
-    if not known(query_ids).any():
+    asking = known(query_ids)
+    if not asking.any():
         raise UserError(NOBODY)
-    somebody = known(gallery_ids)
-    identities, of = np.unique(gallery_ids[somebody], return_inverse=True)
     cameras = np.zeros_like(gallery_ids) if gallery_cams is None else np.asarray(gallery_cams)
-    asking = np.zeros_like(query_ids) if query_cams is None or rules.hides == "nothing" else np.asarray(query_cams)
+    asked_by = np.zeros_like(query_ids) if query_cams is None or rules.hides == "nothing" else np.asarray(query_cams)
+    identities, of = np.unique(people(gallery_ids), return_inverse=True)
     kinds: Counter[tuple[int, int, Others]] = Counter()
-    for camera in np.unique(asking):
-        seen = np.full(len(gallery_ids), True)
-        if rules.hides == "shared place" and camera == SHARED_PLACE[0]:
-            seen = cameras != SHARED_PLACE[1]
-        counts = np.bincount(of[seen[somebody]], minlength=len(identities))
-        own = rules.hides == "own camera"
-        hidden = np.bincount(of[(cameras == camera)[somebody]], minlength=len(identities)) if own else 0 * counts
-        unknown = int(np.count_nonzero(seen & ~somebody))  # each is somebody else
-        there, people = np.unique(counts, return_counts=True)
-        everyone = Counter(dict(zip(there.tolist(), people.tolist(), strict=True))) + Counter({1: unknown})
-        for identity, queries in zip(*np.unique(query_ids[asking == camera], return_counts=True), strict=True):
-            place = int(np.searchsorted(identities, identity))
-            if place == len(identities) or identities[place] != identity:
-                continue
-            pictures, matches = int(counts[place]), int(counts[place] - hidden[place])
-            if matches:
-                others = everyone - Counter([pictures])
-                del others[0]
-                kinds[matches, int(seen.sum()) - pictures, tuple(sorted(others.items()))] += int(queries)
+    pairs, queries = np.unique(np.stack([query_ids, asked_by])[:, asking], axis=1, return_counts=True)
+    for (identity, camera), count in zip(pairs.T, queries.tolist(), strict=True):
+        seen = ~hidden(rules, identity, camera, gallery_ids, cameras)
+        pictures = np.bincount(of[seen], minlength=len(identities))
+        matches = int(pictures[identities == identity].sum())
+        if matches:
+            sizes, number = np.unique(pictures[(identities != identity) & (pictures > 0)], return_counts=True)
+            others = tuple(zip(sizes.tolist(), number.tolist(), strict=True)) if rules.cmc_over == "identities" else ()
+            kinds[matches, int(pictures.sum()) - matches, others] += count
     if not kinds:
         raise UserError(NO_MATCH)
-    over_pictures = rules.cmc_over == "pictures"
-    rows = [_chance_of(r, wrong, () if over_pictures else others) for r, wrong, others in kinds]
+    rows = [_chance_of(*kind) for kind in kinds]
     return {key: float(np.average([row[key] for row in rows], weights=[*kinds.values()])) for key in rows[0]}
 
 
@@ -98,11 +88,11 @@ def _identities_before(matches: int, others: Others) -> Array:
     later, weights = _quadrature()  # of 1 - t
     before = np.zeros((len(later), len(places)))  # the distribution of identities before t
     before[:, 0] = 1
-    for pictures, people in others:
-        some = binom.pmf(places, people, 1 - later[:, None] ** pictures)
+    for pictures, number in others:
+        some = binom.pmf(places, number, 1 - later[:, None] ** pictures)
         before = sum(
             np.pad(before[:, : len(places) - k], ((0, 0), (k, 0))) * some[:, k : k + 1]
-            for k in range(min(people, len(places) - 1) + 1)
+            for k in range(min(number, len(places) - 1) + 1)
         )
     first = weights * matches * later ** (matches - 1)  # the density of the first match
     return np.minimum(first @ np.cumsum(before, axis=1), 1.0)

@@ -11,17 +11,13 @@ from hicmd_tf.errors import UserError
 Array = np.ndarray[Any, Any]
 Blocks = Iterator[tuple[int, Array]]
 
-BLOCK = 4096
-"""Queries at a time, while a block has at most `BLOCK_BYTES`."""
 BLOCK_BYTES = 2**25
-SMALLEST_BLOCK = 16
-FLOAT32_RANGE = 1e-15, 1e15
-"""Lengths between which products of float32 neither overflow nor lose digits."""
+FEWEST, MOST = 16, 4096  # queries in a block
 
 
 def block_rows(columns: int, itemsize: int) -> int:
     """How many queries to take at a time."""
-    return int(np.clip(BLOCK_BYTES // (columns * itemsize), SMALLEST_BLOCK, BLOCK))
+    return int(np.clip(BLOCK_BYTES // (columns * itemsize), FEWEST, MOST))
 
 
 class Descriptors(NamedTuple):
@@ -29,10 +25,6 @@ class Descriptors(NamedTuple):
 
     rows: Array
     lengths: Array
-
-    def take(self, order: Array) -> "Descriptors":
-        """The rows in another order."""
-        return Descriptors(self.rows[order], self.lengths[order])
 
 
 def checked(descriptors: Array, name: str) -> Descriptors:
@@ -44,32 +36,14 @@ def checked(descriptors: Array, name: str) -> Descriptors:
             f"received {rows.dtype} {rows.shape}"
         )
     rows = np.ascontiguousarray(rows, np.result_type(rows, np.float32))
-    lengths = _lengths(rows)
-    if not np.isfinite(lengths).all():
-        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
-        raise UserError(f"{name} descriptor {row} is not finite: the network that made it has diverged")
-    if not lengths.all():
-        row = int(np.flatnonzero(lengths == 0)[0])
-        raise UserError(f"{name} descriptor {row} is all zeros, which has no direction to compare")
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    for bad, what in (
+        (~np.isfinite(lengths), "is not finite: the network that made it has diverged"),
+        (lengths == 0, "is all zeros, which has no direction to compare"),
+    ):
+        if bad.any():
+            raise UserError(f"{name} descriptor {bad.argmax()} {what}")
     return Descriptors(rows, lengths)
-
-
-def _lengths(rows: Array) -> Array:
-    """Euclidean lengths (N,) in float64; sums of squares in the rows' own type while that is safe, for speed."""
-    squares = np.einsum("nd,nd->n", rows, rows)
-    low, high = FLOAT32_RANGE
-    if not ((squares > low**2) & (squares < high**2)).all():
-        squares = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
-    return np.sqrt(squares, dtype=np.float64)
-
-
-def check_same_length(queries: Descriptors, gallery: Descriptors) -> None:
-    """Raises UserError when a query can't be compared with the gallery."""
-    if queries.rows.shape[1] != gallery.rows.shape[1]:
-        raise UserError(
-            f"query descriptors have length {queries.rows.shape[1]}, gallery descriptors {gallery.rows.shape[1]}: "
-            "expected equal"
-        )
 
 
 def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
@@ -81,9 +55,6 @@ def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
     descriptor tie exactly whatever the matrix product rounds.
     """
     dtype = np.result_type(queries.rows, gallery.rows)
-    low, high = FLOAT32_RANGE
-    if not all(low < x.lengths.min() and x.lengths.max() < high for x in (queries, gallery)):
-        dtype = np.dtype(np.float64)
     columns, scales = gallery.rows.astype(dtype, copy=False).T, -gallery.lengths.astype(dtype)
     copies, originals = repeated(gallery.rows)
     count = len(gallery.rows)
@@ -92,8 +63,7 @@ def cosine_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
         rows = queries.rows[start : start + len(room)].astype(dtype, copy=False)
         block = np.matmul(rows, columns, out=room[: len(rows)])
         block /= scales
-        if len(copies):
-            block[:, copies] = block[:, originals]
+        block[:, copies] = block[:, originals]
         yield start, block
 
 

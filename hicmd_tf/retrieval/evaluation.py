@@ -1,7 +1,7 @@
 """Descriptors judged as a data set's published tables do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.stats import beta, norm, t
@@ -15,6 +15,7 @@ from hicmd_tf.retrieval.metrics import score, summary
 
 Array = np.ndarray[Any, Any]
 Figures = dict[str, float]
+Directed = TypeVar("Directed", "Row", Search)
 
 BOUNDED = ("rank1", "mAP")
 """Figures that have an interval."""
@@ -72,80 +73,82 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
         return [_row(descriptors, samples, search, again, bar) for search, again in jobs]
 
 
+def labels(samples: Samples, search: Search, gallery: Array) -> tuple[Any, ...]:
+    """What `score`, `score_distances` and `chance` take of one of a search's galleries, from ids to protocol."""
+    queries, ids, cameras = search.queries, samples.identities, samples.cameras
+    return ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol
+
+
 def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar: Any) -> Row:
     hidden = refuse_hidden(samples, search)
-    queries, ids, cameras = search.queries, samples.identities, samples.cameras
     trials, random = [], []
-    answered, first, precision = np.zeros((3, len(queries)))
+    answered, first, precision = np.zeros((3, len(search.queries)))
     for gallery in search.galleries:
-        labels = ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol
-        scores = score(descriptors[queries], descriptors[gallery], *labels, rerank)
+        of = labels(samples, search, gallery)
+        scores = score(descriptors[search.queries], descriptors[gallery], *of, rerank)
         trials.append(summary(scores))
-        random.append(chance(*labels))
+        random.append(chance(*of))
         answered += scores.valid
         first[scores.valid] += scores.first_rank == 1
         precision[scores.valid] += scores.average_precision
         bar.update()
     there = answered > 0
-    each = {"rank1": first[there] / answered[there], "mAP": precision[there] / answered[there]}
-    intervals = {name: over_identities(values, ids[queries][there]) for name, values in each.items()}
+    people = samples.identities[search.queries][there]
+    intervals = [over_identities(of[there] / answered[there], people) for of in (first, precision)]
     return Row(
         search.setting,
         str(search.direction),
         rerank,
         len(trials),
-        len(queries),
+        len(search.queries),
         int((len(trials) - answered).sum()),
         *spread(trials),
-        len(np.unique(ids[queries][there])),
+        len(np.unique(people)),
         spread(random)[0],
-        {name: [interval.low, interval.high] for name, interval in intervals.items()},
+        {name: [one.low, one.high] for name, one in zip(BOUNDED, intervals, strict=True)},
         hidden.words if hidden.lost and search.protocol == "market1501" else "",
     )
 
 
 def spread(trials: Sequence[Figures]) -> tuple[Figures, Figures]:
     """Mean and standard deviation of each figure over trials."""
-    names = trials[0].keys()
-    return (
-        {name: float(np.mean([trial[name] for trial in trials])) for name in names},
-        {name: float(np.std([trial[name] for trial in trials])) for name in names},
-    )
+    values = {name: [trial[name] for trial in trials] for name in trials[0]}
+    mean, deviation = ({name: float(of(each)) for name, each in values.items()} for of in (np.mean, np.std))
+    return mean, deviation
 
 
 def over_trials(tables: Sequence[Sequence[Row]]) -> list[Row]:
     """One table for several models, one per split: mean and deviation of their mean figures, setting by setting."""
-    return [
-        rows[0]._replace(
-            trials=len(rows),
-            queries=sum(row.queries for row in rows) // len(rows),
-            unanswered=sum(row.unanswered for row in rows),
-            **dict(zip(("mean", "deviation"), spread([row.mean for row in rows]), strict=True)),
-            people=0,
-            chance=_over(rows),
-            between=None,  # people differ from split to split
+    found = []
+    for rows in zip(*tables, strict=True):
+        mean, deviation = spread([row.mean for row in rows])
+        known = [row.chance for row in rows if row.chance is not None]
+        found.append(
+            rows[0]._replace(
+                trials=len(rows),
+                queries=sum(row.queries for row in rows) // len(rows),
+                unanswered=sum(row.unanswered for row in rows),
+                mean=mean,
+                deviation=deviation,
+                people=0,  # who differ from split to split
+                chance=spread(known)[0] if len(known) == len(rows) else None,
+                between=None,
+            )
         )
-        for rows in zip(*tables, strict=True)
-    ]
+    return found
 
 
-def _over(rows: Sequence[Row]) -> Figures | None:
-    """Mean of chance over models, where all rows have it."""
-    known = [row.chance for row in rows if row.chance is not None]
-    return spread(known)[0] if len(known) == len(rows) else None
-
-
-def main_rows(rows: Iterable[Row]) -> dict[str, Row]:
-    """The first row of each direction."""
-    found: dict[str, Row] = {}
+def by_direction(rows: Iterable[Directed]) -> dict[str, Directed]:
+    """The first row, or search, of each direction."""
+    found: dict[str, Directed] = {}
     for row in rows:
-        found.setdefault(row.direction, row)
+        found.setdefault(str(row.direction), row)
     return found
 
 
 def main_figures(rows: Iterable[Row]) -> dict[str, Figures]:
     """The mean figures of the first row of each direction."""
-    return {direction: row.mean for direction, row in main_rows(rows).items()}
+    return {direction: row.mean for direction, row in by_direction(rows).items()}
 
 
 def both_directions(descriptors: Array, samples: Samples, data: str) -> dict[str, Figures]:
@@ -177,9 +180,8 @@ def over_identities(values: Array, identities: Array) -> Interval:
     (of a mean of groups; Cochran, Sampling Techniques, 1977, Sec. 11.8) is as sure as a share of n = p (1 - p) / V
     independent answers, less so by Student's t, for V is estimated, and has the interval of Clopper and Pearson for n
     (Korn and Graubard, Survey Methodology 24, 1998). Of fewer than ten people, or where all are alike and V is 0, V
-    says nothing: n is the number of people then, the least it can be. A bootstrap over people gives no interval at all
-    where all are alike ("25.0 to 25.0" over four people), and holds the truth 70 to 90 times of 100 over ten. Model
-    and gallery stay as they are: nothing is said about another training.
+    says nothing: n is the number of people then, the least it can be. (A bootstrap over people gives no interval where
+    all are alike.) Model and gallery stay as they are: nothing is said about another training.
 
     Args:
         values: (V,) from 0 to 1, one for each query.

@@ -7,7 +7,8 @@ import numpy as np
 
 from hicmd_tf.data.labels import same
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.searches import SHARED_PLACE, Protocol, Search, protocol
+from hicmd_tf.data.searches import Search, protocol
+from hicmd_tf.retrieval.ranking import hidden
 
 Array = np.ndarray[Any, Any]
 
@@ -24,37 +25,25 @@ class RankedList(NamedTuple):
     precision: float
 
 
-def ranked_lists(
-    descriptors: Array, samples: Samples, search: Search, queries: Sequence[int] | Array | None = None
-) -> list[RankedList]:
-    """The whole list of each query, by default of every query of the search, in its first gallery.
+def ranked_lists(descriptors: Array, samples: Samples, search: Search) -> list[RankedList]:
+    """The whole list of every query of a search, in its first gallery.
 
     descriptors: (N, E) of length 1, one for each sample. Equal distances keep the gallery's order.
     """
     gallery, rules = search.galleries[0], protocol(search.protocol)
-    queries = search.queries if queries is None else queries
-    return [_ranked(descriptors, samples, gallery, rules, int(query)) for query in queries]
-
-
-def _ranked(descriptors: Array, samples: Samples, gallery: Array, rules: Protocol, query: int) -> RankedList:
-    seen = gallery[~hidden(samples, gallery, rules, query)]
-    distances = 1 - descriptors[seen] @ descriptors[query]
-    order = np.argsort(distances, kind="stable")
-    right = same(samples.identities[query], samples.identities[seen[order]])
-    ranks = np.flatnonzero(right) + 1
-    precision = float(np.mean(np.arange(1, len(ranks) + 1) / ranks)) if len(ranks) else 0.0
-    return RankedList(query, seen[order], distances[order], right, int(ranks[0]) if len(ranks) else 0, precision)
-
-
-def hidden(samples: Samples, gallery: Array, rules: Protocol, query: int) -> Array:
-    """Which rows of a gallery (G,) a query may not see."""
-    cameras = samples.cameras[gallery]
-    if rules.hides == "shared place":
-        return (samples.cameras[query] == SHARED_PLACE[0]) & (cameras == SHARED_PLACE[1])
-    if rules.hides == "own camera":
-        own = same(samples.identities[query], samples.identities[gallery])
-        return own & (cameras == samples.cameras[query])
-    return np.zeros(len(gallery), bool)
+    ids, cameras = samples.identities, samples.cameras
+    found = []
+    for query in search.queries.tolist():
+        seen = gallery[~hidden(rules, ids[query], cameras[query], ids[gallery], cameras[gallery])]
+        distances = 1 - descriptors[seen] @ descriptors[query]
+        order = np.argsort(distances, kind="stable")
+        right = same(ids[query], ids[seen[order]])
+        ranks = np.flatnonzero(right) + 1
+        first, precision = (
+            (int(ranks[0]), float(np.mean(np.arange(1, len(ranks) + 1) / ranks))) if len(ranks) else (0, 0.0)
+        )
+        found.append(RankedList(query, seen[order], distances[order], right, first, precision))
+    return found
 
 
 def hardest(lists: Sequence[RankedList], count: int) -> list[RankedList]:

@@ -19,13 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.data.labels import known
-from hicmd_tf.data.searches import NOBODY, ProtocolName, protocol
+from hicmd_tf.data.searches import NOBODY, ProtocolName
+from hicmd_tf.data.searches import protocol as rules_of
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.distances import Blocks, block_rows, check_same_length, checked, cosine_distances
+from hicmd_tf.retrieval.distances import Blocks, block_rows, checked, cosine_distances
 from hicmd_tf.retrieval.ranking import Ranker
 from hicmd_tf.retrieval.reranking import reranked_distances
 
 Array = np.ndarray[Any, Any]
+Labels = Array | None
 
 RANKS = (1, 5, 10, 20)
 NO_MATCH = "no query has a picture of its identity in the gallery: check that both hold the same identities"
@@ -53,8 +55,8 @@ def score(
     gallery_descriptors: Array,
     query_ids: Array,
     gallery_ids: Array,
-    query_cams: Array | None = None,
-    gallery_cams: Array | None = None,
+    query_cams: Labels = None,
+    gallery_cams: Labels = None,
     protocol: ProtocolName = "regdb",
     rerank: bool = False,
 ) -> Scores:
@@ -71,9 +73,13 @@ def score(
     and when no query has a match.
     """
     queries, gallery = checked(query_descriptors, "query"), checked(gallery_descriptors, "gallery")
-    check_same_length(queries, gallery)
-    ranker = _ranker((query_ids, gallery_ids), (query_cams, gallery_cams), (queries.rows, gallery.rows), protocol)
-    gallery = gallery if ranker.in_order else gallery.take(ranker.order)
+    if queries.rows.shape[1] != gallery.rows.shape[1]:
+        raise UserError(
+            f"query descriptors have length {queries.rows.shape[1]}, gallery descriptors {gallery.rows.shape[1]}: "
+            "expected equal"
+        )
+    shape = len(queries.rows), len(gallery.rows)
+    ranker = _ranker(shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol)
     return _score_blocks(reranked_distances(queries, gallery) if rerank else cosine_distances(queries, gallery), ranker)
 
 
@@ -81,43 +87,39 @@ def score_distances(
     distances: Array,
     query_ids: Array,
     gallery_ids: Array,
-    query_cams: Array | None = None,
-    gallery_cams: Array | None = None,
+    query_cams: Labels = None,
+    gallery_cams: Labels = None,
     protocol: ProtocolName = "regdb",
 ) -> Scores:
     """As `score`, from distances (Q, G), small for alike."""
     distances = np.asarray(distances)
     if distances.ndim != 2 or not distances.size or not np.isfinite(distances).all():
         raise UserError(f"distances must be a finite array (queries, gallery), received shape {distances.shape}")
-    ranker = _ranker((query_ids, gallery_ids), (query_cams, gallery_cams), (distances, distances.T), protocol)
-    return _score_blocks(_blocks(distances, ranker.order), ranker)
+    ranker = _ranker(distances.shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol)
+    return _score_blocks(_copied(distances), ranker)
 
 
-def _blocks(distances: Array, order: Array) -> Iterator[tuple[int, Array]]:
-    rows = block_rows(len(order), 8)
+def _copied(distances: Array) -> Iterator[tuple[int, Array]]:
+    rows = block_rows(distances.shape[1], 8)
     for start in range(0, len(distances), rows):
-        block = distances[start : start + rows, order]  # a copy
-        yield start, block.astype(np.result_type(block, np.float32), copy=False)
+        block = distances[start : start + rows]
+        yield start, block.astype(np.result_type(block, np.float32))
 
 
 def _ranker(
-    ids: tuple[Array, Array], cams: tuple[Array | None, Array | None], rows: tuple[Array, Array], name: str
+    shape: tuple[int, ...], queries: tuple[Array, Labels], gallery: tuple[Array, Labels], name: ProtocolName
 ) -> Ranker:
-    rules = protocol(name)
-    query_ids, gallery_ids = (
-        _labels(x, f"{role} ids", len(y)) for x, y, role in zip(ids, rows, ("query", "gallery"), strict=True)
-    )
+    rules = rules_of(name)
+    found = []
+    for (ids, cams), role, count in zip((queries, gallery), ("query", "gallery"), shape, strict=True):
+        if rules.hides == "nothing":
+            cams = np.zeros(count, np.int64)
+        elif cams is None:
+            raise UserError(f"protocol {name} hides pictures by camera: {role}_cams is needed, one for each descriptor")
+        found.append((_labels(ids, f"{role} ids", count), _labels(cams, f"{role} cams", count)))
+    (query_ids, query_cams), (gallery_ids, gallery_cams) = found
     if not known(query_ids).any():
         raise UserError(NOBODY)
-    if rules.hides == "nothing":
-        return Ranker(query_ids, gallery_ids, None, None, rules)
-    for x, role in zip(cams, ("query", "gallery"), strict=True):
-        if x is None:
-            raise UserError(f"protocol {name} hides pictures by camera: {role}_cams is needed, one for each descriptor")
-    query_cams, gallery_cams = (
-        _labels(np.asarray(x), f"{role} cams", len(y))
-        for x, y, role in zip(cams, rows, ("query", "gallery"), strict=True)
-    )
     return Ranker(query_ids, gallery_ids, query_cams, gallery_cams, rules)
 
 

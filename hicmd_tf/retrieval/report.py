@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hicmd_tf import tables
 from hicmd_tf.errors import UserError
@@ -25,7 +26,11 @@ SIDES = "<<>"
 
 def read_scores(file: Path, directions: Iterable[str]) -> Scores:
     """Figures by direction that a run's evaluation wrote. Raises UserError when one that a table has is not there."""
-    found = read_json(file)
+    return scores_in(read_json(file), file, directions)
+
+
+def scores_in(found: Any, file: Path, directions: Iterable[str]) -> Scores:
+    """The same of what is read from the file already."""
     try:
         return {d: {**found[d], **{key: float(found[d][key]) for key in COLUMNS}} for d in directions}
     except (TypeError, KeyError, ValueError) as error:
@@ -77,33 +82,25 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
-    """What counts nowhere, which cameras make it so, and what is at chance, one line each."""
+    """What counts nowhere, which cameras make it so, and what is not above a random ranking, one line each."""
     unanswered = [
         f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
         "they may see, and count nowhere"
         for row in rows
         if row.unanswered
     ]
-    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden), *at_chance(rows)]
+    at_chance = [_at_chance(row, row.chance, row.between) for row in rows if row.chance and row.between]
+    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden), *filter(None, at_chance)]
 
 
-def at_chance(rows: Iterable[Row]) -> list[str]:
-    """Which figures are not above those of a random ranking, one line per row."""
-    found = []
-    for row in rows:
-        if row.at_chance and row.chance and row.between:
-            what = " and ".join(
-                f"{COLUMNS[name]} {100 * row.mean[name]:.1f} (95 %: {_span(row.between[name])}; chance "
-                f"{100 * row.chance[name]:.1f})"
-                for name in row.at_chance
-            )
-            few = f", of {row.people} people, who are few," if row.people < FEW else ""
-            found.append(f"not above chance{few} {DIRECTIONS[row.direction]}, {row.title}: {what}")
-    return found
-
-
-def _span(between: Sequence[float]) -> str:
-    return f"{100 * between[0]:.1f} to {100 * between[1]:.1f}"
+def _at_chance(row: Row, chance: Mapping[str, float], between: Mapping[str, Sequence[float]]) -> str:
+    what = " and ".join(
+        f"{COLUMNS[name]} {100 * row.mean[name]:.1f} (95 %: {100 * between[name][0]:.1f} to "
+        f"{100 * between[name][1]:.1f}; chance {100 * chance[name]:.1f})"
+        for name in row.at_chance
+    )
+    few = f", of {row.people} people, who are few," if row.people < FEW else ""
+    return what and f"not above chance{few} {DIRECTIONS[row.direction]}, {row.title}: {what}"
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:

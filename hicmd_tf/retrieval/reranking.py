@@ -9,9 +9,10 @@ their weights. What ranks is 0.7 x Jaccard + 0.3 x distance.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from hicmd_tf.retrieval.distances import Blocks, Descriptors, block_rows, repeated
 
@@ -25,27 +26,21 @@ ROUNDING = 16
 """Squared distances of at most so many epsilons are what rounding leaves of 0."""
 
 
-class Sparse(NamedTuple):
-    """Rows of weights. indices, values: those of row i stand at starts[i] .. starts[i + 1]."""
-
-    starts: Array
-    indices: Array
-    values: Array
-
-
 def reranked_distances(queries: Descriptors, gallery: Descriptors) -> Blocks:
     """Blocks (Q_block, G) of final distances with the number of their first query."""
     dtype = np.result_type(queries.rows, gallery.rows)
     unit = np.concatenate([(x.rows / x.lengths[:, None]).astype(dtype) for x in (queries, gallery)])
     near, largest = _neighbours(unit, min(NEIGHBOURS, len(unit) - 1) + 1)
     weights = _averaged(_weights(unit, near, largest), near[:, :AVERAGED])
-    by_column = _transposed(weights, len(queries.rows), len(unit))
+    first = len(queries.rows)
+    of_queries, of_gallery = weights[:first], weights[first:].tocsc()
     copies, originals = repeated(gallery.rows)
-    for start, block in _blocks(unit[: len(queries.rows)], unit[len(queries.rows) :]):
+    for start, block in _blocks(unit[:first], unit[first:]):
+        block /= largest[start : start + len(block), None]
+        block *= ORIGINAL_SHARE
         for row in range(len(block)):
-            block[row] = _final(block[row] / largest[start + row], weights, by_column, start + row)
-        if len(copies):
-            block[:, copies] = block[:, originals]
+            block[row] += (1 - ORIGINAL_SHARE) * _jaccard(of_queries[[start + row]], of_gallery)
+        block[:, copies] = block[:, originals]
         yield start, block
 
 
@@ -95,23 +90,20 @@ def _reciprocal(near: Array, k: int) -> Array:
 def _grown(near: Array) -> Iterator[Array]:
     """For each row its k-reciprocal neighbours with those of neighbours that share more than two thirds, ascending."""
     k = near.shape[1] - 1
-    half = min(round(NEIGHBOURS / 2), k)
-    whole, part = _reciprocal(near, k), _reciprocal(near, half)
-    sets = [near[row][whole[row]] for row in range(len(near))]
-    halves = [near[row, : half + 1][part[row]] for row in range(len(near))]
+    sets, halves = (
+        [row[: size + 1][among] for row, among in zip(near, _reciprocal(near, size), strict=True)]
+        for size in (k, min(NEIGHBOURS // 2, k))
+    )
     member = np.zeros(len(near), bool)
-    for row in range(len(near)):
-        member[sets[row]] = True
-        grown = [sets[row]]
-        for candidate in sets[row]:
-            theirs = halves[candidate]
-            if 3 * np.count_nonzero(member[theirs]) > 2 * len(theirs):
-                grown.append(theirs)
-        member[sets[row]] = False
-        yield np.unique(np.concatenate(grown))
+    for own in sets:
+        member[own] = True
+        grown = [x for x in (halves[candidate] for candidate in own) if 3 * member[x].sum() > 2 * len(x)]
+        member[own] = False
+        yield np.unique(np.concatenate([own, *grown]))
 
 
-def _weights(unit: Array, near: Array, largest: Array) -> Sparse:
+def _weights(unit: Array, near: Array, largest: Array) -> csr_array:
+    """(N, N), rows that add up to 1."""
     sets = list(_grown(near))
     sizes = np.array([len(x) for x in sets])
     rows, columns = np.repeat(np.arange(len(sets)), sizes), np.concatenate(sets)
@@ -119,43 +111,22 @@ def _weights(unit: Array, near: Array, largest: Array) -> Sparse:
     for start in range(0, len(rows), PAIRS):
         pairs = slice(start, start + PAIRS)
         products[pairs] = np.einsum("nd,nd->n", unit[rows[pairs]], unit[columns[pairs]])
-    starts = np.concatenate([[0], np.cumsum(sizes)])
     values = np.exp(-(2 - 2 * products.astype(np.float64)) / largest[rows])
-    return Sparse(starts, columns, values / np.add.reduceat(values, starts[:-1])[rows])
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    return csr_array((values / np.add.reduceat(values, starts[:-1])[rows], columns, starts), (len(sets), len(sets)))
 
 
-def _averaged(weights: Sparse, near: Array) -> Sparse:
+def _averaged(weights: csr_array, near: Array) -> csr_array:
     """The mean of each row's nearest rows, itself included."""
-    indices, values, sizes = [], [], []
-    total = np.zeros(len(near))
-    for nearest in near:
-        spans = [slice(weights.starts[i], weights.starts[i + 1]) for i in nearest]
-        for span in spans:
-            total[weights.indices[span]] += weights.values[span]
-        columns = np.unique(np.concatenate([weights.indices[span] for span in spans]))
-        indices.append(columns)
-        values.append(total[columns] / len(nearest))
-        sizes.append(len(columns))
-        total[columns] = 0
-    return Sparse(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(indices), np.concatenate(values))
-
-
-def _transposed(weights: Sparse, first: int, columns: int) -> Sparse:
-    """For each column the gallery rows (from `first` on, counted from 0) that have a weight in it."""
-    span = slice(weights.starts[first], None)
-    rows = np.repeat(np.arange(len(weights.starts) - 1 - first), np.diff(weights.starts[first:]))
-    order = np.argsort(weights.indices[span], kind="stable")
-    sizes = np.bincount(weights.indices[span], minlength=columns)
-    return Sparse(np.concatenate([[0], np.cumsum(sizes)]), rows[order], weights.values[span][order])
-
-
-def _final(distances: Array, weights: Sparse, by_column: Sparse, query: int) -> Array:
-    """0.7 x Jaccard + 0.3 x distance of one query, (G,)."""
-    own = slice(weights.starts[query], weights.starts[query + 1])
-    spans = [slice(by_column.starts[c], by_column.starts[c + 1]) for c in weights.indices[own]]
-    rows = np.concatenate([by_column.indices[span] for span in spans])
-    smaller = np.concatenate(
-        [np.minimum(by_column.values[span], w) for span, w in zip(spans, weights.values[own], strict=True)]
+    count, k = near.shape
+    return (
+        csr_array((np.full(near.size, 1 / k), near.ravel(), np.arange(0, near.size + 1, k)), (count, count)) @ weights
     )
-    shared = np.bincount(rows, smaller, minlength=len(distances))
-    return (1 - ORIGINAL_SHARE) * (1 - shared / (2 - shared)) + ORIGINAL_SHARE * distances
+
+
+def _jaccard(query: csr_array, gallery: Any) -> Array:
+    """Distances (G,) of a query's weights (1, N) to the gallery's (G, N), by columns."""
+    shared = gallery[:, query.indices]
+    shared.data = np.minimum(shared.data, np.repeat(query.data, np.diff(shared.indptr)))
+    total = np.asarray(shared.sum(axis=1)).ravel()
+    return 1 - total / (2 - total)

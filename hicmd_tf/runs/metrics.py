@@ -11,7 +11,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
-from hicmd_tf.retrieval.evaluation import Row, both_directions, evaluate, main_figures, main_rows, mean_map
+from hicmd_tf.retrieval.evaluation import Row, both_directions, by_direction, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import provenance
@@ -47,7 +47,7 @@ def metrics_of(
         **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
         **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
         **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
-        "at_chance": {direction: row.at_chance for direction, row in main_rows(rows).items()},
+        "at_chance": {direction: row.at_chance for direction, row in by_direction(rows).items()},
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities[samples.known].tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
@@ -78,7 +78,7 @@ def shown(metrics: Metrics) -> str:
     """What is printed: the main figures beside what they are compared with, what is to be noted of them, and every
     published setting by its name where there are more."""
     rows = [Row(**row) for row in metrics["settings"]]
-    main = [*main_rows(rows).values()]
+    main = [*by_direction(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
     return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main))]))
 

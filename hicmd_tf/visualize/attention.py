@@ -11,7 +11,6 @@ from hicmd_tf.data.pictures import normalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
-from hicmd_tf.method.networks.encoders import AttributeEncoder
 from hicmd_tf.notation import MODALITIES, Modality, other
 from hicmd_tf.pictures.sheet import Cell, sheet
 from hicmd_tf.runs.opened import OpenedRun
@@ -33,24 +32,19 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
     """
     encoders, descriptor = networks.generator.encoders(modality), Descriptor(networks)
     pictures = normalise(tf.constant(x))
+    attribute = encoders.attribute
     with tf.GradientTape() as tape:
         prototype = encoders.prototype(pictures)  # (B, H/4, W/4, C)
-        maps = _stages(encoders.attribute, pictures)
-        chosen = next((found for found in reversed(maps) if found.shape[1] >= LEAST_ROWS), maps[0])
+        maps = [attribute.stem(pictures)]
+        for stage in attribute.stages:  # (B, H/4, W/4, ..) to (B, H/32, W/32, ..)
+            maps.append(stage(maps[-1]))
+        chosen = next((found for found in reversed(maps[1:]) if found.shape[1] >= LEAST_ROWS), maps[1])
         tape.watch([prototype, chosen])
         style = networks.layout.style_of(ops.mean(maps[-1], axis=(1, 2)))
         likeness = tf.reduce_sum(descriptor.of_codes(prototype, style) * targets)  # of each picture apart
     gradients = tape.gradient(likeness, [prototype, chosen])
     of_prototype, of_attributes = (_weighted(*pair) for pair in zip((prototype, chosen), gradients, strict=True))
     return of_prototype, of_attributes
-
-
-def _stages(encoder: AttributeEncoder, pictures: Any) -> list[Any]:
-    """What each stage of E^a makes, (B, H/4, W/4, ..) to (B, H/32, W/32, ..)."""
-    found = [encoder.stem(pictures)]
-    for stage in encoder.stages:
-        found.append(stage(found[-1]))
-    return found[1:]
 
 
 def _weighted(activations: Any, gradients: Any) -> Array:
@@ -61,7 +55,14 @@ def _weighted(activations: Any, gradients: Any) -> Array:
 
 def attention(run: OpenedRun, seed: int) -> list[Figure]:
     """Maps of some people of both modalities, for their likeness to a picture of themselves in the other one."""
-    rows = [row for m in MODALITIES for row in _row_group(run, m, seed)]
+    run = run.known
+    people = np.random.default_rng(seed).permutation(run.samples.shared())[:PEOPLE]
+    if not len(people):
+        raise UserError(f"{run.folder.path}: nobody is there in both modalities, so nothing can be compared")
+    firsts = {
+        m: [next(r for r in run.rows(m) if run.samples.identities[r] == one) for one in people] for m in MODALITIES
+    }
+    rows = [row for m in MODALITIES for row in _rows(run, m, firsts)]
     head = [Cell(lines=[word]) for word in ("picture", "prototype", "attributes", "compared")]
     gap = Cell(lines=["      "])
     half = len(rows) // 2
@@ -79,23 +80,14 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
     ]
 
 
-def _row_group(run: OpenedRun, modality: Modality, seed: int) -> list[list[Cell]]:
-    people = np.random.default_rng(seed).permutation(run.samples.shared())[:PEOPLE]
-    if not len(people):
-        raise UserError(f"{run.folder.path}: nobody is there in both modalities, so nothing can be compared")
-    own, theirs = ([_first(run, m, person) for person in people] for m in (modality, other(modality)))
-    pictures = run.pictures(np.array(own))
-    maps = attention_maps(run.model.networks, pictures, modality, run.descriptors[theirs])
-    compared = run.pictures(np.array(theirs))
+def _rows(run: OpenedRun, modality: Modality, firsts: dict[Modality, list[int]]) -> list[list[Cell]]:
+    """Pictures of one modality, each with its maps and the same person's picture of the other one."""
+    pictures, compared = (run.pictures(np.array(firsts[m])) for m in (modality, other(modality)))
+    maps = attention_maps(run.model.networks, pictures, modality, run.descriptors[firsts[other(modality)]])
     return [
         [Cell(x), Cell(overlaid(x, p)), Cell(overlaid(x, a)), Cell(y)]
         for x, p, a, y in zip(pictures, *maps, compared, strict=True)
     ]
-
-
-def _first(run: OpenedRun, modality: Modality, person: int) -> int:
-    rows = run.rows(modality)
-    return int(rows[run.samples.identities[rows] == person][0])
 
 
 def overlaid(picture: Array, attention_map: Array) -> Array:

@@ -33,36 +33,32 @@ def cross_modal(run: OpenedRun) -> tuple[Array, Array]:
     return apart[same], apart[~same]
 
 
-def overlap(first: Array, second: Array, bins: int = BINS) -> float:
+def overlap(first: Array, second: Array) -> float:
     """Area that the normalised histograms of two samples share, 0 for apart to 1 for equal."""
-    edges = _edges(first, second, bins)
+    edges = _edges(first, second, BINS)
     shares = [np.histogram(x, edges)[0] / len(x) for x in (first, second)]
     return float(np.minimum(*shares).sum())
 
 
 def distances(run: OpenedRun) -> list[Figure]:
     """Figure 5: both histograms, of the initial networks where they are known, and of the trained ones."""
-    stages = {"after training": run}
-    if run.untrained is not None:
-        stages = {"before training": run.untrained, **stages}
-    found = {name: cross_modal(stage) for name, stage in stages.items()}
-    shared = {name: overlap(*pair) for name, pair in found.items()}
+    run = run.known
+    stages = [("before training", run.untrained), ("after training", run)]
+    found = {name: cross_modal(stage) for name, stage in stages if stage is not None}
     canvas = plot_figure(4.4 * len(found), 3.2)
-    for axes, (name, (intra, inter)) in zip(
-        canvas.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
-    ):
-        _histograms(axes, f"{name}: overlap {shared[name]:.2f}", intra, inter)
-    words = "; ".join(
-        f"{name} means {intra.mean():.2f} within and {inter.mean():.2f} between people, overlap {shared[name]:.2f}"
-        for name, (intra, inter) in found.items()
-    )
+    said = []
+    for axes, (name, pair) in zip(canvas.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
+        shared = f"overlap {overlap(*pair):.2f}"
+        _histograms(axes, f"{name}: {shared}", *pair)
+        within, across = (values.mean() for values in pair)
+        said.append(f"{name} means {within:.2f} within and {across:.2f} between people, {shared}")
     return [
         Figure(
             "distances",
             "Distances within and between people",
             f"Cosine distances of every visible to every infrared picture (Fig. 5). The overlap is the area that both "
             f"histograms share, of {BINS} bins: the less, the better people can be told apart.",
-            f"Histograms of distances. {words}.",
+            f"Histograms of distances. {'; '.join(said)}.",
             png_of_plot(canvas),
             plot=True,
         )

@@ -1,5 +1,6 @@
 """A figure: a picture with the words that belong to it, and how it is written."""
 
+import base64
 import io
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,15 +8,17 @@ from typing import Any, NamedTuple
 import matplotlib
 from PIL import Image
 
-from hicmd_tf.files import replacing, write_text
+from hicmd_tf.files import replacing
+from hicmd_tf.retrieval.report import DIRECTIONS
+
+WAYS = {direction: words.replace("->", "to") for direction, words in DIRECTIONS.items()}
 
 
 class Figure(NamedTuple):
     """name: stem of its files. title, caption: what it shows and how to read it, for a reader who knows the paper.
 
     alternative: what is to be seen, for who can't see it. png: the picture. plot: whether it is drawn lines on white,
-    which may be inverted on a dark page, rather than photographs. animation: the same moving, a GIF. page: the same to
-    be explored, an HTML fragment that needs nothing else.
+    which may be inverted on a dark page, rather than photographs. animation: the same moving, a GIF.
     """
 
     name: str
@@ -25,7 +28,6 @@ class Figure(NamedTuple):
     png: bytes
     plot: bool = False
     animation: bytes | None = None
-    page: str | None = None
 
 
 def png_of(image: Image.Image) -> bytes:
@@ -33,6 +35,11 @@ def png_of(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """A file's content as an address that holds all of it. kind: its media type, such as image/png."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def gif_of(frames: list[Image.Image], milliseconds: int) -> bytes:
@@ -58,17 +65,11 @@ def png_of_plot(canvas: Any) -> bytes:
 
 
 def save(figure: Figure, folder: Path) -> list[Path]:
-    """Writes NAME.png, and NAME.gif and NAME.html where it has them; says which."""
-    written = [folder / f"{figure.name}.png"]
-    with replacing(written[0]) as file:
-        file.write(figure.png)
-    if figure.animation is not None:
-        written.append(folder / f"{figure.name}.gif")
-        with replacing(written[-1]) as file:
-            file.write(figure.animation)
-    if figure.page is not None:
-        from hicmd_tf.visualize.pages import page_of
-
-        written.append(folder / f"{figure.name}.html")
-        write_text(written[-1], page_of(figure))
+    """Writes NAME.png, and NAME.gif where it moves; says which."""
+    written = []
+    for kind, content in (("png", figure.png), ("gif", figure.animation)):
+        if content is not None:
+            written.append(folder / f"{figure.name}.{kind}")
+            with replacing(written[-1]) as file:
+                file.write(content)
     return written

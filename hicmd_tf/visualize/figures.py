@@ -1,32 +1,45 @@
 """Every kind of figure by its name, and all of them for a report."""
 
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
-from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.attention import attention
-from hicmd_tf.visualize.curves import cmc, curves
-from hicmd_tf.visualize.distances import distances
-from hicmd_tf.visualize.embedding import embedding
-from hicmd_tf.visualize.figure import Figure
-from hicmd_tf.visualize.ranked import hardest_queries, ranked
-from hicmd_tf.visualize.swaps import illumination, interpolate, swap
+if TYPE_CHECKING:
+    from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.visualize.figure import Figure
 
-KINDS: dict[str, Callable[[OpenedRun, int], list[Figure]]] = {
-    "curves": lambda run, seed: curves(run),
-    "ranked": lambda run, seed: [*ranked(run, seed), *hardest_queries(run)],
-    "swap": lambda run, seed: swap(run.known, seed),
-    "illumination": lambda run, seed: illumination(run.known, seed),
-    "interpolate": lambda run, seed: interpolate(run.known, seed),
-    "distances": lambda run, seed: distances(run.known),
-    "embedding": embedding,
-    "attention": lambda run, seed: attention(run.known, seed),
+
+class Kind(NamedTuple):
+    """module: of this room, which has a function of the kind's name. shows: what is in its figures. seeded: whether a
+    seed says whose pictures are shown, or they are of everyone."""
+
+    module: str
+    shows: str
+    seeded: bool = True
+
+
+KINDS = {
+    "curves": Kind("curves", "losses, alpha, scores, rank-1 and mAP over the steps; CMC", seeded=False),
+    "ranked": Kind("ranked", "queries with their ranked lists, random and hardest, right and wrong framed"),
+    "swap": Kind("swaps", "ID-excluded attributes exchanged keeping the identity, and the reverse (Fig. 6)"),
+    "illumination": Kind("swaps", "only the illumination code exchanged, and only the pose code (Fig. 7)"),
+    "interpolate": Kind("swaps", "from one picture's ID-excluded attributes to another's, also moving (Fig. 8)"),
+    "distances": Kind("distances", "within and between people, before and after training (Fig. 5)", seeded=False),
+    "embedding": Kind("embedding", "descriptors and every code in the plane by t-SNE"),
+    "attention": Kind("attention", "where the descriptor looks"),
 }
-"""What makes the figures of a kind, from a run and a seed that says whose pictures are shown."""
 
 
-def all_figures(run: OpenedRun, seed: int = 0) -> Iterator[Figure]:
-    """The figures of every kind. Of a run without a table of losses, such as a converted one, only the CMC's curves."""
-    for name, make in tqdm(KINDS.items(), desc="figures", unit="kind", leave=False):
-        yield from [cmc(run)] if name == "curves" and not run.folder.losses.is_file() else make(run, seed)
+def figures_of(name: str, run: "OpenedRun", seed: int) -> "list[Figure]":
+    """The figures of one kind."""
+    module, _, seeded = KINDS[name]
+    make = getattr(importlib.import_module(f"hicmd_tf.visualize.{module}"), name)
+    return make(run, seed) if seeded else make(run)
+
+
+def all_figures(run: "OpenedRun", seed: int = 0) -> "Iterator[Figure]":
+    """The figures of every kind."""
+    for name in tqdm(KINDS, desc="figures", unit="kind", leave=False):
+        yield from figures_of(name, run, seed)

@@ -1,14 +1,12 @@
 """Queries with their ranked lists, right and wrong framed."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, sheet
+from hicmd_tf.retrieval.evaluation import by_direction
 from hicmd_tf.retrieval.lists import RankedList, hardest, ranked_lists
-from hicmd_tf.retrieval.report import DIRECTIONS
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure, png_of
+from hicmd_tf.visualize.figure import WAYS, Figure, png_of
 
 QUERIES, LENGTH = 5, 10
 READING = (
@@ -18,45 +16,32 @@ READING = (
 
 
 def ranked(run: OpenedRun, seed: int) -> list[Figure]:
-    """Lists of queries drawn by the seed, one figure a direction."""
-
-    def some(lists: Sequence[RankedList]) -> list[RankedList]:
-        order = np.random.default_rng(seed).permutation(len(lists))[:QUERIES]
-        return [lists[number] for number in order]
-
-    return _figures(run, "ranked", "Ranked lists", f"{QUERIES} queries drawn at random. {READING}", some)
-
-
-def hardest_queries(run: OpenedRun) -> list[Figure]:
-    """The lists that fail most, one figure a direction."""
-    caption = f"The queries whose first right picture comes latest. {READING}"
-    return _figures(run, "hardest", "Hardest queries", caption, lambda lists: hardest(lists, QUERIES))
+    """Lists of queries drawn by the seed, and those that fail most, one figure a direction."""
+    random, hard = [], []
+    for way, search in sorted(by_direction(run.searches).items(), reverse=True):
+        lists = ranked_lists(run.descriptors, run.samples, search)
+        some = [lists[number] for number in np.random.default_rng(seed).permutation(len(lists))[:QUERIES]]
+        random.append(_figure(run, f"ranked_{way}", f"Ranked lists, {WAYS[way]}", "Queries drawn at random.", some))
+        worst, caption = hardest(lists, QUERIES), "The queries whose first right picture comes latest."
+        hard.append(_figure(run, f"hardest_{way}", f"Hardest queries, {WAYS[way]}", caption, worst))
+    return random + hard
 
 
-def _figures(
-    run: OpenedRun, name: str, title: str, caption: str, choose: Callable[[Sequence[RankedList]], list[RankedList]]
-) -> list[Figure]:
-    first = {str(search.direction): search for search in reversed(run.searches)}
-    figures = []
-    for direction, search in sorted(first.items(), reverse=True):
-        lists = choose(ranked_lists(run.descriptors, run.samples, search))
-        hits = sum(one.first == 1 for one in lists)
-        figures.append(
-            Figure(
-                f"{name}_{direction}",
-                f"{title}, {DIRECTIONS[direction].replace('->', 'to')}",
-                caption,
-                f"{len(lists)} queries, each with its {LENGTH} nearest gallery pictures, the first right for {hits}. "
-                + " ".join(_words(run, one) for one in lists),
-                png_of(sheet([_row(run, one) for one in lists], height=128)),
-            )
-        )
-    return figures
-
-
-def _words(run: OpenedRun, found: RankedList) -> str:
-    first = f"first right at rank {found.first}" if found.first else "no right one in the gallery"
-    return f"Identity {run.samples.identity(found.query)}: {first}."
+def _figure(run: OpenedRun, name: str, title: str, caption: str, lists: list[RankedList]) -> Figure:
+    hits = sum(one.first == 1 for one in lists)
+    said = [
+        f"Identity {run.samples.identity(one.query)}: "
+        f"{f'first right at rank {one.first}' if one.first else 'no right one in the gallery'}."
+        for one in lists
+    ]
+    return Figure(
+        name,
+        title,
+        f"{caption} {READING}",
+        f"{len(lists)} queries, each with its {LENGTH} nearest gallery pictures, the first right for {hits}. "
+        + " ".join(said),
+        png_of(sheet([_row(run, one) for one in lists], height=128)),
+    )
 
 
 def _row(run: OpenedRun, found: RankedList) -> list[Cell]:
@@ -65,12 +50,12 @@ def _row(run: OpenedRun, found: RankedList) -> list[Cell]:
     first = f"first at {found.first}" if found.first else "none there"
     query = Cell(pictures[0], [f"id {samples.identity(found.query)}", f"AP {found.precision:.2f}", first], GREY)
     cells = [query, Cell(lines=[" "])]
-    for rank, (row, picture) in enumerate(zip(shown, pictures[1:], strict=True), 1):
-        right = bool(found.right[rank - 1])
+    for number, (row, picture) in enumerate(zip(shown, pictures[1:], strict=True)):
+        right = bool(found.right[number])
         lines = [
-            f"{rank}  {'right' if right else 'wrong'}",
+            f"{number + 1}  {'right' if right else 'wrong'}",
             f"id {samples.identity(row)}",
-            f"cam {samples.camera(row)}  {found.distances[rank - 1]:.2f}",
+            f"cam {samples.camera(row)}  {found.distances[number]:.2f}",
         ]
         cells.append(Cell(picture, lines, RIGHT if right else WRONG, ring=not right))
     return cells

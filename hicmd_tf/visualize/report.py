@@ -1,38 +1,67 @@
 """The report of a run: one page with figures, pictures, data and settings that opens from disk without a network."""
 
+import io
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
 from hicmd_tf.config import Config, flattened, load, to_dict
 from hicmd_tf.config.loading import BASE
-from hicmd_tf.data.samples import SPLITS, Samples, Split
-from hicmd_tf.data.searches import Search
+from hicmd_tf.data.labels import named
+from hicmd_tf.data.samples import SPLITS, DataSplits, Samples, Split
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_text
-from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, evaluate
-from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.pictures.bounds import size_of as stored_size
+from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_direction, evaluate
+from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, scores_in
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure
-from hicmd_tf.visualize.pages import PAGES
-from hicmd_tf.visualize.statistics import statistics
+from hicmd_tf.visualize.figure import Figure, data_uri
 
 REPORT = "report.html"
 ARROWS = {name: words.replace("->", "→") for name, words in DIRECTIONS.items()}
+LISTED_CAMERAS = 9  # more are counted
+PAGES = Environment(
+    loader=PackageLoader("hicmd_tf.visualize"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 class Line(NamedTuple):
     """A row of the main table. figures: fractions by name. deviation: theirs over galleries, where there are several.
-    multiple: rank-1 in multiples of chance, where that is known."""
+    multiple: rank-1 in multiples of chance, where that is above 0."""
 
     name: str
     figures: Figures
     deviation: Figures | None
     multiple: float | None
+
+
+class Part(NamedTuple):
+    """The pictures of one split and modality. cameras: by name, or how many there are. each: pictures of one person;
+    heights, widths: of the stored ones, in pixels; three numbers are least / middle / greatest. size: bytes of all."""
+
+    split: str
+    modality: str
+    identities: int
+    pictures: int
+    each: str
+    cameras: str
+    heights: str
+    widths: str
+    size: int
 
 
 class Setting(NamedTuple):
@@ -43,28 +72,11 @@ class Setting(NamedTuple):
     base: str | None
 
 
-class Results(NamedTuple):
-    """What metrics.json says. directions: the lines of the main table by direction. rows: every published setting.
-    facts: the rest by name, such as steps and identities. warnings: what the run was warned of while it trained.
-    lacking: whether there is no such file, or one without rows.
-    """
-
-    directions: dict[str, list[Line]]
-    rows: list[Row]
-    facts: dict[str, Any]
-    warnings: list[str]
-
-    @property
-    def lacking(self) -> bool:
-        """Whether there are no figures."""
-        return not self.rows
-
-
 def write_report(run: OpenedRun, figures: Iterable[Figure], folder: Path | None = None) -> Path:
     """Writes report.html into a folder, by default the run's, figures in the order given, and returns its path.
 
-    What an older run lacks is said in the page. Raises UserError when a file of the run is damaged or the folder can't
-    be written.
+    What a run lacks is said in the page. Raises UserError when a file of the run is damaged or the folder can't be
+    written.
     """
     path = (folder or run.folder.path) / REPORT
     write_text(path, report_of(run, list(figures)))
@@ -72,21 +84,28 @@ def write_report(run: OpenedRun, figures: Iterable[Figure], folder: Path | None 
 
 
 def report_of(run: OpenedRun, figures: list[Figure]) -> str:
-    """The page itself. Raises UserError when a file of the run is damaged."""
-    results, environment = read_results(run.folder.metrics), _mapping(run.folder.environment)
+    """The page itself: figures of the newest checkpoint, beside what metrics.json has of other rows. Raises UserError
+    when a file of the run is damaged."""
+    metrics, environment = _mapping(run.folder.metrics), _mapping(run.folder.environment)
+    rows = evaluate(run.descriptors, run.samples, run.searches)
+    main = by_direction(rows)
+    compared = {key: scores_in(metrics[key], run.folder.metrics, main) for key in COMPARED if key in metrics}
     return PAGES.get_template("report.html").render(
         run=run,
         name=configuration_name(environment),
         step=run.model.step,
-        results=results,
+        rows=rows,
+        main=list(main.values()),
+        directions={
+            way: lines(row, {key: dict(scores[way]) for key, scores in compared.items()}) for way, row in main.items()
+        },
+        warnings=metrics.get("warnings", []),
         environment=environment,
-        lacking=list(_lacking(run, results, environment)),
-        certainties=certainties(run),
+        lacking=list(_lacking(run)),
         bounded={name: COLUMNS[name] for name in BOUNDED},
         few=FEW,
         groups=[(title, list(group)) for title, group in groupby(figures, lambda figure: figure.title)],
-        scripts=any(figure.page for figure in figures),
-        parts=statistics(run.data),
+        parts=[*parts(run.data)],
         skipped=skipped(run),
         sections=sections(run.config),
         changes=run.folder.changes(),
@@ -96,55 +115,35 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     )
 
 
-def read_results(file: Path) -> Results:
-    """The figures of a metrics.json, none of them where it is missing or has other fields. Raises UserError when it is
-    damaged."""
-    metrics = _mapping(file)
-    try:
-        rows = [_row(row) for row in metrics.get("settings", [])]
-        first = {row.direction: row for row in reversed(rows)}  # of each direction the first comes last, and stays
-        directions = {name: _lines(metrics, first[name]) for name in dict.fromkeys(row.direction for row in rows)}
-        warnings = [str(warning) for warning in metrics.get("warnings", [])]
-        if "objective" in metrics:
-            metrics["objective"] = float(metrics["objective"])
-    except (TypeError, KeyError, AttributeError, ValueError):  # written by another version
-        return Results({}, [], {}, [])
-    facts = {key: value for key, value in metrics.items() if not isinstance(value, list | dict)}
-    return Results(directions, rows, facts, warnings)
-
-
-def _row(found: dict[str, Any]) -> Row:
-    """One of the published settings. Raises TypeError, KeyError or ValueError for anything else."""
-    row = Row(**found)
-    if row.direction not in ARROWS or not all(
-        type(count) is int for count in (row.trials, row.queries, row.unanswered)
-    ):
-        raise ValueError(f"{row} is no row")
-    chance = _columns(row.chance) if row.chance is not None else None
-    return row._replace(mean=_columns(row.mean), deviation=_columns(row.deviation), chance=chance)
-
-
-def _lines(metrics: dict[str, Any], row: Row) -> list[Line]:
-    """The main table of the direction of its main setting."""
-    chance = metrics.get("chance", {}).get(row.direction, {}).get("rank1")
+def lines(row: Row, compared: dict[str, Figures]) -> list[Line]:
+    """The main table of one direction: its main setting, and what that is compared with."""
+    known = {**compared, "chance": row.chance or {}}
     found = [("Hi-CMD", row.mean, row.deviation if row.trials > 1 else None)]
-    for key, name in COMPARED.items():
-        if row.direction in metrics.get(key, {}):
-            found.append((name, _columns(metrics[key][row.direction]), None))
+    found += [(name, known[key], None) for key, name in COMPARED.items() if key in known]
+    chance = known["chance"]["rank1"]
     return [Line(*line, line[1]["rank1"] / chance if chance else None) for line in found]
 
 
-def _columns(figures: Figures) -> Figures:
-    """Those that a table shows. Raises KeyError when one is not there, ValueError or TypeError when it is none."""
-    return {key: float(figures[key]) for key in COLUMNS}
+def parts(data: DataSplits) -> Iterator[Part]:
+    """Every split and modality that has pictures, those that can't be used among them."""
+    for split, everyone in data.unchecked.items():
+        for modality in MODALITIES:
+            samples = everyone.of(modality)
+            people, each = np.unique(samples.identities[samples.known], return_counts=True)
+            cameras = named(samples.cameras, samples.texts).values()
+            listed = ", ".join(cameras) if len(cameras) <= LISTED_CAMERAS else f"{len(cameras)} cameras"
+            sizes = [size for size in map(stored_size, samples.encoded) if size is not None]
+            widths, heights = map(_spread, zip(*sizes, strict=True)) if sizes else ("unknown", "unknown")
+            counts = len(people), len(samples), _spread(each) if len(each) else "unknown"
+            if len(samples):
+                size = sum(map(len, samples.encoded))
+                yield Part(SPLITS[split], modality, *counts, listed, heights, widths, size)
 
 
-def certainties(run: OpenedRun) -> list[Row]:
-    """The main setting of each direction, which is its first, with its intervals over the people tested."""
-    main: dict[str, Search] = {}
-    for search in run.searches:
-        main.setdefault(str(search.direction), search)
-    return evaluate(run.descriptors, run.samples, main.values())
+def _spread(values: Any) -> str:
+    """Least, middle and greatest; one number where all are equal."""
+    found = [f"{value:g}" for value in (np.min(values), np.median(values), np.max(values))]
+    return found[0] if found[0] == found[2] else " / ".join(found)
 
 
 def skipped(run: OpenedRun) -> list[str]:
@@ -159,14 +158,8 @@ def skipped(run: OpenedRun) -> list[str]:
 
 def configuration_name(environment: dict[str, Any]) -> str | None:
     """What --config named in the command that began or continued the run; None where it named nothing."""
-    command = str(environment.get("command", ""))
-    try:
-        words = shlex.split(command)
-    except ValueError:  # of an earlier version, which quoted nothing
-        words = command.split()
-    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    named = [Path(value).stem for option, value in pairwise(words) if option == "--config"]
-    return named[-1] if named else None
+    named = re.findall(r"--config[= ](?:'([^']+)'|(\S+))", str(environment.get("command", "")))
+    return Path("".join(named[-1])).stem if named else None
 
 
 def sections(config: Config) -> list[tuple[str, list[Setting]]]:
@@ -200,20 +193,17 @@ def commands(folder: RunFolder) -> list[tuple[str, str]]:
     return [("the whole run again", f"hicmd fit --config {settings} --run {other}"), *again]
 
 
-def _lacking(run: OpenedRun, results: Results, environment: dict[str, Any]) -> Iterator[str]:
+def _lacking(run: OpenedRun) -> Iterator[str]:
     """In words, what an older, stopped or converted run has not, and what to do about it."""
     folder, step = run.folder, run.model.step
-    evaluate = f"run hicmd evaluate --run {shlex.quote(str(folder.path))}"
-    if results.lacking:
-        state = "has no figures that this version reads" if folder.metrics.is_file() else "is missing"
-        yield f"metrics.json {state}, so there is no table of figures: {evaluate}"
-    elif results.facts.get("steps", step) != step:
-        yield f"metrics.json is of step {results.facts['steps']}, the newest checkpoint of step {step}: {evaluate}"
+    if not folder.metrics.is_file():
+        evaluate_it = f"hicmd evaluate --run {shlex.quote(str(folder.path))}"
+        yield f"metrics.json is missing, so little is compared with the figures: run {evaluate_it}"
     if not folder.losses.is_file():
         yield "losses.csv is missing, so there are no curves: it comes with training, and a converted run has none"
     if not folder.untrained.is_file():
         yield "untrained.json is missing, so nothing is compared with the initial weights: they came from elsewhere"
-    if not environment:
+    if not folder.environment.is_file():
         yield "environment.json is missing, so versions, machine and command are not known"
     if folder.untrained.is_file() and step < run.config.training.steps:
         yield f"training stopped at step {step} of {run.config.training.steps}: the same command with --resume goes on"
@@ -227,3 +217,22 @@ def _mapping(file: Path) -> dict[str, Any]:
             f"{file}: expected names and values, found {type(content).__name__}; delete it to have it made anew"
         )
     return content
+
+
+def picture_uri(content: bytes) -> str:
+    """A picture's file as an address that holds it, as WebP, which takes less room: to the bit, but moving pictures,
+    that would be large, with a little loss."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        moving = getattr(picture, "n_frames", 1) > 1
+        picture.save(buffer, "WEBP", save_all=moving, lossless=not moving, quality=90, method=2)
+    return data_uri(buffer.getvalue(), "image/webp")
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a picture's file."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.size
+
+
+PAGES.filters.update(picture_uri=picture_uri, size_of=size_of, per_cent=lambda fraction: f"{100 * fraction:.1f}")

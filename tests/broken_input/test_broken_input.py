@@ -132,7 +132,7 @@ def test_json(content: bytes) -> None:
 @given(broken.broken_lines("step,same\n1,0.5\n2,0.4\n3,0.3", broken.TABLE_ROWS))
 def test_tables(content: bytes) -> None:
     with scratch("losses.csv", content) as file, one_line_at_most():
-        found = read_table(file, "training.log_every")
+        found = read_table(file)
         assert len({len(values) for values in found.values()}) == 1
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hicmd_tf.data.pictures import normalise
 from hicmd_tf.disentanglement.observer import HEIGHT, WIDTH, Observer, Targets, build, fitted, train_observer
 
 
@@ -14,7 +15,7 @@ def shown(rng: np.random.Generator, count: int = 60) -> tuple[np.ndarray, Target
     return pictures, Targets(infrared, level[:, None], np.ones(1), np.arange(count) % 3)
 
 
-def test_it_reads_what_it_was_taught_and_is_the_same_for_the_same_seed() -> None:
+def test_it_reads_what_it_was_taught_and_is_the_same_for_the_same_seed(graphs: None) -> None:
     pictures, targets = shown(np.random.default_rng(0))
     first, second = (train_observer(pictures, targets, 60, seed=1).look(pictures) for _ in range(2))
     assert (first.infrared == targets.infrared).mean() > 0.9
@@ -35,9 +36,6 @@ def test_distances_are_one_minus_cosines_of_channels_over_stages_and_places() ->
     network = build(1, 3)
     observer = Observer(network)
     np.testing.assert_allclose(observer.distance(pictures, pictures), 0, atol=1e-5)
-
-    from hicmd_tf.data.pictures import normalise
-
     stages = [np.asarray(stage) for stage in network(normalise(pictures), training=False)["maps"]]
     naive = []
     for stage in stages:

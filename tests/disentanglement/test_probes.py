@@ -1,34 +1,21 @@
 """Probes read what was planted in a code, and nothing where nothing was."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, Factor, classes, numbers
-from hicmd_tf.disentanglement.measurement import Measurements
-from hicmd_tf.disentanglement.probes import ACROSS, PROBES, identity_folds, people_folds, r_squared, read
-from hicmd_tf.disentanglement.reading import questions, read_codes
+from hicmd_tf.disentanglement.probes import (
+    IDENTITY_ACROSS,
+    PROBES,
+    identity_folds,
+    people_folds,
+    questions,
+    r_squared,
+    read,
+    read_codes,
+)
 from hicmd_tf.errors import UserError
-
-PEOPLE, EACH = 20, 4  # pictures of each in either modality
-
-
-def samples(rng: np.random.Generator, people: int = PEOPLE, each: int = EACH, **changes: Any) -> Samples:
-    count = 2 * people * each
-    infrared = np.tile(np.repeat([False, True], each), people)
-    known = {
-        "identities": np.repeat(np.arange(people), 2 * each),
-        "infrared": infrared,
-        "cameras": infrared.astype(np.int64),
-        "factors": {
-            "yaw": rng.uniform(-1, 1, count),
-            "gait_phase": rng.uniform(0, 2 * np.pi, count),
-            "illumination": rng.uniform(0.2, 0.8, count) + infrared,
-        },
-    }
-    return Samples([b""] * count, [str(i) for i in range(count)], **{**known, **changes})
 
 
 def figures(code: np.ndarray, of: Samples) -> dict[tuple[str, str], float]:
@@ -36,9 +23,9 @@ def figures(code: np.ndarray, of: Samples) -> dict[tuple[str, str], float]:
     return {(row.factor, row.measure): row.value for row in rows}
 
 
-def test_a_factor_planted_linearly_is_read_and_the_others_are_not() -> None:
+def test_a_factor_planted_linearly_is_read_and_the_others_are_not(drawn) -> None:
     rng = np.random.default_rng(0)
-    of = samples(rng)
+    of = drawn()
     planted = {factor.name: factor.targets for factor in numbers(of, of)}
     assert set(planted) == {YAW, GAIT, LIGHT}
     for name, values in planted.items():
@@ -48,44 +35,44 @@ def test_a_factor_planted_linearly_is_read_and_the_others_are_not() -> None:
         assert all(found[other, "linear"] < 0.2 for other in planted if other != name)
 
 
-def test_noise_is_read_as_nothing_but_chance() -> None:
+def test_noise_is_read_as_nothing_but_chance(drawn) -> None:
     rng = np.random.default_rng(1)
-    of = samples(rng)
+    of = drawn()
     rows = read_codes({"noise": rng.normal(size=(len(of), 8))}, questions(of, of, seed=0), "trained")
     for row in rows:
         assert row.value < row.chance + 0.15, row
-    assert {row.factor for row in rows} == {IDENTITY, *ACROSS, MODALITY, YAW, GAIT, LIGHT}
+    assert {row.factor for row in rows} == {IDENTITY, *IDENTITY_ACROSS, MODALITY, YAW, GAIT, LIGHT}
 
 
-def test_an_identity_that_only_one_modality_knows_is_not_read_in_the_other() -> None:
+def test_an_identity_that_only_one_modality_knows_is_not_read_in_the_other(drawn) -> None:
     rng = np.random.default_rng(2)
-    of = samples(rng)
-    mean = rng.normal(size=(2, PEOPLE, 16))
+    of = drawn()
+    mean = rng.normal(size=(2, 20, 16))
     common = mean[0, of.identities] + rng.normal(0, 0.01, (len(of), 16))
     apart = mean[of.infrared.astype(int), of.identities] + rng.normal(0, 0.01, (len(of), 16))
     of_common, of_apart = figures(common, of), figures(apart, of)
     for probe in PROBES:
-        for name in ACROSS:
+        for name in IDENTITY_ACROSS:
             assert of_common[name, probe] == 1.0 and of_apart[name, probe] < 0.3
         assert of_apart[IDENTITY, probe] > 0.95
 
 
-def test_a_code_that_tells_the_modality_alone_does_not_tell_the_light() -> None:
+def test_a_code_that_tells_the_modality_alone_does_not_tell_the_light(drawn) -> None:
     rng = np.random.default_rng(3)
-    of = samples(rng)  # infrared is brighter by far
+    of = drawn()  # infrared is brighter by far
     found = figures(of.infrared[:, None] + rng.normal(0, 0.01, (len(of), 3)), of)
     assert found[MODALITY, "linear"] == 1.0 and found[LIGHT, "linear"] < 0.1
 
 
-def test_nobody_is_in_two_folds_and_everyone_in_each_of_identity() -> None:
-    of = samples(np.random.default_rng(0))
+def test_nobody_is_in_two_folds_and_everyone_in_each_of_identity(drawn) -> None:
+    of = drawn()
     for learned, asked in people_folds(of):
         assert not set(of.identities[learned]) & set(of.identities[asked])
     folds = identity_folds(of, seed=0)
     for learned, asked in folds[IDENTITY]:
-        assert set(of.identities[learned]) == set(of.identities[asked]) == set(range(PEOPLE))
+        assert set(of.identities[learned]) == set(of.identities[asked]) == set(range(20))
         assert not set(learned) & set(asked)
-    for name, modality in ACROSS.items():
+    for name, modality in IDENTITY_ACROSS.items():
         for learned, asked in folds[name]:
             assert (of.infrared[asked] == (modality == "infrared")).all()
             assert (of.infrared[learned] != (modality == "infrared")).all()
@@ -94,14 +81,14 @@ def test_nobody_is_in_two_folds_and_everyone_in_each_of_identity() -> None:
         )
 
 
-def test_mean_and_deviation_are_over_folds() -> None:
+def test_mean_and_deviation_are_over_folds(drawn) -> None:
     rng = np.random.default_rng(4)
-    of = samples(rng)
+    of = drawn()
     code = rng.normal(size=(len(of), 2)) + of.infrared[:, None]
     factor, folds = Factor(MODALITY, "class", of.infrared.astype(int)), people_folds(of)
-    single = [read(code, factor, [fold], "linear").mean for fold in folds]
-    score = read(code, factor, folds, "linear")
-    np.testing.assert_allclose([score.mean, score.deviation], [np.mean(single), np.std(single)])
+    single = [read(code, "a", factor, [fold], "linear", "trained").value for fold in folds]
+    score = read(code, "a", factor, folds, "linear", "trained")
+    np.testing.assert_allclose([score.value, score.deviation], [np.mean(single), np.std(single)])
     assert score.chance == 0.5 and score.asked == len(of)
 
 
@@ -112,22 +99,15 @@ def test_r_squared_is_that_of_the_textbook() -> None:
     assert r_squared(truth, np.full((3, 1), mean)) == pytest.approx(0)
 
 
-def test_cameras_are_asked_for_only_where_they_are_not_the_modality_over_again() -> None:
-    of = samples(np.random.default_rng(0), factors={})
+def test_cameras_are_asked_for_only_where_they_are_not_the_modality_over_again(drawn) -> None:
+    of = drawn(factors={})
     assert [factor.name for factor in classes(of)] == [MODALITY] and numbers(of, of) == []
-    several = samples(np.random.default_rng(0), factors={}, cameras=np.arange(len(of)) % 3)
+    several = drawn(factors={}, cameras=np.arange(len(of)) % 3)
     assert [factor.name for factor in classes(several)] == [MODALITY, "camera"]
 
 
 @pytest.mark.parametrize(("people", "keep", "named"), [(1, slice(None), "1 person"), (3, slice(7), "has 1 picture")])
-def test_one_person_or_one_picture_is_refused(people: int, keep: slice, named: str) -> None:
-    of = samples(np.random.default_rng(0), people, each=3)
+def test_one_person_or_one_picture_is_refused(drawn, people: int, keep: slice, named: str) -> None:
+    of = drawn(people, each=3)
     with pytest.raises(UserError, match=named):
         identity_folds(of.select(np.arange(len(of))[keep]), seed=0)
-
-
-def test_measurements_are_found_by_their_fields() -> None:
-    of = samples(np.random.default_rng(0), people=4)
-    found = Measurements(read_codes({"a": np.ones((len(of), 1))}, questions(of, of, 0), "trained"))
-    (row,) = found.where(factor=MODALITY, measure="linear")
-    assert (row.subject, row.value) == ("a", 0.5) and found.values_of("measure") == list(PROBES)

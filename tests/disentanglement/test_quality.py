@@ -1,12 +1,15 @@
 """Distances of pictures and of sets of them, against textbook formulas."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.disentanglement.frechet import frechet
-from hicmd_tf.disentanglement.quality import draw_twins, l1, others, psnr
+from hicmd_tf.disentanglement import quality
+from hicmd_tf.disentanglement.quality import draw_twins, frechet, l1, others, psnr
+from hicmd_tf.runs.opened import OpenedRun
 
 
 def test_frechet_of_gaussians_along_axes_is_known() -> None:
@@ -30,8 +33,19 @@ def test_fewer_pictures_than_features_still_have_a_frechet_distance() -> None:
     a = np.random.default_rng(2).normal(size=(4, 20))
     assert frechet(a, a) == pytest.approx(0, abs=1e-5)
     assert frechet(a, a + 1) == pytest.approx(20, rel=1e-5)
-    with pytest.raises(ValueError, match="1 and 4"):
-        frechet(a[:1], a)
+
+
+def test_reconstructions_are_those_of_their_rows_however_many_are_made_at_once(
+    smoke_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = OpenedRun(smoke_run)
+    twins = draw_twins(run.samples, 6, seed=0)
+    (whole,) = quality.reconstruct(run, twins)
+    monkeypatch.setattr(quality, "AT_ONCE", 4)
+    parts = list(quality.reconstruct(run, twins))
+    assert [len(part["cross", "visible"]) for part in parts] == [4, 2]
+    for key, pictures in whole.items():
+        assert np.abs(pictures.astype(int) - np.concatenate([part[key] for part in parts])).max() <= 1
 
 
 def test_l1_and_psnr_are_those_of_the_textbook() -> None:

@@ -1,47 +1,27 @@
 """Raw pixels and colour histograms against a plain computation; the table that shows them."""
 
 import io
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.errors import UserError
+from hicmd_tf.files import write_json
 from hicmd_tf.retrieval import baselines
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import score_distances, summary
-from hicmd_tf.retrieval.report import table
-
-PEOPLE, EACH = 6, 3
+from hicmd_tf.retrieval.report import COLUMNS, read_scores, table
 
 
 def encoded(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def pixels() -> np.ndarray:
-    """(people, modality, EACH, 8, 4, 3) uint8: everyone has a shade, every picture noise."""
-    rng = np.random.default_rng(0)
-    shade = rng.integers(60, 200, (PEOPLE, 1, 1, 1, 1, 3))
-    return np.clip(shade + rng.normal(0, 60, (PEOPLE, 2, EACH, 8, 4, 3)), 0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def figures(pixels: np.ndarray) -> dict:
-    flat = pixels.reshape(-1, 8, 4, 3)
-    identities = np.repeat(np.arange(PEOPLE), 2 * EACH)
-    infrared = np.tile(np.repeat([False, True], EACH), PEOPLE)
-    names = [str(row) for row in range(len(flat))]
-    cameras = np.zeros(len(flat), np.int64)
-    samples = Samples([encoded(x) for x in flat], names, identities, infrared, cameras)
-    return simple_figures(samples, DATA_SETS["synthetic_vi"].searches(samples), 8, 4)
 
 
 @pytest.mark.parametrize("data", ["regdb", "folder", "sysu_mm01", "llcm"])
@@ -70,29 +50,38 @@ def test_every_data_set_s_queries_galleries_and_rules_hold(data: str, monkeypatc
     main = {str(search.direction): search for search in reversed([*DATA_SETS[data].searches(samples)])}
     assert {name: of.keys() for name, of in found.items()} == dict.fromkeys(SIMPLE, main.keys())
     for direction, search in main.items():
-
-        def mean(figures: Callable[..., dict[str, float]], search: Search = search) -> dict[str, float]:
-            queries = search.queries
-            each = [
-                figures((queries, g), identities[queries], identities[g], cameras[queries], cameras[g], search.protocol)
-                for g in search.galleries
-            ]
-            return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
-
-        expected = {
-            name: mean(lambda of, *rest, d=distances: summary(score_distances(d[np.ix_(*of)], *rest)))
-            for name, distances in kinds.items()
-        }
-        best = max((expected[name] for name in ("cosine", "euclidean")), key=lambda figures: figures["rank1"])
+        trials: dict[str, list] = {name: [] for name in (*kinds, "chance")}
+        for gallery in search.galleries:
+            of = [x[rows] for x in (identities, cameras) for rows in (search.queries, gallery)]
+            trials["chance"].append(chance(*of, search.protocol))
+            for name, distances in kinds.items():
+                of_pair = distances[np.ix_(search.queries, gallery)]
+                trials[name].append(summary(score_distances(of_pair, *of, search.protocol)))
+        means = {name: {key: np.mean([one[key] for one in each]) for key in COLUMNS} for name, each in trials.items()}
+        best = max((means["cosine"], means["euclidean"]), key=lambda figures: figures["rank1"])
         assert found["raw_pixels"][direction] == pytest.approx(best)
-        assert found["colour_histogram"][direction] == pytest.approx(expected["colour_histogram"])
-        assert found["chance"][direction] == pytest.approx(mean(lambda _, *rest: chance(*rest)))
+        assert found["colour_histogram"][direction] == pytest.approx(means["colour_histogram"])
+        assert found["chance"][direction] == pytest.approx(means["chance"])
 
 
-def test_the_table_has_a_line_for_each_row_and_direction(figures: dict) -> None:
-    ids = np.repeat(np.arange(PEOPLE), EACH)
-    assert figures["chance"]["visible_to_infrared"] == chance(ids, ids)
-    lines = table(figures).splitlines()
-    assert len(lines) == 1 + 2 * len(SIMPLE)
-    chance_line = lines[1].split()
-    assert chance_line[2:5] == ["infrared", "chance", f"{100 / PEOPLE:.2f}"] and chance_line[-1] == "1.0"
+WHOLE = {"visible_to_infrared": dict.fromkeys(COLUMNS, 0.5)}
+
+
+def test_what_was_written_makes_a_table_beside_chance(tmp_path: Any) -> None:
+    write_json(tmp_path / "untrained.json", WHOLE)
+    found = read_scores(tmp_path / "untrained.json", WHOLE)
+    assert found == WHOLE
+    chance_figures = {"visible_to_infrared": dict.fromkeys(COLUMNS, 0.25)}
+    lines = [line.split() for line in table({"untrained": found, "chance": chance_figures}).splitlines()[1:]]
+    assert lines[0][2:] == ["infrared", "untrained", *["50.00"] * 6, "2.0"]
+    assert lines[1][2:] == ["infrared", "chance", *["25.00"] * 6, "1.0"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [[], 7, {}, {"visible_to_infrared": []}, {"visible_to_infrared": {**WHOLE["visible_to_infrared"], "mAP": "x"}}],
+)
+def test_anything_else_is_one_line(found: Any, tmp_path: Any) -> None:
+    write_json(tmp_path / "untrained.json", found)
+    with pytest.raises(UserError, match=r"untrained\.json has other figures"):
+        read_scores(tmp_path / "untrained.json", WHOLE)

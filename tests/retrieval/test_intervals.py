@@ -6,9 +6,9 @@ from scipy.stats import binomtest
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.retrieval.evaluation import FEW, Row, evaluate, over_identities
+from hicmd_tf.retrieval.evaluation import evaluate, labels, over_identities
 from hicmd_tf.retrieval.metrics import score
-from hicmd_tf.retrieval.report import at_chance
+from hicmd_tf.retrieval.report import notes
 
 
 @pytest.mark.parametrize(("people", "found"), [(1, 1), (4, 1), (4, 4), (9, 0)])
@@ -19,7 +19,7 @@ def test_few_people_who_are_found_or_not_have_clopper_and_pearsons_interval(peop
     assert interval == pytest.approx((found / people, expected.low, expected.high))
 
 
-@pytest.mark.parametrize("people", [4, FEW, 40])
+@pytest.mark.parametrize("people", [4, 10, 40])
 def test_people_who_are_all_alike_tell_no_more_than_as_many_answers(people: int) -> None:
     """Four of whom everyone is found once in four queries: 25.0, and not "25.0 to 25.0"."""
     interval = over_identities(np.tile([1.0, 0, 0, 0], people), np.repeat(np.arange(people), 4))
@@ -81,36 +81,34 @@ def test_a_row_has_the_interval_of_its_queries_means_over_the_galleries(data: st
     descriptors = described(samples, 0.5)
     searches = DATA_SETS[data].searches(samples)
     for search, row in zip(searches, evaluate(descriptors, samples, searches), strict=True):
-        ids, cameras = samples.identities, samples.cameras
         totals, answered = np.zeros((2, len(search.queries))), np.zeros(len(search.queries))
         for gallery in search.galleries:
-            labels = ids[search.queries], ids[gallery], cameras[search.queries], cameras[gallery]
-            scores = score(descriptors[search.queries], descriptors[gallery], *labels, search.protocol)
+            of = labels(samples, search, gallery)
+            scores = score(descriptors[search.queries], descriptors[gallery], *of)
             totals[:, scores.valid] += scores.first_rank == 1, scores.average_precision
             answered += scores.valid
-        there = answered > 0
+        there, people = answered > 0, samples.identities[search.queries]
         assert row.unanswered == (len(search.galleries) - answered).sum()
-        assert row.people == len(set(ids[search.queries[there]].tolist()))
+        assert row.people == len(set(people[there].tolist()))
         for name, total in zip(("rank1", "mAP"), totals, strict=True):
-            expected = over_identities(total[there] / answered[there], ids[search.queries[there]])
+            expected = over_identities(total[there] / answered[there], people[there])
             assert row.between is not None and tuple(row.between[name]) == pytest.approx(expected[1:])
             assert row.mean[name] == pytest.approx(expected.figure)
 
 
-@pytest.mark.parametrize("data", ["synthetic_vi", "regdb", "folder", "sysu_mm01", "llcm"])
+@pytest.mark.parametrize("data", ["regdb", "folder", "sysu_mm01", "llcm"])
 def test_random_descriptors_are_called_at_chance_and_others_are_not(data: str) -> None:
     samples = made(30)
     for row in evaluate(described(samples, 0.0), samples, DATA_SETS[data].searches(samples)):
         assert row.at_chance == ["rank1", "mAP"]
         assert row.chance is not None and row.mean["mAP"] == pytest.approx(row.chance["mAP"], abs=0.03)
-        (line,) = at_chance([row])
+        line = notes([row])[-1]
         assert line.startswith("not above chance ") and f"chance {100 * row.chance['rank1']:.1f}" in line
     for row in evaluate(described(samples, 2.0), samples, DATA_SETS[data].searches(samples)):
-        assert row.at_chance == [] and at_chance([row]) == []
+        assert row.at_chance == [] and not any("chance" in line for line in notes([row]))
 
 
 def test_few_people_are_said_to_be_few() -> None:
     samples = made(4)
     row = evaluate(described(samples, 0.0), samples, DATA_SETS["folder"].searches(samples))[0]
-    (line,) = at_chance([row])
-    assert "of 4 people, who are few," in line and isinstance(row, Row)
+    assert "of 4 people, who are few," in notes([row])[-1]

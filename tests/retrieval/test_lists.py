@@ -5,6 +5,7 @@ import pytest
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Direction, Search
+from hicmd_tf.retrieval.evaluation import labels
 from hicmd_tf.retrieval.lists import hardest, ranked_lists
 from hicmd_tf.retrieval.metrics import score
 
@@ -28,10 +29,7 @@ def test_lists_have_the_figures_of_the_tables(name) -> None:
     queries, gallery = np.flatnonzero(samples.infrared), np.flatnonzero(~samples.infrared)
     search = Search("all", Direction("infrared", "visible"), name, queries, [gallery])
     lists = ranked_lists(f, samples, search)
-    scores = score(
-        f[queries], f[gallery], samples.identities[queries], samples.identities[gallery],
-        samples.cameras[queries], samples.cameras[gallery], name,
-    )  # fmt: skip
+    scores = score(f[queries], f[gallery], *labels(samples, search, gallery))
     assert [bool(one.first) for one in lists] == scores.valid.tolist()
     found = [one for one in lists if one.first]
     np.testing.assert_allclose([one.precision for one in found], scores.average_precision)

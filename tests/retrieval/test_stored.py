@@ -19,25 +19,18 @@ WHOLE = {
 }
 
 
-def test_what_is_written_comes_back_sorted_by_name(tmp_path: Path) -> None:
-    samples = Samples([b""] * 3, ["c", "a", "b"], WHOLE["identities"], np.array([False, False, True]), WHOLE["cameras"])
-    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples, "cafe")
-    found = read_descriptors(tmp_path / "d.npz")
-    assert found.model == "cafe" and found.samples.names == ["a", "b", "c"]
-    assert found.samples.identities.tolist() == [2, 3, 1] and found.samples.infrared.tolist() == [False, True, False]
-    np.testing.assert_array_equal(found.descriptors, WHOLE["descriptors"][[1, 2, 0]])
-
-
-def test_names_of_people_and_cameras_come_back(tmp_path: Path) -> None:
+def test_what_is_written_comes_back_sorted_by_name_with_what_people_are_called(tmp_path: Path) -> None:
     anna, gate = number("anna"), number("192.168.1.64")
     identities, cameras = np.array([anna, 12, -1]), np.array([gate, gate, 3])
     texts = texts_of(["anna", "192.168.1.64"])
-    samples = Samples([b""] * 3, ["a", "b", "c"], identities, np.array([False, True, True]), cameras, texts=texts)
-    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples)
-    found = read_descriptors(tmp_path / "d.npz").samples
-    assert [found.identity(row) for row in range(3)] == ["anna", "12", "unknown"]
-    assert [found.camera(row) for row in range(3)] == ["192.168.1.64", "192.168.1.64", "3"]
-    assert found.identities.tolist() == [anna, 12, -1] and found.known.tolist() == [True, True, False]
+    samples = Samples([b""] * 3, ["c", "a", "b"], identities, np.array([False, False, True]), cameras, texts=texts)
+    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples, "cafe")
+    descriptors, found, model = read_descriptors(tmp_path / "d.npz")
+    assert model == "cafe" and found.names == ["a", "b", "c"]
+    assert found.identities.tolist() == [12, -1, anna] and found.infrared.tolist() == [False, True, False]
+    np.testing.assert_array_equal(descriptors, WHOLE["descriptors"][[1, 2, 0]])
+    assert [found.identity(row) for row in range(3)] == ["12", "unknown", "anna"]
+    assert [found.camera(row) for row in range(3)] == ["192.168.1.64", "3", "192.168.1.64"]
 
 
 def test_who_described_need_not_be_known(tmp_path: Path) -> None:
@@ -51,14 +44,10 @@ def test_who_described_need_not_be_known(tmp_path: Path) -> None:
         ({"descriptors": np.array([["a"]] * 3)}, "descriptors is <U1, expected numbers"),
         ({"identities": np.array([1.5, 2, 3])}, "identities is float64, expected whole numbers"),
         ({"identities": np.array([1, 2])}, r"identities has shape \(2,\), expected \(3,\)"),
-        ({"cameras": np.array([2**64 - 1, 1, 1], np.uint64)}, "cameras has a number beyond"),
         ({"names": np.array([1, 2, 3])}, "names is int64, expected text"),
-        ({"names": np.array(["a", "b", "caf\udce9.png"])}, "names has one that is not Unicode text"),
         ({"identity_texts": np.array(["1", "2", "anna"])}, "identity_texts calls 3 'anna', whose number is"),
         ({"camera_texts": np.array(["1", "1"])}, r"camera_texts has shape \(2,\), expected \(3,\)"),
-        ({"camera_texts": np.array([1, 1, 2])}, "camera_texts is int64, expected text"),
         ({"modality": np.array(["visible", "thermal", "infrared"])}, "modality has 'thermal'"),
-        ({"model": np.array(["a", "b"])}, r"model is <U1 \(2,\), expected one text"),
         ({"names": np.array([None] * 3, object)}, "Object arrays cannot be loaded"),
     ],
 )
