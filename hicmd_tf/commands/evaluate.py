@@ -5,15 +5,16 @@
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
 
-The table is also written as evaluation.json, .csv and .md into --out, or else the run folder, beside FILE, or the
-working directory for --model. A run's own evaluation and that of other pictures stay: the files of another table are
-then called after its data set, such as evaluation_regdb_trial_2.json. docs/options.md says which options go together.
+The table is also written as evaluation.json, .csv and .md into --out, or else the run folder, beside FILE, or into a
+folder for each of the files in the model's. A run's own evaluation and that of other pictures stay: the files of
+another table are then called after its data set, such as evaluation_regdb_trial_2.json. docs/options.md says which
+options go together.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.config import Config, with_data
@@ -26,6 +27,7 @@ from hicmd_tf.runs.origin import fingerprint
 
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
+    from hicmd_tf.data.searches import Search
     from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.runs.tables import About
     from hicmd_tf.runs.trained import Trained
@@ -39,18 +41,32 @@ WAYS = (
 )
 
 
+class Judged(NamedTuple):
+    """One table. descriptors: (N, E), one for each sample. own: whether it is the run's own evaluation."""
+
+    descriptors: Any
+    samples: "Samples"
+    searches: "Sequence[Search]"
+    about: "About"
+    folder: Path
+    own: bool = False
+
+
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, evaluates, prints the figures and writes them."""
     parser = _parser()
     options, given = parser.parse_args(arguments), parser.given(arguments)
-    if options.descriptors is not None:
-        _evaluate_descriptors(options)
-    elif options.model is not None:
-        _evaluate_exported(options)
-    elif any(option in ELSEWHERE for option in given):
-        _evaluate_elsewhere(options)
-    else:
+    if options.run is not None and not any(option in ELSEWHERE for option in given):
         _repeat(options)
+        return
+    from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.report import as_text
+
+    ways = ((options.descriptors, _descriptors), (options.model, _exported), (options.run, _elsewhere))
+    for judged in next(way for given, way in ways if given is not None)(options):
+        rows = evaluate(judged.descriptors, judged.samples, judged.searches, options.rerank)
+        print(as_text(rows))
+        _write(rows, judged.about, judged.folder, judged.own)
 
 
 def _parser() -> Parser:
@@ -70,7 +86,7 @@ def _parser() -> Parser:
         "--out",
         metavar="DIR",
         type=Path,
-        help="where the table goes; by default the run folder, beside FILE, or the working directory for --model",
+        help="where the table goes; by default the run folder, beside FILE, or the model's folder",
     )
     return parser
 
@@ -96,82 +112,38 @@ def _repeat(options: argparse.Namespace) -> None:
     _write([Row(**row) for row in metrics["settings"]], about, out, own=is_run(out))
 
 
-def _evaluate_elsewhere(options: argparse.Namespace) -> None:
+def _elsewhere(options: argparse.Namespace) -> Iterator[Judged]:
+    """A run on other pictures than its own, or by other rules."""
     from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.runs.tables import is_run
 
     run = OpenedRun(options.run)
-    folder = run.folder
-    config = with_data(run.config, options.data, options.source, options.trial, options.pattern)
-    refuse_sourceless(config.data)
-    _refuse_permutations(config.data.name, options)
-    out = folder.place_for(options.out, TABLE_FILE)
+    config = _chosen(run.config, options)
+    out = run.folder.place_for(options.out, TABLE_FILE)
     model = run.model  # which sets TensorFlow up, before pictures are read
-    samples = _untrained(config, run.trained_on, options)
-    described = model.descriptors(samples)
-    of_run = folder.known_pictures() or {}
-    own = (
-        is_run(out)
-        and out.samefile(folder.path)
-        and fingerprint(samples) in (of_run.get("test"), of_run.get("held_out"))
-    )
-    _judge(described, samples, config, options, out, own)
+    samples, searches, about = _asked(config, run.trained_on, options)
+    known = run.folder.known_pictures() or {}
+    of_run = about.pictures in (known.get("test"), known.get("held_out"))
+    own = of_run and is_run(out) and out.samefile(run.folder.path)
+    yield Judged(model.descriptors(samples), samples, searches, about, out, own)
 
 
-def _evaluate_exported(options: argparse.Namespace) -> None:
+def _exported(options: argparse.Namespace) -> Iterator[Judged]:
+    if not options.model.is_dir():
+        raise UserError(f"{options.model} is no folder: name what hicmd export made with --model")
     from hicmd_tf.export.artefacts import descriptors, open_artefacts
     from hicmd_tf.export.metadata import trained_on
 
     artefacts = open_artefacts(options.model)
-    place = options.out or Path()
+    place = options.out or options.model
     check_writable(place / TABLE_FILE)
-    config = with_data(artefacts[0].config, options.data, options.source, options.trial, options.pattern)
-    refuse_sourceless(config.data)
-    _refuse_permutations(config.data.name, options)
-    samples = _untrained(config, trained_on(artefacts[0].metadata), options)
+    asked = _asked(_chosen(artefacts[0].config, options), trained_on(artefacts[0].metadata), options)
     for artefact in artefacts:
         print(artefact.name)
-        out = place / artefact.name.replace(", ", "_").replace(" ", "_")
-        _judge(descriptors(artefact, samples), samples, config, options, out)
+        yield Judged(descriptors(artefact, asked[0]), *asked, place / artefact.name.replace(",", "").replace(" ", "_"))
 
 
-def _untrained(config: Config, trained: "Trained | None", options: argparse.Namespace) -> "Samples":
-    """The pictures to test on. Raises UserError when their people were trained on, unless that is allowed."""
-    from hicmd_tf.data.datasets import evaluated, load
-    from hicmd_tf.runs.trained import Trained, refuse_trained
-
-    samples = evaluated(config, load(config.data))
-    if not options.allow_trained:
-        refuse_trained(trained, Trained.of(config, samples), samples.texts)
-    return samples
-
-
-def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
-    if options.permutations is not None and not DATA_SETS[data].permuted:
-        raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
-
-
-def _judge(
-    descriptors: Any,
-    samples: "Samples",
-    config: Config,
-    options: argparse.Namespace,
-    out: Path,
-    own: bool = False,
-) -> None:
-    from hicmd_tf.data.datasets import published
-    from hicmd_tf.retrieval.evaluation import evaluate
-    from hicmd_tf.retrieval.report import as_text
-    from hicmd_tf.runs.tables import About
-
-    rows = evaluate(descriptors, samples, published(config.data, samples, options.permutations), options.rerank)
-    print(as_text(rows))
-    _write(rows, About.of(config.data, fingerprint(samples)), out, own)
-
-
-def _evaluate_descriptors(options: argparse.Namespace) -> None:
-    from hicmd_tf.retrieval.evaluation import evaluate
-    from hicmd_tf.retrieval.report import as_text
+def _descriptors(options: argparse.Namespace) -> Iterator[Judged]:
     from hicmd_tf.retrieval.stored import read_descriptors
     from hicmd_tf.runs.tables import About
 
@@ -180,9 +152,37 @@ def _evaluate_descriptors(options: argparse.Namespace) -> None:
     descriptors, samples, _ = read_descriptors(options.descriptors)
     check_writable(out / TABLE_FILE)
     searches = DATA_SETS[options.data].searches(samples, options.permutations)
-    rows = evaluate(descriptors, samples, searches, options.rerank)
-    print(as_text(rows))
-    _write(rows, About(options.data, fingerprint(samples), word(options.descriptors.stem)), out)
+    about = About(options.data, fingerprint(samples), word(options.descriptors.stem))
+    yield Judged(descriptors, samples, searches, about, out)
+
+
+def _chosen(config: Config, options: argparse.Namespace) -> Config:
+    """The configuration with the data set that the options name."""
+    config = with_data(config, options.data, options.source, options.trial, options.pattern)
+    refuse_sourceless(config.data)
+    _refuse_permutations(config.data.name, options)
+    return config
+
+
+def _refuse_permutations(data: str, options: argparse.Namespace) -> None:
+    if options.permutations is not None and not DATA_SETS[data].permuted:
+        raise UserError(f"--permutations are SYSU-MM01's: {data} has none, leave them out")
+
+
+def _asked(
+    config: Config, trained: "Trained | None", options: argparse.Namespace
+) -> "tuple[Samples, list[Search], About]":
+    """The pictures to test on, the searches of their data set's published tables, and what to call these. Raises
+    UserError when the people were trained on, unless that is allowed."""
+    from hicmd_tf.data.datasets import evaluated, load, published
+    from hicmd_tf.runs.tables import About
+    from hicmd_tf.runs.trained import Trained, refuse_trained
+
+    samples = evaluated(config, load(config.data))
+    if not options.allow_trained:
+        refuse_trained(trained, Trained.of(config, samples), samples.texts)
+    searches = published(config.data, samples, options.permutations)
+    return samples, searches, About.of(config.data, fingerprint(samples))
 
 
 def _write(rows: "Sequence[Row]", about: "About", folder: Path, own: bool = False) -> None:

