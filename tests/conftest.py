@@ -19,6 +19,9 @@ with contextlib.suppress(ImportError):
     import pymilvus  # noqa: F401
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# The smoke configuration's threads, whichever test computes first, and in the processes that tests start: with others,
+# sums have other bits.
+os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="2")
 
 TESTS = Path(__file__).parent
 
@@ -58,14 +61,10 @@ def seeded() -> None:
 
 
 def without_graphs() -> None:
-    """They take longer to trace than the few iterations and pictures of a test. Threads are the smoke configuration's,
-    whichever test is the first to compute: with others sums have other bits."""
+    """They take longer to trace than the few iterations and pictures of a test."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
         tensorflow.config.run_functions_eagerly(True)
-        with contextlib.suppress(RuntimeError):  # TensorFlow computes already
-            tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-            tensorflow.config.threading.set_inter_op_parallelism_threads(2)
 
 
 def pytest_collection_finish() -> None:
