@@ -43,8 +43,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = _beside(path)
     try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path} is no file that can be replaced: name another one")
+        _refuse_special(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             yield file
@@ -64,8 +63,7 @@ def check_writable(path: Path) -> None:
     """Tries whether `path` could be written, before long work is done for it. Raises UserError when it couldn't."""
     try:
         folder = next(one for one in path.absolute().parents if one.exists())
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path} is no file that can be replaced: name another one")
+        _refuse_special(path)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -94,6 +92,11 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file that can be replaced: name another one")
+
+
 def _refuse_existing(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path} exists already: name another folder")
@@ -118,15 +121,15 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _locked(file: IO[str], wait: bool) -> bool:
-    """Locks an open file until it is closed. False when another process holds it and is not waited for. On a file
-    system without locks nobody does."""
+def _lock(file: IO[str], how: int) -> bool:
+    """Locks an open file until it is closed. False on a file system without locks. Raises BlockingIOError when another
+    process holds it, and is not waited for."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how)
     except BlockingIOError:
-        return False
+        raise
     except OSError:
-        pass
+        return False
     return True
 
 
@@ -140,15 +143,17 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
     except OSError as error:
         raise _unwritable(lock.parent, error) from error
     with file:
-        if not _locked(file, wait=False):
-            raise UserError(busy)
+        try:
+            _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(busy) from error
         yield
 
 
 @contextmanager
 def in_turn(lock: Path) -> Iterator[bool]:
-    """Holds a lock file, and waits for whoever holds it. False, without waiting, where it can't be made: who can only
-    read there needs none."""
+    """Holds a lock file, and waits for whoever holds it; whether it is held. Where it can't be made nothing is: who can
+    only read there needs none."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("a")
@@ -156,7 +161,7 @@ def in_turn(lock: Path) -> Iterator[bool]:
         yield False
         return
     with file:
-        yield _locked(file, wait=True)
+        yield _lock(file, fcntl.LOCK_EX)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Which options of a command go together: every pair of them, and the table in the docs."""
+"""Which options of a command go together: every pair of them, by the table in the docs."""
 
 import importlib
 import itertools
@@ -11,61 +11,47 @@ from hicmd_tf.commands import evaluate
 from hicmd_tf.config import dump, load
 from hicmd_tf.errors import UserError
 
-OPTIONS = Path(__file__).parents[1] / "docs" / "options.md"
+TABLE = (Path(__file__).parents[1] / "docs" / "options.md").read_text().splitlines()
+ALWAYS = {"evaluate": "", "extract": "--run --out", "convert": "a b"}
+"""What each call of a command has, whichever row of the table it is."""
+FLAGS = ("--rerank", "--allow-trained", "--to-torch")
+VALUES = {"--data": "regdb", "--modality": "visible"}
+"""What to type after an option that takes no number."""
 
-VALUES = {
-    **{
-        name: ["x"] for name in ("--run", "--model", "--descriptors", "--source", "--permutations", "--out", "--images")
-    },
-    **{"--data": ["regdb"], "--trial": ["1"], "--modality": ["visible"], "--pattern": ["a"]},
-    **{"--iteration": ["3"], "--config": ["tiny"]},
-}
-"""What to type after an option; nothing after others."""
 
-FROM_A_MODEL = "--data --source --trial --pattern --permutations --rerank --allow-trained --out"
-EVALUATE = {
-    "--run": FROM_A_MODEL,
-    "--model": FROM_A_MODEL,
-    "--descriptors --data": "--data --permutations --rerank --out",
-}
-EXTRACT = {
-    "--run --out --images": "--run --out --modality --pattern",
-    "--run --out --data --source": "--run --out --source --trial --pattern",
-}
-CONVERT = {"a b": "--iteration --config", "a b --to-torch": ""}
-COMMANDS = {
-    "evaluate": ("hicmd_tf.commands.evaluate", EVALUATE),
-    "extract": ("hicmd_tf.commands.extract", EXTRACT),
-    "convert": ("hicmd_tf.commands.convert", CONVERT),
-}
+def rows(command: str) -> list[list[list[str]]]:
+    """The table's lines of a command: by which option it is chosen, what it needs, what it takes."""
+    lines = [line.strip("|").split("|") for line in TABLE if line.startswith(f"| {command} |")]
+    return [[cell.split() for cell in cells] for _, *cells in lines]
 
 
 def typed(words: str | list[str]) -> list[str]:
     words = words.split() if isinstance(words, str) else words
-    return [part for word in dict.fromkeys(words) for part in (word, *VALUES.get(word, []))]
+    with_values = [word for word in words if word.startswith("--") and word not in FLAGS]
+    given = {word: [word, VALUES.get(word, "1")] if word in with_values else [word] for word in words}
+    return [part for parts in given.values() for part in parts]
 
 
 def parser_of(command: str) -> Parser:
-    return importlib.import_module(COMMANDS[command][0])._parser()
+    return importlib.import_module(f"hicmd_tf.commands.{command}")._parser()
 
 
-def options_of(parser: Parser) -> list[str]:
-    return [action.option_strings[0] for action in parser._actions if action.option_strings[:1] not in ([], ["-h"])]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_pair_of_options_is_taken_or_refused(command: str) -> None:
-    parser, allowed = parser_of(command), COMMANDS[command][1]
-    for way, takes in allowed.items():
-        assert parser.parse_args(typed(way))
-        good = {*way.split(), *takes.split()}
-        others = [option for option in options_of(parser) if option != "--to-torch" or option in good]  # another way
+@pytest.mark.parametrize("command", ALWAYS)
+def test_every_pair_of_options_is_taken_or_refused_as_the_docs_say(command: str) -> None:
+    parser, always, table = parser_of(command), ALWAYS[command].split(), rows(command)
+    options = [action.option_strings[0] for action in parser._actions if action.option_strings[:1] not in ([], ["-h"])]
+    assert len(table) == len(parser.ways) and {option for row in table for cell in row for option in cell} <= set(
+        options
+    )
+    for by, needs, takes in table:
+        least = [*always, *by, *needs]
+        others = [option for option in options if option != "--to-torch" or option in by]  # another way
         for pair in itertools.combinations_with_replacement(others, 2):
-            if good.issuperset(pair):
-                parser.parse_args(typed([*way.split(), *pair]))
+            if {*least, *takes}.issuperset(pair):
+                parser.parse_args(typed([*least, *pair]))
             else:
                 with pytest.raises(UserError, match=r"^command line: --\S+ (and --\S+ )*(does not|don't) go"):
-                    parser.parse_args(typed([*way.split(), *pair]))
+                    parser.parse_args(typed([*least, *pair]))
 
 
 @pytest.mark.parametrize(
@@ -104,18 +90,6 @@ def test_a_default_value_that_is_typed_is_given() -> None:
     assert parser.parse_args(["--b", "--both", "x"]).n == 1
     with pytest.raises(UserError, match="--n does not go with --b: it goes with --a"):
         parser.parse_args(["--b", "--n", "1"])
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_ways_name_options_that_there_are_and_the_docs_have_them(command: str) -> None:
-    module = importlib.import_module(COMMANDS[command][0])
-    known = {*options_of(module._parser()), ""}
-    lines = OPTIONS.read_text().splitlines()
-    for way in module.WAYS:
-        assert way.uses <= known
-        cells = f"{way.by} " if way.by else "", " ".join(way.needs), " ".join(way.takes)
-        assert f"| {command} | {cells[0]}| {cells[1]} | {cells[2]} |" in lines
-    assert sum(line.startswith(f"| {command} |") for line in lines) == len(module.WAYS)
 
 
 @pytest.mark.parametrize(

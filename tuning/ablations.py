@@ -75,7 +75,7 @@ def run_grid(
     def model() -> Any:
         from hicmd_tf.tuning.tuner import GridModel
 
-        return GridModel(config, settings.space, configuration)
+        return GridModel(config, settings.space)
 
     trials = study.run(model, command, workers, resume)
     return None if role() == "worker" else _reported(study, trials)

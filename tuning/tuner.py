@@ -9,10 +9,8 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-import tensorflow as tf
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
-from tensorboard.plugins.hparams import api as hparams
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import evaluated
@@ -24,6 +22,7 @@ from hicmd_tf.runs.metrics import Metrics
 from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
 from hicmd_tf.training.experiment import Experiment, InitialState, prepare
 from hicmd_tf.training.run import Watch, describe, no_further_callbacks, train
+from hicmd_tf.tuning import ablations
 from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
 from hicmd_tf.tuning.space import Space, configured
 
@@ -127,16 +126,16 @@ class WeightedModel(Model):
 
 
 class GridModel(Model):
-    """Hi-CMD in every combination of choices. configured: makes a trial's configuration of the base's and values."""
+    """Hi-CMD in every combination of choices, see `ablations`."""
 
-    def __init__(self, config: Config, choices: dict[str, list[Any]], configured: Callable[..., Config]) -> None:
-        self.config, self.configured = config, configured
+    def __init__(self, config: Config, choices: dict[str, list[Any]]) -> None:
+        self.config = config
         self.space = kt.HyperParameters()
         for name, values in choices.items():
             self.space.Choice(name, values)
 
     def configuration(self, values: dict[str, Any]) -> Config:
-        return self.configured(self.config, values)
+        return ablations.configuration(self.config, values)
 
     def experiment(self, config: Config) -> Experiment:
         keras.utils.clear_session()  # the model before
@@ -179,8 +178,6 @@ class Tuner(BaseTuner):  # type: ignore[misc]
 
         metrics = self.model.train(values, folder, report)
         report(self.model.objective(metrics), metrics["steps"])
-        with tf.summary.create_file_writer(str(folder.tensorboard)).as_default():  # a row of its table of settings
-            hparams.hparams({hp.name: values[hp.name] for hp in trial.hyperparameters.space}, trial_id=trial.trial_id)
 
     def _continue(self, parent: str | None, folder: RunFolder) -> None:
         """Begins with the weights, logs and pictures of the trial that a trial of Hyperband goes on from."""

@@ -46,7 +46,7 @@ def parse(
     overrides: dict[str, Any] = {}
     for name in [name for name in names if name in vars(options)]:
         key, text = names[name], vars(options).pop(name)
-        value = SETTINGS[key].checked(SETTINGS[key].read(text), COMMAND_LINE)
+        value = SETTINGS[key].checked(text, COMMAND_LINE)
         if overrides.setdefault(key, value) != value:
             raise UserError(
                 f"{COMMAND_LINE}: --{name} {text} and --{key} {overrides[key]} are one setting: give one of them"

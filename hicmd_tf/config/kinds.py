@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
-from pydantic import AllowInfNan
+from pydantic import AllowInfNan, BeforeValidator
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import possible
@@ -136,6 +136,8 @@ def _text(accepts: Callable[[str], bool]) -> Predicate:
 
 
 FINITE = AllowInfNan(False)
+LISTED = BeforeValidator(lambda given: given.strip("[] ").split(",") if isinstance(given, str) else given)
+"""Of a command line a list is a text, such as [16, 32]."""
 
 Flag = Annotated[bool, "true or false"]
 Whole = Annotated[int, Ge(0), "a whole number, 0 or more"]
@@ -144,9 +146,9 @@ People = Annotated[int, Ge(2), "a whole number, 2 people or more"]
 Pixels = Annotated[int, Gt(0), MultipleOf(4), "a positive multiple of 4"]
 Split = Annotated[int, Ge(1), Le(TRIALS), f"a split from 1 to {TRIALS}"]
 Seed = Annotated[int, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGEST_SEED}"]
-Two = Annotated[list[Count], Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
-Three = Annotated[list[Count], Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
-Four = Annotated[list[Count], Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
+Two = Annotated[list[Count], LISTED, Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
+Three = Annotated[list[Count], LISTED, Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
+Four = Annotated[list[Count], LISTED, Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
 
 Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]
 Rate = Annotated[float, FINITE, Gt(0), "a finite number above 0"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from hicmd_tf.config.kinds import NOTE, DataName, Note
@@ -55,15 +54,6 @@ class Setting:
             return _adapter(self.kind).validate_python(value, strict=not isinstance(value, str | list))
         except (ValidationError, OverflowError) as error:
             raise UserError(f"{source}: {self.key} is {SHORT.repr(value)}: expected {self.expected}") from error
-
-    def read(self, text: str) -> Any:
-        """What a command line's text means, unchecked: itself, but where the setting is a list."""
-        if get_origin(get_args(self.kind)[0]) is not list:
-            return text
-        try:
-            return yaml.load(text, yaml.BaseLoader)
-        except (yaml.YAMLError, RecursionError):
-            return text
 
 
 def notes(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, Note]]:

@@ -54,7 +54,7 @@ def test_every_kind_of_value_can_be_given() -> None:
         ("--steps 0", "command line: training.steps is '0': expected a whole number"),
         ("--losses.margin .nan", "command line: losses.margin is '.nan': expected a finite number, 0 or more"),
         ("--losses.same_style foo", "losses.same_style is 'foo': expected swapped or own"),
-        ("--networks.decoder.widths [1,x]", "networks.decoder.widths is ['1', 'x']: expected a list of 2 whole"),
+        ("--networks.decoder.widths [1,x]", "networks.decoder.widths is '[1,x]': expected a list of 2 whole"),
         ("--networks.decoder.widths [1,", "networks.decoder.widths is '[1,': expected a list of 2 whole numbers"),
         ("--batch.pair 4", "command line: there is no option --batch.pair (nearest: --batch.pairs)"),
         ("--resum", "there is no option --resum (nearest: --resume)"),

@@ -46,6 +46,12 @@ def test_a_chief_needs_a_port(monkeypatch: pytest.MonkeyPatch, port: str) -> Non
         role()
 
 
+def test_several_machines_need_all_three_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(processes.TUNER, "worker3")
+    with pytest.raises(UserError, match="KERASTUNER_ORACLE_IP is not"):
+        role()
+
+
 def test_a_chief_listens_on_addresses_of_both_kinds_and_says_where_it_can_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening("::1", 0) as found:
         port = found.getsockname()[1]
