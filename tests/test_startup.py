@@ -1,4 +1,4 @@
-"""What every command needs is said in one line where it is not there."""
+"""What every command needs is said in one line where it is not there; TensorFlow comes without lines of its own."""
 
 import importlib
 import os
@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 BENCHES = ("health", "inference", "kills", "metrics", "scaling", "search", "train_step")
 
 
-def answer(*arguments: str) -> tuple[int, list[str]]:
+def answer(*arguments: str, **more: str) -> tuple[int, list[str]]:
     """Exit code and standard error of Python."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=100)
     return done.returncode, done.stderr.splitlines()
 
@@ -44,3 +44,17 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_of_the_program() -> None:
 def test_a_system_without_locks_is_one_line() -> None:
     code, (line,) = answer("-c", "import sys; sys.argv = ['-m']; sys.modules['fcntl'] = None; import hicmd_tf")
     assert code == 2 and line.startswith("error: hicmd_tf runs on Linux") and "WSL" in line
+
+
+@pytest.mark.parametrize(("level", "lines"), [("3", ["real", "hello"]), ("0", ["W", "I", "real", "hello"])])
+def test_tensorflow_is_loaded_without_its_first_lines(level: str, lines: list[str], tmp_path: Path) -> None:
+    said = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795704708.785048    6010 port.cc:153] oneDNN is on.\n"
+        "real\n"
+    )
+    (tmp_path / "tensorflow.py").write_text(f"import os\nos.write(2, {said.encode()!r})\n")
+    code = "import hicmd_tf, sys; import tensorflow; print('hello', file=sys.stderr)"
+    status, found = answer("-c", code, PYTHONPATH=f"{ROOT}:{tmp_path}", TF_CPP_MIN_LOG_LEVEL=level)
+    assert status == 0 and len(found) == len(lines)
+    assert all(line.startswith(begin) for line, begin in zip(found, lines, strict=True))
