@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 PARTS = {
     "decoder": r"decoder",
     "discriminators": r"discriminator_(visible|infrared)",
-    "prototype encoders": r"prototype_encoder",
-    "attribute encoders": r"attribute_encoder",
-    "HFL": r"prototype_embedding|identity_head|combination|feature_learning",
+    "prototype encoders": r"(visible|infrared)(_\d+)?/prototype",
+    "attribute encoders": r"(visible|infrared)(_\d+)?/attribute",
+    "HFL": r"(^|/)(embedding|combination|head)(_\d+)?/",
     "optimisers": r"^(generator|discriminator|features)/",
 }
 REST = "losses and the rest"

@@ -3,7 +3,10 @@
 import pytest
 import tensorflow as tf
 
-from bench.graphs import REST, flops_by_part, part_of, time_spent
+from bench.graphs import PARTS, REST, flops_by_part, part_of, time_spent
+from hicmd_tf.config import Config
+from hicmd_tf.method.networks.build import build_networks
+from hicmd_tf.notation import MODALITIES
 
 
 def graph_of(function, *arguments):
@@ -58,14 +61,27 @@ def test_what_a_function_kept_apart_does_is_counted_at_each_of_its_calls() -> No
     [
         ("gradient_tape/decoder_3/upsampled_1/convolution/Conv2DBackpropFilter", "decoder"),
         ("gradient_tape/gradient_tape/discriminator_infrared_1/scale_0/score/Conv2D", "discriminators"),
-        ("visible_5/attribute_encoder_1/stage_2/block_0/spatial/convolution", "attribute encoders"),
-        ("infrared_3/prototype_encoder/pyramid/fuse/convolution", "prototype encoders"),
+        ("visible_5/attribute_1/stage_2/block_0/spatial/convolution", "attribute encoders"),
+        ("infrared_3/prototype/pyramid/fuse/convolution", "prototype encoders"),
         ("generator/sub_17", "optimisers"),
         ("AddN_4", REST),
     ],
 )
 def test_an_operation_belongs_to_the_network_that_it_is_named_after(name: str, part: str) -> None:
     assert part_of(name) == part
+
+
+@pytest.mark.usefixtures("graphs")
+def test_every_convolution_and_product_belongs_to_one_of_the_networks(smoke_config: Config) -> None:
+    networks = build_networks(smoke_config.networks, classes=6)
+
+    def work(x):
+        prototype, attributes = networks.generator.infrared(x)
+        features = networks.features((prototype, networks.layout.style_of(attributes)))
+        return networks.generator(x), features, [networks.discriminators[m](x) for m in MODALITIES]
+
+    found = flops_by_part(graph_of(work, tf.ones((1, 32, 16, 3))))
+    assert found.keys() == PARTS.keys() - {"optimisers"}
 
 
 @pytest.mark.usefixtures("graphs")
