@@ -12,9 +12,10 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import MODALITIES, Modality, other
+from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import Cell, sheet
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure, png_of
+from hicmd_tf.visualize.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
@@ -75,7 +76,7 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
             "of the attribute encoder, raise the likeness of their descriptors, by the gradient (Grad-CAM). Yellow is "
             "most. The maps have few cells and are drawn smoothly.",
             f"{len(rows)} people, each with two maps laid over the picture and the picture that it is compared with.",
-            png_of(sheet([[*head, gap, *head], *beside])),
+            as_png(sheet([[*head, gap, *head], *beside])),
         )
     ]
 

@@ -30,13 +30,6 @@ class Figure(NamedTuple):
     animation: bytes | None = None
 
 
-def png_of(image: Image.Image) -> bytes:
-    """A picture as a PNG file's content."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def data_uri(content: bytes, kind: str) -> str:
     """A file's content as an address that holds all of it. kind: its media type, such as image/png."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

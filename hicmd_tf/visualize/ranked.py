@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, sheet
 from hicmd_tf.retrieval.evaluation import by_direction
 from hicmd_tf.retrieval.lists import RankedList, hardest, ranked_lists
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import WAYS, Figure, png_of
+from hicmd_tf.visualize.figure import WAYS, Figure
 
 QUERIES, LENGTH = 5, 10
 READING = (
@@ -40,7 +41,7 @@ def _figure(run: OpenedRun, name: str, title: str, caption: str, lists: list[Ran
         f"{caption} {READING}",
         f"{len(lists)} queries, each with its {LENGTH} nearest gallery pictures, the first right for {hits}. "
         + " ".join(said),
-        png_of(sheet([_row(run, one) for one in lists], height=128)),
+        as_png(sheet([_row(run, one) for one in lists], height=128)),
     )
 
 

@@ -9,9 +9,10 @@ from PIL import Image
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality
+from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import GREY, Cell, sheet
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure, gif_of, png_of
+from hicmd_tf.visualize.figure import Figure, gif_of
 
 Array = np.ndarray[Any, Any]
 
@@ -112,7 +113,7 @@ def _grid(run: OpenedRun, seed: int, name: str) -> Figure:
         caption,
         f"A grid of generated pictures: {len(inputs)} inputs on the left by {len(references)} references on top, half "
         f"of each visible and half infrared.",
-        png_of(sheet(rows)),
+        as_png(sheet(rows)),
     )
 
 
@@ -140,7 +141,7 @@ def interpolate(run: OpenedRun, seed: int) -> list[Figure]:
             "Prototype and style are the left picture's throughout; its pose and illumination become the right one's "
             f"in {STEPS} equal steps (Fig. 8). The person should stay while stance and light change smoothly.",
             f"{len(pairs)} rows of {STEPS} generated pictures, a framed input at the left and another at the right.",
-            png_of(sheet([head, *rows])),
+            as_png(sheet([head, *rows])),
             animation=gif_of([*there, *there[-2:0:-1]], MILLISECONDS),
         )
     ]

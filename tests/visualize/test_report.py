@@ -15,10 +15,11 @@ from PIL import Image
 
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.retrieval.evaluation import Row, evaluate
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure, gif_of, png_of
+from hicmd_tf.visualize.figure import Figure, gif_of
 from hicmd_tf.visualize.report import (
     configuration_name,
     lines,
@@ -55,7 +56,7 @@ CONTRASTS = """() => {
 
 
 def figure_made(name: str, size: tuple[int, int] = (900, 300), **further: Any) -> Figure:
-    picture = png_of(Image.new("RGB", size, (90, 120, 60)))
+    picture = as_png(Image.new("RGB", size, (90, 120, 60)))
     return Figure(name, f"What {name} shows", f"How to read {name}.", f"Green, as {name} is", picture, **further)
 
 
@@ -169,7 +170,7 @@ def test_headings_tables_and_anchors_are_sound(report: Path, browser: Any) -> No
 
 
 def test_hostile_names_stay_text(opened: OpenedRun, browser: Any, tmp_path: Path) -> None:
-    picture = png_of(Image.new("RGB", (9, 9)))
+    picture = as_png(Image.new("RGB", (9, 9)))
     file = tmp_path / "report.html"
     file.write_text(report_of(opened, [Figure(HOSTILE, HOSTILE, HOSTILE, HOSTILE, picture)]))
     page = browser.open(file.as_uri())
@@ -187,7 +188,7 @@ def test_pictures_keep_their_pixels_and_moving_ones_their_frames() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     frames = [Image.new("RGB", (40, 80), (shade, 0, 0)) for shade in (0, 120, 250)]
     moving = read(picture_uri(gif_of(frames, 100)))
-    np.testing.assert_array_equal(np.asarray(read(picture_uri(png_of(Image.fromarray(noise)))).convert("RGB")), noise)
+    np.testing.assert_array_equal(np.asarray(read(picture_uri(as_png(Image.fromarray(noise)))).convert("RGB")), noise)
     assert moving.n_frames == 3 and moving.info["loop"] == 0
 
 
@@ -264,7 +265,7 @@ def test_a_configuration_is_called_as_its_command_called_it(command: str, name: 
 
 def test_people_pictures_and_sizes_are_counted() -> None:
     sizes = ((8, 16), (4, 20), (8, 16), None, (8, 18))
-    pictures = [png_of(Image.new("RGB", size)) if size else b"no picture" for size in sizes]
+    pictures = [as_png(Image.new("RGB", size)) if size else b"no picture" for size in sizes]
     infrared = np.array([False, False, False, False, True])
     train = Samples(pictures, list("abcde"), np.array([3, 3, 3, 5, 5]), infrared, np.array([1, 2, 2, 1, 7]))
     nobody = train.select(np.zeros(5, bool))
