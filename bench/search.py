@@ -1,4 +1,4 @@
-"""`python -m bench.search`: a large gallery is filled, killed while it grows, and searched exactly and approximately.
+"""`python -m bench.search`: a large gallery is filled, and searched exactly and approximately.
 
 Descriptors are drawn: people as random directions, pictures of one person round theirs, all of length 1; queries are
 further pictures of the same people. Every step has a process of its own, whose memory is measured. For a fair figure
@@ -6,12 +6,9 @@ run nothing else.
 """
 
 import argparse
-import itertools
 import multiprocessing
 import os
-import random
 import resource
-import signal
 import sys
 import tempfile
 import time
@@ -28,7 +25,6 @@ PROBES = (1, 4, 16, 64, 256)
 BATCHES = (1, 64)
 K = 10
 PART, PARTS = 256, 40  # that are added one after the other, as pictures that a model describes are
-KILLS = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,21 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--rows", type=int, default=1_000_000, metavar="N", help="of the gallery (default: %(default)s)")
     add("--dimension", type=int, default=256, metavar="N", help="of descriptors (default: %(default)s)")
     add("--queries", type=int, default=256, metavar="N", help="asked (default: %(default)s)")
-    add(
-        "--spread",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="of pictures round their person, in units of the people's own (default: %(default)s)",
-    )
+    spread = "of pictures round their person, in units of the people's own (default: %(default)s)"
+    add("--spread", type=float, default=1.0, metavar="X", help=spread)
     add("--seed", type=int, default=777, metavar="N", help="of what is drawn (default: %(default)s)")
     add("--threads", type=int, default=2, metavar="N", help="for faiss (default: %(default)s)")
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = vars(options) | {"json": None, "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory(prefix="gallery") as place:
-        for step in (fill, kill, search_exactly, search_approximately):
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, context) as pool:
+        for step in (fill, search_exactly, search_approximately):
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 figures |= pool.submit(step, options, Path(place) / "gallery").result()
             print(f"{step.__name__}: done", file=sys.stderr, flush=True)
     print(_table(figures))
@@ -73,7 +63,7 @@ def drawn(options: argparse.Namespace, gallery: bool) -> Any:
         whom = np.arange(options.rows) % len(people)
     else:
         source = np.random.default_rng(options.seed + 1)
-        whom = source.integers(0, len(people), options.queries)
+        whom = source.integers(len(people), size=options.queries)
     found = source.standard_normal((len(whom), options.dimension), np.float32)
     found *= np.float32(options.spread)
     found += people[whom]
@@ -99,71 +89,20 @@ def fill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from hicmd_tf.search import Gallery, Selection
 
     rows, known = drawn(options, True), entries(0, options.rows)
-    gallery = Gallery.begin(folder, "bench", options.dimension)
-    gallery.finish()
-    before = _peak()
+    gallery, before = Gallery.create(folder), _peak()
     once = _seconds(lambda: gallery.add(rows, known, "bench"))
-    after = _peak()
-    source = np.random.default_rng(options.seed + 2)
-    more = [source.standard_normal((PART, options.dimension), np.float32) for _ in range(PARTS)]
-    gallery = Gallery.open(folder)
-    parts = [
-        _seconds(lambda i=i, part=part: gallery.add(part, entries(options.rows + i * PART, PART), "bench"))  # type: ignore[misc]
-        for i, part in enumerate(more)
-    ]
-    removed = _seconds(lambda: gallery.remove(Selection(after=options.rows)))
+    after, source, parts = _peak(), np.random.default_rng(options.seed + 2), []
+    for start in range(options.rows, options.rows + PARTS * PART, PART):
+        more = source.standard_normal((PART, options.dimension), np.float32)
+        parts.append(_seconds(lambda more=more, start=start: gallery.add(more, entries(start, PART), "bench")))  # type: ignore[misc]
     return {
         "add_s": once,
         "add_gib": after - before,
         "add_part_s": float(np.median(parts)),
-        "remove_s": removed,
+        "remove_s": _seconds(lambda: gallery.remove(Selection(after=options.rows))),
         "files": len([*folder.glob("part*")]),
         "disk_gib": sum(file.stat().st_size for file in folder.iterdir()) / 2**30,
     }
-
-
-def kill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Kills processes that add to the gallery: what they have acknowledged must be there, and nothing by half."""
-    from hicmd_tf.search import Gallery, Selection
-
-    delays, reopened = random.Random(options.seed), []
-    context = multiprocessing.get_context("spawn")
-    for _ in range(KILLS):
-        before = Gallery.open(folder).info().rows
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_grow, args=(folder, options.dimension, before, theirs))
-        process.start()
-        theirs.close()
-        acknowledged = ours.recv()
-        time.sleep(delays.uniform(0, 1))
-        os.kill(process.pid or 0, signal.SIGKILL)
-        process.join()
-        while ours.poll():
-            try:
-                acknowledged = ours.recv()
-            except EOFError:
-                break
-        gallery = Gallery.open(folder)
-        begin = time.perf_counter()
-        rows = gallery.info().rows
-        reopened.append(time.perf_counter() - begin)
-        if rows not in (acknowledged, acknowledged + PART):
-            raise AssertionError(f"{acknowledged} rows were acknowledged, {rows} are there")
-    gallery.remove(Selection(after=options.rows))
-    if gallery.info().rows != options.rows:
-        raise AssertionError("rows are lost")
-    return {"kills": KILLS, "rows_lost": 0}
-
-
-def _grow(folder: Path, length: int, start: int, said: Any) -> None:
-    import numpy as np
-
-    from hicmd_tf.search import Gallery
-
-    gallery, source = Gallery.open(folder), np.random.default_rng(start)
-    for first in itertools.count(start, PART):
-        gallery.add(source.standard_normal((PART, length), np.float32), entries(first, PART), "bench")
-        said.send(first + PART)
 
 
 def search_exactly(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -175,7 +114,7 @@ def search_exactly(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     faiss.omp_set_num_threads(options.threads)
     queries, gallery = drawn(options, False), Gallery.open(folder)
     first = _seconds(lambda: gallery.search(queries[:1], K))
-    rates = {f"exact_per_s_{batch}": _rate(lambda q: gallery.search(q, K), queries, batch) for batch in BATCHES}
+    rates = {f"exact_per_s_{batch}": _rate(gallery, queries, batch) for batch in BATCHES}
     chosen = _seconds(lambda: gallery.search(queries[:1], K, Selection(modality="infrared", cameras=[1, 3])))
     return {"first_s": first, "chosen_s": chosen, **rates, "exact_gib": _peak()}
 
@@ -197,7 +136,7 @@ def search_approximately(options: argparse.Namespace, folder: Path) -> dict[str,
         found = [[hit.entry.path for hit in hits] for hits in gallery.search(queries, K)]
         figures["probes"][str(probes)] = {
             **{f"recall_{k}": _recall(exact, found, k) for k in (1, K)},
-            **{f"per_s_{batch}": _rate(lambda q: gallery.search(q, K), queries, batch) for batch in BATCHES},
+            **{f"per_s_{batch}": _rate(gallery, queries, batch) for batch in BATCHES},
         }
     return {**figures, "ivf_gib": _peak()}
 
@@ -208,11 +147,11 @@ def _recall(exact: Any, found: Any, depth: int) -> float:
     return hits / (depth * len(exact))
 
 
-def _rate(search: Callable[[Any], Any], queries: Any, batch: int) -> float:
+def _rate(gallery: Any, queries: Any, batch: int) -> float:
     """Queries a second, the best of three passes over some of them."""
     some = queries[: max(batch, 32)]
     parts = [some[start : start + batch] for start in range(0, len(some), batch)]
-    return len(some) / min(_seconds(lambda: [search(part) for part in parts]) for _ in range(3))
+    return len(some) / min(_seconds(lambda: [gallery.search(part, K) for part in parts]) for _ in range(3))
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -227,21 +166,24 @@ def _peak() -> float:
 
 
 def _table(f: dict[str, Any]) -> str:
-    lines = [
-        f"{f['rows']} x {f['dimension']}, spread {f['spread']:g}, {f['threads']} threads, load {f['load_before']:.1f}",
-        f"add at once {f['add_s']:.1f} s (+{f['add_gib']:.2f} GiB), by {PART} {f['add_part_s']:.3f} s each, removing "
-        f"these {f['remove_s']:.2f} s; {f['files']} parts, {f['disk_gib']:.2f} GiB; {f['kills']} kills, nothing lost",
-        f"first query of a process {f['first_s']:.1f} s, of chosen pictures {f['chosen_s']:.1f} s; at most "
-        f"{f['exact_gib']:.2f} GiB, with IVF {f['ivf_gib']:.2f} GiB, which is made in {f['build_s']:.0f} s",
-        "                 recall@1  recall@10  queries/s alone  queries/s by 64",
-        f"exact              1.0000     1.0000{f['exact_per_s_1']:17.1f}{f['exact_per_s_64']:17.1f}",
+    from hicmd_tf.tables import as_text
+
+    head = ["", "recall@1", "recall@10", "queries/s alone", "queries/s by 64"]
+    exact = ["exact", "1.0000", "1.0000", *(f"{f[f'exact_per_s_{batch}']:.1f}" for batch in BATCHES)]
+    rows = [
+        [f"IVF, {probes} probes"]
+        + [f"{one[f'recall_{k}']:.4f}" for k in (1, K)]
+        + [f"{one[f'per_s_{batch}']:.1f}" for batch in BATCHES]
+        for probes, one in f["probes"].items()
     ]
-    for probes, one in f["probes"].items():
-        lines.append(
-            f"{f'IVF, {probes} probes':<16}{one['recall_1']:9.4f}{one['recall_10']:11.4f}{one['per_s_1']:17.1f}"
-            f"{one['per_s_64']:17.1f}"
-        )
-    return "\n".join(lines)
+    return (
+        f"{f['rows']} x {f['dimension']}, spread {f['spread']:g}, {f['threads']} threads, load {f['load_before']:.1f}\n"
+        f"add at once {f['add_s']:.1f} s (+{f['add_gib']:.2f} GiB), by {PART} {f['add_part_s']:.3f} s each, removing "
+        f"these {f['remove_s']:.2f} s; {f['files']} parts, {f['disk_gib']:.2f} GiB\n"
+        f"first query of a process {f['first_s']:.1f} s, of chosen pictures {f['chosen_s']:.1f} s; at most "
+        f"{f['exact_gib']:.2f} GiB, with IVF {f['ivf_gib']:.2f} GiB, which is made in {f['build_s']:.0f} s\n"
+        f"{as_text([head, exact, *rows])}"
+    )
 
 
 if __name__ == "__main__":

@@ -9,24 +9,25 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, other
-from hicmd_tf.search.entries import Entry, Hit, Selection, key
+from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.gallery import Gallery
 from hicmd_tf.search.milvus import MilvusGallery
 
 Array = np.ndarray[Any, Any]
 Store = Gallery | MilvusGallery
 Among = Literal["other", "same", "both"]
-AMONG: tuple[Among, ...] = ("other", "same", "both")
 
 AS_GOOD_AS_EQUAL = 1 - 1e-4
 """The cosine between two descriptions of one picture, in batches or on machines of different kinds."""
 
 
 class Answer(NamedTuple):
-    """hits: the ranked list. left_out: pictures of the gallery that are the query itself, and would stand in it."""
+    """hits: the ranked list. left_out: pictures of the gallery that are the query itself, and would stand in it. among:
+    pictures of which modality were searched; None: of both."""
 
     hits: list[Hit]
     left_out: list[Entry]
+    among: str | None
 
 
 def look_up(
@@ -54,55 +55,47 @@ def look_up(
     Raises:
         UserError: for descriptors that are none, and k out of range.
     """
-    if among not in AMONG:
-        raise UserError(f"among is {among!r}, expected {', '.join(map(repr, AMONG))}")
-    if k < 1:
-        raise UserError(f"k is {k}, expected at least 1: how many pictures to find")
-    if k > store.most:
-        raise UserError(f"{k} hits are more than the {store.most} that the gallery gives: ask for fewer")
+    if not 1 <= k <= store.most:
+        raise UserError(f"k is {k}, expected 1 to {store.most}: how many pictures to find")
     if len(descriptors) != len(queries):
         raise UserError(f"there are {len(descriptors)} descriptors for {len(queries)} queries, expected one each")
-    asked = [searched(query, selection, among) for query in queries]
-    found: list[Answer] = [Answer([], [])] * len(queries)
+    asked = [selection.modality or _searched(query.modality, among) for query in queries]
+    found: dict[int, Answer] = {}
     for modality in (*MODALITIES, None):
         rows = [row for row, one in enumerate(asked) if one == modality]
         if rows:
             chosen = replace(selection, modality=modality)
             answers = _asked(store, np.asarray(descriptors)[rows], [queries[row] for row in rows], k, chosen, itself)
-            for row, answer in zip(rows, answers, strict=True):
-                found[row] = answer
-    return found
+            found |= dict(zip(rows, answers, strict=True))
+    return [found[row] for row in range(len(queries))]
 
 
-def searched(query: Entry, selection: Selection, among: Among) -> str | None:
-    """The modality that is searched for a query; None: both."""
-    if selection.modality is not None or among == "both":
-        return selection.modality
-    return query.modality if among == "same" else other(query.modality)  # type: ignore[arg-type]
+def _searched(modality: Any, among: Among) -> str | None:
+    return {"same": modality, "other": other(modality), "both": None}[among]
 
 
 def _asked(
     store: Store, descriptors: Array, queries: Sequence[Entry], k: int, selection: Selection, itself: bool
 ) -> list[Answer]:
     if itself:
-        return [Answer(hits, []) for hits in store.search(descriptors, k, selection)]
+        return [Answer(hits, [], selection.modality) for hits in store.search(descriptors, k, selection)]
     wanted = k + 1
     while True:
         wanted = min(wanted, store.most)
         found = store.search(descriptors, wanted, selection)
-        answers = [_without_itself(query, hits, k) for query, hits in zip(queries, found, strict=True)]
+        answers = [_without_itself(query, hits, k, selection) for query, hits in zip(queries, found, strict=True)]
         enough = all(len(a.hits) == k or len(hits) < wanted for a, hits in zip(answers, found, strict=True))
         if enough or wanted == store.most:
             return answers
         wanted *= 2  # a query with so many copies of itself
 
 
-def _without_itself(query: Entry, hits: Sequence[Hit], k: int) -> Answer:
+def _without_itself(query: Entry, hits: Sequence[Hit], k: int, selection: Selection) -> Answer:
     """The first k that are not the query, and what was passed over before them."""
-    paths = {key(query.path), key(os.path.realpath(query.path)) if "\0" not in query.path else ""}
-    answer = Answer([], [])
+    paths = {query.path, os.path.realpath(query.path)}
+    answer = Answer([], [], selection.modality)
     for hit in hits:
-        if key(hit.entry.path) in paths or _same_picture(query, hit):
+        if hit.entry.path in paths or _same_picture(query, hit):
             answer.left_out.append(hit.entry)
         else:
             answer.hits.append(hit)
@@ -113,9 +106,7 @@ def _without_itself(query: Entry, hits: Sequence[Hit], k: int) -> Answer:
 
 def _same_picture(query: Entry, hit: Hit) -> bool:
     """Whether content, or name and description, say that another path is the query's picture."""
-    if hit.entry.modality != query.modality:
-        return False
-    one, other = key(query.path), key(hit.entry.path)
-    named = one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    entry = hit.entry
+    named = entry.path.endswith(f"/{query.path}") or query.path.endswith(f"/{entry.path}")
     alike = named and hit.similarity >= AS_GOOD_AS_EQUAL
-    return alike or (query.digest != "" and query.digest == hit.entry.digest)
+    return entry.modality == query.modality and (alike or "" != query.digest == entry.digest)

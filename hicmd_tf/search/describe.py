@@ -1,92 +1,106 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
-from hicmd_tf.data.labels import UNKNOWN, Texts, number, texts_of
+from hicmd_tf.data.labels import UNKNOWN, number, texts_of
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.sources import Record
 from hicmd_tf.data.sources.paths import person_of
+from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
+from hicmd_tf.pictures.bounds import content
+from hicmd_tf.retrieval.stored import read_descriptors
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.search.entries import Entry, key, real
+from hicmd_tf.search.asking import Store
+from hicmd_tf.search.entries import Entry, news
 
 Array = np.ndarray[Any, Any]
+Held = Callable[[Sequence[str]], dict[str, Entry]]
 
 PART = 256  # pictures
-OWN_RANGE = "1%-99%"  # of pictures of 16 bits where no run says how it sees them
 
 
 class Described(NamedTuple):
-    """descriptors (N, D), one for each of the entries. already: further pictures, which a gallery has as they are.
-    sixteen_bit: how pictures of 16 bits are drawn, as the setting."""
+    """descriptors (N, D), one for each of the entries. model: SHA-256 of the weights that described. already: further
+    pictures, which a gallery has as they are."""
 
     descriptors: Array
     entries: list[Entry]
+    model: str
     already: int = 0
-    sixteen_bit: str = OWN_RANGE
+
+
+class Filled(NamedTuple):
+    """How many pictures a gallery took, how many of these took another's place, how many it had, and has now."""
+
+    added: int
+    replaced: int
+    already: int
+    rows: int
+
+
+def fill(store: Store, parts: Iterable[Described], total: int) -> Filled:
+    """Adds part by part; what is on disk stays there. total: pictures, for the progress bar."""
+    before, written, already = store.info().rows, 0, 0
+    with tqdm(desc="adding", unit="picture", leave=False, total=total) as bar:
+        for part in parts:
+            count = store.add(part.descriptors, part.entries, part.model) if part.entries else 0
+            written += count
+            already += part.already + len(part.entries) - count
+            bar.update(len(part.entries) + part.already)
+    rows = store.info().rows
+    return Filled(rows - before, written - (rows - before), already, rows)
 
 
 def described_folder(
     run: OpenedRun,
     folder: Path,
-    records: Sequence[Record],
+    listing: Listing,
     time: float | None = None,
-    texts: Texts | None = None,
-    held: Callable[[Sequence[str]], dict[str, Entry]] = lambda paths: {},
+    held: Held = lambda paths: {},
 ) -> Iterator[Described]:
-    """The pictures of records below a folder, a part at a time. texts: of their identities and cameras. time: of all of
-    them; None: when each file changed. held: what a gallery has of paths: a picture of the same content, of which the
-    same is known, is not described again, and one that several names lead to only once."""
-    from hicmd_tf.data.sources.records import read_pictures
+    """The listed pictures below a folder, a part at a time.
 
-    seen: set[str] = set()
-    for start in range(0, len(records), PART):
-        samples = read_pictures(folder, records[start : start + PART], texts, run.config.data.sixteen_bit)
-        paths = [real(folder / name) for name in samples.names]
-        digests = [sha256(content).hexdigest() for content in samples.encoded]
-        times = [Path(path).stat().st_mtime if time is None else time for path in paths]
-        known, fresh = held(paths), []
-        entries = entries_of(samples, paths, times, digests)
-        if time is None:
-            entries = dated(entries, known)
-        for row, entry in enumerate(entries):
-            before = known.get(entry.path)
-            if key(entry.path) not in seen and not (before is not None and before.like(entry)):
-                fresh.append(row)
-            seen.add(key(entry.path))
+    Args:
+        run: whose model describes.
+        folder: where the pictures lie.
+        listing: as `data.sources.folder.anything` gives it.
+        time: of all of them; None: when each file changed.
+        held: what a gallery has of paths: a picture of which the same is known is not described again.
+    """
+    model = run.model.descriptor.digest()
+    for start in range(0, len(listing.records), PART):
+        records = listing.records[start : start + PART]
+        samples = read_pictures(folder, records, listing.texts, run.config.data.sixteen_bit)
+        paths = [os.path.realpath(folder / name) for name in samples.names]
+        entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], time)
+        known = held(paths)
+        entries = dated(entries, known) if time is None else entries
+        fresh = news(entries, known)
         chosen = samples.select(np.array(fresh, np.int64))
         whole = usable(chosen, run.config.data.check) if fresh else chosen
         by_name = {samples.names[row]: entries[row] for row in fresh}
-        if len(whole):
-            yield Described(
-                run.model.descriptors(whole), [by_name[name] for name in whole.names], len(samples) - len(fresh)
-            )
-        elif len(samples) > len(fresh):
-            yield Described(np.empty((0, 0), np.float32), [], len(samples) - len(fresh))
+        described = run.model.descriptors(whole) if len(whole) else np.empty((0, 0), np.float32)
+        yield Described(described, [by_name[name] for name in whole.names], model, len(samples) - len(fresh))
 
 
-def dated(entries: Sequence[Entry], known: Mapping[str, Entry]) -> list[Entry]:
+def dated(entries: Sequence[Entry], known: dict[str, Entry]) -> list[Entry]:
     """Entries with the time that a gallery has of the same content: copied or touched it is the same picture."""
-    return [
-        entry._replace(time=known[entry.path].time)
-        if entry.path in known and known[entry.path].digest == entry.digest
-        else entry
-        for entry in entries
-    ]
+    same = [known.get(entry.path, entry) for entry in entries]
+    return [e._replace(time=s.time) if s.digest == e.digest else e for e, s in zip(entries, same, strict=True)]
 
 
 def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality) -> Described:
     """Single pictures; whom they show is what their paths say, where a folder is named after a modality. Raises
     UserError, also for one that can't be used: what is asked for is never left out."""
-    from hicmd_tf.pictures.bounds import content
-
     people = [person_of(file, modality) for file in files]
     samples = Samples(
         [content(file) for file in files],
@@ -97,38 +111,39 @@ def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality
         texts=texts_of(person for person in people if person),
         sixteen_bit=run.config.data.sixteen_bit,
     )
-    described = run.model.descriptors(usable(samples, "stop"))
-    digests = [sha256(content).hexdigest() for content in samples.encoded]
-    entries = entries_of(samples, [real(file) for file in files], [0.0] * len(files), digests)
-    return Described(described, entries, sixteen_bit=run.config.data.sixteen_bit or OWN_RANGE)
+    samples = usable(samples, "stop")  # before the model is loaded
+    descriptors = run.model.descriptors(samples)
+    digests = [sha256(one).hexdigest() for one in samples.encoded]
+    entries = entries_of(samples, [os.path.realpath(file) for file in files], digests, 0.0)
+    return Described(descriptors, entries, run.model.descriptor.digest())
 
 
-def entries_of(samples: Samples, paths: Sequence[str], times: Sequence[float], digests: Sequence[str]) -> list[Entry]:
-    """What is known of each picture."""
-    columns = zip(paths, samples.identities.tolist(), samples.cameras.tolist(), times, digests, strict=True)
-    return [
-        Entry(
-            path,
-            identity,
-            camera,
-            samples.modality(row),
-            time,
-            digest,
-            samples.texts.get(identity, ""),
-            samples.texts.get(camera, ""),
-        )
-        for row, (path, identity, camera, time, digest) in enumerate(columns)
-    ]
-
-
-def stored(file: Path, time: float | None = None) -> tuple[str, Described]:
-    """What `hicmd extract` wrote: which model described, and what. time: of all pictures; None: of the file. Their
-    digests are those of their descriptors. Raises UserError for anything else."""
-    from hicmd_tf.retrieval.stored import read_descriptors
-
+def stored(file: Path, time: float | None = None, held: Held = lambda paths: {}) -> Described:
+    """What `hicmd extract` wrote. time: of all pictures; None: of the file. held: what a gallery has of paths. Digests
+    are those of the descriptors. Raises UserError for anything else."""
     descriptors, samples, model = read_descriptors(file)
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
-    when = file.stat().st_mtime if time is None else time
     digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in descriptors]
-    return model, Described(descriptors, entries_of(samples, samples.names, [when] * len(samples), digests))
+    entries = entries_of(samples, samples.names, digests, file.stat().st_mtime if time is None else time)
+    return Described(descriptors, dated(entries, held(samples.names)) if time is None else entries, model)
+
+
+def entries_of(
+    samples: Samples, paths: Sequence[str], digests: Sequence[str], time: float | None = None
+) -> list[Entry]:
+    """What is known of each picture. time: of all of them; None: when each file changed."""
+    numbers = zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True)
+    return [
+        Entry(
+            paths[row],
+            identity,
+            camera,
+            samples.modality(row),
+            Path(paths[row]).stat().st_mtime if time is None else time,
+            digests[row],
+            samples.texts.get(identity, ""),
+            samples.texts.get(camera, ""),
+        )
+        for row, (identity, camera) in enumerate(numbers)
+    ]

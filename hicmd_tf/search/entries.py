@@ -1,11 +1,7 @@
 """What a gallery knows of a picture, which pictures are meant, and what a search finds."""
 
-import math
-import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +12,12 @@ from hicmd_tf.notation import MODALITIES
 
 Array = np.ndarray[Any, Any]
 
-UNKNOWN = ""  # a model that nobody named
-EARLIEST, LATEST = -6e10, 2.5e11  # seconds; a calendar has no more
-
 
 class Entry(NamedTuple):
     """What is known of a picture.
 
     Args:
-        path: of the file, or its name in a file of descriptors; a gallery has one entry for each `key` of a path.
+        path: of the file, or its name in a file of descriptors; a gallery has one entry for each.
         identity: number of the person; below 0: unknown.
         camera: number of the camera.
         modality: visible or infrared.
@@ -52,26 +45,6 @@ class Entry(NamedTuple):
         """The camera as people read it."""
         return shown(self.camera, {self.camera: self.device} if self.device else {})
 
-    def like(self, other: "Entry") -> bool:
-        """Whether both say the same of one picture, whose path may be in two Unicode forms."""
-        return self._replace(path=key(self.path)) == other._replace(path=key(other.path))
-
-
-def key(path: str) -> str:
-    """By which a gallery knows a path: composed and decomposed Unicode forms (NFC, NFD) are one path."""
-    return unicodedata.normalize("NFC", path)
-
-
-def real(path: Path) -> str:
-    """A picture's file as a gallery keeps it: absolute, without links and `..`. Raises UserError for a name that is no
-    text."""
-    found = os.path.realpath(path)
-    try:
-        found.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{found!r} has a name that is no text in UTF-8: rename it") from error
-    return found
-
 
 class Hit(NamedTuple):
     """A picture that was found. similarity: the cosine, -1 to 1."""
@@ -90,9 +63,6 @@ class Selection:
         modality: visible or infrared.
         after: the earliest time.
         before: the first time that is too late.
-
-    Raises:
-        UserError: for another modality, a time that is NaN, or a text instead of several.
     """
 
     paths: Sequence[str] | None = None
@@ -103,100 +73,73 @@ class Selection:
     before: float | None = None
 
     def __post_init__(self) -> None:
-        for name, plain in (("paths", key), ("identities", int), ("cameras", int)):
-            among = getattr(self, name)
-            if isinstance(among, str):
-                raise UserError(f"{name} is {among!r}, expected a sequence, or None for all")
-            if among is not None:
-                object.__setattr__(self, name, tuple(dict.fromkeys(map(plain, among))))  # type: ignore[arg-type]
+        for name, plain in (("paths", str), ("identities", int), ("cameras", int)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(map(plain, getattr(self, name))))
         if self.modality is not None and self.modality not in MODALITIES:
             raise UserError(f"modality is {self.modality!r}, expected {' or '.join(map(repr, MODALITIES))}, or None")
-        if any(moment is not None and math.isnan(moment) for moment in (self.after, self.before)):
-            raise UserError("after or before is NaN, expected a time, or None")
 
     def __bool__(self) -> bool:
         """Whether any field is given."""
         return self != Selection()
 
-    @property
-    def nothing(self) -> bool:
-        """Whether no picture can be meant."""
-        return () in (self.paths, self.identities, self.cameras) or self.after == math.inf or self.before == -math.inf
-
 
 class Info(NamedTuple):
-    """model: SHA-256 of the weights that described, or `UNKNOWN`. length: of a descriptor. rows: how many pictures."""
+    """model: SHA-256 of the weights that described; empty of an empty gallery. length: of a descriptor. rows: how many
+    pictures."""
 
     model: str
     length: int
     rows: int
 
 
-def lengths(descriptors: Array, length: int) -> Array:
-    """Lengths (N, 1) of descriptors (N, D), which a gallery can keep.
+def checked(descriptors: Array, length: int) -> Array:
+    """Descriptors (N, D) as float32 rows of length 1.
 
     Raises:
         UserError: where they have another length than D = `length`, or are not floats, finite and other than 0.
     """
-    if descriptors.ndim != 2 or not np.issubdtype(descriptors.dtype, np.floating):
-        raise UserError(f"descriptors are {descriptors.dtype} {descriptors.shape}, expected floats (N, D)")
-    if descriptors.shape[1] != length:
-        raise UserError(
-            f"descriptors have length {descriptors.shape[1]}, those of the gallery {length}: describe with its model"
-        )
-    found = np.sqrt(np.einsum("ij,ij->i", descriptors, descriptors, dtype=np.float64))[:, None]
-    if not np.isfinite(found).all():
-        raise UserError("descriptors hold values that are not finite numbers, expected none")
-    if not found.all():
-        raise UserError(f"descriptor {int(np.argmin(found))} is zero, expected a direction: describe its picture again")
-    return found
-
-
-def unit(descriptors: Array, scales: Array) -> Array:
-    """Descriptors (N, D) divided by their lengths (N, 1), float32."""
-    return np.divide(descriptors, scales, out=np.empty(descriptors.shape, np.float32), casting="same_kind")
-
-
-def checked(descriptors: Array, length: int) -> Array:
-    """Descriptors (N, D) as float32 rows of length 1. Raises UserError as `lengths` does."""
     found = np.asarray(descriptors)
-    return unit(found, lengths(found, length))
-
-
-def news(entries: Sequence[Entry], rows: int, held: Mapping[str, Entry]) -> list[int]:
-    """Which entries a gallery is to write: of each picture the first, where what is held of it is not the same.
-
-    Args:
-        entries: one for each of the `rows` descriptors.
-        held: by path, what the gallery has.
-
-    Raises:
-        UserError: for entries that no gallery can keep.
-    """
-    if rows != len(entries):
-        raise UserError(f"there are {rows} descriptors for {len(entries)} pictures, expected one each")
-    for entry in entries:
-        if entry.modality not in MODALITIES or not EARLIEST < entry.time < LATEST:
-            raise UserError(
-                f"{entry.path[:80]} is {entry.modality!r} at {entry.time:g}: expected {' or '.join(MODALITIES)}, and "
-                f"seconds since 1970"
-            )
-    first = {key(entry.path): i for i, entry in reversed(list(enumerate(entries)))}
-    before = ((i, held.get(entries[i].path)) for i in first.values())
-    return sorted(i for i, former in before if former is None or not former.like(entries[i]))
-
-
-def same_model(gallery: str, given: str) -> None:
-    """Raises UserError when descriptors come from another model than the gallery's."""
-    if gallery != given:
+    if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating):
+        raise UserError(f"descriptors are {found.dtype} {found.shape}, expected floats (N, D)")
+    if found.shape[1] != length:
         raise UserError(
-            f"the gallery was described by {_named(gallery)}, these pictures by {_named(given)}, whose descriptors "
-            f"can't be compared: take the gallery's model, or make a gallery of its own"
+            f"descriptors have length {found.shape[1]}, those of the gallery {length}: describe with its model"
         )
+    scales = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))[:, None]
+    if not np.isfinite(scales).all():
+        raise UserError("descriptors hold values that are not finite numbers, expected none")
+    if not scales.all():
+        raise UserError(
+            f"descriptor {int(np.argmin(scales))} is zero, expected a direction: describe its picture again"
+        )
+    return np.divide(found, scales, out=np.empty(found.shape, np.float32), casting="same_kind")
 
 
-def _named(model: str) -> str:
-    return f"the model {model[:12]}" if model else "a model that is not named"
+def news(entries: Sequence[Entry], held: Mapping[str, Entry]) -> list[int]:
+    """Which entries a gallery is to write: of each path the first, where what it holds of it is not the same."""
+    first = {entry.path: row for row, entry in reversed(list(enumerate(entries)))}
+    return sorted(row for path, row in first.items() if held.get(path) != entries[row])
+
+
+def refuse_unfit(info: Info, model: str, descriptors: Array, entries: Sequence[Entry]) -> None:
+    """Raises UserError for pictures that a gallery can't take: of another model, or not what they should be."""
+    same_model(info, model)
+    if len(descriptors) != len(entries):
+        raise UserError(f"there are {len(descriptors)} descriptors for {len(entries)} pictures, expected one each")
+    for entry in entries:
+        if entry.modality not in MODALITIES:
+            raise UserError(f"{entry.path} is {entry.modality!r}: expected {' or '.join(MODALITIES)}")
+
+
+def same_model(info: Info, model: str) -> None:
+    """Raises UserError when descriptors come from another model than the gallery's."""
+    if info.rows and info.model != model:
+        names = [f"the model {one[:12]}" if one else "a model that is not named" for one in (info.model, model)]
+        raise UserError(
+            f"the gallery was described by {names[0]}, these pictures by {names[1]}, whose descriptors can't be "
+            f"compared: take the gallery's model, or make a gallery of its own"
+        )
 
 
 def refuse_open(selection: Selection) -> None:

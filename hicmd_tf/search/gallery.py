@@ -8,44 +8,35 @@ the latest of the next one. pandas and DuckDB read the parts as they are.
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import alone, is_leftover, read_json, replacing, sweep, write_json
-from hicmd_tf.notation import MODALITIES, other
-from hicmd_tf.search.entries import (
-    EARLIEST,
-    LATEST,
-    Entry,
-    Hit,
-    Info,
-    Selection,
-    checked,
-    key,
-    lengths,
-    news,
-    refuse_open,
-    same_model,
-    unit,
-)
-from hicmd_tf.search.nearest import InvertedFile, Rows, nearest
+from hicmd_tf.files import alone, is_leftover, read_text, replacing, sweep, write_json
+from hicmd_tf.notation import other
+from hicmd_tf.search.entries import Entry, Hit, Info, Selection, checked, news, refuse_open, refuse_unfit
+from hicmd_tf.search.nearest import FEWEST, Found, InvertedFile, Rows, nearest
 
 Array = np.ndarray[Any, Any]
+Made = TypeVar("Made")
+Search = Callable[[Array, int], Found]
+Known = dict[str, Any]
+"""Of each part, by name and in order, its table without descriptors."""
+Places = dict[str, Array]
+"""Rows of parts, ascending; of no part none."""
 
 MANIFEST, LOCK = "gallery.json", "lock"
-FORMER = "gallery.sqlite"  # of galleries before this form
-PART = re.compile(r"part-\d{6,18}-[0-9a-f]{8}\.parquet", re.ASCII)
-FORMAT = 3
+PART = r"^part-[0-9]{6,18}-[0-9a-f]{8}\.parquet$"
 ROWS = 1 << 15  # of a part, at most
 LONGEST = 1 << 16  # numbers of a descriptor
 
@@ -61,34 +52,17 @@ COLUMNS = {  # the fields of an Entry, as `hicmd extract` calls them
 }
 
 
-class Manifest(NamedTuple):
-    """model: SHA-256 of the weights that described. length: of a descriptor. complete: whether the index that made the
-    gallery has ended. changes: how many there were. parts: rows of each file, in order."""
+class Manifest(BaseModel):
+    """model: SHA-256 of the weights that described. length: of a descriptor. changes: how many there were. parts: rows
+    of each file, in order."""
 
-    model: str
-    length: int
-    complete: bool
-    changes: int
-    parts: dict[str, int]
+    model_config = ConfigDict(strict=True, frozen=True)
 
-
-class Part(NamedTuple):
-    """An open file, which can be read even when another process has deleted it. known: all columns but descriptors, and
-    the `key` of each name."""
-
-    path: Path
-    file: Any
-    known: Any
-
-    def table(self, columns: Sequence[str] | None = None) -> Any:
-        """All columns, or some."""
-        with _whole(self.path):
-            return self.file.read(columns, use_threads=False)
-
-    def descriptors(self) -> Array:
-        """(N, D) float32."""
-        column = self.table(["descriptor"])["descriptor"].combine_chunks()
-        return np.asarray(column.flatten().to_numpy().reshape(len(column), -1))
+    format: Literal[3] = 3
+    model: str = ""
+    length: Annotated[int, Field(ge=0, le=LONGEST)] = 0
+    changes: int = 0
+    parts: dict[Annotated[str, StringConstraints(pattern=PART)], Annotated[int, Field(ge=1, le=ROWS)]] = {}
 
 
 class Gallery:
@@ -103,71 +77,36 @@ class Gallery:
 
     def __init__(self, folder: Path, inverted: InvertedFile | None = None) -> None:
         self.folder, self.inverted = folder, inverted
-        self._opened: dict[str, Part] = {}
-        self._loaded: tuple[Any, Any, Rows, Array | None] | None = None
-
-    @classmethod
-    def begin(cls, folder: Path, model: str, length: int) -> "Gallery":
-        """A gallery for an index to fill and then to `finish`: a new one, or what a stopped index has left.
-
-        Args:
-            folder: where; it is made.
-            model: SHA-256 of the weights that describe.
-            length: of a descriptor.
-
-        Raises:
-            UserError: as `refuse_complete` does, and where the stopped index was of another model.
-        """
-        cls.refuse_complete(folder)
-        gallery, manifest = cls(folder), Manifest(model, length, False, 0, {})
-        with gallery._alone():
-            if (folder / MANIFEST).is_file():
-                info, manifest = gallery.info(), gallery._manifest()._replace(model=model, length=length)
-                if info.rows and (info.model, info.length) != (model, length):
-                    raise UserError(
-                        f"{folder} holds {info.rows} pictures of an index that was stopped, described by the model "
-                        f"{info.model[:12]}, not by {model[:12]}: give that index command again, or delete the folder"
-                    )
-            gallery._write(manifest)
-        return gallery
-
-    @classmethod
-    def refuse_complete(cls, folder: Path) -> None:
-        """Raises UserError when there is anything but what a stopped or killed index has left."""
-        _refuse_former(folder)
-        if (folder / MANIFEST).is_file():
-            taken = cls(folder).complete()
-        else:
-            taken = folder.exists() and (
-                not folder.is_dir() or any(file.name != LOCK and not is_leftover(file) for file in folder.iterdir())
-            )
-        if taken:
-            raise UserError(f"{folder} exists already: add to it, or name another folder")
+        self._known: Known = {}
+        self._loaded: tuple[Any, Any, Search] | None = None
 
     @classmethod
     def open(cls, folder: Path, inverted: InvertedFile | None = None) -> "Gallery":
         """An existing gallery. Raises UserError when there is none."""
+        if not (folder / MANIFEST).is_file():
+            raise UserError(f"{folder} is no gallery: make one with hicmd search index")
         gallery = cls(folder, inverted)
         gallery.info()
         return gallery
 
+    @classmethod
+    def create(cls, folder: Path) -> "Gallery":
+        """The gallery of a folder, or a new one, which is there when something is added. Raises UserError when the
+        folder holds anything else."""
+        if (folder / MANIFEST).is_file():
+            return cls.open(folder)
+        ours = folder.is_dir() and all(file.name == LOCK or is_leftover(file) for file in folder.iterdir())
+        if folder.exists() and not ours:
+            raise UserError(f"{folder} exists already and is no gallery: name another folder")
+        return cls(folder)
+
     def info(self) -> Info:
         """What it holds."""
-        manifest = self._manifest()
-        return Info(manifest.model, manifest.length, sum(manifest.parts.values()))
-
-    def complete(self) -> bool:
-        """Whether the index that made it has ended."""
-        return self._manifest().complete
-
-    def finish(self) -> None:
-        """Says that the index that made it has ended."""
-        with self._alone():
-            self._write(self._manifest()._replace(complete=True))
+        return _info(self._manifest())
 
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
         """What it holds of those of the paths that it has."""
-        return _held(_known(self._read()[1]), paths)
+        return self._reading(lambda manifest, known: _held(known, paths))
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
         """Adds pictures, all or none; they are on disk when it returns.
@@ -186,31 +125,30 @@ class Gallery:
         Raises:
             UserError: for descriptors of another model or length, and for what can't be kept.
         """
-        with self._changing() as (manifest, parts):
-            same_model(manifest.model, model)
-            descriptors = np.asarray(descriptors)
-            scales, known = lengths(descriptors, manifest.length), _known(parts)
+        with self._changing() as (manifest, known):
+            refuse_unfit(_info(manifest), model, descriptors, entries)
             held = _held(known, [entry.path for entry in entries])
-            fresh = news(entries, len(scales), held)
-            former = [entries[i].path for i in fresh if entries[i].path in held]
-
-            def tables() -> Iterator[Any]:
-                for start in range(0, len(fresh), ROWS):
-                    some = fresh[start : start + ROWS]
-                    yield _table(unit(descriptors[some], scales[some]), [entries[i] for i in some])
-
+            fresh = news(entries, held)
+            length = manifest.length if known else np.shape(descriptors)[-1]
             if fresh:
-                self._commit(manifest, parts, _meant(known, Selection(paths=former)), tables(), len(fresh))
+                chunks = (fresh[start : start + ROWS] for start in range(0, len(fresh), ROWS))
+                tables = (
+                    _table(checked(np.asarray(descriptors)[some], length), [entries[row] for row in some])
+                    for some in chunks
+                )
+                gone = _meant(known, Selection(paths=[entries[row].path for row in fresh if entries[row].path in held]))
+                manifest = manifest.model_copy(update={"model": model, "length": length})
+                self._commit(manifest, known, gone, tables, len(fresh))
             return len(fresh)
 
     def remove(self, selection: Selection) -> int:
         """Removes the selected pictures, all or none; says how many. Raises UserError when every field is open."""
         refuse_open(selection)
-        with self._changing() as (manifest, parts):
-            gone = _meant(_known(parts), selection)
-            if len(gone):
-                self._commit(manifest, parts, gone, (), 0)
-            return len(gone)
+        with self._changing() as (manifest, known):
+            gone = _meant(known, selection)
+            if gone:
+                self._commit(manifest, known, gone, (), 0)
+            return sum(map(len, gone.values()))
 
     def search(self, queries: Array, k: int, selection: Selection = Selection()) -> list[list[Hit]]:  # noqa: B008
         """The most similar of the selected pictures for each query.
@@ -225,66 +163,85 @@ class Gallery:
         Returns:
             For each query its hits, best first; of equally similar ones the one that was written first.
         """
-        manifest, parts = self._read()
-        queries = checked(queries, manifest.length)
-        state = manifest.parts, selection
-        if self._loaded is None or self._loaded[0] != state:
-            self._loaded = None  # not in memory beside the next ones
-            chosen, rows = _rows(parts, selection, manifest.length)
-            self._loaded = state, chosen.combine_chunks(), rows, rows.gathered() if self.inverted is None else None
-        _, chosen, rows, gathered = self._loaded
-        if self.inverted is None:
-            found = nearest(gathered, queries, k)  # type: ignore[arg-type]
-        elif replace(selection, modality=None):
+        if self.inverted is not None and replace(selection, modality=None):
             raise UserError(
                 "an inverted file is of a whole gallery or of one modality: search exactly among chosen paths, people, "
                 "cameras and times"
             )
-        else:
-            asking = Selection(modality=other(selection.modality)) if selection else Selection(paths=())  # type: ignore
-            found = self.inverted.search(state, rows, lambda: _rows(parts, asking, manifest.length)[1], queries, k)
-        return [
-            [*map(Hit, values.tolist(), _as_entries(chosen.take(pa.array(rows, pa.int64()))))] for values, rows in found
-        ]
+
+        def found(manifest: Manifest, known: Known) -> list[list[Hit]]:
+            if not known:
+                return [[] for _ in queries]
+            asked = checked(queries, manifest.length)
+            chosen, search = self._searched(manifest, known, selection)
+            tables = ((values, chosen.take(pa.array(rows, pa.int64()))) for values, rows in search(asked, k))
+            return [[*map(Hit, values.tolist(), _as_entries(table))] for values, table in tables]
+
+        return self._reading(found)
+
+    def _searched(self, manifest: Manifest, known: Known, selection: Selection) -> tuple[Any, Search]:
+        """What is known of the selected pictures, and how they are searched; kept until something changes."""
+        state = manifest.parts, selection
+        if self._loaded is None or self._loaded[0] != state:
+            self._loaded = None  # not in memory beside the next ones
+            places = _meant(known, selection)
+            rows = self._rows(manifest, places)
+            if self.inverted is not None and rows.total >= FEWEST:
+                asking = Selection(modality=other(selection.modality)) if selection else Selection(paths=())  # type: ignore
+                self.inverted.build(rows, self._rows(manifest, _meant(known, asking)))
+                search: Search = self.inverted.search
+            else:
+                search = partial(nearest, rows.gathered())
+            self._loaded = state, _at(known, places).combine_chunks(), search
+        return self._loaded[1:]
+
+    def _rows(self, manifest: Manifest, places: Places) -> Rows:
+        def read(name: str, rows: Array) -> Array:
+            column = self._part(name, manifest, ["descriptor"])["descriptor"].combine_chunks()
+            found = column.flatten().to_numpy().reshape(len(column), -1)
+            return np.asarray(found if len(rows) == len(found) else found[rows])
+
+        return Rows(manifest.length, [*map(len, places.values())], [partial(read, *place) for place in places.items()])
 
     def _manifest(self) -> Manifest:
         file = self.folder / MANIFEST
-        _refuse_former(self.folder)
         if not file.is_file():
-            raise UserError(f"{self.folder} is no gallery: make one with hicmd search index")
+            return Manifest()
         try:
-            given = read_json(file)
-            form, manifest = given.pop("format"), Manifest(**given)
-            fits = [*map(type, manifest)] == [str, int, bool, int, dict] and 1 <= manifest.length <= LONGEST
-            for name, rows in manifest.parts.items():
-                fits &= PART.fullmatch(name) is not None and 1 <= rows <= ROWS
-        except (UserError, AttributeError, KeyError, TypeError) as error:
+            return Manifest.model_validate_json(read_text(file, "expected a gallery's manifest"))
+        except ValidationError as error:
             raise _damaged(file, error) from error
-        if form != FORMAT or not fits:
-            raise _damaged(file, f"it is not of form {FORMAT}")
-        return manifest
 
-    def _write(self, manifest: Manifest) -> None:
-        """Puts a manifest in the place of the former one; on disk when it returns."""
-        write_json(self.folder / MANIFEST, {"format": FORMAT, **manifest._asdict()})
-        folder = os.open(self.folder, os.O_RDONLY)
+    def _part(self, name: str, manifest: Manifest, columns: Sequence[str] | None = None) -> Any:
+        """A part's table, or some columns of it. Raises UserError for one that is damaged, FileNotFoundError where it
+        is missing."""
+        path, rows = self.folder / name, manifest.parts[name]
+        if not path.is_file():
+            raise FileNotFoundError(f"{name} is missing")
         try:
-            os.fsync(folder)  # names of files
-        finally:
-            os.close(folder)
+            with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:  # whose buffers stay
+                if file.metadata.num_rows != rows or not file.schema_arrow.equals(_schema(manifest.length)):
+                    raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
+                table = file.read(columns, use_threads=False)
+            table.validate(full=True)
+            return table
+        except (FileNotFoundError, PermissionError):
+            raise
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _damaged(path, error) from error
 
-    def _read(self) -> tuple[Manifest, list[Part]]:
-        """The manifest and its parts."""
+    def _reading(self, work: Callable[[Manifest, Known], Made]) -> Made:
+        """What is made of the gallery, which another process may change meanwhile."""
         while True:
             manifest = self._manifest()
             try:
-                self._opened = {
-                    name: self._opened.get(name) or _open(self.folder / name, rows, manifest.length)
-                    for name, rows in manifest.parts.items()
+                self._known = {
+                    name: self._known[name] if name in self._known else self._part(name, manifest, [*COLUMNS])
+                    for name in manifest.parts
                 }
-                return manifest, [*self._opened.values()]
+                return work(manifest, self._known)
             except FileNotFoundError as error:
-                if self._manifest() == manifest:  # else another process has changed it meanwhile
+                if self._manifest() == manifest:
                     raise _damaged(self.folder, error) from error
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -292,22 +249,22 @@ class Gallery:
         return alone(self.folder / LOCK, f"{self.folder} is being changed by another process: wait until that ends")
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[Manifest, list[Part]]]:
+    def _changing(self) -> Iterator[tuple[Manifest, Known]]:
         """The gallery for a change; at the end what is no part of it is deleted."""
         with self._alone():
             try:
-                yield self._read()
+                yield self._reading(lambda *both: both)
             finally:
                 kept = self._manifest().parts
                 for file in self.folder.iterdir():
-                    if PART.fullmatch(file.name) and file.name not in kept:
+                    if re.match(PART, file.name) and file.name not in kept:
                         file.unlink()
                 sweep(self.folder)
 
-    def _commit(self, manifest: Manifest, parts: Sequence[Part], gone: Any, fresh: Iterable[Any], count: int) -> None:
-        """Makes the gallery's new state: its parts without the pictures that are gone (of `_known`), then fresh tables,
-        which have so many rows."""
-        manifest = manifest._replace(changes=manifest.changes + 1, parts={})
+    def _commit(self, former: Manifest, known: Known, gone: Places, fresh: Iterable[Any], count: int) -> None:
+        """Makes the gallery's new state: its parts without the pictures that are gone, then fresh tables, which have so
+        many rows."""
+        manifest = former.model_copy(update={"changes": former.changes + 1, "parts": {}})
 
         def put(table: Any) -> None:
             name = f"part-{manifest.changes:06}-{secrets.token_hex(4)}.parquet"
@@ -318,46 +275,33 @@ class Gallery:
                 )
             manifest.parts[name] = len(table)
 
-        places = _places(gone)
-        left = [len(part.known) - len(places.get(number, ())) for number, part in enumerate(parts)]
-        merged = len(parts) - _small(left, count)
+        left = {name: len(table) - len(gone.get(name, ())) for name, table in known.items()}
+        merged = list(left)[len(left) - _small([*left.values()], count) :]
         before = []
-        for number, part in enumerate(parts):
-            if number < merged and number not in places:
-                manifest.parts[part.path.name] = left[number]
-            elif left[number]:
-                stays = np.isin(np.arange(len(part.known)), places.get(number, ()), invert=True)
-                table = part.table().filter(pa.array(stays))
-                before.append(table) if number >= merged else put(table)
+        for name, rows in left.items():
+            if name not in merged and name not in gone:
+                manifest.parts[name] = rows
+            elif rows:
+                table = self._part(name, former)
+                table = table.filter(pa.array(np.isin(np.arange(len(table)), gone.get(name, ()), invert=True)))
+                before.append(table) if name in merged else put(table)
         for table in fresh:
             put(pa.concat_tables([*before, table]))
             before = []
-        self._write(manifest)
+        write_json(self.folder / MANIFEST, manifest.model_dump())
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # names of files
+        finally:
+            os.close(folder)
+
+
+def _info(manifest: Manifest) -> Info:
+    return Info(manifest.model, manifest.length, sum(manifest.parts.values()))
 
 
 def _damaged(file: Path, reason: object) -> UserError:
     return UserError(f"{file} is damaged ({' '.join(str(reason).split())[:160]}): copy it from where it is whole")
-
-
-def _refuse_former(folder: Path) -> None:
-    if (folder / FORMER).is_file():
-        raise UserError(
-            f"{folder} is a gallery of a former version ({FORMER}): delete the folder, then make it again with hicmd "
-            f"search index"
-        )
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[None]:
-    """Raises UserError for what pyarrow, and the checksums, find to be damaged."""
-    try:
-        yield
-    except PermissionError:
-        raise
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{file.name} is missing") from error
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(file, error) from error
 
 
 def _schema(length: int) -> Any:
@@ -374,51 +318,30 @@ def _table(rows: Array, entries: Sequence[Entry]) -> Any:
     return pa.Table.from_arrays([descriptors, *(pa.array(values, kind) for values, kind in columns)], schema=schema)
 
 
-def _open(path: Path, rows: int, length: int) -> Part:
-    """A part. Raises UserError for one that is damaged, FileNotFoundError where it is missing."""
-    with _whole(path):
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)  # whose buffers stay
-        if file.metadata.num_rows != rows or not file.schema_arrow.equals(_schema(length)):
-            raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
-        known = file.read([*COLUMNS], use_threads=False)
-        known.validate(full=True)
-        times, modalities = known["time"].to_numpy(), {*known["modality"].unique().to_pylist()}
-        if not ((times > EARLIEST) & (times < LATEST)).all() or not modalities <= {*MODALITIES}:
-            raise ValueError("times or modalities that can't be")
-    return Part(path, file, known.append_column("key", pc.utf8_normalize(known["name"], "NFC")))
-
-
-def _known(parts: Sequence[Part]) -> Any:
-    """What is known of all pictures: columns, key, part and row."""
-    empty = pa.schema([*_schema(1)][1:]).empty_table().append_column("key", pa.array([], pa.string()))
-    sizes = [len(part.known) for part in parts]
-    numbers = np.repeat(np.arange(len(parts)), sizes)
-    rows = np.concatenate([np.empty(0, np.int64), *map(np.arange, sizes)])
-    every = pa.concat_tables([empty, *(part.known for part in parts)])
-    return every.append_column("part", pa.array(numbers)).append_column("row", pa.array(rows))
-
-
-def _held(known: Any, paths: Sequence[str]) -> dict[str, Entry]:
+def _held(known: Known, paths: Sequence[str]) -> dict[str, Entry]:
     """The entries of those of the paths that there are."""
-    wanted = {path: key(path) for path in paths}
-    rows = known.filter(pc.field("key").isin(pa.array([*{*wanted.values()}], pa.string())))
-    found = dict(zip(rows["key"].to_pylist(), _as_entries(rows), strict=True))
-    return {path: found[one] for path, one in wanted.items() if one in found}
+    return {entry.path: entry for entry in _as_entries(_at(known, _meant(known, Selection(paths=paths))))}
 
 
-def _as_entries(rows: Any) -> list[Entry]:
-    return [Entry(*values) for values in zip(*rows.select([*COLUMNS]).to_pydict().values(), strict=True)]
+def _at(known: Known, places: Places) -> Any:
+    """What is known of the pictures in some places, as one table."""
+    none = pa.schema([*_schema(1)][1:]).empty_table()
+    return pa.concat_tables([none, *(known[name].take(pa.array(rows)) for name, rows in places.items())])
 
 
-def _meant(known: Any, selection: Selection) -> Any:
-    """The selected pictures, as `_known` gives them."""
+def _as_entries(table: Any) -> list[Entry]:
+    return [Entry(*values) for values in zip(*table.to_pydict().values(), strict=True)]
+
+
+def _meant(known: Known, selection: Selection) -> Places:
+    """Where the selected pictures are."""
     terms = [
-        pc.field(column).isin(pa.array(values, kind))
-        for column, values, kind in (
-            ("key", selection.paths, pa.string()),
-            ("identity", selection.identities, pa.int64()),
-            ("camera", selection.cameras, pa.int64()),
-            ("modality", selection.modality and [selection.modality], pa.string()),
+        pc.field(column).isin(pa.array(values, COLUMNS[column]))
+        for column, values in (
+            ("name", selection.paths),
+            ("identity", selection.identities),
+            ("camera", selection.cameras),
+            ("modality", selection.modality and [selection.modality]),
         )
         if values is not None
     ]
@@ -426,28 +349,14 @@ def _meant(known: Any, selection: Selection) -> Any:
         terms.append(pc.field("time") >= selection.after)
     if selection.before is not None:
         terms.append(pc.field("time") < selection.before)
-    for term in [pc.scalar(False)] if selection.nothing else terms:
-        known = known.filter(term)
-    return known
-
-
-def _places(known: Any) -> dict[int, Array]:
-    """Rows of pictures by the number of their part."""
-    numbers, rows = known["part"].to_numpy(), known["row"].to_numpy()
-    return {number: rows[numbers == number] for number in np.unique(numbers).tolist()}
-
-
-def _rows(parts: Sequence[Part], selection: Selection, length: int) -> tuple[Any, Rows]:
-    """The selected pictures, as `_known` gives them, and their descriptors."""
-    chosen = _meant(_known(parts), selection)
-    places = _places(chosen)
-
-    def read(part: Part, rows: Array) -> Array:
-        found = part.descriptors()
-        return found if len(rows) == len(found) else found[rows]
-
-    reads = [partial(read, parts[number], rows) for number, rows in places.items()]
-    return chosen, Rows(length, [*map(len, places.values())], reads)
+    places = {}
+    for name, table in known.items():
+        chosen = table.append_column("row", pa.array(np.arange(len(table))))
+        for term in terms:
+            chosen = chosen.filter(term)
+        if len(chosen):
+            places[name] = chosen["row"].to_numpy()
+    return places
 
 
 def _small(sizes: Sequence[int], rows: int) -> int:

@@ -89,18 +89,16 @@ class Recall(NamedTuple):
     ten: float
 
 
-class _Made(NamedTuple):
+class _Built(NamedTuple):
     """faiss' index of some rows, and what exact search finds in them, by which its recall is measured.
 
     Args:
-        of: which rows, and how many lists were wished for.
         index: the inverted file.
         asked: (Q, D).
         exact: rows (Q, DEPTH).
         depth: how many the index is to find for each.
     """
 
-    of: Any
     index: Any
     asked: Array
     exact: Array
@@ -108,79 +106,66 @@ class _Made(NamedTuple):
 
 
 class InvertedFile:
-    """Approximate search, with the inverted file that was made last.
+    """Approximate search, with the inverted file that was built last.
 
     Args:
         lists: how many; 0: four times the root of the rows.
         probes: how many lists a query looks into.
         least_recall: share of the ten first, below which it is refused.
+
+    recall: as it was measured; None before the first search.
     """
 
     def __init__(self, lists: int = 0, probes: int = 16, least_recall: float = 0.95) -> None:
         self.lists, self.probes, self.least_recall = lists, probes, least_recall
         self.recall: Recall | None = None
-        self._made: _Made | None = None
+        self._built: _Built | None = None
 
-    def search(self, of: Any, rows: Rows, asking: Callable[[], Rows], queries: Array, k: int) -> Found:
-        """As `nearest`, approximately.
+    def build(self, rows: Rows, asking: Rows) -> None:
+        """Makes the inverted file of at least `FEWEST` rows, which are in memory once at any moment.
 
-        Args:
-            of: what equals itself as long as the rows are the same: an inverted file is made for each such value.
-            rows: what is searched.
-            asking: gives what recall is measured with; where there are none, the rows themselves.
-            queries: (Q, D).
-            k: how many to find.
-
-        Raises:
-            UserError: when it finds less than least_recall of what exact search finds.
+        asking: what recall is measured with; where there are none, the rows themselves.
         """
-        if rows.total < FEWEST:
-            self.recall = Recall(1.0, 1.0)
-            return nearest(rows.gathered(), queries, k)
-        of = of, self.lists
-        if self._made is None or self._made.of != of:
-            self._made = self.recall = None  # not in memory beside the next one
-            self._made = _make(of, rows, asking(), self.lists or int(4 * math.sqrt(rows.total)))
-        index, probes = self._made.index, min(self.probes, self._made.index.nlist)
+        import faiss
+
+        self._built = self.recall = None  # not in memory beside the next one
+        own = not asking.total  # each query then finds itself, which is left out
+        asked = _sample((rows if own else asking).gathered(), SAMPLED)
+        every = rows.gathered()
+        lists = min(self.lists or int(4 * math.sqrt(rows.total)), rows.total // 40)
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(rows.length), rows.length, lists, faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = SEED
+        index.train(_sample(every, TRAINING_ROWS * lists))
+        members = index.quantizer.search(every, 1)[1][:, 0]
+        exact = faiss.knn(asked, every, DEPTH + own, faiss.METRIC_INNER_PRODUCT)[1][:, own:]
+        del every
+        content: Any = index.invlists
+        for number, size in enumerate(np.bincount(members, minlength=lists).tolist()):
+            content.resize(number, size)  # a list that grew by doubling would take up to twice the memory
+            content.resize(number, 0)
+        for read in rows.parts:
+            part = np.ascontiguousarray(read())
+            its = np.ascontiguousarray(members[index.ntotal : index.ntotal + len(part)])
+            index.add_core(len(part), faiss.swig_ptr(part), None, faiss.swig_ptr(its))
+        index.make_direct_map()
+        self._built = _Built(index, asked, exact, DEPTH + own)
+
+    def search(self, queries: Array, k: int) -> Found:
+        """As `nearest`, approximately, in what was built. Raises UserError when it finds less than least_recall of what
+        exact search does."""
+        index, asked, exact, depth = self._built  # type: ignore[misc]
+        probes = min(self.probes, index.nlist)
         if self.recall is None or index.nprobe != probes:
             index.nprobe = probes
-            _, found = index.search(self._made.asked, self._made.depth)
-            hits = (self._made.exact[:, :, None] == found[:, None, :]).any(axis=2)
+            hits = (exact[:, :, None] == index.search(asked, depth)[1][:, None, :]).any(axis=2)
             self.recall = Recall(float(hits[:, 0].mean()), float(hits.mean()))
         if self.recall.ten < self.least_recall:
             raise UserError(
                 f"the inverted file finds {100 * self.recall.ten:.1f} % of the ten nearest with {self.probes} probes, "
                 f"expected {100 * self.least_recall:g} %: give more --probes, or search exactly"
             )
-        _, found = index.search(queries, min(2 * k, rows.total))
-        few = [np.sort(row[row >= 0]) for row in found]
+        few = [np.sort(row[row >= 0]) for row in index.search(queries, min(2 * k, index.ntotal))[1]]
         return [_ranked(q, one, index.reconstruct_batch(one), k) for q, one in zip(queries, few, strict=True)]
-
-
-def _make(of: Any, rows: Rows, asking: Rows, lists: int) -> _Made:
-    """The rows are in memory once at any moment."""
-    import faiss
-
-    own = not asking.total  # each query then finds itself, which is left out
-    asked = _sample((rows if own else asking).gathered(), SAMPLED)
-    every = rows.gathered()
-    lists = min(lists, rows.total // 40)
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(rows.length), rows.length, lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = SEED
-    index.train(_sample(every, TRAINING_ROWS * lists))
-    members = index.quantizer.search(every, 1)[1][:, 0]
-    exact = faiss.knn(asked, every, DEPTH + own, faiss.METRIC_INNER_PRODUCT)[1][:, own:]
-    del every
-    content: Any = index.invlists
-    for number, size in enumerate(np.bincount(members, minlength=lists).tolist()):
-        content.resize(number, size)  # a list that grew by doubling would take up to twice the memory
-        content.resize(number, 0)
-    for read in rows.parts:
-        part = np.ascontiguousarray(read())
-        its = np.ascontiguousarray(members[index.ntotal : index.ntotal + len(part)])
-        index.add_core(len(part), faiss.swig_ptr(part), None, faiss.swig_ptr(its))
-    index.make_direct_map()
-    return _Made(of, index, asked, exact, DEPTH + own)
 
 
 def _sample(rows: Array, most: int) -> Array:

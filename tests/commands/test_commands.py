@@ -63,7 +63,7 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("evalute --run r", "there is no command evalute (nearest: evaluate)"),
         ("search qery", "'qery' is none of index, add, query, remove, info (nearest: query)"),
         ("search query --piture x", "there is no option --piture (nearest: --picture)"),
-        ("search query --picture x", "give either --index, a folder, or --uri"),
+        ("search query --picture x", "one of the arguments --index --uri"),
         ("export onx", "(nearest: onnx)"),
         ("export onnx --run r --out o --precisions fp32 --calibration 9", "--calibration is of int8"),
         ("export check --rum r x", "there is no option --rum (nearest: --run)"),

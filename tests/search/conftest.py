@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,21 +10,30 @@ import numpy as np
 import pytest
 
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.search.gallery import Gallery
+from hicmd_tf.search.milvus import MilvusGallery
 
 COUNT = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The file that it keeps."""
+def milvus_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("milvus") / "m.db")
 
 
+@pytest.fixture(params=["folder", "milvus"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, milvus_file: str) -> list[str]:
+    """Where a gallery is kept that nobody has yet, as options."""
+    if request.param == "milvus":
+        pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
+        return ["--uri", milvus_file, "--collection", f"people{next(COUNT)}"]
+    return ["--index", str(tmp_path / "gallery")]
+
+
 @pytest.fixture
-def milvus(milvus_server: str) -> Callable[[], tuple[str, str]]:
-    """The server, and the name of a collection that nobody has."""
-    pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-    return lambda: (milvus_server, f"people{next(COUNT)}")
+def store(place: list[str]) -> Any:
+    """An empty gallery."""
+    return Gallery.create(Path(place[1])) if len(place) == 2 else MilvusGallery(place[1], place[3])
 
 
 @pytest.fixture
@@ -34,11 +44,7 @@ def run_that() -> Callable[..., Any]:
         def descriptors(samples: Samples) -> np.ndarray:
             return np.stack([describes(content) for content in samples.encoded])
 
-        data = SimpleNamespace(check=check, sixteen_bit="")
-        length = len(describes(b""))
-        config = SimpleNamespace(
-            data=data, networks=SimpleNamespace(feature_learning=SimpleNamespace(embedding=length))
-        )
+        config = SimpleNamespace(data=SimpleNamespace(check=check, sixteen_bit=""))
         descriptor = SimpleNamespace(digest=lambda: "d" * 64)
         return SimpleNamespace(config=config, model=SimpleNamespace(descriptors=descriptors, descriptor=descriptor))
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.commands.search import main
+from hicmd_tf.config import dump, load
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import RIGHT
@@ -51,15 +52,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 seed = 10 * person + 2 * number + (modality == "visible")
                 trees.picture(folder / str(person) / modality / f"{number}_c0{person}.png", seed)
     return folder
-
-
-@pytest.fixture(params=["folder", "milvus"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """Where the gallery is kept, as options."""
-    if request.param == "milvus":
-        uri, collection = request.getfixturevalue("milvus")()
-        return ["--uri", uri, "--collection", collection]
-    return ["--index", str(tmp_path / "gallery")]
 
 
 @pytest.fixture
@@ -148,8 +140,6 @@ def test_files_of_descriptors_go_in_and_are_asked(
 ) -> None:
     file = stored(tmp_path / "all.npz", pictures)
     say("index", place, "--descriptors", file)
-    for one in ask(place, "--descriptors", file, "-k", "1", "--both", "--itself"):
-        assert one["hits"][0]["path"] == one["query"]
     for one in ask(place, "--descriptors", file, "-k", "1"):  # each among the other modality
         assert {one["modality"], one["among"]} == {"visible", "infrared"}
         assert one["hits"][0]["modality"] == one["among"]
@@ -161,76 +151,61 @@ def test_files_of_descriptors_go_in_and_are_asked(
     assert one["left_out"] == ["4/visible/0_c04.png"] and len(one["hits"]) == 5
     os.utime(file, (5e8, 5e8))
     assert "0 pictures added, 12 were already there" in say("add", place, "--descriptors", file)
-    assert "0 pictures added, 12 replaced, which had" in say(
-        "add", place, "--descriptors", file, "--time", "2020-01-01"
-    )
+    printed = say("add", place, "--descriptors", file, "--time", "2020-01-01")
+    assert "0 pictures added, 12 replaced, which had" in printed
     other = stored(tmp_path / "other.npz", pictures, "0" * 64)
-    with np.load(file) as whole:
-        np.savez(tmp_path / "short.npz", **{**whole, "descriptors": whole["descriptors"][:, :5]})
-    for command, given, text in (
-        ("add", other, "can't be compared"),
-        ("query", other, "can't be compared"),
-        ("query", tmp_path / "short.npz", "length 5"),
-    ):
-        with pytest.raises(UserError, match=text):
-            say(command, place, "--descriptors", given)
+    for command in ("add", "query"):
+        with pytest.raises(UserError, match="can't be compared"):
+            say(command, place, "--descriptors", other)
 
 
-def test_incomplete_commands_are_refused_in_a_line(stand_in: None, tmp_path: Path, pictures: Path, say: Any) -> None:
-    here = ["--index", str(tmp_path / "g")]
-    say("index", here, RUN, "--images", pictures)
+def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: Path) -> None:
+    gallery = Gallery.create(tmp_path / "g")
+    gallery.add(np.eye(1, 8, dtype=np.float32), [Entry("a.png", 1, 1, "visible", 0.0)], DIGEST)
     (tmp_path / "text.png").write_text("text")
-    asked = ["query", *here, *RUN, "--modality", "visible", "--picture"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(dump(load("tiny")))
+    here, run = ["--index", str(tmp_path / "g")], ["--run", str(tmp_path / "run")]
+    asked = ["query", *here, *run, "--modality", "visible", "--picture"]
     for command, text in (
-        (["info"], "either --index"),
         (["info", "--index", str(tmp_path / "none")], "is no gallery: make one with hicmd search index"),
-        (["info", *here, "--uri", "x"], "either --index"),
-        (["index", *here], "either --images"),
-        (["index", *here, "--images", str(pictures)], "needs --run"),
-        (["index", *here, *RUN, "--images", str(pictures)], "exists already"),
+        (["add", "--index", str(tmp_path / "none"), *run, "--images", str(pictures)], "is no gallery"),
+        (["index", "--index", str(pictures), *run, "--images", str(pictures)], "exists already and is no gallery"),
         (["index", "--index", "new", "--descriptors", str(tmp_path / "none.npz")], r"none\.npz"),
-        (["remove", *here], "say which pictures"),
-        (["query", *here], "either --picture"),
-        ([*asked, str(tmp_path / "no.png")], r"no\.png"),
+        (["index", "--index", "new", *run, "--images", str(tmp_path / "none")], "none is no folder"),
+        ([*asked, str(tmp_path / "no.png")], r"no\.png can't be read"),
         ([*asked, str(tmp_path / "text.png")], r"text\.png can't be decoded"),
-        (["query", *here, "-k", "0"], "'0' is no number"),
-        (["query", *here, "--after", "yesterday"], "yesterday is no time"),
-        (["query", "--uri", "x.db", "--descriptors", "d.npz", "--ivf"], "a Milvus server has indexes of its own"),
     ):
         with pytest.raises(UserError, match=text) as refusal:
-            say(command)
+            main(command)
         assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        ("info --collection c", "--collection goes with --uri"),
-        ("info --token t", "--token goes with --uri"),
+        ("info --uri x", "--uri: not allowed with"),
+        ("info --collection c", "--collection needs --uri"),
+        ("info --token t", "--token needs --uri"),
         ("add --images p", "--images needs --run"),
-        ("index --images p --descriptors d.npz --run r", "either --images with --run, or --descriptors"),
-        ("index --descriptors d.npz --run r", "--run goes with --images"),
-        ("add --descriptors d.npz --modality visible", "--modality goes with --images"),
-        ("add --descriptors d.npz --pattern x", "--pattern goes with --images"),
-        ("query --descriptors d.npz --run r", "--run goes with --picture"),
-        ("query --descriptors d.npz --modality visible", "--modality goes with --picture"),
-        ("query --descriptors d.npz --picture p.png", "either --picture with --run and --modality, or --descriptors"),
-        ("query --picture p.png --run r", "--picture needs --run"),
-        ("query --descriptors d.npz --lists 4", "--lists goes with --ivf"),
-        ("query --descriptors d.npz --probes 4", "--probes goes with --ivf"),
-        ("query --descriptors d.npz --least-recall 0", "--least-recall goes with --ivf"),
+        ("index", "one of the arguments --images --descriptors"),
+        ("index --images p --descriptors d.npz --run r", "--descriptors: not allowed with"),
+        ("index --descriptors d.npz --run r", "--run needs --images"),
+        ("add --descriptors d.npz --modality visible", "--modality needs --images"),
+        ("add --descriptors d.npz --pattern x", "--pattern needs --images"),
+        ("query", "one of the arguments --picture --descriptors"),
+        ("query --descriptors d.npz --modality visible", "--modality needs --picture"),
+        ("query --picture p.png --run r", "--picture needs --modality"),
+        ("query --picture p.png --modality visible", "--picture needs --run"),
+        ("query --descriptors d.npz --lists 4", "--lists needs --ivf"),
+        ("query --descriptors d.npz --least-recall 0", "--least-recall needs --ivf"),
         ("query --descriptors d.npz --ivf --least-recall 2", "is no share, expected a number from 0 to 1"),
-        ("query --descriptors d.npz --ivf --lists 0", "is no number of things"),
+        ("query --descriptors d.npz --ivf --path 1", "leave --path out"),
+        ("query --descriptors d.npz --ivf --before 2026-01-01", "leave --before out"),
         ("query --descriptors d.npz --both --same-modality", "not allowed with"),
         ("query --descriptors d.npz --both --only visible", "not allowed with"),
-        ("query --descriptors d.npz --same-modality --only visible", "not allowed with"),
-        ("query --descriptors d.npz --path", "expected at least one argument"),
-        ("query --descriptors d.npz --identity", "expected at least one argument"),
-        *(
-            (f"query --descriptors d.npz --ivf --{one} 1", f"leave --{one} out")
-            for one in ("path", "identity", "camera")
-        ),
-        *((f"query --descriptors d.npz --ivf --{one} 2026-01-01", f"leave --{one} out") for one in ("after", "before")),
+        ("query --descriptors d.npz -k 0", "'0' is no number"),
+        ("query --descriptors d.npz --after yesterday", "yesterday is no time"),
         ("remove --after 0001-01-01", "is no time"),
         ("remove", "say which pictures"),
     ],
@@ -259,18 +234,10 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     index = ["index", *place, *RUN, "--images", "pictures"]
     with pytest.raises(UserError, match=r"0_c06\.png can't be decoded"):
         main(index)
-    for images in ("pictures", str(pictures)):
-        with pytest.raises(UserError, match="at 10 pictures: give the same index command again, which goes on"):
-            main(["add", *place, *RUN, "--images", images])
-    with pytest.warns(UserWarning, match="was stopped, or goes on: 10 pictures are searched"):
-        ask(place, RUN, "--picture", "pictures/4/visible/0_c04.png", "--modality", "visible")
-    assert json.loads(say("info", place))["complete"] is False
+    assert json.loads(say("info", place))["rows"] == 10
     shutil.copy(pictures / "6/visible/0_c06.png", bad)
     printed = say(index)
-    assert "going on with an index that was stopped at 10 pictures" in printed
     assert "2 pictures added, 10 were already there; the gallery has 12" in printed
-    with pytest.raises(UserError, match="already: add to it"):
-        main(index)
     (tmp_path / "link").symlink_to("pictures")
     printed = say("add", place, RUN, "--images", "link/../link")
     assert "0 pictures added, 12 were already there" in printed
@@ -278,37 +245,12 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     printed = say("add", place, RUN, "--images", "pictures")
     assert "0 pictures added, 1 replaced, which had changed, 11 were already there" in printed
     printed = say("remove", place, "--path", "link/6/visible/0_c06.png", "pictures/none.png")
-    assert printed == "1 pictures removed; the gallery has 11\n1 of the given paths are not in it: pictures/none.png\n"
-
-
-@pytest.mark.parametrize(
-    ("made", "parts"),
-    [
-        (trees.regdb, {"Visible": "visible", "Thermal": "infrared"}),
-        (trees.sysu_mm01, {f"cam{n}": "infrared" if n in (3, 6) else "visible" for n in range(1, 7)}),
-        (trees.llcm, {"vis": "visible", "nir": "infrared"}),
-        (trees.own, {"": ""}),
-    ],
-)
-def test_every_kind_of_data_is_indexed_and_searched(
-    made: Any, parts: dict[str, str], stand_in: None, tmp_path: Path, say: Any, ask: Any
-) -> None:
-    folder, here = made(tmp_path / "data"), ["--index", str(tmp_path / "gallery")]
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in (".bmp", ".jpg", ".png")]
-    for command, (part, modality) in zip(["index", *["add"] * 9], parts.items(), strict=False):
-        more = ["--modality", modality] if modality else []
-        printed = say(command, here, RUN, "--images", folder / part, more)
-    assert f"the gallery has {len(files)}" in printed
-    visible = {"visible", *(part for part, modality in parts.items() if modality == "visible")}
-    query = next(file for file in files if visible & {*file.parts})
-    (found,) = ask(here, RUN, "--picture", query, "--modality", "visible", "-k", "99")
-    assert {hit["modality"] for hit in found["hits"]} == {"infrared"} and len(found["hits"]) > 2
-    assert len({hit["identity"] for hit in found["hits"]} - {-1}) > 1
+    assert printed == "1 pictures removed; the gallery has 11\n"
 
 
 def test_a_server_that_is_not_there_and_collections_that_are_missing_are_named(tmp_path: Path) -> None:
     pytest.importorskip("milvus_lite", reason="pip install 'hicmd-tf[milvus]'")
-    with pytest.raises(UserError, match="can't be reached"):
+    with pytest.raises(UserError, match="can't answer"):
         main(["info", "--uri", "http://127.0.0.1:1"])
     missing = ["--uri", str(tmp_path / "m.db"), "--collection", "nobody"]
     for command in (["info"], ["remove", "--identity", "1"], ["query", "--descriptors", "d.npz"]):
@@ -319,33 +261,12 @@ def test_a_server_that_is_not_there_and_collections_that_are_missing_are_named(t
     assert not [*tmp_path.iterdir()]
 
 
-def test_an_option_of_several_that_is_given_again_adds_to_them(
-    stand_in: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    here = ["--index", str(tmp_path / "g")]
+def test_an_option_of_several_that_is_given_again_adds_to_them(tmp_path: Path, say: Any) -> None:
     entries = [Entry(str(tmp_path / f"{n}.png"), n, n, "visible", 0.0, str(n)) for n in range(6)]
-    gallery = Gallery.begin(tmp_path / "g", DIGEST, 8)
-    gallery.add(np.eye(6, 8, dtype=np.float32), entries, DIGEST)
-    gallery.finish()
-    trees.picture(tmp_path / "asked.png")
-    asked = [
-        "query",
-        *here,
-        *RUN,
-        "--picture",
-        str(tmp_path / "asked.png"),
-        "--modality",
-        "visible",
-        "--both",
-        "--json",
-    ]
-    chosen = ["--path", str(tmp_path / "3.png"), "--path", str(tmp_path / "5.png"), "gone.png"]
-    main([*asked, *chosen])
-    printed = capsys.readouterr()
-    assert sorted(hit["identity"] for hit in json.loads(printed.out)[0]["hits"]) == [3, 5]
-    assert printed.err == "1 of the given paths are not in it: gone.png\n"
-    main(["remove", *here, "--identity", "0", "--identity", "1", "2", "--camera", "0", "--camera", "2"])
-    assert "2 pictures removed; the gallery has 4" in capsys.readouterr().out
+    Gallery.create(tmp_path / "g").add(np.eye(6, 8, dtype=np.float32), entries, DIGEST)
+    chosen = ["--identity", "0", "--identity", "1", "2", "--camera", "0", "--camera", "2", "--path", tmp_path / "2.png"]
+    chosen += ["--path", tmp_path / "0.png", tmp_path / "3.png"]
+    assert "2 pictures removed; the gallery has 4" in say("remove", "--index", tmp_path / "g", *chosen)
 
 
 def test_odd_paths_steer_no_terminal(tmp_path: Path, say: Any) -> None:
