@@ -21,7 +21,6 @@ BATCHES = {1: 8, 32: 1}  # and how often in a row
 YARDSTICK = 4096
 CALIBRATION = 4
 PEER = {1: 0.27, 32: 0.39}  # yardsticks an image of the authors' PyTorch code, quoted: it can't be run from here
-GOAL = {("ONNX fp32", 1): 0.18, ("ONNX fp32", 32): 0.18, ("ONNX int8", 1): 0.11}
 
 Work = Callable[[Any], Any]
 
@@ -53,13 +52,13 @@ def _branch(run: Path | None, threads: int) -> Any:
     import tensorflow as tf
 
     from hicmd_tf.config import load
-    from hicmd_tf.export.branch import DescriptorBranch
-    from hicmd_tf.export.source import open_run
+    from hicmd_tf.export.branch import DescriptorBranch, source_of
     from hicmd_tf.method.networks.build import build_networks
+    from hicmd_tf.runs.opened import OpenedRun
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     if run is not None:
-        return open_run(run).branch
+        return source_of(OpenedRun(run)).branch
     keras.utils.set_random_seed(SEED)
     config = load("released", {"networks.resnet_weights": "none"})
     return DescriptorBranch(build_networks(config.networks, 206), config.data.height, config.data.width)
@@ -70,38 +69,32 @@ def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
     import numpy as np
     import onnx
     import tensorflow as tf
-    from tqdm import tqdm
 
     from hicmd_tf.data.pictures import normalise
+    from hicmd_tf.export.artefacts import OUTPUT
     from hicmd_tf.export.artefacts import session as open_session
-    from hicmd_tf.export.branch import OUTPUT
     from hicmd_tf.export.onnx import floats_graph, pictures_graph, quantised
     from hicmd_tf.export.saved_model import save_graphs
 
     keras_graph = tf.function(lambda x: branch.describe("visible", normalise(x)), reduce_retracing=True)
-    with tqdm(total=3, desc="exporting", unit="model", leave=False) as bar:
-        saved = folder / "saved_model"
-        save_graphs({"visible": branch.signatures()["visible"]}, saved)
-        loaded = tf.saved_model.load(str(saved))
-        bar.update()
-        exact = floats_graph(branch, "visible")
-        onnx.save(exact, folder / "floats.onnx")
-        onnx.save(pictures_graph(exact), folder / "fp32.onnx")
-        bar.update()
-        pictures = np.random.default_rng(SEED).integers(0, 256, (CALIBRATION, branch.height, branch.width, 3), np.uint8)
-        batches = iter(tf.data.Dataset.from_tensor_slices(pictures).map(normalise).batch(CALIBRATION))
-        onnx.save(pictures_graph(quantised(folder / "floats.onnx", batches)), folder / "int8.onnx")
-        bar.update()
+    saved = folder / "saved_model"
+    save_graphs({"visible": branch.signatures()["visible"]}, saved)
+    loaded = tf.saved_model.load(str(saved))
+    exact = floats_graph(branch, "visible")
+    onnx.save(exact, folder / "floats.onnx")
+    onnx.save(pictures_graph(exact), folder / "fp32.onnx")
+    pictures = np.random.default_rng(SEED).integers(0, 256, (CALIBRATION, branch.height, branch.width, 3), np.uint8)
+    onnx.save(pictures_graph(quantised(folder / "floats.onnx", iter([normalise(pictures)]))), folder / "int8.onnx")
+
+    def run_onnx(session: Any, pictures: Any) -> Any:
+        return session.run([OUTPUT], {"pictures": pictures})[0]
+
     sessions = {name: open_session(folder / f"{name}.onnx", threads) for name in ("fp32", "int8")}
     return {
         "Keras": lambda x: keras_graph(x).numpy(),
         "SavedModel": lambda x: loaded.signatures["visible"](pictures=tf.constant(x))[OUTPUT].numpy(),
-        **{f"ONNX {name}": partial(_run_onnx, session) for name, session in sessions.items()},
+        **{f"ONNX {name}": partial(run_onnx, session) for name, session in sessions.items()},
     }
-
-
-def _run_onnx(session: Any, pictures: Any) -> Any:
-    return session.run(["descriptors"], {"pictures": pictures})[0]
 
 
 def measure(models: dict[str, Work], height: int, width: int, rounds: int) -> dict[str, Any]:
@@ -152,18 +145,17 @@ def _figures(seconds: list[float], yardstick: float) -> dict[str, float]:
 
 
 def _table(figures: dict[str, Any]) -> str:
-    lines = [f"yardstick {figures['yardstick_s']:.3f} s, median {figures['yardstick_median_s']:.3f} s"]
+    from hicmd_tf.tables import as_text
+
+    rows = [["batch", "", "images/s", "ms an image", "median", "yardsticks"]]
     for batch in BATCHES:
-        lines.append(f"batch {batch:<22} images/s     ms an image (median)   yardsticks   goal")
         for name, of in figures["models"].items():
             f = of[str(batch)]
-            goal = GOAL.get((name, batch))
-            lines.append(
-                f"  {name:<24}{f['images_per_s']:>10.2f}{1000 * f['image_s']:>13.1f} ({1000 * f['image_median_s']:.1f})"
-                f"{f['yardsticks']:>14.3f}   {goal if goal else ''}"
-            )
-        lines.append(f"  {'PyTorch, the authors (quoted)':<47}{PEER[batch]:>20.3f}")
-    return "\n".join(lines)
+            seconds = [f"{1000 * f[key]:.1f}" for key in ("image_s", "image_median_s")]
+            rows.append([str(batch), name, f"{f['images_per_s']:.2f}", *seconds, f"{f['yardsticks']:.3f}"])
+        rows.append([str(batch), "PyTorch, the authors (quoted)", "", "", "", f"{PEER[batch]:.3f}"])
+    yardstick = f"yardstick {figures['yardstick_s']:.3f} s, median {figures['yardstick_median_s']:.3f} s"
+    return f"{yardstick}\n{as_text(rows, '<<>')}"
 
 
 if __name__ == "__main__":

@@ -1,98 +1,89 @@
-"""Exported models, opened again as a user without our networks would: each describes encoded pictures."""
+"""Exported models, opened again as a user without our networks would: each describes encoded pictures.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+TensorFlow is imported where it is needed: what is not there is noticed before.
+"""
+
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from hicmd_tf.config import Config
-from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
-from hicmd_tf.export.branch import OUTPUT
-from hicmd_tf.export.metadata import FILE, Metadata, read_metadata
+from hicmd_tf.export.metadata import FILE, read_metadata
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode, simple
 
 Array = np.ndarray[Any, Any]
 
+OUTPUT = "descriptors"
 BATCH = 16
-UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, RuntimeError, LookupError, OSError)
-"""What TensorFlow raises of damaged SavedModels."""
-
 PRECISIONS = {"fp32": "", "int8": "_int8"}
 
 
-class Artefact(Protocol):
-    """name: what tables call it. metadata, config: what it says of itself."""
-
-    name: str
-    metadata: Metadata
-    config: Config
-
-    def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
-        """A few encoded pictures -> descriptors (B, E)."""
-
-
 class SavedModel:
-    """A SavedModel, loaded with `tf.saved_model.load` alone, asked through its signatures for encoded pictures."""
+    """A SavedModel, loaded with `tf.saved_model.load` alone, asked through its signatures for encoded pictures.
+
+    name: what tables call it. metadata, config: what it says of itself; ONNX models have the same.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.name = "SavedModel"
         self.metadata, self.config = read_metadata(folder / "assets.extra" / FILE)
+        import tensorflow as tf
+
         try:
             self._model = tf.saved_model.load(str(folder))
-        except UNREADABLE as error:
-            raise UserError(f"{folder} can't be loaded ({' '.join(str(error).split())[:150]}): export it again") from (
-                error
-            )
+        except Exception as error:  # of damaged files TensorFlow raises many kinds
+            raise _unloadable(folder, error) from error
         self.signatures = dict(self._model.signatures)  # which don't keep the model's weights alive
-        missing = [f"{m}_bytes" for m in MODALITIES if f"{m}_bytes" not in self.signatures]
-        if missing:
-            raise UserError(f"{folder} has no signature {missing[0]}: export it again")
+        if any(f"{m}_bytes" not in self.signatures for m in MODALITIES):
+            raise UserError(f"{folder} lacks our signatures: export it again")
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
+        """A few encoded pictures -> descriptors (B, E)."""
+        import tensorflow as tf
+
         run = self.signatures[f"{modality}_bytes"]
         return run(picture_bytes=tf.constant(list(map(simple, encoded)), tf.string))[OUTPUT].numpy()
 
 
 class OnnxModel:
-    """The ONNX files of one precision and kind of input, run by onnxruntime.
+    """The ONNX files of one precision and kind of input, run by onnxruntime."""
 
-    threads: for one picture's work; 0: as many as cores.
-    """
-
-    def __init__(self, folder: Path, precision: str, floats: bool = False, threads: int = 0) -> None:
+    def __init__(self, folder: Path, precision: str, floats: bool = False) -> None:
         self.name = f"ONNX {precision}{', floats' if floats else ''}"
         self.metadata, self.config = read_metadata(folder / FILE)
         self._floats = floats
-        names = {m: onnx_file(m, precision, floats) for m in MODALITIES}
-        self._sessions = {modality: session(folder / name, threads) for modality, name in names.items()}
+        self._sessions = {m: session(folder / onnx_file(m, precision, floats)) for m in MODALITIES}
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
-        data = self.config.data
+        """A few encoded pictures -> descriptors (B, E)."""
+        data, session = self.config.data, self._sessions[modality]
         if self._floats:
+            from hicmd_tf.data.pictures import fitted, normalise
+
             sized = (fitted(one, data.height, data.width, data.sixteen_bit) for one in encoded)
             pictures = [normalise(picture).numpy() for picture in sized]
         else:
             pictures = [decode(one, data.sixteen_bit) for one in encoded]
         found = np.empty((len(pictures), self.metadata["descriptor"]["length"]), np.float32)
-        for rows in _of_one_size(pictures):
-            found[rows] = self.run(np.stack([pictures[row] for row in rows]), modality)
+        for shape in {picture.shape for picture in pictures}:
+            rows = [row for row, picture in enumerate(pictures) if picture.shape == shape]
+            given = {session.get_inputs()[0].name: np.stack([pictures[row] for row in rows])}
+            found[rows] = session.run([OUTPUT], given)[0]
         return found
 
-    def run(self, pictures: Array, modality: Modality) -> Array:
-        """Pictures (B, H, W, 3) of one size -> descriptors (B, E)."""
-        session = self._sessions[modality]
-        return session.run([OUTPUT], {session.get_inputs()[0].name: pictures})[0]
+
+Artefact = SavedModel | OnnxModel
 
 
 def session(file: Path, threads: int = 0) -> Any:
-    """An onnxruntime session on the CPU. Raises UserError when the file is missing or damaged."""
+    """An onnxruntime session on the CPU. threads: 0: as many as cores. Raises UserError when the file is missing or
+    damaged."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -101,13 +92,22 @@ def session(file: Path, threads: int = 0) -> Any:
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base
-        reason = " ".join(str(error).split())[:150]
-        raise UserError(f"{file} can't be loaded as ONNX ({reason}): export it again") from error
+        raise _unloadable(file, error) from error
+
+
+def _unloadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} can't be loaded ({' '.join(str(error).split())[:150]}): export it again")
 
 
 def onnx_file(modality: Modality, precision: str, floats: bool = False) -> str:
     """The name of one file: visible.onnx, infrared_int8.onnx, visible_floats.onnx .."""
     return f"{modality}{'_floats' if floats else ''}{PRECISIONS[precision]}.onnx"
+
+
+def versions(folder: Path) -> dict[int, Path]:
+    """The numbered versions of a SavedModel in a folder, ascending."""
+    names = [child.name for child in folder.iterdir() if child.name.isdecimal()] if folder.is_dir() else []
+    return {int(name): folder / name for name in sorted(names, key=int)}
 
 
 def held(path: Path) -> list[Callable[[], Artefact]]:
@@ -117,9 +117,8 @@ def held(path: Path) -> list[Callable[[], Artefact]]:
     """
     if (path / "saved_model.pb").is_file():
         return [partial(SavedModel, path)]
-    versions = [int(child.name) for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
-    if versions:
-        return [partial(SavedModel, path / str(max(versions)))]
+    if numbered := versions(path):
+        return [partial(SavedModel, numbered[max(numbered)])]
     kinds = [(precision, floats) for floats in (False, True) for precision in PRECISIONS]
     found = [kind for kind in kinds if (path / onnx_file("visible", *kind)).is_file()]
     if not found:
@@ -140,18 +139,8 @@ def descriptors(artefact: Artefact, samples: Samples) -> Array:
     with tqdm(total=len(samples), desc=f"describing, {artefact.name}", unit="picture", leave=False) as bar:
         for modality in MODALITIES:
             rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
-            for chosen in _chunks(rows):
+            for start in range(0, len(rows), BATCH):
+                chosen = rows[start : start + BATCH]
                 found[chosen] = artefact.describe([samples.encoded[row] for row in chosen.tolist()], modality)
                 bar.update(len(chosen))
     return found
-
-
-def _chunks(rows: Array) -> Iterable[Array]:
-    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
-
-
-def _of_one_size(pictures: Sequence[Array]) -> Iterator[list[int]]:
-    by_size: dict[tuple[int, ...], list[int]] = {}
-    for row, picture in enumerate(pictures):
-        by_size.setdefault(picture.shape, []).append(row)
-    yield from by_size.values()

@@ -1,18 +1,23 @@
-"""TensorFlow graphs of the descriptor, with decoding, resizing and normalising in front, as in training."""
+"""TensorFlow graphs of a run's descriptor, with decoding, resizing and normalising in front, as in training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.export.artefacts import OUTPUT
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.graph import decode
+from hicmd_tf.runs.opened import OpenedRun
+from hicmd_tf.runs.trained import Trained
 
-OUTPUT = "descriptors"
 WARM_UP_ROWS = (1, 8)  # of requests before a server opens
 DECODED_AT_ONCE = 4  # files; large photographs take memory
 ONE_EACH = f"modality must name {VISIBLE} or {INFRARED} once for each picture"
@@ -65,35 +70,25 @@ class DescriptorBranch:
 
     def sized(self, pictures: Tensor) -> Tensor:
         """uint8 pictures (B, h, w, 3) of any one size -> normalised ones (B, height, width, 3)."""
-        shape = tf.shape(pictures)
-        some = tf.debugging.assert_positive(shape, "pictures are empty: give at least one, of at least one pixel")
-        with tf.control_dependencies([some]):  # before anything else can fail
-            pictures = tf.identity(pictures)
-        fits = tf.logical_and(shape[1] == self.height, shape[2] == self.width)
-        sized = tf.cond(fits, lambda: pictures, lambda: resize(pictures, self.height, self.width))
-        return normalise(tf.ensure_shape(sized, (None, self.height, self.width, 3)))
+        pictures = _some(tf.shape(pictures), pictures, "pictures are empty: give at least one, of at least one pixel")
+        return normalise(self._fitted(pictures))
 
     def decoded(self, picture_bytes: Tensor) -> Tensor:
         """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
-        some = tf.debugging.assert_positive(
-            tf.size(picture_bytes), "picture_bytes are empty: give at least one picture"
-        )
-        with tf.control_dependencies([some]):
-            picture_bytes = tf.identity(picture_bytes)
+        encoded = _some(tf.size(picture_bytes), picture_bytes, "picture_bytes are empty: give at least one picture")
         pictures = tf.map_fn(
-            self._fitted,
-            picture_bytes,
+            lambda one: self._fitted(decode(one, self.sixteen_bit)),
+            encoded,
             parallel_iterations=DECODED_AT_ONCE,
             fn_output_signature=tf.uint8,
         )
         return normalise(pictures)
 
-    def _fitted(self, encoded: Tensor) -> Tensor:
-        picture = decode(encoded, self.sixteen_bit)
-        shape = tf.shape(picture)
-        fits = tf.logical_and(shape[0] == self.height, shape[1] == self.width)
-        picture = tf.cond(fits, lambda: picture, lambda: resize(picture, self.height, self.width))
-        return tf.ensure_shape(picture, (self.height, self.width, 3))
+    def _fitted(self, pictures: Tensor) -> Tensor:
+        """uint8 (..., h, w, 3) -> (..., height, width, 3)."""
+        fits = tf.reduce_all(tf.shape(pictures)[-3:-1] == [self.height, self.width])
+        sized = tf.cond(fits, lambda: pictures, lambda: resize(pictures, self.height, self.width))
+        return tf.ensure_shape(sized, (*pictures.shape[:-3], self.height, self.width, 3))
 
     def _normalised(self) -> tf.TensorSpec:
         return tf.TensorSpec((None, self.height, self.width, 3), tf.float32, "normalised")
@@ -111,13 +106,48 @@ class DescriptorBranch:
             counts = tf.stack([tf.shape(x)[0], tf.shape(modality)[0]])
             with tf.control_dependencies([tf.debugging.assert_equal(counts, sum(map(tf.size, rows)), ONE_EACH)]):
                 x = tf.identity(x)
-            parts = [self._some(name, tf.gather(x, r)) for name, r in zip(MODALITIES, rows, strict=True)]
+            parts = [self._described(name, tf.gather(x, r)) for name, r in zip(MODALITIES, rows, strict=True)]
             return {OUTPUT: tf.dynamic_stitch([tf.cast(r, tf.int32) for r in rows], parts)}
 
         return tf.function(run, input_signature=[spec, modality])
 
-    def _some(self, modality: Modality, x: Tensor) -> Tensor:
+    def _described(self, modality: Modality, x: Tensor) -> Tensor:
         """Descriptors of pictures, of which there may be none."""
         return tf.cond(
             tf.shape(x)[0] > 0, lambda: self.describe(modality, x), lambda: tf.zeros((0, self.length), x.dtype)
         )
+
+
+def _some(sizes: Tensor, value: Tensor, refusal: str) -> Tensor:
+    """A value whose sizes must be above 0, which is found out before anything else can fail."""
+    with tf.control_dependencies([tf.debugging.assert_positive(sizes, refusal)]):
+        return tf.identity(value)
+
+
+def warm_up(height: int, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Signatures and inputs that a server answers to itself before it opens, so that the first user need not wait."""
+    grey = np.full((height, width, 3), 128, np.uint8)
+    for rows in WARM_UP_ROWS:
+        mixed = np.array([MODALITIES[row % 2].encode() for row in range(rows)])
+        pictures, files = np.stack([grey] * rows), np.array([as_png(grey)] * rows, object)
+        for suffix, inputs in (("", {"pictures": pictures}), ("_bytes", {"picture_bytes": files})):
+            for modality in MODALITIES:
+                yield f"{modality}{suffix}", inputs
+            yield f"serving_default{suffix}", {**inputs, "modality": mixed}
+
+
+class Source(NamedTuple):
+    """What is exported. config: of the run. branch: with the weights of so many steps. trained: on whom, where the run
+    says so."""
+
+    config: Config
+    branch: DescriptorBranch
+    step: int
+    trained: Trained | None
+
+
+def source_of(run: OpenedRun) -> Source:
+    """The descriptor branch of a run's newest checkpoint."""
+    data, model = run.config.data, run.model
+    branch = DescriptorBranch(model.networks, data.height, data.width, data.sixteen_bit)
+    return Source(run.config, branch, model.step, run.trained_on)

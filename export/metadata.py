@@ -3,15 +3,16 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, from_dict, to_dict
-from hicmd_tf.data.pictures import DEVIATION, MEAN
 from hicmd_tf.errors import UserError
-from hicmd_tf.export.source import Source
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.trained import Trained, trained_of
+
+if TYPE_CHECKING:
+    from hicmd_tf.export.branch import Source
 
 Metadata = dict[str, Any]
 
@@ -21,9 +22,11 @@ UNSTATED = "not stated; what the training pictures allow holds for the weights t
 PLACES = {"source": "", "directory": "data"}  # of this machine, and nobody else's business
 
 
-def metadata(source: Source, licence: str) -> Metadata:
+def metadata(source: "Source", licence: str) -> Metadata:
     """The metadata of a run's artefacts. licence: of the weights, in the words of who trained them."""
-    config, trained = source.config, source.trained
+    from hicmd_tf.data.pictures import DEVIATION, MEAN
+
+    config, trained = source.config, source.trained and source.trained._asdict()
     configuration = to_dict(config)
     configuration["data"] |= PLACES
     return {
@@ -46,33 +49,15 @@ def metadata(source: Source, licence: str) -> Metadata:
             "mean": [round(float(value), 6) for value in MEAN],
             "deviation": [round(float(value), 6) for value in DEVIATION],
         },
-        "trained_on": trained._asdict() if trained else None,
-        "split_sha256": fingerprint(trained) if trained else None,
+        "trained_on": trained,
+        "split_sha256": trained and hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest(),
         "configuration": configuration,
     }
-
-
-def fingerprint(trained: Trained) -> str:
-    """SHA-256 of the training identities, equal for equal splits of one data set."""
-    return hashlib.sha256(json.dumps(trained._asdict(), sort_keys=True).encode()).hexdigest()
 
 
 def read_metadata(file: Path) -> tuple[Metadata, Config]:
     """Metadata and the configuration in it. Raises UserError when the file is missing, damaged or of a later format."""
     found = read_json(file)
-    if not _states_all(found):
-        raise UserError(f"{file} is not the metadata of an artefact in format {FORMAT}: export the run again")
-    if found["trained_on"] is not None:
-        trained_of(found["trained_on"], file)
-    config = from_dict(found["configuration"], file)
-    told, length = found["descriptor"]["length"], config.networks.feature_learning.embedding
-    if told != length:
-        raise UserError(f"{file}: descriptors have length {told}, those of its configuration {length}: export it again")
-    return found, config
-
-
-def _states_all(found: Any) -> bool:
-    """Whether all is there that is asked for, and of its kind."""
     match found:
         case {
             "format": int(number),
@@ -81,9 +66,17 @@ def _states_all(found: Any) -> bool:
             "descriptor": {"length": int()},
             "trained_on": _,
             "configuration": dict(),
-        }:
-            return number == FORMAT
-    return False
+        } if number == FORMAT:
+            pass
+        case _:
+            raise UserError(f"{file} is not the metadata of an artefact in format {FORMAT}: export the run again")
+    if found["trained_on"] is not None:
+        trained_of(found["trained_on"], file)
+    config = from_dict(found["configuration"], file)
+    told, length = found["descriptor"]["length"], config.networks.feature_learning.embedding
+    if told != length:
+        raise UserError(f"{file}: descriptors have length {told}, those of its configuration {length}: export it again")
+    return found, config
 
 
 def trained_on(found: Metadata) -> Trained | None:

@@ -1,11 +1,4 @@
-"""The descriptor branch of a run as ONNX files, which need onnxruntime alone.
-
-Makes DIR/visible.onnx and DIR/infrared.onnx, the same with 8-bit convolutions as visible_int8.onnx and
-infrared_int8.onnx, and metadata.json. Input: pictures, uint8 (batch, height, width, 3) RGB of any one size, which are
-resized and normalised inside. Output: descriptors, float32 (batch, E) of length 1. With --floats also files that take
-pictures already resized and normalised: normalised, float32 (batch, H, W, 3). The result is compared with the run
-before it appears (see check.py).
-"""
+"""The descriptor branch of a run as ONNX files, which need onnxruntime alone; docs/export.md says which."""
 
 import argparse
 import json
@@ -22,14 +15,16 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
-from hicmd_tf.config import with_data
+from hicmd_tf.config import Config, with_data
 from hicmd_tf.data.batches import evaluation_batches
+from hicmd_tf.data.datasets import load
 from hicmd_tf.data.pictures import DEVIATION, MEAN
-from hicmd_tf.export.artefacts import PRECISIONS, onnx_file
-from hicmd_tf.export.branch import OUTPUT, DescriptorBranch
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.errors import UserError
+from hicmd_tf.export.artefacts import OUTPUT, PRECISIONS, onnx_file
+from hicmd_tf.export.branch import DescriptorBranch, Source, source_of
 from hicmd_tf.export.check import Row, check
 from hicmd_tf.export.metadata import FILE, metadata
-from hicmd_tf.export.source import Source, calibration, open_run
 from hicmd_tf.files import making_folder, write_json
 from hicmd_tf.notation import MODALITIES, Modality
 
@@ -44,7 +39,7 @@ OPERATORS = ["Conv", "Add", "Relu", "Pad", "MaxPool"]
 def export(options: argparse.Namespace) -> list[Row]:
     """Exports, compares, puts in place. options: of `hicmd export onnx`. Returns the comparison."""
     with making_folder(options.out) as partial:
-        source = open_run(options.run)
+        source = source_of(options.run)
         save(source, partial, options)
         return check(source, [partial], options)
 
@@ -73,6 +68,16 @@ def _calibration(source: Source, modality: Modality, options: argparse.Namespace
     config = with_data(source.config, options.data, options.source, options.trial)
     samples = calibration(config, options.calibration).of(modality)
     return evaluation_batches(samples, source.branch.height, source.branch.width, CALIBRATION_BATCH)
+
+
+def calibration(config: Config, pictures: int) -> Samples:
+    """So many training pictures of each modality, evenly spread. Raises UserError when there are none."""
+    samples = load(config.data).train
+    rows = [np.flatnonzero(samples.infrared == infrared) for infrared in (False, True)]
+    if not all(map(len, rows)):
+        raise UserError(f"data.name {config.data.name} has no training pictures of one modality: expected both")
+    chosen = [of[np.linspace(0, len(of) - 1, min(pictures, len(of))).round().astype(np.int64)] for of in rows]
+    return samples.select(np.concatenate(chosen))
 
 
 def _write(model: onnx.ModelProto, file: Path, described: dict[str, Any], modality: Modality) -> None:

@@ -1,9 +1,4 @@
-"""The descriptor branch of a run as a SavedModel for TF Serving.
-
-Makes DIR/1, or the next number: TF Serving goes over to it by itself. Signatures: visible, infrared (pictures),
-serving_default (pictures and modality), each with a twin _bytes that takes encoded JPEG or PNG files. The result is
-compared with the run before it appears (see check.py).
-"""
+"""The descriptor branch of a run as a SavedModel for TF Serving; docs/export.md has its signatures."""
 
 import argparse
 import os
@@ -14,12 +9,11 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.export.branch import WARM_UP_ROWS
+from hicmd_tf.export.artefacts import versions
+from hicmd_tf.export.branch import Source, source_of, warm_up
 from hicmd_tf.export.check import Row, check
 from hicmd_tf.export.metadata import FILE, metadata
-from hicmd_tf.export.source import Source, open_run
 from hicmd_tf.files import making_folder, write_json
-from hicmd_tf.notation import MODALITIES
 
 NAME = "hicmd"  # what requests call it, unless the server has another name for it
 
@@ -29,7 +23,7 @@ def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:
     the comparison."""
     target = options.out / str(_next_version(options.out))
     with making_folder(target) as partial:
-        source = open_run(options.run)
+        source = source_of(options.run)
         save(source, partial, options.licence)
         rows = check(source, [partial], options)
     return target, list(source.branch.signatures()), rows
@@ -40,7 +34,9 @@ def save(source: Source, folder: Path, licence: str = "") -> None:
     save_graphs(source.branch.signatures(), folder)
     extra = folder / "assets.extra"
     write_json(extra / FILE, metadata(source, licence))
-    _write_warm_up(extra / "tf_serving_warmup_requests", source.config.data.height, source.config.data.width)
+    with tf.io.TFRecordWriter(os.fspath(extra / "tf_serving_warmup_requests")) as writer:
+        for signature, inputs in warm_up(source.branch.height, source.branch.width):
+            writer.write(_warm_up(signature, inputs))
 
 
 def save_graphs(signatures: dict[str, Any], folder: Path) -> None:
@@ -48,24 +44,7 @@ def save_graphs(signatures: dict[str, Any], folder: Path) -> None:
     graphs = {name: graph.get_concrete_function() for name, graph in signatures.items()}
     kept = tf.Module(name=NAME)
     kept.weights = list({v.ref(): v for graph in graphs.values() for v in graph.variables}.values())
-    try:
-        tf.saved_model.save(kept, str(folder), signatures=graphs)
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{folder}: the model can't be written ({' '.join(str(error).split())[:200]})") from error
-
-
-def _write_warm_up(file: Path, height: int, width: int) -> None:
-    """Requests that TF Serving answers to itself before it opens, so that the first user need not wait."""
-    grey = tf.fill((height, width, 3), tf.constant(128, tf.uint8))
-    with tf.io.TFRecordWriter(os.fspath(file)) as writer:
-        for rows in WARM_UP_ROWS:
-            inputs = {"": tf.stack([grey] * rows), "_bytes": tf.stack([tf.io.encode_png(grey)] * rows)}
-            for suffix, pictures in inputs.items():
-                named = {"picture_bytes" if suffix else "pictures": pictures}
-                for modality in MODALITIES:
-                    writer.write(_warm_up(f"{modality}{suffix}", named))
-                mixed = tf.constant([MODALITIES[row % 2] for row in range(rows)])
-                writer.write(_warm_up(f"serving_default{suffix}", {**named, "modality": mixed}))
+    tf.saved_model.save(kept, str(folder), signatures=graphs)
 
 
 def _warm_up(signature: str, inputs: dict[str, Any]) -> bytes:
@@ -80,10 +59,8 @@ def _warm_up(signature: str, inputs: dict[str, Any]) -> bytes:
 
 def _next_version(out: Path) -> int:
     """One more than the highest version in a folder. Raises UserError when it holds anything but versions."""
-    if not out.exists():
-        return 1
-    names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else [out.name]
-    strange = [name for name in names if not name.isdecimal()]
-    if strange or not out.is_dir():
+    names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
+    strange = [out.name] if out.is_file() else [name for name in names if not name.isdecimal()]
+    if strange:
         raise UserError(f"{out} holds {strange[0]}, expected numbered versions of a SavedModel: name another folder")
-    return max(map(int, names), default=0) + 1
+    return max(versions(out), default=0) + 1

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
+from starlette.exceptions import HTTPException
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelFile
 
-from hicmd_tf.errors import UserError
-from hicmd_tf.export.artefacts import SavedModel
-from hicmd_tf.export.branch import OUTPUT, WARM_UP_ROWS
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.export.artefacts import OUTPUT, SavedModel
+from hicmd_tf.export.branch import warm_up
 from hicmd_tf.pictures.bounds import LARGEST_PIXELS, BadPictureError
-from hicmd_tf.pictures.decode import as_png, simple
+from hicmd_tf.pictures.decode import simple
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -31,14 +30,6 @@ NOISE = re.compile(  # where in the graph an error fell
     r"|\[\[.*?\]\]|\[Op:.*?\]|Detected at node \S+ *",
     re.DOTALL,
 )
-
-
-class Failure(Exception):  # noqa: N818 (an answer, not a defect)
-    """A request that can't be answered: its HTTP status, and one sentence why."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -94,34 +85,27 @@ class Servable:
         self._definitions = SavedModelFile.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
 
     def request(self, body: bytes) -> Request:
-        """What a JSON body asks for, checked. Raises Failure."""
+        """What a JSON body asks for, checked. Raises HTTPException."""
         specs = {name: graph.structured_input_signature[1] for name, graph in self.model.signatures.items()}
         return request_of(body, specs, self._limits)
 
     def run(self, signature: str, inputs: Arrays) -> Array:
-        """Descriptors (B, E). Raises Failure when the graph refuses the inputs."""
+        """Descriptors (B, E). Raises HTTPException when the graph refuses the inputs."""
         try:
             answer = self.model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
-        except tf.errors.InvalidArgumentError as error:
-            raise Failure(400, _told(error)) from error
-        except tf.errors.ResourceExhaustedError as error:
-            raise Failure(503, _told(error)) from error
         except tf.errors.OpError as error:
-            raise Failure(500, _told(error)) from error
+            status = {tf.errors.InvalidArgumentError: 400, tf.errors.ResourceExhaustedError: 503}.get(type(error), 500)
+            words = " ".join(NOISE.sub(" ", str(error)).split())[:LONGEST]
+            raise HTTPException(status, words or type(error).__name__) from error
         found: Array = answer[OUTPUT].numpy()
         if not np.isfinite(found).all():
-            raise Failure(500, f"{OUTPUT} hold non-finite numbers, which JSON has not")
+            raise HTTPException(500, f"{OUTPUT} hold non-finite numbers, which JSON has not")
         return found
 
     def warm_up(self) -> None:
         """Answers every signature once for few and for many pictures, so that the first user need not wait."""
         data = self.model.config.data
-        grey = np.full((data.height, data.width, 3), 128, np.uint8)
-        for signature, rows in ((name, rows) for name in self.model.signatures for rows in WARM_UP_ROWS):
-            encoded = signature.endswith("_bytes")
-            inputs = {ENCODED: np.array([as_png(grey)] * rows)} if encoded else {"pictures": np.stack([grey] * rows)}
-            if signature.startswith(DEFAULT):
-                inputs["modality"] = np.array([MODALITIES[row % 2].encode() for row in range(rows)])
+        for signature, inputs in warm_up(data.height, data.width):
             self.run(signature, inputs)
 
     def metadata(self) -> dict[str, Any]:
@@ -139,70 +123,53 @@ class Servable:
 
 
 def request_of(body: bytes, signatures: dict[str, dict[str, tf.TensorSpec]], limits: Limits) -> Request:
-    """What a JSON body asks for, checked, its pictures as JPEG or PNG. signatures: their inputs. Raises Failure."""
+    """What a JSON body asks for, checked, its pictures as JPEG or PNG. signatures: their inputs.
+
+    Raises HTTPException.
+    """
     try:
-        found = json.loads(body, parse_constant=_no_constant)
+        found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Failure(400, f"the body is not JSON ({str(error)[:100]})") from error
+        raise HTTPException(400, f"the body is not JSON ({str(error)[:100]})") from error
     layouts = [name for name in ("instances", "inputs") if isinstance(found, dict) and name in found]
     if len(layouts) != 1:
-        raise Failure(400, "expected a JSON object with either instances or inputs as the body")
+        raise HTTPException(400, "expected a JSON object with either instances or inputs as the body")
     signature = found.get("signature_name") or DEFAULT
     if not isinstance(signature, str) or signature not in signatures:
         known = ", ".join(sorted(signatures))
-        raise Failure(400, f"the model has no signature {str(signature)[:60]!r}, expected one of {known}")
+        raise HTTPException(400, f"the model has no signature {str(signature)[:60]!r}, expected one of {known}")
     specs, by_row = signatures[signature], layouts == ["instances"]
     columns = (_columns_of_rows if by_row else _named)(found[layouts[0]], list(specs))
     if columns.keys() != specs.keys():
         given = ", ".join(map(str, columns))[:100]
-        raise Failure(400, f"signature {signature!r} takes {', '.join(sorted(specs))}; given: {given or 'nothing'}")
+        raise HTTPException(
+            400, f"signature {signature!r} takes {', '.join(sorted(specs))}; given: {given or 'nothing'}"
+        )
     request = Request(signature, by_row, {name: _array(name, columns[name], spec) for name, spec in specs.items()})
     rows = sorted({len(value) for value in request.inputs.values()})
     if len(rows) > 1:
-        raise Failure(400, f"inputs have {rows} rows, expected equally many in each")
+        raise HTTPException(400, f"inputs have {rows} rows, expected equally many in each")
     if request.rows > limits.rows:
-        raise Failure(413, f"{request.rows} rows in one request, expected at most {limits.rows}: ask in parts")
+        raise HTTPException(413, f"{request.rows} rows in one request, expected at most {limits.rows}: ask in parts")
     if ENCODED in request.inputs:
-        request.inputs[ENCODED][:] = plain(request.inputs[ENCODED], limits.pixels)
+        files = request.inputs[ENCODED]
+        for row, content in enumerate(files):  # too large ones are refused by their heads
+            try:
+                files[row] = simple(content, limits.pixels)
+            except BadPictureError as error:
+                raise HTTPException(400, f"{ENCODED}[{row}] {error.told('send another one')}") from error
     return request
-
-
-def plain(files: Iterable[bytes], pixels: int = LARGEST_PIXELS) -> list[bytes]:
-    """Files as the graph takes them: a JPEG as it is, any other as a PNG of the same pixels, which are so many at most.
-
-    Raises Failure for one that can't be used, before it is decoded where its head says so.
-    """
-    found = []
-    for row, content in enumerate(files):
-        try:
-            found.append(simple(content, pixels))
-        except BadPictureError as error:
-            raise Failure(400, f"{ENCODED}[{row}] {error.told('send another one')}") from error
-    return found
-
-
-def newest_version(base: Path, version: int | None = None) -> Path:
-    """The folder of the newest numbered version, or of the one asked for. Raises UserError when there is none."""
-    numbers = [child.name for child in base.iterdir() if child.name.isdecimal()] if base.is_dir() else []
-    if not numbers:
-        made = "what hicmd export saved-model makes with --out"
-        lacks = "has no numbered versions of a model" if base.is_dir() else "is no folder"
-        raise UserError(f"{base} {lacks}: expected {made}")
-    chosen = max(numbers, key=int) if version is None else str(version)
-    if chosen not in numbers:
-        raise UserError(f"{base} has no version {chosen}, expected one of {', '.join(sorted(numbers, key=int))}")
-    return base / chosen
 
 
 def _columns_of_rows(rows: Any, names: Sequence[str]) -> dict[str, Any]:
     """Rows of named inputs as one list per name; rows of a signature's only input need no name."""
     if not isinstance(rows, list) or not rows:
-        raise Failure(400, "instances is no list with at least one row")
+        raise HTTPException(400, "instances is no list with at least one row")
     if not isinstance(rows[0], dict) or _is_b64(rows[0]):
         return _named(rows, names)
     for row, instance in enumerate(rows):
         if not isinstance(instance, dict) or instance.keys() != rows[0].keys():
-            raise Failure(400, f"instances[{row}] has other inputs than instances[0], expected equal ones")
+            raise HTTPException(400, f"instances[{row}] has other inputs than instances[0], expected equal ones")
     return {key: [instance[key] for instance in rows] for key in rows[0]}
 
 
@@ -210,7 +177,7 @@ def _named(values: Any, names: Sequence[str]) -> dict[str, Any]:
     if isinstance(values, dict) and not _is_b64(values):
         return values
     if len(names) != 1:
-        raise Failure(400, f"the signature takes {', '.join(sorted(names))}: name the inputs")
+        raise HTTPException(400, f"the signature takes {', '.join(sorted(names))}: name the inputs")
     return {names[0]: values}
 
 
@@ -225,13 +192,14 @@ def _array(name: str, values: Any, spec: tf.TensorSpec) -> Array:
     try:
         found = np.array(values)
     except (ValueError, OverflowError) as error:
-        raise Failure(400, f"{name} is no array: its parts differ in length") from error
+        raise HTTPException(400, f"{name} is no array: its parts differ in length") from error
     least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
     if found.size and not (found.dtype.kind in "iu" and least <= found.min() and found.max() <= most):
-        raise Failure(400, f"{name} holds other values than {spec.dtype.name}, whole numbers from {least} to {most}")
+        raise HTTPException(
+            400, f"{name} holds other values than {spec.dtype.name}, whole numbers from {least} to {most}"
+        )
     if not spec.shape.is_compatible_with(found.shape):
-        shape = "(" + ", ".join("any" if length is None else str(length) for length in spec.shape) + ")"
-        raise Failure(400, f"{name} has shape {found.shape}, expected {shape}")
+        raise HTTPException(400, f"{name} has shape {found.shape}, expected {spec.shape}")
     return found.astype(dtype)
 
 
@@ -242,18 +210,9 @@ def _content(name: str, value: Any) -> bytes:
         if isinstance(value, str):
             return value.encode()
     except (ValueError, TypeError) as error:  # base64's and Unicode's are ValueErrors
-        raise Failure(400, f"{name} is neither base64 nor text ({str(error)[:100]})") from error
-    raise Failure(400, f'{name} is neither text nor {{"b64": text}}')
+        raise HTTPException(400, f"{name} is neither base64 nor text ({str(error)[:100]})") from error
+    raise HTTPException(400, f'{name} is neither text nor {{"b64": text}}')
 
 
 def _is_b64(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"}
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _told(error: Exception) -> str:
-    """A TensorFlow error's own words, in one line."""
-    return " ".join(NOISE.sub(" ", str(error)).split())[:LONGEST] or type(error).__name__

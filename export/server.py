@@ -6,14 +6,14 @@ keep it on this machine, or put a proxy that asks for one in front.
 
 import argparse
 import asyncio
-import contextlib
-import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,23 +23,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hicmd_tf.addresses import bracketed, listening
-from hicmd_tf.errors import UserError
-from hicmd_tf.export.servable import Failure, Limits, Request, Servable, newest_version
+from hicmd_tf.export.servable import Limits, Request, Servable
 
 Array = np.ndarray[Any, Any]
 
-RETRY_AFTER = "1"  # seconds, when the server is busy
 
-log = logging.getLogger(__name__)
-
-
-def serve(options: argparse.Namespace) -> None:
-    """Loads, serves until it is stopped, answers open requests. options: of `hicmd serve`."""
-    import uvicorn
-
-    limits = _limits(options)
+def serve(folder: Path, options: argparse.Namespace) -> None:
+    """Loads, serves until it is stopped, answers open requests. folder: of a version. options: of `hicmd serve`."""
+    limits = Limits(
+        body=options.max_body << 20,
+        rows=options.max_rows,
+        pixels=options.max_pixels * 10**6,
+        seconds=options.timeout,
+        batch=options.max_batch,
+        wait=options.batch_wait / 1000,
+        waiting=options.max_waiting,
+    )
     taken = listening(options.host, options.port)  # what is wrong with it is reported before the model is loaded
-    servable = Servable(options.name, newest_version(options.model, options.version), limits)
+    servable = Servable(options.name, folder, limits)
     servable.warm_up()
     address = f"http://{bracketed(options.host)}:{taken.getsockname()[1]}"
     print(f"serving {servable.name} version {servable.version}: {address}/v1/models/{servable.name}", flush=True)
@@ -49,10 +50,8 @@ def serve(options: argparse.Namespace) -> None:
     print("stopped; all requests are answered", flush=True)
 
 
-def settings(servable: Servable, limits: Limits) -> Any:
+def settings(servable: Servable, limits: Limits) -> uvicorn.Config:
     """What uvicorn needs to run the server."""
-    import uvicorn
-
     return uvicorn.Config(
         application(servable, limits),
         log_level="warning",
@@ -62,34 +61,10 @@ def settings(servable: Servable, limits: Limits) -> Any:
     )
 
 
-def _limits(options: argparse.Namespace) -> Limits:
-    """Raises UserError for options that don't go together."""
-    if options.batch_wait >= 1000 * options.timeout:
-        raise UserError(
-            f"--batch-wait is {options.batch_wait:g} milliseconds, expected less than the {options.timeout:g} seconds "
-            f"of --timeout: every request would be late"
-        )
-    if options.max_batch > options.max_waiting:
-        raise UserError(
-            f"--max-batch is {options.max_batch}, expected at most the {options.max_waiting} rows of --max-waiting: no "
-            f"more can be answered together than may wait"
-        )
-    return Limits(
-        body=options.max_body << 20,
-        rows=options.max_rows,
-        pixels=options.max_pixels * 10**6,
-        seconds=options.timeout,
-        batch=options.max_batch,
-        wait=options.batch_wait / 1000,
-        waiting=options.max_waiting,
-    )
-
-
 @dataclass(eq=False)  # each is itself
 class _Waiting:
     request: Request
-    arrived: float
-    answer: "asyncio.Future[Array]"
+    found: Array | Exception | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -106,81 +81,72 @@ class Batcher:
     def __init__(self, run: Callable[[str, dict[str, Array]], Array], limits: Limits) -> None:
         self._run, self._limits = run, limits
         self._waiting: list[_Waiting] = []
-        self._arrival = asyncio.Event()
+        self._turn = asyncio.Lock()
         self.requests = self.batches = 0
 
     async def answer(self, request: Request) -> Array:
-        """The descriptors of a request. Raises Failure. One that is cancelled before its turn is not computed."""
+        """The descriptors of a request: whose turn comes first computes for those that can be joined. Raises
+        HTTPException. One that is cancelled before its turn is not computed."""
         waiting = sum(other.request.rows for other in self._waiting)
         if waiting and waiting + request.rows > self._limits.waiting:
-            raise Failure(503, f"{waiting} rows are waiting already: try again in a moment")
-        loop = asyncio.get_running_loop()
-        own = _Waiting(request, loop.time(), loop.create_future())
+            said = f"{waiting} rows are waiting already: try again in a moment"
+            raise HTTPException(503, said, {"Retry-After": "1"})
+        own = _Waiting(request)
         self._waiting.append(own)
-        self._arrival.set()
-        return await own.answer
+        try:
+            await asyncio.sleep(self._limits.wait)
+            await asyncio.shield(self._in_turn(own))  # which others' answers may come of
+        finally:
+            self._waiting = [one for one in self._waiting if one is not own]
+        if isinstance(own.found, Exception):
+            raise own.found
+        return own.found  # type: ignore[return-value]
 
-    async def work(self) -> None:
-        """Answers requests until it is cancelled."""
-        while True:
-            await self._arrival.wait()
-            left = self._waiting[0].arrived + self._limits.wait - asyncio.get_running_loop().time()
-            if left > 0 and sum(one.request.rows for one in self._waiting) < self._limits.batch:
-                await asyncio.sleep(left)
-            await self._compute(self._next())
-            if not self._waiting:
-                self._arrival.clear()
+    async def _in_turn(self, own: _Waiting) -> None:
+        async with self._turn:
+            if own in self._waiting:  # neither answered beside another one nor cancelled
+                await self._compute(self._joined(own))
 
-    def _next(self) -> list[_Waiting]:
-        """Takes the first request, and those that can be joined to it."""
-        first, rows = self._waiting[0], 0
-        joined = []
+    def _joined(self, first: _Waiting) -> list[_Waiting]:
+        """Takes a request, and those that can be joined to it, out of those that wait."""
+        joined, rows = [first], first.request.rows
         for one in self._waiting:
-            if one is first or (one.key == first.key and rows + one.request.rows <= self._limits.batch):
+            if one is not first and one.key == first.key and rows + one.request.rows <= self._limits.batch:
                 joined.append(one)
                 rows += one.request.rows
         self._waiting = [one for one in self._waiting if one not in joined]
-        return [one for one in joined if not one.answer.done()]
+        return joined
 
     async def _compute(self, joined: Sequence[_Waiting]) -> None:
-        if not joined:
-            return
         requests = [one.request for one in joined]
         names = requests[0].inputs
         inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in names}
         try:
             found = await asyncio.to_thread(self._run, requests[0].signature, inputs)
         except Exception as error:
-            if len(joined) > 1:  # one bad row must not fail its neighbours
-                for one in joined:
-                    await self._compute([one])
-            elif not joined[0].answer.done():
-                joined[0].answer.set_exception(error)
+            if len(joined) == 1:
+                joined[0].found = error
+                return
+            for one in joined:  # one bad row must not fail its neighbours
+                await self._compute([one])
             return
         self.batches += 1
         self.requests += len(joined)
         ends = np.cumsum([request.rows for request in requests])[:-1]
         for one, part in zip(joined, np.split(found, ends), strict=True):
-            if not one.answer.done():
-                one.answer.set_result(part)
+            one.found = part
 
 
 def application(servable: Servable, limits: Limits) -> Starlette:
     """The paths of one model, and a health path."""
     batcher = Batcher(servable.run, limits)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        work = asyncio.create_task(batcher.work())
-        yield
-        work.cancel()
-
     async def predict(http: HttpRequest) -> Response:
         request = await run_in_threadpool(servable.request, await _body(http, limits.body))
         try:
             found = await asyncio.wait_for(batcher.answer(request), limits.seconds)
         except TimeoutError as error:
-            raise Failure(504, f"no answer within {limits.seconds:g} seconds") from error
+            raise HTTPException(504, f"no answer within {limits.seconds:g} seconds") from error
         named = "predictions" if request.by_row else "outputs"
         return await run_in_threadpool(lambda: JSONResponse({named: found.tolist()}))
 
@@ -194,31 +160,28 @@ def application(servable: Servable, limits: Limits) -> Starlette:
     async def health(_: HttpRequest) -> Response:
         return JSONResponse({"status": "ok", "requests": batcher.requests, "batches": batcher.batches})
 
-    def of_model(answer: Callable[[HttpRequest], Awaitable[Response]]) -> Callable[[HttpRequest], Awaitable[Response]]:
-        async def checked(http: HttpRequest) -> Response:
-            name, version = http.path_params["model"], http.path_params.get("version", str(servable.version))
-            if name != servable.name:
-                raise Failure(404, f"there is no model {name!r} here, only {servable.name!r}")
-            if version != str(servable.version):
-                raise Failure(404, f"there is no version {version} of {name!r} here, only {servable.version}")
-            return await answer(http)
+    async def refused(http: HttpRequest, error: Any) -> Response:
+        nothing = f"there is nothing at {http.url.path}: the model is {base}, version {servable.version}"
+        said = nothing if error.status_code == 404 else error.detail
+        return JSONResponse({"error": said}, error.status_code, error.headers)
 
-        return checked
+    async def broken(_: HttpRequest, error: Exception) -> Response:
+        return JSONResponse({"error": f"the server failed to answer ({type(error).__name__})"}, 500)
 
-    routes = [Route("/healthz", health)]
-    for model in ("/v1/models/{model:str}", "/v1/models/{model:str}/versions/{version:str}"):
+    base, routes = f"/v1/models/{servable.name}", [Route("/healthz", health)]
+    for path in (base, f"{base}/versions/{servable.version}"):
         routes += [
-            Route(f"{model}:predict", of_model(predict), methods=["POST"]),
-            Route(f"{model}/metadata", of_model(metadata)),
-            Route(model, of_model(status)),
+            Route(f"{path}:predict", predict, methods=["POST"]),
+            Route(f"{path}/metadata", metadata),
+            Route(path, status),
         ]
-    handlers: dict[Any, Any] = {Failure: _failed, HTTPException: _refused, Exception: _broken}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    return Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: broken})
 
 
 async def _body(http: HttpRequest, most: int) -> bytes:
     """The body, unless it is larger than allowed: then no more of it is read."""
-    too_large = Failure(413, f"the body has more than {most} bytes: send fewer or smaller pictures")
+    said = f"the body has more than {most} bytes: send fewer or smaller pictures"
+    too_large = HTTPException(413, said, {"Connection": "close"})
     declared = http.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > most:
         raise too_large
@@ -229,24 +192,5 @@ async def _body(http: HttpRequest, most: int) -> bytes:
             if len(found) > most:
                 raise too_large
     except ClientDisconnect as error:
-        raise Failure(400, "the connection ended within the body") from error
+        raise HTTPException(400, "the connection ended within the body") from error
     return bytes(found)
-
-
-def _failed(_: HttpRequest, failure: Failure) -> Response:
-    headers = {503: {"Retry-After": RETRY_AFTER}, 413: {"Connection": "close"}}  # the rest of the body is not wanted
-    return JSONResponse({"error": str(failure)}, failure.status, headers.get(failure.status))
-
-
-def _refused(http: HttpRequest, error: HTTPException) -> Response:
-    path = http.url.path
-    said = {
-        404: f"there is nothing at {path}: the paths are those of TensorFlow Serving's REST interface",
-        405: f"{http.method} is not what {path} takes",
-    }
-    return JSONResponse({"error": said.get(error.status_code, error.detail)}, error.status_code, error.headers)
-
-
-def _broken(_: HttpRequest, error: Exception) -> Response:
-    log.error("unforeseen: %r", error)
-    return JSONResponse({"error": f"the server failed to answer ({type(error).__name__})"}, 500)

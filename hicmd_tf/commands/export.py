@@ -11,9 +11,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser, count
+from hicmd_tf.arguments import Parser, count, positive
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
+from hicmd_tf.runs.opened import OpenedRun
 
 PRECISIONS = ["fp32", "int8"]
 CALIBRATION = 128
@@ -25,7 +26,14 @@ def main(arguments: Sequence[str]) -> None:
     options.command(options)
 
 
+def _open_run(options: argparse.Namespace) -> None:
+    """Puts the run in its folder's place; a folder that is none is reported before TensorFlow is imported."""
+    options.run = OpenedRun(options.run)
+    options.run.config  # noqa: B018
+
+
 def _saved_model(options: argparse.Namespace) -> None:
+    _open_run(options)
     from hicmd_tf.export.check import shown
     from hicmd_tf.export.saved_model import export
 
@@ -37,7 +45,8 @@ def _saved_model(options: argparse.Namespace) -> None:
 def _onnx(options: argparse.Namespace) -> None:
     if options.calibration is not None and "int8" not in options.precisions:
         raise UserError("--calibration is of int8, which --precisions leaves out: leave it out, too")
-    options.calibration = CALIBRATION if options.calibration is None else options.calibration
+    options.calibration = options.calibration or CALIBRATION
+    _open_run(options)
     from hicmd_tf.export.check import shown
     from hicmd_tf.export.onnx import export
 
@@ -48,12 +57,14 @@ def _onnx(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from hicmd_tf.export.artefacts import held
-    from hicmd_tf.export.check import check, shown
-    from hicmd_tf.export.source import open_run
 
     for folder in options.artefacts:
         held(folder)  # a run takes its time to be opened: mistakes come first
-    print(shown(check(open_run(options.run), options.artefacts, options)))
+    _open_run(options)
+    from hicmd_tf.export.branch import source_of
+    from hicmd_tf.export.check import check, shown
+
+    print(shown(check(source_of(options.run), options.artefacts, options)))
 
 
 def _parser() -> Parser:
@@ -82,7 +93,7 @@ def _parser() -> Parser:
     add("--floats", action="store_true", help="also files that take normalised pictures")
     add(
         "--calibration",
-        type=count,
+        type=positive,
         metavar="N",
         help=f"training pictures of each modality that set the ranges of int8 (default: {CALIBRATION})",
     )
@@ -91,20 +102,10 @@ def _parser() -> Parser:
     check = command("check", _check, "compares exported models with their run")
     check.add_argument("artefacts", nargs="+", metavar="DIR", type=Path, help="exported SavedModel, ONNX files")
     for compared in (saved_model, onnx, check):
-        _add_compared(compared)
+        add = compared.add_argument
+        add("--data", choices=list(DATA_SETS), help="data set to compare on; by default the run's")
+        add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out; by default the run's")
+        add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
+        people = "how many of its test people to compare on; 0 for all (default: %(default)s)"
+        add("--identities", type=count, default=40, metavar="N", help=people)
     return parser
-
-
-def _add_compared(parser: Parser) -> None:
-    """What artefacts are compared on."""
-    add = parser.add_argument
-    add("--data", choices=list(DATA_SETS), help="data set to compare on; by default the run's")
-    add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out; by default the run's")
-    add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
-    add(
-        "--identities",
-        type=count,
-        default=40,
-        metavar="N",
-        help="how many of its test people to compare on; 0 for all (default: %(default)s)",
-    )

@@ -11,16 +11,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
-from hicmd_tf.errors import require
+from hicmd_tf.errors import UserError, require
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, serves until it is stopped."""
     options = _parser().parse_args(arguments)
     require("starlette", "uvicorn")
+    from hicmd_tf.export.artefacts import versions
+
+    found = versions(options.model)
+    if not found:
+        raise UserError(
+            f"{options.model} has no numbered versions of a model: expected what hicmd export saved-model makes with "
+            f"--out"
+        )
+    version = options.version or max(found)
+    if version not in found:
+        raise UserError(f"{options.model} has no version {version}, expected one of {', '.join(map(str, found))}")
     from hicmd_tf.export.server import serve
 
-    serve(options)
+    serve(found[version], options)
 
 
 def _parser() -> Parser:

@@ -9,8 +9,8 @@ import pytest
 from hicmd_tf.config import Config, to_dict, with_data, with_values
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
+from hicmd_tf.export.branch import Source
 from hicmd_tf.export.metadata import FORMAT, metadata, read_metadata, trained_on
-from hicmd_tf.export.source import Source
 from hicmd_tf.files import write_json
 from hicmd_tf.runs.trained import Trained
 
@@ -26,12 +26,6 @@ def whole(config: Config) -> dict[str, Any]:
     }
 
 
-def test_whole_metadata_are_read(smoke_config: Config, tmp_path: Path) -> None:
-    write_json(tmp_path / "metadata.json", whole(smoke_config))
-    found, config = read_metadata(tmp_path / "metadata.json")
-    assert (config, trained_on(found)) == (smoke_config, Trained("regdb", [1]))
-
-
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_config: Config, tmp_path: Path) -> None:
     config = with_data(smoke_config, name, None if name == "synthetic_vi" else "somewhere", None)
@@ -39,9 +33,9 @@ def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_
     source = Source(config, cast("Any", branch), 6, Trained(name, [1]))
     write_json(tmp_path / "metadata.json", metadata(source, "CC0"))
     assert "somewhere" not in (tmp_path / "metadata.json").read_text()
-    assert read_metadata(tmp_path / "metadata.json")[1] == with_values(
-        config, {"data.source": "", "data.directory": "data"}
-    )
+    found, read = read_metadata(tmp_path / "metadata.json")
+    assert read == with_values(config, {"data.source": "", "data.directory": "data"})
+    assert trained_on(found) == Trained(name, [1])
 
 
 @pytest.mark.parametrize(
@@ -49,12 +43,8 @@ def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_
     [
         ("format", FORMAT + 1, "not the metadata"),
         ("steps", "six", "not the metadata"),
-        ("weights_sha256", None, "not the metadata"),
-        ("descriptor", 16, "not the metadata"),
-        ("descriptor", {"length": "long"}, "not the metadata"),
         ("descriptor", {"length": 10**12}, "descriptors have length"),
         ("trained_on", [1], "doesn't say on whom"),
-        ("configuration", [], "not the metadata"),
         ("configuration", {"seed": "seven"}, "seed"),
     ],
 )
@@ -62,14 +52,7 @@ def test_metadata_of_anything_else_name_their_file(
     key: str, value: Any, said: str, smoke_config: Config, tmp_path: Path
 ) -> None:
     tree = whole(smoke_config)
-    if key == "configuration" and value:
-        tree["configuration"] |= value
-    else:
-        tree[key] = value
+    tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
     write_json(tmp_path / "metadata.json", tree)
     with pytest.raises(UserError, match=rf"metadata\.json.*{said}"):
-        read_metadata(tmp_path / "metadata.json")
-    del tree[key]
-    write_json(tmp_path / "metadata.json", tree)
-    with pytest.raises(UserError, match=r"metadata\.json is not the metadata"):
         read_metadata(tmp_path / "metadata.json")

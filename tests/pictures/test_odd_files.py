@@ -13,8 +13,6 @@ from PIL import Image, ImageOps
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import fitted, normalise, resize
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.explorer.upload import picture_of
-from hicmd_tf.export.servable import Failure, plain
 from hicmd_tf.pictures import graph
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, opened, simple
@@ -64,7 +62,6 @@ def test_batches_and_uploads_show_the_same_resized_once() -> None:
     same = [oracle(content).shape[:2] == (HEIGHT, WIDTH) for content in contents]
     sized[same] = [oracle(content) for content, whole in zip(contents, same, strict=True) if whole]
     np.testing.assert_array_equal([fitted(content, HEIGHT, WIDTH) for content in contents], sized)
-    np.testing.assert_array_equal([picture_of(content, HEIGHT, WIDTH) for content in contents], sized)
     (batch,) = evaluation_batches(samples(contents), HEIGHT, WIDTH, len(contents))
     np.testing.assert_array_equal(batch, normalise(sized))
 
@@ -86,7 +83,7 @@ def test_sixteen_bits_are_shown_by_their_range_everywhere(setting: str) -> None:
         assert found.shape == (*DEEP_COUNTS.shape, 3) and (found == found[..., :1]).all()
         assert np.abs(found[..., 0] - expected).max() < 1.5  # half a level, and a percentile's neighbour
         np.testing.assert_array_equal(of_graph(simple(content)), found)
-        (sent,) = plain([content])
+        sent = simple(content)
         np.testing.assert_array_equal(of_graph(sent), found)
         if content.startswith(b"\x89PNG"):
             np.testing.assert_array_equal(of_graph(content), found)
@@ -115,8 +112,8 @@ def test_what_has_no_pixels_to_agree_on_is_refused_everywhere(content: bytes, sa
     with pytest.raises(tf.errors.InvalidArgumentError, match="picture_bytes holds"):
         GRAPH(content)
     if "sixteen_bit" not in remedy:  # the graph knows whether there is a range
-        with pytest.raises(Failure, match=said):
-            plain([content])
+        with pytest.raises(BadPictureError, match=said):
+            simple(content)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF"])
