@@ -29,7 +29,11 @@ setup(
     # carries them inside. hicmd_tf/export and hicmd_tf/tuning are links, by which a checkout has them there too.
     packages=[*find_packages(include=["hicmd_tf", "hicmd_tf.*"]), "hicmd_tf.configs"],
     package_dir={"hicmd_tf.configs": "configs"},
-    package_data={"hicmd_tf.configs": ["*.yaml"], "hicmd_tf.visualize": ["templates/*"]},
+    package_data={
+        "hicmd_tf.configs": ["*.yaml"],
+        "hicmd_tf.explorer": ["*.css"],
+        "hicmd_tf.visualize": ["templates/*"],
+    },
     entry_points={"console_scripts": ["hicmd = hicmd_tf.commands:console"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",

@@ -33,6 +33,7 @@ def test_a_wheel_has_one_package_with_everything_inside(build: Any, tmp_path: Pa
     for file in [*(ROOT / "configs").glob("*.yaml"), *(ROOT / "hicmd_tf" / "visualize" / "templates").iterdir()]:
         place = "configs" if file.suffix == ".yaml" else "visualize/templates"
         assert Path("hicmd_tf") / place / file.name in found
+    assert Path("hicmd_tf/explorer/style.css") in found
 
 
 def test_the_command_is_what_setup_installs(build: Any) -> None:

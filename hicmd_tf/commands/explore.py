@@ -7,7 +7,6 @@ The page is for one person on this machine: it is at 127.0.0.1 only, and there i
 
 import argparse
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from hicmd_tf.addresses import LOCALHOST, listening
@@ -17,7 +16,7 @@ from hicmd_tf.arguments import Parser, port
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, describes the run's pictures, serves the page until it is stopped."""
     options = _parser().parse_args(arguments)
-    with suppress(KeyboardInterrupt), listening(LOCALHOST, options.port) as opened:
+    with listening(LOCALHOST, options.port) as opened:
         from nicegui import ui  # noqa: F401 (its absence is reported before anything is computed)
 
         from hicmd_tf.explorer.server import serve

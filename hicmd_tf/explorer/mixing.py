@@ -1,13 +1,11 @@
 """The half of the page that mixes the codes of two pictures and shows what G makes of them."""
 
-import asyncio
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from nicegui import ui
 
-from hicmd_tf.explorer.latest import Latest
-from hicmd_tf.explorer.parts import Picker, Slider, address, inline, picture, redraw, text
+from hicmd_tf.explorer.parts import Latest, Picker, address, inline, picture, redraw, text
 from hicmd_tf.explorer.studio import SWAPS, Mixture, Studio
 from hicmd_tf.notation import INFRARED, VISIBLE
 
@@ -19,14 +17,8 @@ MEANING = {
     "pose": "stance and view",
     "illumination": "light and camera",
 }
-
-
-class Wanted(NamedTuple):
-    """Rows of A and B, and how their codes are mixed."""
-
-    a: int
-    b: int
-    mixture: Mixture
+STEP = 0.05  # of a slider
+THROTTLE = 0.05  # seconds between two of its positions that are told
 
 
 class Mixing:
@@ -34,17 +26,17 @@ class Mixing:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._rows = _first_pair(studio)
-        self._images: dict[str, ui.element] = {}
-        self._captions: dict[str, Any] = {}
-        self._latest = Latest(self._made, self._show)
+        a, samples = studio.rows(VISIBLE)[0], studio.run.samples
+        same = studio.rows(INFRARED, int(samples.identities[a])) if samples.known[a] else []
+        self._rows = {"A": a, "B": (same or studio.rows(INFRARED))[0]}  # one person, where both modalities show it
+        self._shares = Mixture()._asdict()
+        self._latest = Latest(lambda wanted: studio.mixed(*wanted), self._show)
         with ui.element("section").classes("panel mixing"):
             text("h2", "Codes from A to B")
             with ui.element("div").classes("three"):
                 self._chosen_picture("A")
                 with ui.element("figure"):
-                    self._generated = picture(address(self._rows["A"]), "generated picture, not made yet")
-                    self._generated.props["aria-busy"] = "true"
+                    self._generated = picture(address(a), "generated picture, not made yet")
                     text("figcaption", "generated")
                 self._chosen_picture("B")
             self._sliders = {part: self._slider(part) for part in Mixture._fields}
@@ -58,54 +50,53 @@ class Mixing:
 
             async def choose(row: int) -> None:
                 self._rows[which] = row
-                self._describe(which)
+                describe()
                 dialog.close()
                 await self.refresh()
 
             Picker(self._studio, choose)
             ui.button("cancel", on_click=dialog.close).props("flat no-caps")
         with ui.element("figure"):
-            self._images[which] = ui.element("img")
-            self._captions[which] = text("figcaption", "")
+            image, caption = ui.element("img"), text("figcaption", "")
             ui.button(f"choose {which}", on_click=dialog.open).props("flat no-caps dense")
-        self._describe(which)
 
-    def _describe(self, which: str) -> None:
-        row = self._rows[which]
-        words = self._studio.words(row)
-        redraw(self._images[which], address(row), f"picture {which}: {words}")
-        self._captions[which].text = f"{which}: {words}"
+        def describe() -> None:
+            words = f"{which}: {self._studio.words(self._rows[which])}"
+            redraw(image, address(self._rows[which]), f"picture {words}")
+            caption.text = words
 
-    def _slider(self, part: str) -> Slider:
+        describe()
+
+    def _slider(self, part: str) -> ui.element:
+        """The browser's own slider from 0 to 1, which keys move and screen readers name. The browser keeps its value:
+        what comes back from here must not pull at a slider that is held."""
         with ui.element("div").classes("ends"):
             text("span", "A", "faint")
             text("span", f"{part}: {MEANING[part]}")
             text("span", "B", "faint")
-        return Slider(f"{part}, from A to B", self.refresh)
+        slider, label = ui.element("input"), f"{part}, from A to B"
+        slider.props.update({"type": "range", "min": 0, "max": 1, "step": STEP, "^value": 0, "aria-label": label})
+
+        async def slid(event: Any) -> None:
+            self._shares[part] = min(max(float(event.args), 0.0), 1.0)
+            await self.refresh()
+
+        slider.on("input", slid, js_handler="(event) => emit(event.target.valueAsNumber)", throttle=THROTTLE)
+        return slider
 
     async def _set(self, mixture: Mixture) -> None:
-        for part, share in mixture._asdict().items():
-            self._sliders[part].move(share)
+        self._shares = mixture._asdict()
+        for part, share in self._shares.items():
+            ui.run_javascript(f"getHtmlElement({self._sliders[part].id}).value = {share}")
         await self.refresh()
 
     async def refresh(self) -> None:
         """Has the picture made that the sliders ask for."""
         self._generated.props["aria-busy"] = "true"
-        mixture = Mixture(*(slider.value for slider in self._sliders.values()))
-        await self._latest.ask(Wanted(self._rows["A"], self._rows["B"], mixture))
+        await self._latest.ask((self._rows["A"], self._rows["B"], Mixture(**self._shares)))
 
-    async def _made(self, wanted: Wanted) -> Array:
-        return await asyncio.to_thread(self._studio.mixed, *wanted)
-
-    def _show(self, wanted: Wanted, pixels: Array) -> None:
+    def _show(self, wanted: tuple[int, int, Mixture], pixels: Array) -> None:
         if not self._generated.is_deleted:
-            shares = ", ".join(f"{part} {share:.2f}" for part, share in wanted.mixture._asdict().items())
+            shares = ", ".join(f"{part} {share:.2f}" for part, share in wanted[2]._asdict().items())
             self._generated.props["aria-busy"] = "false"
             redraw(self._generated, inline(pixels), f"generated from A to B: {shares}")
-
-
-def _first_pair(studio: Studio) -> dict[str, int]:
-    """Two pictures to begin with: one person in both modalities, where there is such a person."""
-    a, samples = studio.rows(VISIBLE)[0], studio.run.samples
-    same = studio.rows(INFRARED, int(samples.identities[a])) if samples.known[a] else []
-    return {"A": a, "B": (same or studio.rows(INFRARED))[0]}

@@ -5,15 +5,14 @@ import asyncio
 from nicegui import events, ui
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.explorer.latest import Latest
-from hicmd_tf.explorer.look import WIDE
-from hicmd_tf.explorer.parts import Picker, address, inline, modality_toggle, picture, text
+from hicmd_tf.explorer.parts import Latest, Picker, address, inline, modality_toggle, picture, text
 from hicmd_tf.explorer.studio import Hit, Ranking, Studio
-from hicmd_tf.explorer.upload import LARGEST_BYTES, check_bytes
-from hicmd_tf.notation import other
+from hicmd_tf.notation import Modality, other
 from hicmd_tf.pictures.bounds import FORMATS
 
 SHOWN = 10
+WIDE = 900  # pixels from which on there is room for two columns, as style.css has it
+LARGEST_BYTES = 20 << 20  # less than of a file of one's own, as it comes by the browser and is held twice
 VERDICTS = {True: ("right", "✓ right"), False: ("wrong", "✗ wrong"), None: ("unknown", "? unknown")}
 REFUSED = f"the file was not taken, expected a {', '.join(FORMATS)} of at most {LARGEST_BYTES >> 20} MiB"
 
@@ -23,11 +22,11 @@ class Searching:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._latest = Latest(lambda row: asyncio.to_thread(studio.search, row), self._show_row)
+        latest = Latest(studio.search, self._show_row)
         with ui.element("div").classes("columns"):
             with ui.element("section").classes("panel"):
                 text("h2", "Query")
-                Picker(studio, self._latest.ask)
+                Picker(studio, latest.ask)
                 self._offer_upload()
             self._results = ui.element("section").classes("panel")
         with self._results:
@@ -38,13 +37,12 @@ class Searching:
         text("h2", "Or a picture of your own")
         with ui.element("div").classes("line"):
             self._own = modality_toggle("modality of your own picture", lambda: None)
-            uploader = ui.upload(
+            self._uploader = ui.upload(
                 on_upload=self._take, on_rejected=self._refuse, max_file_size=LARGEST_BYTES, auto_upload=True
             )
-            uploader.props('accept=".png,.jpg,.jpeg,.bmp" no-thumbnails').classes("uploader")
-            self._uploader = uploader
+            self._uploader.props('accept=".png,.jpg,.jpeg,.bmp" no-thumbnails').classes("uploader")
             choose = ui.button("choose a file").props("no-caps unelevated text-color=onaccent")
-            choose.on("click", js_handler=f"() => getElement({uploader.id}).$refs.qRef.pickFiles()")
+            choose.on("click", js_handler=f"() => getElement({self._uploader.id}).$refs.qRef.pickFiles()")
         self._alert = text("p", "", "alert").props("role=alert")
 
     def _refuse(self) -> None:
@@ -54,22 +52,20 @@ class Searching:
         self._uploader.reset()
         self._alert.text = ""
         try:
-            check_bytes(event.file.size())  # what the browser was told need not have reached it
             pixels = await asyncio.to_thread(self._studio.opened, await event.file.read())
             ranking = await asyncio.to_thread(self._studio.search_upload, pixels, self._own.value)
         except UserError as error:
             self._alert.text = f"{event.file.name}: {error}"
             return
-        known = [event.file.name, f"your own picture, {self._own.value}"]
-        self._show(inline(pixels), known, f"{other(self._own.value)} pictures", ranking)
+        self._show(inline(pixels), [event.file.name, f"your own picture, {self._own.value}"], self._own.value, ranking)
 
     def _show_row(self, row: int, ranking: Ranking) -> None:
         self._alert.text = ""
         samples = self._studio.run.samples
-        known = [self._studio.words(row), self._studio.name(row)]
-        self._show(address(row), known, f"{other(samples.modality(row))} pictures", ranking)
+        name = samples.names[row].encode("utf-8", "replace").decode()  # without what no text may hold
+        self._show(address(row), [self._studio.words(row), name], samples.modality(row), ranking)
 
-    def _show(self, source: str, known: list[str], among: str, ranking: Ranking) -> None:
+    def _show(self, source: str, known: list[str], modality: Modality, ranking: Ranking) -> None:
         if self._results.is_deleted:
             return
         self._results.clear()
@@ -80,22 +76,20 @@ class Searching:
                 with ui.element("figcaption"):
                     for words in known:
                         text("p", words)
-                    text("p", f"{summary(ranking)}, among {len(ranking.hits)} {among}").props("role=status")
+                    among = f"among {len(ranking.hits)} {other(modality)} pictures"
+                    text("p", f"{summary(ranking)}, {among}").props("role=status")
             self._list(ranking)
         ui.run_javascript(f"if (innerWidth < {WIDE}) getHtmlElement({self._results.id}).scrollIntoView()")
 
     def _list(self, ranking: Ranking) -> None:
-        with ui.element("ol").classes("hits").props("role=list") as hits:
-            pass
-        shown = 0
+        hits, left = ui.element("ol").classes("hits").props("role=list"), list(enumerate(ranking.hits, 1))
 
         def more() -> None:
-            nonlocal shown
             with hits:
-                for rank, hit in enumerate(ranking.hits[shown : shown + SHOWN], shown + 1):
+                for rank, hit in left[:SHOWN]:
                     self._hit(rank, hit)
-            shown += SHOWN
-            button.set_visibility(shown < len(ranking.hits))
+            del left[:SHOWN]
+            button.set_visibility(bool(left))
 
         button = ui.button(f"{SHOWN} more", on_click=more).props("flat no-caps")
         more()
@@ -113,6 +107,6 @@ class Searching:
 
 def summary(ranking: Ranking) -> str:
     """The query's own figures in words."""
-    if ranking.first is None or ranking.average_precision is None:
+    if ranking.first is None:
         return "No right one is known"
     return f"First right one at rank {ranking.first}, average precision {ranking.average_precision:.3f}"

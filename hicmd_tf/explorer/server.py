@@ -3,6 +3,7 @@
 import signal
 import socket
 import webbrowser
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Response
@@ -10,11 +11,12 @@ from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hicmd_tf.addresses import LOCALHOST
-from hicmd_tf.explorer.look import STYLE
 from hicmd_tf.explorer.mixing import Mixing
 from hicmd_tf.explorer.parts import ADDRESS, text
 from hicmd_tf.explorer.searching import Searching
 from hicmd_tf.explorer.studio import Studio
+
+STYLE = Path(__file__).parent / "style.css"
 
 
 def serve(studio: Studio, opened: socket.socket, browser: bool) -> None:
@@ -45,10 +47,7 @@ def application(studio: Studio) -> FastAPI:
         except IndexError as error:
             raise HTTPException(404) from error
 
-    @ui.page("/")
-    def page() -> None:
-        _page(studio)
-
+    ui.page("/")(lambda: _page(studio))
     ui.run_with(
         served, title="Hi-CMD explorer", dark=None, language="en-GB", tailwind=False, show_welcome_message=False
     )
@@ -57,14 +56,13 @@ def application(studio: Studio) -> FastAPI:
 
 def _page(studio: Studio) -> None:
     model = studio.run.model
-    ui.add_css(STYLE + f"img {{ aspect-ratio: {model.width} / {model.height}; }}")  # nothing moves as pictures come
+    ui.add_css(
+        STYLE.read_text() + f"img {{ aspect-ratio: {model.width} / {model.height}; }}"
+    )  # nothing moves as pictures come
     text("h1", f"Hi-CMD explorer: {studio.run.folder.path.name}")
     samples = studio.run.samples
-    text(
-        "p",
-        f"{len(samples)} pictures of {sum(number >= 0 for number in studio.people)} people, {model.step} steps",
-        "faint",
-    )
+    people = sum(number >= 0 for number in studio.people)
+    text("p", f"{len(samples)} pictures of {people} people, {model.step} steps", "faint")
     with ui.tabs().props("no-caps inline-label align=left") as tabs:
         ui.tab("search", "Search")
         ui.tab("codes", "Codes")

@@ -6,16 +6,15 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from hicmd_tf.data.labels import named
-from hicmd_tf.data.pictures import denormalise
-from hicmd_tf.explorer.upload import picture_of
+from hicmd_tf.data.pictures import denormalise, fitted
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Codes, Modality, other
-from hicmd_tf.retrieval.distances import checked, cosine_distances
-from hicmd_tf.retrieval.metrics import score_distances
+from hicmd_tf.pictures.bounds import BadPictureError
+from hicmd_tf.pictures.decode import as_png
+from hicmd_tf.retrieval.distances import checked
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import png_of
 
 Array = np.ndarray[Any, Any]
 
@@ -35,8 +34,8 @@ class Ranking(NamedTuple):
     average_precision: of the query, a fraction; both None where no right one is known of."""
 
     hits: list[Hit]
-    first: int | None
-    average_precision: float | None
+    first: int | None = None
+    average_precision: float | None = None
 
 
 class Mixture(NamedTuple):
@@ -83,10 +82,6 @@ class Studio:
         samples = self.run.samples
         return f"person {samples.identity(row)}, camera {samples.camera(row)}, {samples.modality(row)}"
 
-    def name(self, row: int) -> str:
-        """A picture's name, without what no text may hold."""
-        return self.run.samples.names[row].encode("utf-8", "replace").decode()
-
     def search(self, row: int) -> Ranking:
         """The other modality's pictures, ranked for one of the run's pictures."""
         samples = self.run.samples
@@ -100,9 +95,12 @@ class Studio:
         return self._ranked(descriptor, modality, None)
 
     def opened(self, content: bytes) -> Array:
-        """A file's content as a picture uint8 (H, W, 3) of the run's size. Raises UserError as `picture_of` does."""
+        """A file's content as a picture uint8 (H, W, 3) of the run's size. Raises UserError for what is none."""
         data = self.run.config.data
-        return picture_of(content, data.height, data.width, data.sixteen_bit)
+        try:
+            return fitted(content, data.height, data.width, data.sixteen_bit)
+        except BadPictureError as error:
+            raise UserError(f"the picture {error.told('choose another one')}") from error
 
     def mixed(self, a: int, b: int, mixture: Mixture) -> Array:
         """G of codes between those of two pictures -> uint8 (H, W, 3); `Mixture()` is A's own reconstruction."""
@@ -115,16 +113,17 @@ class Studio:
 
     def _ranked(self, descriptor: Array, modality: Modality, identity: int | None) -> Ranking:
         rows = self.run.rows(other(modality))
-        query, gallery = checked(descriptor[None], "query"), checked(self._descriptors[rows], "gallery")
-        distances = next(iter(cosine_distances(query, gallery)))[1] / query.lengths[0]
-        order = np.argsort(distances[0], kind="stable")
-        identities = self.run.samples.identities[rows]
-        right = identities == identity
-        hits = [Hit(int(rows[i]), -float(distances[0, i]), None if identity is None else bool(right[i])) for i in order]
-        if identity is None or not right.any():
-            return Ranking(hits, None, None)
-        scores = score_distances(distances, np.array([identity]), identities)
-        return Ranking(hits, int(scores.first_rank[0]), float(scores.average_precision[0]))
+        similarities = self._descriptors[rows] @ descriptor
+        order = np.argsort(-similarities, kind="stable")
+        best = zip(rows[order].tolist(), similarities[order].tolist(), strict=True)
+        if identity is None:
+            return Ranking([Hit(row, similarity, None) for row, similarity in best])
+        right = self.run.samples.identities[rows[order]] == identity
+        hits = [Hit(*one, is_right) for one, is_right in zip(best, right.tolist(), strict=True)]
+        ranks = np.flatnonzero(right) + 1
+        if not len(ranks):
+            return Ranking(hits)
+        return Ranking(hits, int(ranks[0]), float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
 
     def _codes(self, row: int) -> Codes:
         """Prototype (1, H/4, W/4, C) and attributes (1, D) by the encoders of the picture's own modality."""
@@ -134,7 +133,7 @@ class Studio:
         """A picture in the size in which the networks see it. Raises IndexError where there is no such row."""
         if not 0 <= row < len(self.run.samples):
             raise IndexError(row)
-        return png_of(Image.fromarray(self.run.pictures(np.array([row]))[0]))
+        return as_png(self.run.pictures(np.array([row]))[0])
 
 
 def between(a: Array, b: Array, share: float) -> Array:
