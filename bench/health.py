@@ -1,9 +1,9 @@
-"""`python -m bench.health --run DIR`: whether a long run grows, in memory, in time, in open files, as a picture.
+"""`python -m bench.health --run DIR`: whether a long run grows, in memory, in time, in open files.
 
 A whole run as hicmd fit makes it, logs, pictures, evaluations and checkpoints included, with any configuration and
 settings. Every hundred iterations one point: the memory that the process has taken (not the files that it maps), the
 processor time of an iteration and of an evaluation with its picture grid, and how many files are open. Times are
-divided by that of a yardstick, the same matrix products at every point: what else the machine does slows both. Ends
+divided by that of a yardstick, the same matrix product at every point: what else the machine does slows both. Ends
 with exit code 1 when something grew.
 """
 
@@ -16,13 +16,15 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
+from bench.measuring import keep, save_plot, yardstick
 from hicmd_tf.arguments import writable
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.tables import as_text
 
 EVERY = 100  # iterations of one point
 LEAST = 8  # points of a series in which growth can be seen
-SIDE, PRODUCTS, ROUNDS = 512, 8, 5  # of the yardstick
+SIDE = 2048  # of the yardstick
 TOLERANCE = 0.02  # growth, as a share, that is none
 UNITS = {
     "memory": "GiB of memory",
@@ -56,30 +58,28 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Trains, prints a table, draws the picture, and writes the points as JSON when asked."""
+    """Trains, prints a table, draws the points and writes them as JSON when asked."""
     config, options = parse("python -m bench.health", __doc__ or "", arguments, _options, {"steps": "training.steps"})
-    every = max(EVERY, config.training.picture_every)
-    if config.training.steps < LEAST * every:
-        raise UserError(
-            f"training.steps is {config.training.steps}: expected {LEAST * every}, for {LEAST} points or more"
-        )
-    from hicmd_tf.files import write_json
+    least = LEAST * max(EVERY, config.training.picture_every)
+    if config.training.steps < least:
+        raise UserError(f"training.steps is {config.training.steps}: expected {least}, for {LEAST} points or more")
     from hicmd_tf.runs.folder import RunFolder
     from hicmd_tf.training.run import train
 
-    series: Series = {name: [] for name in (*UNITS, "yardstick")}
+    series: Series = {name: [] for name in UNITS}
     train(config, RunFolder(options.run), watch=lambda start: [_pulse(start, config.training.picture_every, series)])
-    found = {name: growth(series[name]) for name in UNITS}
-    print(as_text(found))
-    draw(series, options.out)
-    if options.json:
-        write_json(options.json, {"steps": config.training.steps, **series})
+    found = {name: growth(points) for name, points in series.items()}
+    rows = [[UNITS[name], *(f"{value:.4f}" for value in of), "yes" if of.grew else "no"] for name, of in found.items()]
+    print(as_text([["", "second quarter", "last quarter", "spread", "grew"], *rows]))
+    if options.out:
+        draw(series, options.out)
+    keep(options.json, {"steps": config.training.steps, **series})
     sys.exit(int(any(of.grew for of in found.values())))
 
 
 def _options(parser: Any) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="run folder to make")
-    parser.add_argument("--out", type=writable, default=Path("docs/health.png"), metavar="FILE", help="the picture")
+    parser.add_argument("--out", type=writable, metavar="FILE", help="draw the points there, a PNG")
     parser.add_argument("--json", type=writable, metavar="FILE", help="write the points there")
 
 
@@ -92,21 +92,20 @@ def _pulse(start: int, picture_every: int, series: Series) -> Any:
 
         def __init__(self) -> None:
             super().__init__(start)
-            self.before = time.process_time()
             self.times: list[float] = []
-            self.yardstick = yardstick_seconds()
+            self.yardstick = yardstick(SIDE)[1]
 
         def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
             self.before = time.process_time()
 
         def on_step(self, step: int, logs: Logs) -> None:
             seconds = time.process_time() - self.before
-            self.times += [] if step % picture_every == 0 else [seconds]
             if step % picture_every == 0:
                 series["evaluation"].append((step, seconds / self.yardstick))
+            else:
+                self.times.append(seconds)
             if step % EVERY == 0:
-                self.yardstick = yardstick_seconds()
-                series["yardstick"].append((step, self.yardstick))
+                self.yardstick = yardstick(SIDE)[1]
                 series["iteration"].append((step, median(self.times) / self.yardstick))
                 series["memory"].append((step, taken()))
                 series["files"].append((step, float(len(os.listdir("/proc/self/fd")))))
@@ -117,51 +116,22 @@ def _pulse(start: int, picture_every: int, series: Series) -> Any:
 
 def taken() -> float:
     """GiB of memory that this process has taken for itself and holds now; Linux only."""
-    line = re.search(r"^RssAnon:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    if line is None:
-        raise UserError("/proc/self/status has no RssAnon: expected Linux 4.5 or newer")
-    return int(line[1]) / 2**20
-
-
-def yardstick_seconds() -> float:
-    """Processor time of some matrix products, in the middle of several rounds."""
-    import numpy as np
-
-    matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
-    rounds = []
-    for _ in range(ROUNDS):
-        before = time.process_time()
-        for _ in range(PRODUCTS):
-            matrix @ matrix
-        rounds.append(time.process_time() - before)
-    return median(rounds)
-
-
-def as_text(found: dict[str, Growth]) -> str:
-    """A table of all series."""
-    lines = [f"{'':<44}{'second quarter':>16}{'last quarter':>14}{'spread':>10}"]
-    for name, of in found.items():
-        verdict = "grew" if of.grew else "did not grow"
-        lines.append(f"{UNITS[name]:<44}{of.before:>16.4f}{of.after:>14.4f}{of.spread:>10.4f}  {verdict}")
-    return "\n".join(lines)
+    (found,) = re.findall(r"^RssAnon:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found) / 2**20
 
 
 def draw(series: Series, path: Path) -> None:
     """The series over the iterations, as a PNG file."""
     from matplotlib.figure import Figure
 
-    from hicmd_tf.files import replacing
-
     figure = Figure(figsize=(10, 6), layout="constrained")
     for (name, label), axes in zip(UNITS.items(), figure.subplots(2, 2, sharex=True).flat, strict=True):
-        steps, values = zip(*series[name], strict=True)
-        axes.plot(steps, values, ".", markersize=3, color="tab:blue")
+        axes.plot(*zip(*series[name], strict=True), ".", markersize=3, color="tab:blue")
         axes.set_title(label, fontsize=10)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
     figure.supxlabel("iterations")
-    with replacing(path) as file:
-        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
+    save_plot(figure, path)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.measuring import keep
 from hicmd_tf.arguments import count, positive, writable
-from hicmd_tf.config import Config, dump
+from hicmd_tf.config import dump, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.tables import as_text
 
 STARTING, WRITING, ENDING = 0.1, 0.2, 0.1  # shares of the kills
 START_SECONDS, STEP_SECONDS, END_SECONDS = 30.0, 0.5, 30.0  # over which they are spread after their step
@@ -35,16 +37,6 @@ class Moment(NamedTuple):
     step: int
     delay: float
     writing: bool = False
-
-
-class Killed(NamedTuple):
-    """What was found when a process was dead. step: last row of the log. checkpoints: whole ones. unfinished: what it
-    was about to write."""
-
-    moment: Moment
-    step: int
-    checkpoints: int
-    unfinished: list[str]
 
 
 def moments(kills: int, steps: int, checkpoint_every: int, seed: int) -> list[Moment]:
@@ -72,19 +64,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config, options = parse("python -m bench.kills", __doc__ or "", arguments, _options, {"steps": "training.steps"})
     from tqdm import tqdm
 
-    from hicmd_tf.files import write_json, write_text
+    from hicmd_tf.files import write_text
 
     training = config.training
     planned = moments(options.kills, training.steps, training.checkpoint_every, options.seed_of_kills)
-    write_text(options.run / "config.yaml", dump(_logged(config)))
+    logged = with_values(config, {"training.log_every": 1})  # by the log's rows the moments are found
+    write_text(options.run / "config.yaml", dump(logged))
     whole, killed = options.run / "whole", options.run / "killed"
     _to_the_end(options.run, whole)
     found = [_kill(options.run, killed, moment) for moment in tqdm(planned, unit="kill")]
     _to_the_end(options.run, killed)
     different = compare(whole, killed)
-    print(as_text(found, different))
-    if options.json:
-        write_json(options.json, {"kills": [one._asdict() for one in found], "different": different})
+    print(as_text([list(found[0]), *(list(one.values()) for one in found)], ">>>><"))
+    print(
+        "\n".join(["it differs from the run without interruption:", *different] if different else ["equal to the bit"])
+    )
+    keep(options.json, {"kills": found, "different": different})
     sys.exit(int(bool(different)))
 
 
@@ -93,13 +88,6 @@ def _options(parser: Any) -> None:
     parser.add_argument("--kills", type=positive, default=50, metavar="N", help="how often (default: %(default)s)")
     parser.add_argument("--seed-of-kills", type=count, default=0, metavar="N", help="of the moments")
     parser.add_argument("--json", type=writable, metavar="FILE", help="write what was found there")
-
-
-def _logged(config: Config) -> Config:
-    """A row of the log every iteration: by it the moments are found."""
-    from hicmd_tf.config import with_values
-
-    return with_values(config, {"training.log_every": 1})
 
 
 def _start(folder: Path, run: Path) -> "subprocess.Popen[bytes]":
@@ -113,34 +101,38 @@ def _to_the_end(folder: Path, run: Path) -> None:
         raise UserError(f"{run}: the run failed; see {folder / run.name}.log")
 
 
-def _kill(folder: Path, run: Path, moment: Moment) -> Killed:
-    """Starts a process and kills it at its moment, or when it has ended by itself, which a late moment allows."""
+def _kill(folder: Path, run: Path, moment: Moment) -> dict[str, Any]:
+    """Starts a process and kills it at its moment, or when it has ended by itself, which a late moment allows. What was
+    found when it was dead, the last row of the log, whole checkpoints and what was about to be written, by name."""
+
+    def comes() -> bool:
+        return moment.writing and not any(run.glob("checkpoints/.step-*"))
+
     process = _start(folder, run)
     while process.poll() is None and moment.step and last_step(run) < moment.step:
         time.sleep(POLL)
     deadline = time.monotonic() + moment.delay
-    while process.poll() is None and (time.monotonic() < deadline or (moment.writing and not _being_written(run))):
+    while process.poll() is None and (time.monotonic() < deadline or comes()):
         time.sleep(POLL)
     process.send_signal(signal.SIGKILL)
     if process.wait() not in (0, -signal.SIGKILL):
         raise UserError(f"{run}: a resumed run failed; see {folder / run.name}.log")
-    names = sorted(str(file.relative_to(run)) for file in run.rglob(".*.tmp"))
-    return Killed(moment, last_step(run), len(list(run.glob("checkpoints/step-*"))), names)
-
-
-def _being_written(run: Path) -> list[Path]:
-    """The checkpoint that is not yet under its own name."""
-    return list(run.glob("checkpoints/.step-*"))
+    return {
+        "after step": moment.step,
+        "seconds": round(moment.delay, 2),
+        "reached": last_step(run),
+        "checkpoints": len(list(run.glob("checkpoints/step-*"))),
+        "left": sorted(str(file.relative_to(run)) for file in run.rglob(".*.tmp")),
+    }
 
 
 def last_step(run: Path) -> int:
     """The last whole row of a run's log; 0 when there is none."""
-    try:
-        rows = (run / "losses.csv").read_text(encoding="utf-8").splitlines(keepends=True)[1:]
-    except OSError:
-        return 0
-    whole = [row for row in rows if row.endswith("\n")]
-    return int(whole[-1].partition(",")[0]) if whole else 0
+    from hicmd_tf.runs.step_table import read_steps
+
+    log = run / "losses.csv"
+    rows = read_steps(log).rows if log.is_file() else []
+    return int(rows[-1][0]) if rows else 0
 
 
 def compare(one: Path, other: Path) -> list[str]:
@@ -152,18 +144,6 @@ def compare(one: Path, other: Path) -> list[str]:
     rows = [row for row in (compared.losses, compared.weights, *compared.figures) if row.difference]
     files = [name for name in FILES if (one / name).read_bytes() != (other / name).read_bytes()]
     return [*(f"{row.what}: {row.words}" for row in rows), *(f"{name}: other bytes" for name in files)]
-
-
-def as_text(found: Sequence[Killed], different: Sequence[str]) -> str:
-    """A line a kill, and the verdict."""
-    lines = [f"{'after step':>12}{'seconds':>9}{'reached':>9}{'checkpoints':>13}  about to be written"]
-    for kill in found:
-        lines.append(
-            f"{kill.moment.step or 'start':>12}{kill.moment.delay:>9.2f}{kill.step:>9}{kill.checkpoints:>13}  "
-            f"{', '.join(kill.unfinished)}"
-        )
-    verdict = "\n".join(["it differs from the run without interruption:", *different])
-    return "\n".join([*lines, "", verdict if different else f"{len(found)} kills: equal to the last bit"])
 
 
 if __name__ == "__main__":

@@ -14,13 +14,16 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.datasets import evaluated
+from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.files import making_folder, write_text
 from hicmd_tf.retrieval.baselines import SIMPLE, Figures
 from hicmd_tf.retrieval.evaluation import both_directions, mean_map
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.metrics import Metrics
-from hicmd_tf.training.callbacks import EachStep, GrowingTable, NotFiniteError
-from hicmd_tf.training.experiment import Experiment, InitialState, prepare
+from hicmd_tf.training.callbacks import EachStep
+from hicmd_tf.training.experiment import Experiment, prepare
+from hicmd_tf.training.failure import NotFiniteError
+from hicmd_tf.training.logs import GrowingTable, TensorBoard
 from hicmd_tf.training.run import Watch, describe, no_further_callbacks, train
 from hicmd_tf.tuning import ablations
 from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
@@ -40,7 +43,7 @@ class HeldOut(EachStep):
     ):
         super().__init__(start)
         self.every, self.config, self.experiment, self.report = every, config, experiment, report
-        self.table = GrowingTable(start, folder.path / "held_out.csv", folder.tensorboard, "held_out/")
+        self.table = GrowingTable(start, folder.path / "held_out.csv", TensorBoard(folder.tensorboard), "held_out/")
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:
         if step % self.every:
@@ -53,11 +56,10 @@ class HeldOut(EachStep):
             f"{direction}_{name}": scores[name] for direction, scores in figures.items() for name in ("rank1", "mAP")
         }
         self.table.append(step, {OBJECTIVE: objective, **each})
-        self.table.flush()
         self.report(objective, step)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.table.close()
+        self.table.board.close()
 
 
 class Model(ABC):
@@ -101,7 +103,7 @@ class WeightedModel(Model):
         self.space = kt.HyperParameters()
         for key, span in space.items():
             self.space.Float(key, span.low, span.high, sampling="log", default=span.first)
-        self._shared: tuple[Experiment, InitialState] | None = None
+        self._shared: tuple[Experiment, LastGood] | None = None
 
     def configuration(self, values: dict[str, Any]) -> Config:
         config = configured(self.config, values)
@@ -111,7 +113,7 @@ class WeightedModel(Model):
     def experiment(self, config: Config) -> Experiment:
         if self._shared is None:
             prepared = prepare(self.config)
-            self._shared = prepared, InitialState(prepared.model)
+            self._shared = prepared, LastGood(prepared.model)
         experiment, initial = self._shared
         initial.restore()
         experiment.model.adopt(config)

@@ -122,7 +122,7 @@ def _elsewhere(options: argparse.Namespace) -> Iterator[Judged]:
     out = run.folder.place_for(options.out, TABLE_FILE)
     model = run.model  # which sets TensorFlow up, before pictures are read
     samples, searches, about = _asked(config, run.trained_on, options)
-    known = run.folder.known_pictures() or {}
+    known = run.folder.known_pictures()
     of_run = about.pictures in (known.get("test"), known.get("held_out"))
     own = of_run and is_run(out) and out.samefile(run.folder.path)
     yield Judged(model.descriptors(samples), samples, searches, about, out, own)
@@ -176,11 +176,11 @@ def _asked(
     UserError when the people were trained on, unless that is allowed."""
     from hicmd_tf.data.datasets import evaluated, load, published
     from hicmd_tf.runs.tables import About
-    from hicmd_tf.runs.trained import Trained, refuse_trained
+    from hicmd_tf.runs.trained import refuse_trained
 
     samples = evaluated(config, load(config.data))
     if not options.allow_trained:
-        refuse_trained(trained, Trained.of(config, samples), samples.texts)
+        refuse_trained(trained, config, samples)
     searches = published(config.data, samples, options.permutations)
     return samples, searches, About.of(config.data, fingerprint(samples))
 

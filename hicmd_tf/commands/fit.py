@@ -1,5 +1,6 @@
 """`hicmd fit`: trains a configuration into a run folder, and evaluates it."""
 
+import argparse
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,12 +21,11 @@ def main(arguments: Sequence[str]) -> None:
     changes = read_changes(options.change or [])
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
+    go_on = f"go on with the same command{'' if options.resume else ' and --resume'}"
     if options.trials is not None:
         if changes:
-            raise UserError(
-                "--change is for one run: give it with the --run and --data.trial of one trial, not --trials"
-            )
-        _train_all(arguments, config, options)
+            raise UserError("--change is for one run: give it with --run and --data.trial of one trial, not --trials")
+        _train_all(arguments, config, options, go_on)
         return
     from hicmd_tf.engines.chosen import cluster  # TensorFlow takes seconds: mistakes come first
     from hicmd_tf.runs.metrics import shown
@@ -37,20 +37,15 @@ def main(arguments: Sequence[str]) -> None:
             return
         metrics = train(config, RunFolder(Path(options.run)), options.resume, changes=changes)
     except Interrupted as interrupted:
-        stop(f"{interrupted}; {_go_on(options)}")
+        stop(f"{interrupted}; {go_on}")
     except KeyboardInterrupt:
-        stop(f"stopped; {_go_on(options)}")
+        stop(f"stopped; {go_on}")
     print(shown(metrics))
     if not options.no_report:
         _report(Path(options.run))
     print(
         f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
     )
-
-
-def _go_on(options: Any) -> str:
-    """The command that does."""
-    return f"go on with the same command{'' if options.resume else ' and --resume'}"
 
 
 def _report(run: Path) -> None:
@@ -69,45 +64,38 @@ def _report(run: Path) -> None:
 
 
 def _options(parser: Parser) -> None:
-    parser.add_argument("--run", required=True, metavar="DIR", help="run folder to make; everything goes in there")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--run", required=True, metavar="DIR", help="run folder to make; everything goes in there")
+    add(
         "--resume",
         action="store_true",
         help="go on with the run in DIR from its newest checkpoint; begin it when there is none",
     )
-    parser.add_argument(
+    add(
         "--change",
         action="append",
         metavar="KEY=VALUE",
         help="with --resume: another value of a learning rate or a loss weight from here on; once for each of them",
     )
-    parser.add_argument("--no-report", action="store_true", help="leave out report.html, which takes a minute or two")
-    parser.add_argument(
+    add("--no-report", action="store_true", help="leave out report.html, which takes a minute or two")
+    add(
         "--trials",
         metavar="N-M",
         help="several splits one after another, such as 1-10, each in DIR/trial_N, and their mean and deviation in DIR",
     )
 
 
-def _train_all(arguments: Sequence[str], config: Config, options: Any) -> None:
+def _train_all(arguments: Sequence[str], config: Config, options: Any, go_on: str) -> None:
     """Every trial in a run folder and a process of its own, then their mean. --resume leaves out what is done."""
     from hicmd_tf.retrieval.report import as_text
     from hicmd_tf.training.trials import chosen, train_trials
 
-    if any(argument.partition("=")[0] == "--data.trial" for argument in arguments):
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in ("--trials", "--run", "--data.trial"):
+        own.add_argument(option, dest=option)
+    found, common = own.parse_known_args(arguments)
+    if vars(found)["--data.trial"] is not None:
         raise UserError(f"--trials {options.trials} and --data.trial both say which split: leave one of them out")
-    common = _without(_without(arguments, "--trials"), "--run")
     fit = [sys.executable, "-m", "hicmd_tf", "fit", *common]
-    rows = train_trials(fit, config, chosen(config, options.trials), Path(options.run), options.resume, _go_on(options))
+    rows = train_trials(fit, config, chosen(config, options.trials), Path(options.run), options.resume, go_on)
     print(as_text(rows))
-
-
-def _without(arguments: Sequence[str], option: str) -> list[str]:
-    """The command line without an option and its value."""
-    kept: list[str] = []
-    skip = False
-    for argument in arguments:
-        if not skip and argument != option and not argument.startswith(f"{option}="):
-            kept.append(argument)
-        skip = not skip and argument == option
-    return kept

@@ -9,11 +9,10 @@ from hicmd_tf.convert.write import write_checkpoint
 from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, making_folder, write_json
-from hicmd_tf.method.networks.build import build_networks
-from hicmd_tf.runs.checkpoints import Checkpoints
+from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.model import load
-from hicmd_tf.training.optimisers import make_optimisers
+from hicmd_tf.training.experiment import build_model
 
 
 class Conversion(NamedTuple):
@@ -33,11 +32,9 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
         raise UserError(f"{target} exists already: name another folder for the run")
     check_writable(target / "config.yaml")
     released = read_checkpoint(source, iteration)
-    networks = build_networks(config.networks, released.classes)
-    dropped = fill(networks, released)
-    model = HiCMD(networks, config)
-    model.compile(make_optimisers(config.optimisers))
-    for optimiser in (model.optimizer, model.discriminator_optimiser, model.feature_optimiser):
+    model = build_model(config, released.classes)
+    dropped = fill(model.networks, released)
+    for optimiser in model.optimisers.by_part().values():
         optimiser.iterations.assign(released.iteration)
     conversion = Conversion(released, dropped)
     _write_run(model, config, target, conversion)
@@ -51,7 +48,7 @@ def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversio
         folder.begin(config, resume=False)
         origin = {"iteration": released.iteration, "classes": released.classes, "files": released.digests()}
         write_json(folder.conversion, {**origin, "dropped": dropped})
-        Checkpoints(model, folder.checkpoints, config.training.keep_checkpoints).save()
+        write(folder.checkpoints, model.step, model.state, notes={})
 
 
 def to_torch(run: Path, target: Path) -> list[Path]:

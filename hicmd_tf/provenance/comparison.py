@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import Provenance
 from hicmd_tf.tables import as_text
 
 Array = np.ndarray[Any, Any]
@@ -47,8 +47,8 @@ class Comparison(NamedTuple):
         if self.exact:
             return "reproduced to the bit"
         furthest = max(self.figures, key=lambda figure: figure.difference)
-        if furthest.difference > NEAR or math.isinf(self.weights.difference):
-            worst = self.weights if math.isinf(self.weights.difference) else furthest
+        worst = self.weights if math.isinf(self.weights.difference) else furthest
+        if worst.difference > NEAR:
             return f"not reproduced: {worst.what}: {worst.words}"
         return (
             f"reproduced within {furthest.difference:.2g} of every figure and {self.weights.difference:.2g} of every "
@@ -59,13 +59,13 @@ class Comparison(NamedTuple):
         """A table: one line each for losses and weights, one for every figure that differs, one for all that don't."""
         unlike = [figure for figure in self.figures if figure.difference]
         equal = Compared("figures", 0.0, f"{len(self.figures) - len(unlike)} of {len(self.figures)} equal")
-        rows = [self.losses, self.weights, *unlike, equal]
-        return as_text([[row.what, row.words] for row in rows], "<")
+        return as_text([[row.what, row.words] for row in (self.losses, self.weights, *unlike, equal)], "<")
 
     def as_json(self) -> dict[str, Any]:
-        """As reproduction.json has it; a non-finite difference stands as text."""
+        """As reproduction.json has it; a difference without a number is null."""
         rows = {"losses": self.losses, "weights": self.weights, **{figure.what: figure for figure in self.figures}}
-        found = {name: {"difference": _in_json(row.difference), "words": row.words} for name, row in rows.items()}
+        finite = {name: one.difference if math.isfinite(one.difference) else None for name, one in rows.items()}
+        found = {name: {"difference": finite[name], "words": row.words} for name, row in rows.items()}
         return {"verdict": self.verdict, "exact": self.exact, **found}
 
 
@@ -80,28 +80,19 @@ def compare_losses(then: Path, now: Path) -> Compared:
     """Two losses.csv: the first step and term in which they differ, and the largest difference of all."""
     before, after = (file.read_bytes() if file.is_file() else b"" for file in (then, now))
     if before == after:
-        return Compared(then.name, 0.0, f"equal to the byte, {len(_rows(before))} lines")
-    found = list(_unlike_cells(_rows(before), _rows(after)))
-    if not found:
+        return Compared(then.name, 0.0, f"equal to the byte, {len(before.splitlines())} lines")
+    unlike = [one for one in _compared(dict(_cells(before)), dict(_cells(after))) if one.difference]
+    if not unlike:
         return Compared(then.name, math.inf, "the same numbers in other bytes")
-    step, term, old, new = found[0]
-    largest = max(_distance(_number(was), _number(is_now)) for _, _, was, is_now in found)
-    return Compared(then.name, largest, f"first at step {step}, {term}: {old} was, {new} is; by {largest:.2g} at most")
+    largest = max(one.difference for one in unlike)
+    return Compared(then.name, largest, f"first at {unlike[0].what}: {unlike[0].words}; by {largest:.2g} at most")
 
 
-def _rows(content: bytes) -> list[list[str]]:
-    return [line.split(",") for line in content.decode("utf-8", "replace").splitlines()]
-
-
-def _unlike_cells(before: list[list[str]], after: list[list[str]]) -> Iterator[tuple[str, str, str, str]]:
-    """(step, term, old, new) of every cell that is not the same text."""
-    terms = (before or after)[0]
-    nothing: list[str] = []
-    for row, other in zip_longest(before, after, fillvalue=nothing):
-        for number, (old, new) in enumerate(zip_longest(row, other, fillvalue=ABSENT)):
-            if old != new:
-                term = terms[number] if number < len(terms) else f"column {number + 1}"
-                yield (row or other)[0], term, old, new
+def _cells(content: bytes) -> Iterator[tuple[str, str]]:
+    """(step and term, text) of every cell below the head."""
+    head, *rows = [line.split(",") for line in content.decode("utf-8", "replace").splitlines()] or [[""]]
+    for row in rows:
+        yield from ((f"step {row[0]}, {term}", cell) for term, cell in zip(head, row, strict=False))
 
 
 def compare_weights(then: Mapping[str, Array], now: Mapping[str, Array]) -> Compared:
@@ -123,59 +114,64 @@ def _same_bits(one: Array, other: Array) -> bool:
 
 
 def _furthest(old: Array, new: Array) -> float:
-    """The largest difference of two tensors, as floats; inf when shapes or kinds differ, or something is NaN.
-
-    Bits that differ in the sign of a zero only count as the least that there is.
-    """
+    """The largest difference of two tensors; inf when shapes or kinds differ, or something is NaN."""
     if old.shape != new.shape or old.dtype != new.dtype:
         return math.inf
     with np.errstate(invalid="ignore", over="ignore"):
-        distance = np.abs(old.astype(np.float64) - new.astype(np.float64))
-    return max(float(distance.max()), math.ulp(0.0)) if np.isfinite(distance).all() else math.inf
+        return _least(float(np.abs(old.astype(np.float64) - new.astype(np.float64)).max()))
 
 
 def compare_figures(then: Any, now: Any) -> list[Compared]:
     """Everything that two metrics.json say, but where it comes from."""
-    before, after = dict(_leaves(then)), dict(_leaves(now))
-    return [_figure(name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in {**before, **after}]
+    return list(_compared(dict(_leaves(then)), dict(_leaves(now))))
+
+
+def differences(then: Provenance, now: Provenance) -> Iterator[str]:
+    """In a line each, what is not as it was when a run was made, its pictures apart. now: of one origin."""
+    if then["configuration_sha256"] != now["configuration_sha256"]:
+        yield "the run's config.yaml is not, or in this version means not, what its figures were made with"
+    if not then["deterministic"]:
+        yield (
+            "the run was trained with training.deterministic false: TensorFlow may add up in another order each time, "
+            "and its bits can't be expected to come out again"
+        )
+    if len(then["origins"]) > 1:
+        yield f"{len(then['origins'])} different codes, sets of packages or machines had a part in the run"
+    (here,) = now["origins"]
+    for there in then["origins"]:
+        parts = [part for part in there if part != "code" or there[part]["sha256"] != here[part]["sha256"]]
+        before, after = (dict(_leaves({part: one[part] for part in parts})) for one in (there, here))
+        yield from (f"{one.what}: {one.words}" for one in _compared(before, after) if one.difference)
 
 
 def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of everything in metrics.json."""
-    if isinstance(tree, dict) and tree:
-        for name, value in tree.items():
-            if prefix or name != "provenance":
-                yield from _leaves(value, f"{prefix}{name}.")
-    elif isinstance(tree, list) and tree:
-        for number, value in enumerate(tree):
-            yield from _leaves(value, f"{prefix}{number}.")
-    else:
+    named = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for name, value in named:
+        if prefix or name != "provenance":
+            yield from _leaves(value, f"{prefix}{name}.")
+    if not isinstance(tree, dict | list):
         yield prefix.removesuffix("."), tree
 
 
-def _figure(name: str, old: Any, new: Any) -> Compared:
-    if old == new and type(old) is type(new):
-        return Compared(name, 0.0, f"{old}, equal")
-    return Compared(name, _distance(old, new), f"{old} was, {new} is")
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Compared]:
+    """Numbers or texts by name, in their order."""
+    for name in {**before, **after}:
+        old, new = before.get(name, ABSENT), after.get(name, ABSENT)
+        if repr(old) == repr(new):
+            yield Compared(name, 0.0, f"{old}, equal")
+        else:
+            yield Compared(name, _distance(old, new), f"{old} was, {new} is")
 
 
 def _distance(old: Any, new: Any) -> float:
-    """Of two numbers; inf when one of them is none."""
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (old, new)):
-        return math.inf
+    """Of two numbers, or texts of them; inf when one of them is none."""
     try:
-        distance = abs(float(old) - float(new))
-    except OverflowError:  # JSON has whole numbers of any length
+        return _least(abs(float(old) - float(new)))
+    except (TypeError, ValueError, OverflowError):
         return math.inf
-    return max(distance, math.ulp(0.0)) if math.isfinite(distance) else math.inf
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _in_json(difference: float) -> float | str:
-    return difference if math.isfinite(difference) else "no number"
+def _least(difference: float) -> float:
+    """What is not the same bits, such as another sign of zero or another text of a number, differs by something."""
+    return max(difference, math.ulp(0.0)) if math.isfinite(difference) else math.inf

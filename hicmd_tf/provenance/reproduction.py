@@ -1,28 +1,21 @@
 """A finished run made again from its configuration, in a folder of its own, and the two compared."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
+from hicmd_tf.runs.changes import Change
 from hicmd_tf.runs.checkpoints import newest
-from hicmd_tf.runs.folder import Change, RunFolder
-from hicmd_tf.runs.origin import (
-    Provenance,
-    differences,
-    provenance,
-    read_provenance,
-    refuse_other_pictures,
-    with_origin,
-)
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import Provenance, provenance, read_provenance, refuse_other_pictures, with_origin
 
 if TYPE_CHECKING:
     from hicmd_tf.provenance.comparison import Comparison
     from hicmd_tf.training.callbacks import EachStep
-    from hicmd_tf.training.experiment import Experiment
 
 
 class Original(NamedTuple):
@@ -74,77 +67,50 @@ def reproduce(original: Original, config: Config, folder: RunFolder) -> "Compari
 
     Raises UserError when the pictures are others, the run's last checkpoint is damaged, and as `train` does.
     """
-    from hicmd_tf.provenance.comparison import compare
+    from hicmd_tf.engines.chosen import cluster
+    from hicmd_tf.provenance.comparison import compare, differences
     from hicmd_tf.training.experiment import prepare
+    from hicmd_tf.training.run import train
 
-    _check_alone()
-    _check_last_checkpoint(original)
+    if cluster().workers > 1:
+        raise UserError(f"TF_CONFIG names {cluster().workers} workers: a run is repeated by one process, unset it")
+    path, end = original.folder.path, original.provenance["steps"]["end"]
+    last = original.folder.checkpoint()
+    if last.step != end:
+        raise UserError(
+            f"{path} has its figures of step {end}, but its newest whole checkpoint is {last.path}: there is nothing "
+            f"to compare with"
+        )
     stages = _stages(original, config)
-    experiment = prepare(stages[0].config)
-    last = with_values(config, {change.setting: change.after for change in original.changes})
-    changes = [change._asdict() for change in original.changes]
-    now = provenance(last, experiment.data, with_origin([], config), 0, config.training.steps, changes)
+    experiment = prepare(stages[0][0])
+    ended = with_values(config, {change.setting: change.after for change in original.changes})
+    now = provenance(ended, experiment.data, with_origin([], config), 0, end)
     for line in differences(original.provenance, now):
         warnings.warn(line, stacklevel=1)
-    refuse_other_pictures(original.provenance["data_sha256"], now["data_sha256"], original.folder.path)
-    for stage in stages:
-        _train(stage, folder, experiment if stage is stages[0] else None, stage is stages[-1])
+    refuse_other_pictures(original.provenance["data_sha256"], now["data_sha256"], path)
+
+    def mark(start: int) -> Sequence["EachStep"]:
+        """When training begins: what is no repetition is not compared."""
+        write_json(folder.reproduction, {"verdict": "not finished"})
+        return ()
+
+    for number, (stage, changes) in enumerate(stages):
+        found = newest(folder.checkpoints)
+        ends = stage.training.steps == end  # then it is evaluated, too
+        if ends or found is None or found.step < stage.training.steps:
+            train(stage, folder, True, None if number else experiment, mark, changes)
     comparison = compare(original.folder, folder)
     write_json(folder.reproduction, comparison.as_json())
     return comparison
 
 
-class _Stage(NamedTuple):
-    """Steps of one configuration. config: as the run began, up to the stage's last step. changes: when it begins."""
-
-    config: Config
-    changes: dict[str, Any]
-
-
-def _stages(original: Original, config: Config) -> list[_Stage]:
-    """What a run was trained with one after another: as it began, then with each change, up to its end."""
+def _stages(original: Original, config: Config) -> list[tuple[Config, dict[str, Any]]]:
+    """What a run was trained with one after another, up to its end: as it began, to the step of its first change, and
+    with what changes first."""
     values: dict[int, dict[str, Any]] = {0: {}}
     for change in sorted(original.changes):
         values.setdefault(change.step, {})[change.setting] = change.after
-    begun = with_values(config, values[0])  # what changed before the first step might as well have been given
-    ends = [*list(values)[1:], config.training.steps]
-    return [
-        _Stage(with_values(begun, {"training.steps": end}), values[start] if start else {})
-        for start, end in zip(values, ends, strict=True)
-    ]
-
-
-def _train(stage: _Stage, folder: RunFolder, experiment: "Experiment | None", last: bool) -> None:
-    """Trains what is left of a stage."""
-    from hicmd_tf.training.run import train
-
-    found = None if last else newest(folder.checkpoints)
-    if found is None or found.step < stage.config.training.steps:
-        train(stage.config, folder, True, experiment, _marking(folder), stage.changes)
-
-
-def _marking(folder: RunFolder) -> Callable[[int], Sequence["EachStep"]]:
-    """Marks the folder as a repetition when training begins: what is no repetition is not compared."""
-
-    def watch(start: int) -> Sequence["EachStep"]:
-        write_json(folder.reproduction, {"verdict": "not finished"})
-        return ()
-
-    return watch
-
-
-def _check_alone() -> None:
-    from hicmd_tf.engines.chosen import cluster
-
-    if cluster().workers > 1:
-        raise UserError(f"TF_CONFIG names {cluster().workers} workers: a run is repeated by one process, unset it")
-
-
-def _check_last_checkpoint(original: Original) -> None:
-    """Before anything takes time."""
-    found, end = original.folder.checkpoint(), original.provenance["steps"]["end"]
-    if found.step != end:
-        raise UserError(
-            f"{original.folder.path} has its figures of step {end}, but its newest whole checkpoint is {found.path}: "
-            f"there is nothing to compare with"
-        )
+    begun = with_values(config, values.pop(0))  # what changed before the first step might as well have been given
+    ends = [*values, config.training.steps]
+    configs = [with_values(begun, {"training.steps": end}) for end in ends]
+    return list(zip(configs, [{}, *values.values()], strict=True))

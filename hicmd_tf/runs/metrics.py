@@ -7,7 +7,6 @@ import numpy as np
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.samples import DataSplits
-from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
@@ -40,38 +39,29 @@ def metrics_of(
     rows = evaluate(descriptors, samples, searches)
     held_out = config.data.held_out > 0
     main = main_figures(rows)
-    return {
+    changes = [change._asdict() for change in folder.changes()]
+    found = {
         **main,
         "settings": [row._asdict() for row in rows],
-        **({"objective": mean_map(both_directions(descriptors, samples, config.data.name))} if held_out else {}),
-        **({"untrained": read_scores(folder.untrained, main)} if folder.untrained.exists() else {}),
-        **({"warnings": _warnings(folder)} if folder.warnings.exists() else {}),
         **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
         "at_chance": {direction: row.at_chance for direction, row in by_direction(rows).items()},
         "split": "held_out" if held_out else "test",
         "identities": len(set(samples.identities[samples.known].tolist())),
         "pictures": {m: len(samples.of(m)) for m in MODALITIES},
-        **({"skipped": data.skipped} if config.data.check == "skip" else {}),
         "steps": step,
         "seed": config.seed,
-        "provenance": provenance(
-            config,
-            data,
-            folder.origins(config),
-            folder.first_step(),
-            step,
-            [change._asdict() for change in folder.changes()],
-        ),
+        "provenance": provenance(config, data, folder.origins(config), folder.first_step(), step, changes),
     }
-
-
-def _warnings(folder: RunFolder) -> list[str]:
-    """What the run was warned of while it trained, in the order in which it was."""
-    found = read_json(folder.warnings)
-    try:
-        return [str(one["warning"]) for one in sorted(found.values(), key=lambda one: int(one["step"]))]
-    except (AttributeError, TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{folder.warnings} is not what training writes: delete it to do without") from error
+    if held_out:
+        found["objective"] = mean_map(both_directions(descriptors, samples, config.data.name))
+    if folder.untrained.exists():
+        found["untrained"] = read_scores(folder.untrained, main)
+    if folder.warnings.exists():  # in the order in which the run was warned
+        warned = sorted(read_json(folder.warnings).values(), key=lambda one: one["step"])
+        found["warnings"] = [one["warning"] for one in warned]
+    if config.data.check == "skip":
+        found["skipped"] = data.skipped
+    return found
 
 
 def shown(metrics: Metrics) -> str:

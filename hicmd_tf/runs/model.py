@@ -8,7 +8,7 @@ Pictures are uint8 (B, H, W, 3), RGB of any size, which are resized to the run's
 own modality, "visible" or "infrared". Every mistake is a `UserError` of one line.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -54,20 +54,17 @@ class Model:
         `attributes.AttributeLayout` knows which entries of the attributes are style, pose and illumination.
         """
         encoders = self.networks.generator.encoders(_known(modality))
-        parts = self._pictures("encode", images, modality, lambda x: encoders(x, training=False))
-        return Codes(*map(np.concatenate, zip(*parts, strict=True)))
+        return Codes(*self._pictures("encode", images, modality, lambda x: encoders(x, training=False)))
 
     def decode(self, prototype: Array, attributes: Array) -> Array:
         """G: prototypes (B, h, w, C) and attributes (B, D) -> pictures (B, 4h, 4w, 3), normalised, unbounded."""
-        prototype, attributes = self._codes(prototype, attributes)
-        run = self._graph("decode", lambda p, a: self.networks.generator.decoder((p, a)))
-        return np.concatenate([run(prototype[rows], attributes[rows]).numpy() for rows in _chunks(len(prototype))])
+        decoder = self.networks.generator.decoder
+        return self._run("decode", lambda *codes: [decoder(codes)], *self._codes(prototype, attributes))[0]
 
     def embed(self, images: Array, modality: Modality) -> Array:
         """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
-        of, images = _known(modality), self._checked(images)
-        parts = [described_by(self.descriptor, of, self._prepared(images[rows])) for rows in _chunks(len(images))]
-        return np.concatenate([part.numpy() for part in parts])
+        of = _known(modality)
+        return self._pictures("embed", images, modality, lambda x: [described_by(self.descriptor, of, x)])[0]
 
     def descriptors(self, samples: Samples) -> Array:
         """Descriptors (N, E) of length 1 of pictures of either modality, in their order."""
@@ -80,33 +77,33 @@ class Model:
         attribute code, (B, D_s), (B, D_pose), (B, D_ill).
         """
         encoders = self.networks.generator.encoders(_known(modality))
-        features, layout = self.networks.features, self.networks.layout
+        features, layout = self.networks.features, self.layout
 
         def parts(x: Tensor) -> list[Tensor]:
             prototype, attributes = encoders(x, training=False)
             return [features.embedding(prototype, training=False), *(of(attributes) for of in layout.parts().values())]
 
         found = self._pictures("dissect", images, modality, parts)
-        names = ("prototype", *layout.parts())
-        return {name: np.concatenate(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
+        return dict(zip(("prototype", *layout.parts()), found, strict=True))
 
     def discriminate(self, images: Array, modality: Modality) -> list[Array]:
         """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one per scale, high for real."""
         discriminator = self.networks.discriminators[_known(modality)]
-        parts = self._pictures("discriminate", images, modality, lambda x: discriminator(x))
-        return [np.concatenate(scale) for scale in zip(*parts, strict=True)]
+        return self._pictures("discriminate", images, modality, lambda x: discriminator(x))
 
-    def _pictures(self, verb: str, images: Array, modality: Modality, function: Any) -> list[list[Array]]:
-        """A function's results on the pictures, batch by batch."""
-        images = self._checked(images)
-        run = self._graph((verb, modality), function)
-        return [[part.numpy() for part in run(self._prepared(images[rows]))] for rows in _chunks(len(images))]
+    def _pictures(self, verb: str, images: Array, modality: Modality, function: Callable[..., Any]) -> list[Array]:
+        """What `_run` gives of pictures."""
+        return self._run((verb, modality), function, self._checked(images), prepared=self._prepared)
 
-    def _graph(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as a graph, made once."""
+    def _run(
+        self, key: Any, function: Callable[..., Any], *arrays: Array, prepared: Callable[[Array], Any] = np.asarray
+    ) -> list[Array]:
+        """A function's results on the rows of arrays, batch by batch; it becomes a graph once."""
         if key not in self._graphs:
             self._graphs[key] = tf.function(function, reduce_retracing=True)
-        return self._graphs[key]
+        chunks = (slice(start, start + BATCH) for start in range(0, len(arrays[0]), BATCH))
+        parts = [self._graphs[key](*(prepared(array[rows]) for array in arrays)) for rows in chunks]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _prepared(self, images: Array) -> Tensor:
         """Normalised pictures in the networks' type and, from uint8, in the run's size."""
@@ -122,11 +119,8 @@ class Model:
                 f"images have shape {images.shape}, expected (B, H, W, 3) with at least one picture: one picture is "
                 f"image[None], a grey one np.repeat(image[..., None], 3, -1)"
             )
-        if images.dtype != np.uint8:
-            self._check_floats(images)
-        return images
-
-    def _check_floats(self, images: Array) -> None:
+        if images.dtype == np.uint8:
+            return images
         _check_numbers("images", images, "uint8, or floats that are already normalised")
         low, high = float(images.min()), float(images.max())
         if max(-low, high) > LARGEST_NORMALISED or (0 <= low < high <= 1):
@@ -134,21 +128,20 @@ class Model:
                 f"float images reach from {low:g} to {high:g}, expected normalised ones, about -2 to 2.7: give "
                 f"pictures of 0 to 255 as uint8 and those of 0 to 1 as (255 * images).round().astype('uint8')"
             )
-        self._check_size(images.shape[1], images.shape[2])
-
-    def _check_size(self, height: int, width: int) -> None:
-        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(self.config.networks.prototype_encoder.dilations))
-        scales = 2 ** (self.config.networks.discriminator.scales - 1)
-        least = max(least, SHRINKING * (scales + 1))
+        sizes = self.config.networks
+        scales = 2 ** (sizes.discriminator.scales - 1)
+        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(sizes.prototype_encoder.dilations), 1 + scales)
+        height, width = images.shape[1:3]
         if height % SHRINKING or width % SHRINKING or min(height, width) < least:
             raise UserError(
                 f"float images are {height} x {width} pixels, expected multiples of {SHRINKING} from {least} on: give "
                 f"uint8 pictures, which are resized to {self.height} x {self.width}"
             )
+        return images
 
     def _codes(self, prototype: Array, attributes: Array) -> tuple[Array, Array]:
         prototype, attributes = _array("prototype", prototype), _array("attributes", attributes)
-        channels, length = self.networks.generator.decoder.sizes["channels"], self.networks.layout.length
+        channels, length = self.networks.generator.decoder.sizes["channels"], self.layout.length
         small = prototype.ndim != 4 or min(prototype.shape[1:3]) < SMALLEST_PROTOTYPE
         if small or prototype.shape[-1] != channels or not len(prototype):
             raise UserError(
@@ -204,10 +197,6 @@ def _check_numbers(name: str, values: Array, expected: str) -> None:
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
         raise UserError(f"{name} hold {bad} values that are not finite, expected none")
-
-
-def _chunks(rows: int) -> Iterable[slice]:
-    return (slice(start, start + BATCH) for start in range(0, rows, BATCH))
 
 
 def _float() -> str:

@@ -42,9 +42,10 @@ class OpenedRun:
     @cached_property
     def model(self) -> "Model":
         """The model of its newest checkpoint, computing with the run's threads and as deterministic as it."""
+        from hicmd_tf.engines.chosen import set_up
         from hicmd_tf.runs.model import restored
 
-        self._set_up()
+        set_up(self.config)
         return restored(self.folder, self.config)
 
     @cached_property
@@ -56,8 +57,9 @@ class OpenedRun:
     def data(self) -> "DataSplits":
         """All its pictures by split."""
         from hicmd_tf.data.datasets import load
+        from hicmd_tf.engines.chosen import set_up
 
-        self._set_up()
+        set_up(self.config)  # which TensorFlow takes only before its first operation
         return load(self.config.data)
 
     @cached_property
@@ -104,12 +106,6 @@ class OpenedRun:
         except UserError as error:
             warnings.warn(f"left out, the run's initial weights: {error}", stacklevel=1)
             return None
-
-    def _set_up(self) -> None:
-        """Threads and determinism, which TensorFlow takes only before its first operation."""
-        from hicmd_tf.engines.chosen import set_up
-
-        set_up(self.config)
 
     def having(self, **parts: Any) -> "OpenedRun":
         """The same run with other parts, such as samples=..; what is made of these is made anew."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.sources import DATA_SETS
@@ -37,11 +37,15 @@ def write_table(rows: "Sequence[Row]", about: About, folder: Path, own: bool = F
     names = chain([f"{TABLE}_{about.named}"], (f"{TABLE}_{about.named}_{n}" for n in count(2)))
     names = names if is_run(folder) else chain([TABLE], names)
     name = TABLE if own else next(name for name in names if _may_replace(folder / f"{name}.json", about))
-    table = {"data": about.data, "pictures_sha256": about.pictures, "rows": [row._asdict() for row in rows]}
-    write_json(folder / f"{name}.json", table)
+    write_rows(rows, folder, name, data=about.data, pictures_sha256=about.pictures)
+    return name
+
+
+def write_rows(rows: "Sequence[Row]", folder: Path, name: str = TABLE, **about: Any) -> None:
+    """Writes NAME.json, which also says what the table is of, NAME.csv and NAME.md."""
+    write_json(folder / f"{name}.json", {**about, "rows": [row._asdict() for row in rows]})
     write_text(folder / f"{name}.csv", as_csv(rows))
     write_text(folder / f"{name}.md", as_markdown(rows))
-    return name
 
 
 def is_run(folder: Path) -> bool:

@@ -44,15 +44,16 @@ def written(trained: Trained, texts: Texts) -> dict[str, Any]:
     return {**trained._asdict(), "names": [shown(one, texts) for one in trained.identities]}
 
 
-def refuse_trained(trained: Trained | None, tested: Trained, texts: Texts) -> None:
-    """Raises UserError when people that are to be tested, of whom these are the texts, are known to have been trained
-    on."""
+def refuse_trained(trained: Trained | None, config: Config, samples: Samples) -> None:
+    """Raises UserError when people in the pictures to test are known to have been trained on."""
+    tested = Trained.of(config, samples)
     if trained is None or trained.people != tested.people:
         return
     both = sorted(set(trained.identities) & set(tested.identities))
     if both:
+        splits = DATA_SETS[config.data.name].trials > 1
+        other = "the trial that the run was trained with" if splits else "pictures of other people"
         raise UserError(
             f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is "
-            f"{shown(both[0], texts)}: evaluate on the trial that the run was trained with, or give --allow-trained "
-            "for figures that flatter"
+            f"{shown(both[0], samples.texts)}: evaluate on {other}, or give --allow-trained for figures that flatter"
         )

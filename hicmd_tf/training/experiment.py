@@ -31,19 +31,6 @@ class Experiment(NamedTuple):
     unlearned: dict[str, Figures] | None = None
 
 
-class InitialState:
-    """What a new model and its optimisers hold, to begin another run with the same graphs: its initial weights, random
-    states and empty moments."""
-
-    def __init__(self, model: HiCMD) -> None:
-        self._values = [(variable, variable.numpy()) for variable in model.state.values()]
-
-    def restore(self) -> None:
-        """Puts it back."""
-        for variable, value in self._values:
-            variable.assign(value)
-
-
 def prepare(config: Config) -> Experiment:
     """Sets threads and seeds, loads the data and builds the model, to be trained on the devices that the configuration
     names, otherwise on one. Raises UserError as its parts do."""
@@ -57,13 +44,21 @@ def prepare(config: Config) -> Experiment:
     for search in published(config.data, samples):
         refuse_hidden(samples, search)
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
-    keras.utils.set_random_seed(config.seed)
     with scope:
-        with computing_in(config.training.precision):
-            networks = build_networks(config.networks, len(planner.classes))
-        model = HiCMD(networks, config)
-        model.compile(make_optimisers(config.optimisers))
-    return Experiment(data, planner, model)
+        return Experiment(data, planner, build_model(config, len(planner.classes)))
+
+
+def build_model(config: Config, classes: int, restored: bool = False) -> HiCMD:
+    """Hi-CMD for so many training identities, compiled, with the initial weights of the configuration's seed.
+
+    restored: as for `build_networks`, which raises UserError.
+    """
+    keras.utils.set_random_seed(config.seed)
+    with computing_in(config.training.precision):
+        networks = build_networks(config.networks, classes, restored)
+    model = HiCMD(networks, config)
+    model.compile(make_optimisers(config.optimisers))
+    return model
 
 
 def descriptor_in_full_precision(model: HiCMD) -> Descriptor:

@@ -1,29 +1,73 @@
-"""A step that failed, kept so that it can be run again by itself: the state before it, its batch, what it gave."""
+"""A step that failed ends the run, and is kept so that it can be run again by itself: the state before it, its batch,
+what it gave."""
 
+import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from hicmd_tf.arrays import read_arrays
 from hicmd_tf.config import Config, dump, load
-from hicmd_tf.data.batches import GENERATED, REAL, batches
+from hicmd_tf.data.batches import REAL, batches
+from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.errors import UserError, some
-from hicmd_tf.files import making_folder, read_json, replacing, write_json, write_text
-from hicmd_tf.notation import MODALITIES
-from hicmd_tf.runs.checkpoints import write
+from hicmd_tf.files import making_folder, read_json, write_json, write_text
+from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
+from hicmd_tf.training.callbacks import EachStep, Logs
 from hicmd_tf.training.experiment import Experiment
 
-DESCRIPTION, CONFIG, BATCH = "failure.json", "config.yaml", "batch.npz"
+DESCRIPTION, CONFIG = "failure.json", "config.yaml"
+BATCH = "batch/"  # in the names of what the checkpoint has beside the state
 SHOWN = 2  # pictures that a message names
+NAMED = 3  # losses that it names
+
+
+class NotFiniteError(UserError):
+    """A loss or a weight is no longer a number."""
+
+
+Report = Callable[[int, Logs, list[str]], str]
+"""Takes the step, its losses and the weights that it spoilt; says what becomes of them, and what to do."""
+START_AGAIN = "lower the learning rates (optimisers.*_rate) and start again"  # where no run folder is written
+
+
+class StopAtNonFinite(EachStep):
+    """Ends a run at the step in which a loss, or by its gradient a weight, is non-finite. The model then holds
+    again what it held before that step."""
+
+    def __init__(self, start: int, report: Report = lambda *_: START_AGAIN) -> None:
+        super().__init__(start)
+        self.report = report
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.good = LastGood(self.model)
+
+    def on_step(self, step: int, logs: Logs) -> None:
+        terms = [name for name, value in logs.items() if not math.isfinite(value)]
+        spoilt = self.good.spoilt()
+        if not terms and not spoilt:
+            self.good.keep()
+            return
+        self.good.restore()
+        raise NotFiniteError(f"step {step}: {_said(terms, spoilt, logs)}; {self.report(step, logs, spoilt)}")
+
+
+def _said(terms: list[str], spoilt: list[str], logs: Logs) -> str:
+    """What went wrong in words. Sums are named only when nothing that they are made of is."""
+    named = [name for name in terms if not name.endswith("_total")] or terms
+    said = [f"{name} became {logs[name]}" for name in named[:NAMED]]
+    if len(named) > NAMED:
+        said.append(f"{len(named) - NAMED} more losses too")
+    if spoilt:
+        said.append(f"the gradients would spoil {len(spoilt)} weights, the first is {spoilt[0]}")
+    return ", ".join(said)
 
 
 class Failure(NamedTuple):
-    """step: the iteration, counted from 1. losses: what it gave, by name. spoilt: weights that it would have made no
-    numbers, by path. pictures: of its batch, see `_pictures`."""
+    """step: the iteration, counted from 1. losses: what it gave, by name. spoilt: weights that it would have made
+    non-finite, by path. pictures: of its batch, see `_pictures`."""
 
     step: int
     losses: dict[str, float]
@@ -37,34 +81,42 @@ def write_failure(folder: Path, experiment: Experiment, step: int, losses: dict[
     Returns in words which pictures the step saw. Raises UserError when the folder can't be written.
     """
     failure = Failure(step, losses, spoilt, _pictures(experiment, step))
+    told = {name: str(value) for name, value in losses.items()}  # JSON has finite numbers only
+    (batch,) = batches(experiment.planner, experiment.data.train, step - 1, step)
+    boxes = {f"{BATCH}erasing/{name}": boxes for name, boxes in batch.pop("erasing").items()}
+    tensors = {**{f"{BATCH}{name}": tensor for name, tensor in batch.items()}, **boxes}
     shutil.rmtree(folder, ignore_errors=True)
     with making_folder(folder) as partial:
         write_text(partial / CONFIG, dump(experiment.model.settings))
-        write_json(partial / DESCRIPTION, {**failure._asdict(), "losses": {k: str(v) for k, v in losses.items()}})
-        (batch,) = batches(experiment.planner, experiment.data.train, step - 1, step)
-        _write_batch(partial / BATCH, batch)
-        write(partial, experiment.model.step, experiment.model.state, notes={})
-    names = [picture["name"] for picture in failure.pictures]
-    return some(names, SHOWN)
+        write_json(partial / DESCRIPTION, {**failure._asdict(), "losses": told})
+        write(partial, experiment.model.step, {**experiment.model.state, **tensors}, notes={})
+    return some([picture["name"] for picture in failure.pictures], SHOWN)
 
 
-def read_failure(folder: Path) -> tuple[Config, Failure, dict[str, Any]]:
-    """The configuration, what is known of the step, and its batch as the model takes it.
+def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, Any]]:
+    """The configuration, what is known of the step, the state before it, and its batch as the model takes it.
 
     Raises UserError when there is none, or its files are damaged.
     """
-    if not (folder / DESCRIPTION).is_file():
+    file = folder / DESCRIPTION
+    if not file.is_file():
         raise UserError(f"{folder} has no {DESCRIPTION}: only a run that stopped at a step which failed has one")
-    config = load(folder / CONFIG)
-    said = read_json(folder / DESCRIPTION)
     try:
-        losses = {str(name): float(value) for name, value in said["losses"].items()}
-        failure = Failure(int(said["step"]), losses, list(map(str, said["spoilt"])), list(said["pictures"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{folder / DESCRIPTION} is damaged ({type(error).__name__}: {error}): expected what a failed run wrote"
-        ) from error
-    return config, failure, _read_batch(folder / BATCH, config)
+        failure = Failure(**read_json(file))
+        failure = failure._replace(losses={name: float(value) for name, value in failure.losses.items()})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{file} is damaged ({error}): expected what a failed run wrote") from error
+    found = newest(folder)
+    if found is None:
+        raise UserError(f"{folder} has no checkpoint: expected what a failed run wrote, copy it again")
+    named = {name.removeprefix(BATCH): array for name, array in found.arrays.items() if name.startswith(BATCH)}
+    batch: dict[str, Any] = {"erasing": {}}
+    for name, array in named.items():
+        outer, _, inner = name.partition("/")
+        into = batch[outer] if inner else batch
+        into[inner or outer] = ops.convert_to_tensor(array)
+    state = {name: array for name, array in found.arrays.items() if not name.startswith(BATCH)}
+    return load(folder / CONFIG), failure, found._replace(arrays=state), batch
 
 
 def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
@@ -84,46 +136,3 @@ def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
         for kind in REAL
         for place, row in enumerate(plan.rows[kind].tolist())
     ]
-
-
-def _write_batch(file: Path, batch: dict[str, Any]) -> None:
-    """Tensors by name; those of a dictionary in it by both names."""
-    flat = {
-        name if inner is None else f"{name}/{inner}": tensor.numpy()
-        for name, value in batch.items()
-        for inner, tensor in (value.items() if isinstance(value, dict) else [(None, value)])
-    }
-    with replacing(file) as target:
-        np.savez(target, **flat)
-
-
-def _read_batch(file: Path, config: Config) -> dict[str, Any]:
-    """What `_write_batch` wrote. Raises UserError when it is no batch of the configuration."""
-    arrays, forms = read_arrays(file, "a batch"), _forms(config)
-    for name in sorted({*arrays, *forms}):
-        found = (arrays[name].shape, arrays[name].dtype.name) if name in arrays else "nothing"
-        if found != forms.get(name, "nothing"):
-            raise UserError(
-                f"{file}: {name[:40]} is {found}, expected {forms.get(name, 'nothing')}: take what the failed run wrote"
-            )
-    batch: dict[str, Any] = {}
-    for name, array in arrays.items():
-        outer, _, inner = name.partition("/")
-        if inner:
-            batch.setdefault(outer, {})[inner] = tf.constant(array)
-        else:
-            batch[outer] = tf.constant(array)
-    return batch
-
-
-def _forms(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and type of everything in a batch (`data.batches`), by the names in the file."""
-    data, batch = config.data, config.batch
-    counts = {name: batch.negatives if "negatives" in name else batch.pairs for name in REAL + GENERATED}
-    labels = {"identities": batch.pairs, **{f"{m}_negative_identities": batch.negatives for m in MODALITIES}}
-    return {
-        **{name: ((counts[name], data.height, data.width, 3), keras.config.floatx()) for name in REAL},
-        **{name: ((count,), "int32") for name, count in labels.items()},
-        **{f"erasing/{name}": ((count, 4), "int32") for name, count in counts.items()},
-        "step": ((), "int64"),
-    }

@@ -7,7 +7,7 @@ computes 1 - beta_2 in the variable's type, in float32 wrong in the fifth digit 
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -21,10 +21,7 @@ Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
 
 ALPHA = "alpha"
 
-serialisable = keras.saving.register_keras_serializable("hicmd_tf")
 
-
-@serialisable
 class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """rate * factor ** floor(step / drop_every): iterations 0 to drop_every - 1 run at the base rate.
 
@@ -41,31 +38,40 @@ class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         drops = ops.floor_divide(ops.cast(step, "int64"), self.drop_every)
         return self.rate() * ops.power(_double(self.factor), ops.cast(drops, "float64"))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": float(self.rate), "drop_every": self.drop_every, "factor": self.factor}
+
+class Coupled(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """What both share: a schedule, L2 decay as a part of the gradient, and buffers of every variable by name."""
+
+    slots: ClassVar[list[str]]
+
+    def __init__(self, learning_rate: Rate, weight_decay: float, **kwargs: Any) -> None:
+        super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
+        self.schedule, self.coupled_weight_decay = learning_rate, weight_decay
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes the buffers, in their variables' types."""
+        if not self.built:
+            super().build(variables)
+            self.buffers = self.add_optimizer_variables(variables, self.slots)
+
+    def buffers_of(self, variable: Any) -> list[Any]:
+        """Of one variable, in the order of `slots`."""
+        return [slot[self._get_variable_index(variable)] for slot in self.buffers]
+
+    def decayed(self, gradient: Tensor, variable: Any) -> Tensor:
+        """The gradient + weight_decay * w, in the variable's type."""
+        g = ops.cast(gradient, variable.dtype)
+        return g + self.coupled_weight_decay * variable if self.coupled_weight_decay else g
 
 
-class AdamScales(NamedTuple):
-    """The scalars of one Adam update, equal for all variables.
-
-    rate, epsilon: corrected for the moments' bias. decay: of weights. newest_first, newest_second: shares of the newest
-    gradient in the moments.
-    """
-
-    rate: Tensor
-    epsilon: Tensor
-    decay: Tensor
-    newest_first: Tensor
-    newest_second: Tensor
-
-
-@serialisable
-class CoupledAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
+class CoupledAdam(Coupled):
     """Adam with coupled L2, as torch.optim.Adam. With g the gradient + weight_decay * w and t = 1, 2, ...:
 
     m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2,
     w = w - rate * m^ / (sqrt(v^) + epsilon),  m^ = m / (1 - beta_1^t),  v^ = v / (1 - beta_2^t).
     """
+
+    slots: ClassVar = ["first", "second"]
 
     def __init__(
         self,
@@ -76,87 +82,39 @@ class CoupledAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         weight_decay: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
-        self.schedule = learning_rate
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.coupled_weight_decay = weight_decay
 
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Makes both moments of every variable, in its type."""
-        if self.built:
-            return
-        super().build(variables)
-        self.first_moments, self.second_moments = self.add_optimizer_variables(variables, ["first", "second"])
-
-    def scales(self, learning_rate: Tensor, dtype: str) -> AdamScales:
-        """Bias correction: rate * m^ / (sqrt(v^) + epsilon) = scales.rate * m / (sqrt(v) + scales.epsilon)."""
+    def _backend_update_step(self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Tensor) -> None:
+        """Hands rate and epsilon, corrected for the moments' bias, to `update_step` in place of the rate: computed
+        once, not for every variable. rate * m^ / (sqrt(v^) + epsilon) = corrected rate * m / (sqrt(v) + corrected)."""
         step = ops.cast(self.iterations + 1, "float64")
         first = 1.0 - ops.power(_double(self.beta_1), step)
         second = ops.sqrt(1.0 - ops.power(_double(self.beta_2), step))
-        numbers = (
-            ops.cast(learning_rate, "float64") * second / first,
-            self.epsilon * second,
-            _double(self.coupled_weight_decay),
-            _double(1.0 - self.beta_1),
-            _double(1.0 - self.beta_2),
-        )
-        return AdamScales(*(ops.cast(number, dtype) for number in numbers))
+        corrected = ops.cast(learning_rate, "float64") * second / first, self.epsilon * second
+        dtype = trainable_variables[0].dtype
+        super()._backend_update_step(grads, trainable_variables, tuple(ops.cast(one, dtype) for one in corrected))
 
-    def _backend_update_step(self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Tensor) -> None:
-        """Hands the scales to `update_step` in place of the rate: computed once, not for every variable."""
-        scales = self.scales(learning_rate, trainable_variables[0].dtype)
-        super()._backend_update_step(grads, trainable_variables, scales)
-
-    def update_step(self, gradient: Tensor, variable: Any, learning_rate: AdamScales) -> None:
-        """One variable's update; learning_rate: the scales of this iteration."""
-        index = self._get_variable_index(variable)
-        first, second = self.first_moments[index], self.second_moments[index]
-        g = ops.cast(gradient, variable.dtype)
-        if self.coupled_weight_decay:
-            g = g + learning_rate.decay * variable
-        self.assign_add(first, (g - first) * learning_rate.newest_first)
-        self.assign_add(second, (ops.square(g) - second) * learning_rate.newest_second)
-        self.assign_sub(variable, first * learning_rate.rate / (ops.sqrt(second) + learning_rate.epsilon))
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: tuple[Tensor, Tensor]) -> None:
+        """One variable's update; learning_rate: corrected rate and epsilon of this iteration."""
+        rate, epsilon = learning_rate
+        first, second = self.buffers_of(variable)
+        g = self.decayed(gradient, variable)
+        self.assign_add(first, (g - first) * (1.0 - self.beta_1))
+        self.assign_add(second, (ops.square(g) - second) * (1.0 - self.beta_2))
+        self.assign_sub(variable, first * rate / (ops.sqrt(second) + epsilon))
 
 
-class RateFactors:
-    """Factors of the learning rate for variables whose path ends in a key; they may change."""
-
-    def __init__(self, factors: dict[str, float]) -> None:
-        self._numbers = {key: Number(factor) for key, factor in factors.items()}
-
-    def check(self, paths: Sequence[str]) -> None:
-        """Raises ValueError if a key fits no variable."""
-        for key in self._numbers:
-            if not any(path.endswith(key) for path in paths):
-                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(paths)}")
-
-    def of(self, path: str) -> float | Tensor:
-        """The factor of one variable."""
-        return next((number() for key, number in self._numbers.items() if path.endswith(key)), 1.0)
-
-    def assign(self, key: str, factor: float) -> None:
-        """Takes another factor."""
-        self._numbers[key].assign(factor)
-
-    def values(self) -> dict[str, float]:
-        """The factors by key."""
-        return {key: float(number) for key, number in self._numbers.items()}
-
-
-@serialisable
-class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
+class MomentumSGD(Coupled):
     """SGD with momentum and coupled L2, as torch.optim.SGD. With g the gradient + weight_decay * w:
 
     v = momentum v + g,  w = w - rate * (g + momentum v) with Nesterov's momentum, w - rate * v without.
 
-    rate_factors: variables whose path ends in the key learn at this times the rate; {"alpha": 0.01}. Building raises
-    ValueError if a key fits no variable.
+    rate_factors: variables whose path ends in the key learn at this times the rate; {"alpha": 0.01}. They may change
+    (`Number.assign`). Building raises ValueError if a key fits no variable.
     """
+
+    slots: ClassVar = ["momentum"]
 
     def __init__(
         self,
@@ -167,37 +125,28 @@ class MomentumSGD(keras.optimizers.Optimizer):  # type: ignore[misc]
         rate_factors: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=None, **kwargs)  # Keras' own weight decay is decoupled
-        self.schedule = learning_rate
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.momentum, self.nesterov = momentum, nesterov
-        self.coupled_weight_decay = weight_decay
-        self.rate_factors = RateFactors(rate_factors or {})
+        self.rate_factors = {key: Number(factor) for key, factor in (rate_factors or {}).items()}
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Makes the momentum buffer of every variable, in its type."""
-        if self.built:
-            return
-        paths = [getattr(variable, "path", variable.name) for variable in variables]
-        self.rate_factors.check(paths)
+        """As `Coupled.build`."""
+        self.paths = [variable.path for variable in variables]
+        for key in self.rate_factors:
+            if not any(path.endswith(key) for path in self.paths):
+                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(self.paths)}")
         super().build(variables)
-        self.buffers = self.add_optimizer_variables(variables, "momentum")
-        self.paths = paths
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """One variable's update."""
-        index = self._get_variable_index(variable)
-        rate = ops.cast(learning_rate, "float64") * self.rate_factors.of(self.paths[index])
-        g = ops.cast(gradient, variable.dtype)
-        if self.coupled_weight_decay:
-            g = g + self.coupled_weight_decay * variable
-        momentum = ops.convert_to_tensor(self.momentum, g.dtype)
-        velocity = momentum * self.buffers[index] + g
-        self.assign(self.buffers[index], velocity)
-        self.assign_sub(variable, ops.cast(rate, g.dtype) * (g + momentum * velocity if self.nesterov else velocity))
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"momentum": self.momentum, "nesterov": self.nesterov, "rate_factors": self.rate_factors.values()}
-        return {**super().get_config(), **own, "weight_decay": self.coupled_weight_decay}
+        path = self.paths[self._get_variable_index(variable)]
+        factors = (number() for key, number in self.rate_factors.items() if path.endswith(key))
+        (buffer,) = self.buffers_of(variable)
+        g = self.decayed(gradient, variable)
+        rate = ops.cast(ops.cast(learning_rate, "float64") * next(factors, 1.0), g.dtype)
+        velocity = self.momentum * buffer + g
+        self.assign(buffer, velocity)
+        self.assign_sub(variable, rate * (g + self.momentum * velocity if self.nesterov else velocity))
 
 
 class Optimisers(NamedTuple):
@@ -216,26 +165,22 @@ class Optimisers(NamedTuple):
         self.generator.schedule.rate.assign(config.generator_rate)
         self.discriminator.schedule.rate.assign(config.discriminator_rate)
         self.features.schedule.rate.assign(config.feature_rate)
-        self.features.rate_factors.assign(ALPHA, config.alpha_rate / config.feature_rate)
+        self.features.rate_factors[ALPHA].assign(config.alpha_rate / config.feature_rate)
 
 
 def make_optimisers(config: OptimiserConfig) -> Optimisers:
     """The three optimisers of a run, not yet built; alpha's rate is a ratio of the features' rate."""
 
-    def adam(rate: float, name: str) -> CoupledAdam:
-        schedule = StepDrop(rate, config.drop_every, config.drop_factor)
-        return CoupledAdam(schedule, config.beta_1, config.beta_2, config.epsilon, config.weight_decay, name=name)
+    def schedule(rate: float) -> StepDrop:
+        return StepDrop(rate, config.drop_every, config.drop_factor)
 
-    features = MomentumSGD(
-        StepDrop(config.feature_rate, config.drop_every, config.drop_factor),
-        config.momentum,
-        config.nesterov,
-        config.weight_decay,
-        rate_factors={ALPHA: config.alpha_rate / config.feature_rate},
-        name="features",
-    )
+    adam = config.beta_1, config.beta_2, config.epsilon, config.weight_decay
+    factors = {ALPHA: config.alpha_rate / config.feature_rate}
+    sgd = config.momentum, config.nesterov, config.weight_decay, factors
     return Optimisers(
-        adam(config.generator_rate, "generator"), adam(config.discriminator_rate, "discriminator"), features
+        CoupledAdam(schedule(config.generator_rate), *adam, name="generator"),
+        CoupledAdam(schedule(config.discriminator_rate), *adam, name="discriminator"),
+        MomentumSGD(schedule(config.feature_rate), *sgd, name="features"),
     )
 
 

@@ -1,5 +1,6 @@
 """Descriptors for TensorBoard's projector: points with their pictures, coloured by what is known of each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,21 @@ class Projector:
     """
 
     def __init__(self, tensorboard: Path, samples: Samples) -> None:
-        self.rows = spread_out(samples)
-        width, height = THUMBNAIL
-        pictures = decoded(samples.select(self.rows), height, width)
-        self.folder = tensorboard / "projector"
-        write_text(self.folder / "metadata.tsv", _table(_known(samples.select(self.rows))))
-        save_png(_sprite(pictures), self.folder / "pictures.png")
+        self.rows, self.folder = spread_out(samples), tensorboard / "projector"
+        shown, (width, height) = samples.select(self.rows), THUMBNAIL
+        known: dict[str, Sequence[Any]] = {
+            "identity": column(shown.identities, shown.texts),
+            "modality": [shown.modality(row) for row in range(len(shown))],
+            "camera": column(shown.cameras, shown.texts),
+            **{name: [f"{value:.3f}" for value in values] for name, values in shown.factors.items()},
+            "name": [" ".join(name.split()) for name in shown.names],  # a tab would be another column
+        }
+        self._write("metadata.tsv", [list(known), *zip(*known.values(), strict=True)])
+        side = int(np.ceil(np.sqrt(len(shown))))
+        sheet = Image.new("RGB", (side * width, side * height))  # thumbnails row by row in a square
+        for number, picture in enumerate(decoded(shown, height, width)):
+            sheet.paste(Image.fromarray(picture), (number % side * width, number // side * height))
+        save_png(sheet, self.folder / "pictures.png")
         config = projector.ProjectorConfig()
         points = config.embeddings.add(tensor_name="descriptors", tensor_path="projector/descriptors.tsv")
         points.metadata_path = "projector/metadata.tsv"
@@ -49,30 +59,7 @@ class Projector:
 
     def update(self, descriptors: Array) -> None:
         """Shows these, (N, E), one for each sample, from now on."""
-        rows = [[f"{value:.6g}" for value in row] for row in descriptors[self.rows]]
-        write_text(self.folder / "descriptors.tsv", _table(rows))
+        self._write("descriptors.tsv", [[f"{value:.6g}" for value in row] for row in descriptors[self.rows]])
 
-
-def _known(samples: Samples) -> list[list[str]]:
-    columns: dict[str, Any] = {
-        "identity": column(samples.identities, samples.texts),
-        "modality": [samples.modality(row) for row in range(len(samples))],
-        "camera": column(samples.cameras, samples.texts),
-        **{name: [f"{value:.3f}" for value in values] for name, values in samples.factors.items()},
-        "name": [" ".join(name.split()) for name in samples.names],  # a tab would be another column
-    }
-    return [list(columns), *([str(value) for value in row] for row in zip(*columns.values(), strict=True))]
-
-
-def _table(rows: list[list[str]]) -> str:
-    return "".join("\t".join(row) + "\n" for row in rows)
-
-
-def _sprite(pictures: Array) -> Image.Image:
-    """Thumbnails row by row in a square."""
-    side = int(np.ceil(np.sqrt(len(pictures))))
-    sheet = Image.new("RGB", (side * THUMBNAIL[0], side * THUMBNAIL[1]))
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, side)
-        sheet.paste(Image.fromarray(picture), (column * THUMBNAIL[0], row * THUMBNAIL[1]))
-    return sheet
+    def _write(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        write_text(self.folder / name, "".join("\t".join(map(str, row)) + "\n" for row in rows))

@@ -16,25 +16,17 @@ from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import evaluate, main_figures
-from hicmd_tf.runs.checkpoints import Checkpoint, Checkpoints, newest
-from hicmd_tf.runs.folder import NOTHING, RunFolder
+from hicmd_tf.runs.changes import NOTHING
+from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
+from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.metrics import Metrics, metrics_of
 from hicmd_tf.runs.origin import data_hashes, refuse_other_pictures
 from hicmd_tf.runs.trained import Trained, written
-from hicmd_tf.training.callbacks import (
-    EachStep,
-    Evaluations,
-    Interruption,
-    LossTable,
-    PictureGrid,
-    ProgressBar,
-    SaveCheckpoints,
-    StopAtNonFinite,
-    remember,
-)
+from hicmd_tf.training.callbacks import EachStep, Every, Interruption, ProgressBar
 from hicmd_tf.training.collapse import Collapse
 from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, prepare
-from hicmd_tf.training.failure import write_failure
+from hicmd_tf.training.failure import StopAtNonFinite, write_failure
+from hicmd_tf.training.logs import GrowingTable, LossTable, Means, TensorBoard
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.reconstructions import Reconstructions
@@ -44,11 +36,7 @@ Watch = Callable[[int], Sequence[EachStep]]
 
 
 class Interrupted(Exception):  # noqa: N818 (no error)
-    """The run was asked to stop and did, with a checkpoint. `step` iterations are done."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"stopped at step {step}")
-        self.step = step
+    """The run was asked to stop and did, with a checkpoint; it says after which step."""
 
 
 def no_further_callbacks(start: int) -> Sequence[EachStep]:
@@ -79,11 +67,22 @@ def train(
         Interrupted: when asked to stop.
     """
     now = folder.check(config, resume, changes)
-    _refuse_unshared(config, changes, now)
+    _refuse_unshared(with_values(config, changes), now)
     in_use = f"{folder.path} is in use by another process: let it end, or name another folder with --run"
     with folder.unless_refused(), alone(folder.lock, in_use):
         found = newest(folder.checkpoints)  # where all are damaged, nothing in the folder is to be changed
-        ready = _begun(config, now, folder, resume, experiment, changes, 0 if found is None else found.step)
+        start = 0 if found is None else found.step
+        if changes and start >= now.training.steps and folder.open() != now:
+            raise UserError(
+                f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
+            )
+        ready = experiment or _prepared(now)
+        hashes = data_hashes(now, ready.data)  # data that are refused leave no folder behind
+        refuse_other_pictures(folder.known_pictures() or hashes, hashes, folder.path)
+        folder.begin(config, resume, changes, start)
+        training = ready.data.train
+        people = written(Trained.of(now, training), training.texts)
+        write_json(folder.identities, {**people, "data_sha256": hashes})
         run = _Run(now, folder, ready, found)
         if run.start < now.training.steps:
             iterate(ready, run.workers, run.start, now.training.steps, run.watchers(watch(run.start)))
@@ -94,52 +93,15 @@ def train(
     return metrics
 
 
-def _begun(
-    config: Config,
-    now: Config,
-    folder: RunFolder,
-    resume: bool,
-    experiment: Experiment | None,
-    changes: Mapping[str, Any],
-    start: int,
-) -> Experiment:
-    """The experiment, and the folder that says what it is of. Data that are refused leave no folder behind."""
-    if changes and start >= now.training.steps and folder.open() != now:
-        raise UserError(
-            f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
-        )
-    ready = experiment or _prepared(now)
-    _refuse_other_pictures(folder, now, ready)
-    folder.begin(config, resume, changes, start)
-    training = ready.data.train
-    hashes = {"data_sha256": data_hashes(now, ready.data)}
-    write_json(folder.identities, {**written(Trained.of(now, training), training.texts), **hashes})
-    return ready
-
-
-def _refuse_unshared(config: Config, changes: Mapping[str, Any], now: Config) -> None:
+def _refuse_unshared(said: Config, meant: Config) -> None:
     """Several workers train with what their commands say, for only the chief reads the run folder."""
-    if cluster().workers == 1:
-        return
-    said, meant = (dict(flattened(to_dict(one))) for one in (with_values(config, changes), now))
-    for key, value in meant.items():
-        if said[key] != value:
-            raise UserError(f"{key} changed to {value} in the run: give --{key} {value} to the command of every worker")
-
-
-def _refuse_other_pictures(folder: RunFolder, config: Config, experiment: Experiment) -> None:
-    """Wherever the pictures are by now, they must be those that the run was made with, as far as that is known."""
-    if not folder.config.exists():
-        return
-    known = folder.known_pictures()
-    if known is not None:
-        refuse_other_pictures(known, data_hashes(config, experiment.data), folder.path)
-    elif config.data.source != folder.begun().data.source:
-        warnings.warn(
-            f"{folder.path} does not say which pictures it was begun with: those in {config.data.source} are taken for "
-            f"the same",
-            stacklevel=1,
-        )
+    if cluster().workers > 1:
+        given = dict(flattened(to_dict(said)))
+        for key, value in flattened(to_dict(meant)):
+            if given[key] != value:
+                raise UserError(
+                    f"{key} changed to {value} in the run: give --{key} {value} to the command of every worker"
+                )
 
 
 def _prepared(config: Config) -> Experiment:
@@ -159,10 +121,9 @@ def assist(config: Config) -> None:
     workers = Workers(experiment.model.distribute_strategy)
     start = _join(experiment, workers)
     if start < config.training.steps:
-        watching = [StopAtNonFinite(start), Interruption(start)]
-        iterate(experiment, workers, start, config.training.steps, watching)
+        iterate(experiment, workers, start, config.training.steps, [StopAtNonFinite(start), Interruption(start)])
         if experiment.model.step < config.training.steps:
-            raise Interrupted(experiment.model.step)
+            raise Interrupted(f"stopped at step {experiment.model.step}")
     _wait_for_all(workers)
 
 
@@ -185,11 +146,12 @@ class _Run:
     def __init__(self, config: Config, folder: RunFolder, experiment: Experiment, found: Checkpoint | None) -> None:
         self.config, self.folder, self.experiment = config, folder, experiment
         self.samples = evaluated(config, experiment.data)
-        self.checkpoints = Checkpoints(experiment.model, folder.checkpoints, config.training.keep_checkpoints)
+        self.notes = {} if found is None else found.notes
+        self.saved = None if found is None else found.step
         if found is None:
             write_json(folder.untrained, self.figures(self.describe()))
         else:
-            self.checkpoints.restore(found)
+            found.fill(experiment.model.state)
         self.workers = Workers(experiment.model.distribute_strategy)
         self.start = _join(experiment, self.workers)
 
@@ -203,32 +165,52 @@ class _Run:
 
     def watchers(self, further: Sequence[EachStep]) -> list[EachStep]:
         """All callbacks, in the order in which they see a step."""
-        start, training, folder = self.start, self.config.training, self.folder
-        data, model = self.config.data, self.experiment.model
-        self.grid = Reconstructions(model.reconstruct, self.samples, data.height, data.width)
+        start, training, folder, data = self.start, self.config.training, self.folder, self.config.data
+        board = TensorBoard(folder.tensorboard)
+        self.grid = Reconstructions(self.experiment.model.reconstruct, self.samples, data.height, data.width)
         projector = Projector(folder.tensorboard, self.samples)
-
-        def judge_now() -> dict[str, float]:
-            described = self.describe()
-            projector.update(described)
-            return by_direction(self.figures(described))
-
-        logs: list[EachStep] = [
-            LossTable(start, training.log_every, folder.losses, folder.tensorboard),
+        evaluations = GrowingTable(start, folder.evaluations, board, "evaluation/")
+        self.means: list[Means] = [
+            LossTable(start, training.log_every, folder.losses, board),
             Collapse(start, training.watch_every, folder.warnings),
         ]
-        remember(logs, self.checkpoints.notes)
-        self.saving = SaveCheckpoints(start, training.checkpoint_every, self.checkpoints, logs)
+        for one in self.means:
+            if type(one).__name__ in self.notes:
+                one.remember(self.notes[type(one).__name__])
+
+        def draw(step: int) -> None:
+            picture = self.grid.draw()
+            save_png(picture, folder.pictures / f"step_{step:07d}.png")
+            board.picture(step, "pictures", picture)
+
+        def judge(step: int) -> None:
+            described = self.describe()
+            projector.update(described)
+            figures = {
+                f"{direction}_{name}": value
+                for direction, of in self.figures(described).items()
+                for name, value in of.items()
+            }
+            evaluations.append(step, figures)
+
         return [
             StopAtNonFinite(start, self.report),
-            *logs,
-            PictureGrid(start, training.picture_every, folder.pictures, folder.tensorboard, self.grid.draw),
-            Evaluations(start, training.picture_every, folder.evaluations, folder.tensorboard, judge_now),
+            *self.means,
+            Every(start, training.picture_every, draw),
+            Every(start, training.picture_every, judge),
             *further,
-            self.saving,
+            Every(start, training.checkpoint_every, self.save),
             ProgressBar(start, training.steps),
             Interruption(start),
         ]
+
+    def save(self, step: int) -> None:
+        """Writes a checkpoint unless there is one, with what the means must know to go on. Raises UserError."""
+        if step != self.saved:
+            notes = {type(one).__name__: one.memory() for one in self.means}
+            state, keep = self.experiment.model.state, self.config.training.keep_checkpoints
+            write(self.folder.checkpoints, step, state, notes, keep)
+            self.saved = step
 
     def report(self, step: int, losses: dict[str, float], spoilt: list[str]) -> str:
         """Keeps a step that gave non-finite numbers, and says what to do."""
@@ -248,9 +230,10 @@ class _Run:
 
     def finish(self) -> None:
         """The last checkpoint and pictures. Raises Interrupted when steps are left."""
-        self.saving.save()
-        if self.experiment.model.step < self.config.training.steps:
-            raise Interrupted(self.experiment.model.step)
+        step = self.experiment.model.step
+        self.save(step)
+        if step < self.config.training.steps:
+            raise Interrupted(f"stopped at step {step}")
         save_png(self.grid.draw(), self.folder.pictures / "final.png")
 
 
@@ -259,8 +242,3 @@ def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
     return descriptors(
         descriptor_in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
     )
-
-
-def by_direction(figures: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Figures by direction as columns of a table: visible_to_infrared_rank1 and so on."""
-    return {f"{direction}_{name}": value for direction, of in figures.items() for name, value in of.items()}

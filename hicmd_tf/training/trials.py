@@ -11,11 +11,11 @@ from pathlib import Path
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, stop
-from hicmd_tf.files import read_json, write_json, write_text
+from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.evaluation import Row, over_trials
-from hicmd_tf.retrieval.report import as_csv, as_markdown
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import configuration_hash, read_provenance
+from hicmd_tf.runs.tables import is_run, write_rows
 
 
 def chosen(config: Config, text: str) -> list[int]:
@@ -49,25 +49,21 @@ def train_trials(
     Raises:
         UserError: When a trial's folder is of another configuration, before any is trained, and when one is killed.
     """
-    if out.is_file() or (out / "config.yaml").exists():
+    if out.is_file() or is_run(out):
         raise UserError(f"{out} holds a run, or is a file: name another folder for the trials with --run")
-    runs = {trial: out / f"trial_{trial}" for trial in trials}
+    runs = {trial: RunFolder(out / f"trial_{trial}") for trial in trials}
     configs = {trial: with_values(config, {"data.trial": trial}) for trial in trials}
-    left = [trial for trial in trials if not _is_done(RunFolder(runs[trial]), configs[trial], resume)]
-    for trial in left:
+    for trial in [trial for trial, run in runs.items() if not _is_done(run, configs[trial], resume)]:
         try:
-            status = _run([*fit, "--data.trial", str(trial), "--run", str(runs[trial])])
+            status = _run([*fit, "--data.trial", str(trial), "--run", str(runs[trial].path)])
         except KeyboardInterrupt:
             stop(f"stopped in trial {trial}; {advice}")
         if status < 0:
             raise UserError(f"trial {trial} was ended by {signal.Signals(-status).name}; {advice}")
         if status:
             sys.exit(status)
-    rows = [[Row(**row) for row in read_json(run / "metrics.json")["settings"]] for run in runs.values()]
-    table = over_trials(rows)
-    write_json(out / "evaluation.json", {"trials": list(trials), "rows": [row._asdict() for row in table]})
-    write_text(out / "evaluation.csv", as_csv(table))
-    write_text(out / "evaluation.md", as_markdown(table))
+    table = over_trials([[Row(**row) for row in read_json(run.metrics)["settings"]] for run in runs.values()])
+    write_rows(table, out, trials=list(trials))
     return table
 
 
@@ -78,10 +74,9 @@ def _is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
     try:
         found = read_provenance(folder.metrics)
     except UserError:
-        return False  # none yet, damaged, or of an earlier version: evaluated again, with --resume
-    return bool(
-        found["configuration_sha256"] == configuration_hash(now) and found["steps"]["end"] == now.training.steps
-    )
+        return False  # none yet, or damaged: evaluated again, with --resume
+    ended = found["configuration_sha256"], found["steps"]["end"]
+    return ended == (configuration_hash(now), now.training.steps)
 
 
 def _run(command: Sequence[str]) -> int:

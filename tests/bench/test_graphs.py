@@ -27,11 +27,10 @@ def test_a_convolution_counts_products_and_sums_of_every_output_pixel_and_each_o
     assert flops_by_part(graph_of(with_gradients)) == {REST: 3 * once}
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-def test_a_matrix_product_counts_products_and_sums(transposed: bool) -> None:
-    a, b = tf.ones((7, 4) if transposed else (4, 7)), tf.ones((7, 5))
-
-    assert flops_by_part(graph_of(lambda: tf.matmul(a, b, transpose_a=transposed))) == {REST: 2 * 4 * 7 * 5}
+def test_a_matrix_product_counts_products_and_sums() -> None:
+    a, b = tf.ones((4, 7)), tf.ones((7, 5))
+    plain, transposed = lambda: tf.matmul(a, b), lambda: tf.matmul(tf.transpose(a), b, transpose_a=True)
+    assert flops_by_part(graph_of(plain)) == flops_by_part(graph_of(transposed)) == {REST: 2 * 4 * 7 * 5}
 
 
 def test_what_no_result_needs_is_not_counted() -> None:

@@ -22,15 +22,11 @@ def test_a_run_gets_on_between_two_kills(kills: int, every: int, seed: int) -> N
     assert all(moment.delay >= 0 and moment.step <= steps for moment in found)
 
 
-def test_starts_steps_and_ends_are_killed() -> None:
+def test_starts_steps_and_ends_are_killed_and_too_short_a_run_is_refused() -> None:
     found = moments(50, 400, 4, 1)
-    assert [moment.step for moment in found].count(0) == 5
-    assert [moment.step for moment in found].count(400) >= 5
-    assert sum(moment.writing for moment in found) == 10
+    steps = [moment.step for moment in found]
+    assert steps.count(0) == 5 and steps.count(400) >= 5 and sum(moment.writing for moment in found) == 10
     assert moments(50, 400, 4, 2) != found
-
-
-def test_too_short_a_run_is_refused() -> None:
     with pytest.raises(UserError, match="take 160 steps or more"):
         moments(50, 100, 4, 0)
 

@@ -10,7 +10,8 @@ import pytest
 from hicmd_tf.commands import fit, reproduce
 from hicmd_tf.config import load
 from hicmd_tf.errors import UserError
-from hicmd_tf.runs.folder import Change, RunFolder
+from hicmd_tf.runs.changes import Change
+from hicmd_tf.runs.folder import RunFolder
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 RATE, PENALTY = "optimisers.generator_rate", "losses.gradient_penalty"

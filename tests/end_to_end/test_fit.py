@@ -1,15 +1,13 @@
-"""Whole runs on the smallest configuration: what they make, how they stop and resume."""
+"""Whole runs on the smallest configuration: what they make, how they stop, resume and are reproduced."""
 
 import csv
 import json
 import math
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,14 +17,15 @@ from PIL import Image
 from hicmd_tf.commands import main
 from hicmd_tf.config import load
 from hicmd_tf.errors import INTERRUPTED, UserError
+from hicmd_tf.provenance.comparison import compare_weights
 from hicmd_tf.runs.checkpoints import read
 from hicmd_tf.visualize import figures
 
-SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
+PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 TERMS = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "discriminator", "alpha")
 FIGURES = ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")
 DIRECTIONS = ("visible_to_infrared", "infrared_to_visible")
-STEPS = 6
+STEPS, EVERY = 6, 2  # a checkpoint every two steps
 DEADLINE = 300  # seconds, only so that a hang ends
 WITHOUT_GRAPHS = """
 import tensorflow
@@ -34,22 +33,11 @@ from hicmd_tf.commands import console
 tensorflow.config.run_functions_eagerly(True)
 console("fit")
 """
-STEP = re.compile(r"(\d+)")
 
 
 def options(data: Path, run: Path, *more: str) -> list[str]:
-    return ["--config", str(SMOKE), "--data.directory", str(data), "--run", str(run), *more]
-
-
-def different(run: Path, other: Path) -> list[str]:
-    """What in the checkpoints of two runs is not equal to the bit; safetensors writes its header in any order."""
-    found = []
-    for file in sorted((run / "checkpoints").iterdir()):
-        one, two = read(file), read(other / "checkpoints" / file.name)
-        assert one.arrays.keys() == two.arrays.keys()
-        found += [name for name, array in one.arrays.items() if array.tobytes() != two.arrays[name].tobytes()]
-        found += ["notes"] * (one.notes != two.notes)
-    return found
+    where = ["--config", str(PLUMBING), "--data.directory", str(data), "--run", str(run)]
+    return [*where, "--steps", str(STEPS), "--training.checkpoint_every", str(EVERY), *more]
 
 
 def metrics_of(run: Path) -> dict[str, object]:
@@ -66,6 +54,33 @@ def whole(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "KINDS", {"curves": figures.KINDS["curves"]})
         main(["fit", *options(smoke_directory, run)])
+    return run
+
+
+def stopped(run: Path, step: int, number: signal.Signals, *arguments: str) -> tuple[int, str]:
+    """`fit` in a process of its own, which is sent a signal once there is a checkpoint of a step; its exit code and
+    what it said."""
+    command = [sys.executable, "-c", WITHOUT_GRAPHS, *arguments, "--no-report"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        limit = time.monotonic() + DEADLINE
+        while not (run / "checkpoints" / f"step-{step:06d}.safetensors").exists():
+            assert process.poll() is None, "the run ended before it was to be stopped"
+            assert time.monotonic() < limit, "the run never came to its checkpoint"
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=DEADLINE)
+    return process.returncode, said
+
+
+@pytest.fixture(scope="module")
+def resumed(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was killed, then interrupted by Ctrl-C, then came to its end."""
+    run = tmp_path_factory.mktemp("runs") / "killed"
+    code, _ = stopped(run, EVERY, signal.SIGKILL, *options(smoke_directory, run))
+    assert code == -signal.SIGKILL and not (run / "metrics.json").exists()
+    code, said = stopped(run, 2 * EVERY, signal.SIGINT, *options(smoke_directory, run, "--resume"))
+    assert code == INTERRUPTED and "go on with the same command" in said and "Traceback" not in said
+    main(["fit", *options(smoke_directory, run, "--resume", "--no-report")])
     return run
 
 
@@ -98,10 +113,7 @@ def test_a_run_folder_holds_everything(whole: Path) -> None:
     with Image.open(whole / "pictures" / "final.png") as picture:
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 20
     assert "tensorflow" in json.loads((whole / "environment.json").read_text())
-    assert load(whole / "config.yaml").batch == load(SMOKE).batch
-
-
-def test_a_run_ends_with_its_report(whole: Path) -> None:
+    assert load(whole / "config.yaml").batch == load(PLUMBING).batch
     page = (whole / "report.html").read_text()
     for title in ("Losses over the steps", "Rank-1 and mAP over the steps", "CMC"):
         assert f">{title}<" in page
@@ -113,65 +125,28 @@ def test_evaluate_repeats_the_figures(whole: Path) -> None:
     assert metrics_of(whole) == before
 
 
-def started(*more: str) -> subprocess.Popen[str]:
-    """`fit` in a process of its own."""
-    command = [sys.executable, "-c", WITHOUT_GRAPHS, *more, "--no-report"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    limit = time.monotonic() + DEADLINE
-    while not condition():
-        assert process.poll() is None, "the run ended before it was to be stopped"
-        assert time.monotonic() < limit, "the run never came to its first checkpoint"
-        time.sleep(0.05)
-
-
-def saved(run: Path) -> Callable[[], bool]:
-    """Whether there is a checkpoint of at least one step."""
-    return lambda: any(int(found[1]) > 0 for file in run.glob("checkpoints/*") if (found := STEP.search(file.name)))
-
-
-def test_a_killed_run_resumes_and_ends_as_an_uninterrupted_one(
-    smoke_directory: Path, whole: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "killed"
-    with started(*options(smoke_directory, run)) as process:
-        wait_for(saved(run), process)
-        process.kill()
-    assert not (run / "metrics.json").exists()
-    main(["fit", *options(smoke_directory, run, "--resume", "--no-report")])
-    assert metrics_of(run) == metrics_of(whole)
-    assert not different(whole, run)
-    assert (run / "losses.csv").read_text() == (whole / "losses.csv").read_text()
-
-
-def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(smoke_directory: Path, tmp_path: Path) -> None:
-    run = tmp_path / "interrupted"
-    with started(*options(smoke_directory, run, "--training.steps", "100000")) as process:
-        wait_for(saved(run), process)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=DEADLINE)
-    assert process.returncode == INTERRUPTED
-    assert "--resume" in errors and "Traceback" not in errors
-    assert saved(run)()
+def test_a_run_that_was_stopped_ends_as_an_uninterrupted_one(whole: Path, resumed: Path) -> None:
+    assert metrics_of(resumed) == metrics_of(whole)
+    one, other = (read(run / "checkpoints" / f"step-{STEPS:06d}.safetensors") for run in (whole, resumed))
+    assert compare_weights(one.arrays, other.arrays).difference == 0 and one.notes == other.notes
+    for name in ("losses.csv", "evaluations.csv", "untrained.json"):
+        assert (resumed / name).read_bytes() == (whole / name).read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore:code")  # which someone may edit while the tests run
 def test_what_was_tampered_with_is_not_reproduced(
-    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    whole: Path, resumed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again, tampered = tmp_path / "again", tmp_path / "tampered"
+    again, tampered = shutil.copytree(resumed, tmp_path / "again"), shutil.copytree(whole, tmp_path / "tampered")
+    (again / "reproduction.json").write_text('{"verdict": "not finished"}')  # all is trained: it is only compared
     main(["reproduce", str(whole), "--run", str(again)])
     assert capsys.readouterr().out.splitlines()[-1].startswith("reproduced to the bit")
-    assert (again / "losses.csv").read_bytes() == (whole / "losses.csv").read_bytes()
     assert json.loads((again / "reproduction.json").read_text())["exact"]
 
-    shutil.copytree(whole, tampered)
     *above, last, _ = (whole / "losses.csv").read_text().split("\n")
     cells = last.split(",")
     (tampered / "losses.csv").write_text("\n".join([*above, ",".join([cells[0], f"{cells[1]}1", *cells[2:]]), ""]))
-    with pytest.raises(SystemExit) as stopped:  # all is trained already: it is only compared once more
+    with pytest.raises(SystemExit) as stopped:
         main(["reproduce", str(tampered), "--run", str(again)])
     assert stopped.value.code == 1
     printed = capsys.readouterr().out
@@ -182,21 +157,17 @@ def test_what_was_tampered_with_is_not_reproduced(
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (["--batch.pair", "3"], "batch.pairs"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--batch.pairs", "40"], "batch.pairs"),
-        (["--data.height", "30"], "data.height"),
         (["--networks.resnet_weights", "nowhere.pth"], "nowhere.pth"),
-        (["--data.directory", str(SMOKE)], "smoke.yaml"),
+        (["--data.directory", str(PLUMBING)], "plumbing.yaml"),
     ],
 )
 def test_mistakes_are_named_and_leave_no_folder(
     more: list[str], named: str, smoke_directory: Path, tmp_path: Path
 ) -> None:
-    given = ["--config", str(SMOKE), "--data.directory", str(smoke_directory)]
-    kept = [word for pair in zip(given[::2], given[1::2], strict=True) if pair[0] not in more for word in pair]
+    places = ["--data.directory", str(smoke_directory)] * ("--data.directory" not in more)
     with pytest.raises(UserError, match=named):
-        main(["fit", *kept, "--run", str(tmp_path / "run"), *more])
+        main(["fit", "--config", str(PLUMBING), *places, "--run", str(tmp_path / "run"), *more])
     assert not (tmp_path / "run").exists()
 
 
@@ -206,11 +177,6 @@ def test_a_run_folder_in_use_is_not_overwritten(smoke_directory: Path, whole: Pa
         with pytest.raises(UserError, match=named):
             main(["fit", *options(smoke_directory, whole, *more)])
     assert (whole / "metrics.json").read_text() == before
-
-
-def test_evaluating_what_is_no_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing"):
-        main(["evaluate", "--run", str(tmp_path / "nothing")])
 
 
 def test_a_corrupt_picture_is_named(smoke_directory: Path, whole: Path, tmp_path: Path) -> None:

@@ -67,16 +67,13 @@ def test_a_place_that_can_not_be_written_is_named_before_anything_is_done(
     assert not (tmp_path / "data").exists()
 
 
-def test_so_is_a_file_or_an_argument(run: Path, tmp_path: Path) -> None:
+def test_so_is_an_argument_and_before_it_a_run_that_is_none(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"can't be written"):
+    with pytest.raises(UserError, match="can't be written"):
         to_torch(run, tmp_path / "file" / "out")
     for command in (ask, extract):
         with pytest.raises(UserError, match=r"^command line: --out: .*/file/out: can't be written"):
             command(["--modality", "visible", "--out", str(tmp_path / "file" / "out"), "a.png"])
-
-
-def test_a_run_that_is_none_is_said_before_its_place() -> None:
     for command, arguments in ((evaluate, []), (disentangle, []), (visualize, ["all"])):
         with pytest.raises(UserError, match="/proc/nothing is not a run folder"):
             command([*arguments, "--run", "/proc/nothing"])

@@ -221,7 +221,7 @@ def _watched(model: HiCMD, caught: dict[int, Any], seen: dict[str, Any]) -> Iter
 
         return run
 
-    optimisers = (model.optimizer, model.discriminator_optimiser, model.feature_optimiser)
+    optimisers = model.optimisers.by_part().values()
     places = {"decode_swaps": generation, "decode_cycle": generation, "identify": schedule}
     before = {name: getattr(module, name) for name, module in places.items()}
     for optimiser in optimisers:

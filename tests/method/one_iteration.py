@@ -41,7 +41,7 @@ def gradients_of_a_step(model: HiCMD, batch: dict) -> dict[int, np.ndarray | Non
             {id(v): None if g is None else ops.convert_to_numpy(g) for g, v in zip(gradients, variables, strict=True)}
         )
 
-    for optimiser in (model.optimizer, model.discriminator_optimiser, model.feature_optimiser):
+    for optimiser in model.optimisers.by_part().values():
         optimiser.apply = catch
     model.train_step(batch)
     return caught

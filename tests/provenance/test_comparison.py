@@ -15,18 +15,10 @@ from hicmd_tf.provenance.comparison import (
     compare_figures,
     compare_losses,
     compare_weights,
+    differences,
 )
 
 LOSSES = "step,cross,kl\n20,1.5,0.25\n40,1.25,0.125\n"
-
-
-def compared_losses(folder: Path, before: str, after: str | None) -> Compared:
-    then, now = folder / "then" / "losses.csv", folder / "now" / "losses.csv"
-    for file, text in ((then, before), (now, after)):
-        file.parent.mkdir(exist_ok=True)
-        if text is not None:
-            file.write_bytes(text.encode())
-    return compare_losses(then, now)
 
 
 @pytest.mark.parametrize(
@@ -42,38 +34,36 @@ def compared_losses(folder: Path, before: str, after: str | None) -> Compared:
         (LOSSES.replace("1.25", "1.250"), math.ulp(0.0), "first at step 40, cross: 1.25 was, 1.250 is"),
         (LOSSES.replace("1.25", "nan"), math.inf, "first at step 40, cross: 1.25 was, nan is"),
         (LOSSES.replace("1.25", "half"), math.inf, "first at step 40, cross: 1.25 was, half is"),
-        (LOSSES.replace("kl", "code"), math.inf, "first at step step, kl: kl was, code is"),
+        (LOSSES.replace("kl", "code"), math.inf, "first at step 20, kl: 0.25 was, absent is"),
         (LOSSES + "60,1,1\n", math.inf, "first at step 60, step: absent was, 60 is"),
         (LOSSES[: -len("40,1.25,0.125\n")], math.inf, "first at step 40, step: 40 was, absent is"),
         (LOSSES.replace("\n", "\r\n"), math.inf, "the same numbers in other bytes"),
-        (None, math.inf, "first at step step, step: step was, absent is"),
-        ("", math.inf, "absent is"),
-        ("\n\n", math.inf, "first at step step, step: step was,  is"),
+        (None, math.inf, "first at step 20, step: 20 was, absent is"),
     ],
 )
 def test_losses(after: str | None, difference: float, words: str, tmp_path: Path) -> None:
-    found = compared_losses(tmp_path, LOSSES, after)
+    then, now = tmp_path / "then.csv", tmp_path / "now.csv"
+    then.write_bytes(LOSSES.encode())
+    if after is not None:
+        now.write_bytes(after.encode())
+    found = compare_losses(then, now)
     assert math.isclose(found.difference, difference, rel_tol=1e-9) and words in found.words
 
 
-WEIGHTS = {"a": np.float32([1, 2, 3]), "b": np.float32([[0.5]]), "count": np.int64(7)}
+WEIGHTS = {"a": np.float32([1, 2, 3]), "b": np.float32([[0.5]]), "zero": np.float32(0), "count": np.int64(7)}
 
 
 @pytest.mark.parametrize(
     ("changed", "difference", "words"),
     [
-        ({}, 0.0, "equal bit for bit, 3 tensors"),
-        ({"a": np.float32([1, 2, 3.5])}, 0.5, "1 of 3 tensors differ, most a, by 0.5"),
-        ({"a": np.float32([1, 2, 3.5]), "b": np.float32([[2.5]])}, 2.0, "2 of 3 tensors differ, most b, by 2"),
-        ({"count": np.int64(9)}, 2.0, "1 of 3 tensors differ, most count"),
-        (
-            {"b": np.float32([[np.nextafter(np.float32(0.5), np.float32(1))]])},
-            2.0**-24,
-            "1 of 3 tensors differ, most b",
-        ),
-        ({"b": np.float32([[np.nan]])}, math.inf, "1 of 3 tensors differ, most b, by inf"),
-        ({"b": np.float32([0.5])}, math.inf, "1 of 3 tensors differ, most b, by inf"),
-        ({"b": np.float64([[0.5]])}, math.inf, "1 of 3 tensors differ, most b, by inf"),
+        ({}, 0.0, "equal bit for bit, 4 tensors"),
+        ({"a": np.float32([1, 2, 3.5]), "b": np.float32([[2.5]])}, 2.0, "2 of 4 tensors differ, most b, by 2"),
+        ({"count": np.int64(9)}, 2.0, "1 of 4 tensors differ, most count"),
+        ({"b": np.nextafter(WEIGHTS["b"], np.float32(1))}, 2.0**-24, "1 of 4 tensors differ, most b"),
+        ({"zero": np.float32(-0.0)}, math.ulp(0.0), "1 of 4 tensors differ, most zero"),
+        ({"b": np.float32([[np.nan]])}, math.inf, "1 of 4 tensors differ, most b, by inf"),
+        ({"b": np.float32([0.5])}, math.inf, "1 of 4 tensors differ, most b, by inf"),
+        ({"b": np.float64([[0.5]])}, math.inf, "1 of 4 tensors differ, most b, by inf"),
         ({"more": np.float32(1)}, math.inf, "1 tensors are in one of both only, as more"),
     ],
 )
@@ -82,72 +72,71 @@ def test_weights(changed: dict[str, Any], difference: float, words: str) -> None
     assert found.difference == difference and found.words.startswith(words)
 
 
-def test_a_zero_s_sign_and_equal_bits_of_nan() -> None:
-    assert compare_weights({"a": np.float32([np.nan])}, {"a": np.float32([np.nan])}).difference == 0
-    assert 0 < compare_weights({"a": np.float32([0.0])}, {"a": np.float32([-0.0])}).difference < 1e-300
-
-
-METRICS = {
-    "visible_to_infrared": {"rank1": 0.25, "mAP": 0.5},
-    "settings": [{"setting": "all", "mean": {"rank1": 0.25}}],
-    "split": "test",
-    "steps": 6,
-    "provenance": {"seed": 1},
-}
-
-
-def figures(**changed: Any) -> dict[str, Compared]:
-    """What differs of the metrics above when some of them change."""
-    return {one.what: one for one in compare_figures(METRICS, {**METRICS, **changed}) if one.difference}
-
-
 def test_figures_are_compared_one_by_one_and_where_they_come_from_is_not() -> None:
-    assert [one.what for one in compare_figures(METRICS, METRICS)] == [
-        "visible_to_infrared.rank1",
-        "visible_to_infrared.mAP",
-        "settings.0.setting",
-        "settings.0.mean.rank1",
-        "split",
-        "steps",
+    metrics: dict[str, Any] = {
+        "visible_to_infrared": {"rank1": 0.25, "mAP": 0.5},
+        "settings": [{"setting": "all"}],
+        "split": "test",
+        "provenance": {"seed": 1},
+    }
+    names = ["visible_to_infrared.rank1", "visible_to_infrared.mAP", "settings.0.setting", "split"]
+    assert [(one.what, one.difference) for one in compare_figures(metrics, metrics)] == [(name, 0.0) for name in names]
+    other = {"visible_to_infrared": {"rank1": 0.375}, "split": "held_out", "more": 10**400, "provenance": {"seed": 2}}
+    assert [one for one in compare_figures(metrics, {**metrics, **other}) if one.difference] == [
+        Compared("visible_to_infrared.rank1", 0.125, "0.25 was, 0.375 is"),
+        Compared("visible_to_infrared.mAP", math.inf, "0.5 was, absent is"),
+        Compared("split", math.inf, "test was, held_out is"),
+        Compared("more", math.inf, f"absent was, {10**400} is"),
     ]
-    assert figures(provenance={"seed": 2}) == {}
-    (changed,) = figures(visible_to_infrared={"rank1": 0.375, "mAP": 0.5}).values()
-    assert changed == Compared("visible_to_infrared.rank1", 0.125, "0.25 was, 0.375 is")
-    assert figures(split="held_out")["split"].difference == math.inf
-    assert figures(visible_to_infrared={"rank1": 0.25})["visible_to_infrared.mAP"].words == "0.5 was, absent is"
-    assert figures(more=1)["more"] == Compared("more", math.inf, "absent was, 1 is")
-    assert figures(steps=True)["steps"].difference == figures(steps=10**400)["steps"].difference == math.inf
-
-
-def comparison(losses: float = 0.0, weights: float = 0.0, figure: float = 0.0) -> Comparison:
-    parts = [Compared(name, value, f"{name}'s words") for name, value in (("losses.csv", losses), ("weights", weights))]
-    return Comparison(*parts, [Compared("rank1", figure, "old was, new is"), Compared("mAP", 0.0, "same")])
 
 
 @pytest.mark.parametrize(
-    ("parts", "exact", "verdict"),
+    ("losses", "weights", "figure", "verdict"),
     [
-        ({}, True, "reproduced to the bit"),
-        ({"losses": 1e-7}, False, "reproduced within 0 of every figure and 0 of every weight, not to the bit"),
-        ({"weights": 1e-7}, False, "reproduced within 0 of every figure and 1e-07 of every weight"),
-        ({"weights": 1.0, "figure": NEAR}, False, "reproduced within 0.01 of every figure and 1 of every weight"),
-        ({"weights": 1.0, "figure": 2 * NEAR}, False, "not reproduced: rank1: old was, new is"),
-        ({"figure": math.inf}, False, "not reproduced: rank1"),
-        ({"weights": math.inf}, False, "not reproduced: weights: weights's words"),
+        (0, 0, 0, "reproduced to the bit"),
+        (1e-7, 0, 0, "reproduced within 0 of every figure and 0 of every weight, not to the bit"),
+        (0, 1.0, NEAR, "reproduced within 0.01 of every figure and 1 of every weight"),
+        (0, 1.0, 2 * NEAR, "not reproduced: rank1: old was, new is"),
+        (0, 0, math.inf, "not reproduced: rank1"),
+        (0, math.inf, 0, "not reproduced: weights: weights's words"),
     ],
 )
-def test_the_verdict(parts: dict[str, float], exact: bool, verdict: str) -> None:
-    found = comparison(**parts)
-    assert found.exact == exact and found.verdict.startswith(verdict)
-    assert "reproduced to the bit" in found.verdict or not exact
+def test_the_verdict_and_the_table(losses: float, weights: float, figure: float, verdict: str) -> None:
+    parts = [Compared(name, value, f"{name}'s words") for name, value in (("losses", losses), ("weights", weights))]
+    found = Comparison(*parts, [Compared("rank1", figure, "old was, new is"), Compared("mAP", 0.0, "same")])
+    assert found.exact == (losses == weights == figure == 0) and found.verdict.startswith(verdict)
     stored = json.loads(json.dumps(found.as_json(), allow_nan=False))
-    assert stored["exact"] == exact and stored["verdict"] == found.verdict and "rank1" in stored
+    assert stored["exact"] == found.exact and stored["verdict"] == found.verdict and "rank1" in stored
+    lines = ["losses   losses's words", "weights  weights's words", "rank1    old was, new is"]
+    equal = f"figures  {1 if figure else 2} of 2 equal"
+    assert found.as_text().splitlines() == [*(lines if figure else lines[:2]), equal]
 
 
-def test_the_table_names_every_figure_that_differs_and_counts_the_others() -> None:
-    assert comparison(figure=0.5).as_text().splitlines() == [
-        "losses.csv  losses.csv's words",
-        "weights     weights's words",
-        "rank1       old was, new is",
-        "figures     1 of 2 equal",
+def told(there: dict[str, Any], here: dict[str, Any], **others: Any) -> list[str]:
+    same = {"configuration_sha256": "c", "deterministic": True}
+    return list(differences({**same, "origins": [there], **others}, {**same, "origins": [here]}))
+
+
+def test_what_is_not_as_it_was_is_told_in_a_line_each() -> None:
+    here = {
+        "code": {"version": "0.1", "sha256": "f", "commit": "e"},
+        "packages": {"keras": "3.15"},
+        "machine": {"gpus": [], "workers": 1},
+    }
+    assert told({**here, "code": {**here["code"], "commit": "d", "dirty": True}}, here) == []  # of the same code
+    there = {
+        "code": {"version": "0.1", "sha256": "0"},
+        "packages": {"keras": "3.0"},
+        "machine": {"gpus": ["NVIDIA H100"], "workers": 2},
+    }
+    lines = [
+        "code.sha256: 0 was, f is",
+        "packages.keras: 3.0 was, 3.15 is",
+        "machine.gpus.0: NVIDIA H100 was, absent is",
+        "machine.workers: 2 was, 1 is",
+        "code.commit: absent was, e is",
     ]
+    assert told(there, here) == lines
+    assert told(there, here, origins=[there, here])[1:] == lines
+    assert "add up in another order" in told(here, here, deterministic=False)[0]
+    assert "config.yaml" in told(here, here, configuration_sha256="d")[0]

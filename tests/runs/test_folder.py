@@ -1,4 +1,4 @@
-"""Run folders of earlier versions, of later ones, and what a kill leaves in them."""
+"""Run folders: who may train in them, what changed, of other versions and elsewhere, and what a kill leaves."""
 
 import json
 import os
@@ -6,19 +6,18 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from hicmd_tf.config import Config, from_dict, to_dict, with_values
+from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import LEFTOVER
-from hicmd_tf.runs.folder import Change, RunFolder
-from hicmd_tf.tuning.study import Settings, Study
+from hicmd_tf.runs.changes import Change
+from hicmd_tf.runs.folder import RunFolder
 
 NEWER = {"losses.margin": 0.5, "training.devices": 1}  # settings that are taken for new ones, with base's values
+RATE, WEIGHT = "optimisers.generator_rate", "losses.cross"
 
 
 @pytest.fixture
@@ -28,22 +27,16 @@ def run(smoke_config: Config, tmp_path: Path) -> RunFolder:
     return folder
 
 
-def without(tree: dict, keys: list[str]) -> dict:
-    for key in keys:
-        *path, name = key.split(".")
-        section = tree
-        for part in path:
-            section = section[part]
-        del section[name]
-    return tree
-
-
 def make_older(run: RunFolder) -> None:
     """As a version wrote it that had not these settings yet."""
-    run.config.write_text(yaml.safe_dump(without(yaml.safe_load(run.config.read_text()), list(NEWER))))
+    tree = yaml.safe_load(run.config.read_text())
+    for key in NEWER:
+        section, name = key.split(".")
+        del tree[section][name]
+    run.config.write_text(yaml.safe_dump(tree))
 
 
-def test_a_run_of_an_earlier_version_opens_with_base_s_values_and_one_line(
+def test_a_run_of_an_earlier_version_opens_and_goes_on_with_base_s_values_and_one_line(
     run: RunFolder, smoke_config: Config
 ) -> None:
     make_older(run)
@@ -51,30 +44,15 @@ def test_a_run_of_an_earlier_version_opens_with_base_s_values_and_one_line(
         assert run.open() == smoke_config  # which has base's values of them
     (line,) = {str(warning.message) for warning in told}
     assert all(f"{key} {value}" in line for key, value in NEWER.items()) and "\n" not in line
-
-
-def test_the_command_is_written_down_so_that_a_shell_takes_it(
-    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    typed = ["fit.py", "--run", "a b/it's", "--data.source", "$HOME/*"]
-    monkeypatch.setattr(sys, "argv", typed)
-    folder = RunFolder(tmp_path / "run")
-    folder.begin(smoke_config, resume=False)
-    assert shlex.split(json.loads(folder.environment.read_text())["command"]) == typed
-
-
-def test_a_run_of_an_earlier_version_goes_on(run: RunFolder, smoke_config: Config) -> None:
-    make_older(run)
     with pytest.warns(UserWarning, match=r"losses\.margin 0\.5"):
         run.begin(smoke_config, resume=True)
     assert run.open() == smoke_config  # whole again, and so without a warning
     make_older(run)
-    other = replace(smoke_config, losses=replace(smoke_config.losses, margin=0.7))
     with (
         pytest.warns(UserWarning, match=r"losses\.margin"),
         pytest.raises(UserError, match=r"losses\.margin is 0\.7, but .* was begun with 0\.5"),
     ):
-        run.begin(other, resume=True)
+        run.begin(with_values(smoke_config, {"losses.margin": 0.7}), resume=True)
 
 
 def test_a_setting_of_a_later_version_is_refused(run: RunFolder) -> None:
@@ -89,65 +67,43 @@ def test_a_stored_configuration_with_a_wrong_value_stays_wrong(run: RunFolder) -
         run.open()
 
 
-def test_what_exports_and_searches_store_is_read_likewise(smoke_config: Config, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"losses\.margin 0\.5, training\.devices 1"):
-        assert from_dict(without(to_dict(smoke_config), list(NEWER)), tmp_path / "metadata.json") == smoke_config
-    study = Study(tmp_path, Settings("random", smoke_config, 3, {}, {}), 2)
-    stored = study.settings.as_json()
-    (tmp_path / "study.json").write_text(json.dumps({**stored, "config": without(stored["config"], list(NEWER))}))
-    with pytest.warns(UserWarning, match=r"losses\.margin 0\.5"):
-        study._check(resume=True)
-    for damaged in ("[]", "{}", '{"config": 3}'):
-        (tmp_path / "study.json").write_text(damaged)
-        with pytest.raises(UserError, match=r"study\.json holds no settings of a search"):
-            study._check(resume=True)
+def test_the_command_is_written_down_so_that_a_shell_takes_it(
+    smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["fit.py", "--run", "a b/it's", "--data.source", "$HOME/*"]
+    monkeypatch.setattr(sys, "argv", typed)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(smoke_config, resume=False)
+    assert shlex.split(json.loads(folder.environment.read_text())["command"]) == typed
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from hicmd_tf.files import replacing
-with replacing(Path(sys.argv[1])) as file:
-    file.write(b"half")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
+held = [replacing(Path(path)) for path in sys.argv[1:]]
+for one in held:
+    one.__enter__().write(b"half")
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def kill_while_writing(path: Path) -> None:
-    """A process that is killed in the middle of writing a file."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(path)], check=False, env={**os.environ, "PYTHONPATH": os.getcwd()}
-    )
+def kill_while_writing(*paths: Path) -> None:
+    """A process that is killed in the middle of writing files."""
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, "-c", KILLED, *map(str, paths)], check=False, env=environment)
     assert done.returncode == -signal.SIGKILL
-
-
-def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob(".*.tmp")]
 
 
 def test_what_a_kill_left_neither_keeps_a_run_from_beginning_nor_stays(smoke_config: Config, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     kill_while_writing(folder.config)  # the first file of all
     folder.lock.touch()
-    (name,) = leftovers(folder.path)
-    assert LEFTOVER.fullmatch(name)
     folder.begin(smoke_config, resume=False)
-    for inside in (folder.checkpoints / "step-000003.safetensors", folder.pictures / "final.png", folder.losses):
-        kill_while_writing(inside)
-    assert len(leftovers(folder.path)) == 3
+    kill_while_writing(folder.checkpoints / "step-000003.safetensors", folder.pictures / "final.png", folder.losses)
+    assert len(list(folder.path.rglob(".*.tmp"))) == 3
     folder.begin(smoke_config, resume=True)
-    assert not leftovers(folder.path) and folder.open() == smoke_config
-
-
-def test_other_people_s_files_make_a_folder_foreign(smoke_config: Config, tmp_path: Path) -> None:
-    (tmp_path / ".notes.tmp").write_text("mine")
-    with pytest.raises(UserError, match="not a run folder"):
-        RunFolder(tmp_path).begin(smoke_config, resume=False)
-    assert (tmp_path / ".notes.tmp").read_text() == "mine"
-
-
-RATE, WEIGHT = "optimisers.generator_rate", "losses.cross"
+    assert not list(folder.path.rglob(".*.tmp")) and folder.open() == smoke_config
 
 
 def test_what_no_figure_depends_on_may_be_another_and_nothing_else(run: RunFolder, smoke_config: Config) -> None:
@@ -202,7 +158,7 @@ def test_a_change_that_is_none_is_one_line(run: RunFolder, smoke_config: Config,
         run.check(smoke_config, True, {RATE: -1.0})
     with pytest.raises(UserError, match=f"--change {RATE}=1e-05: .* holds no run yet, begin it with --{RATE} 1e-05"):
         RunFolder(tmp_path / "new").check(smoke_config, True, {RATE: 1e-5})
-    for content in ("{", "[1]", '[{"step": 3}]', '[{"step": 3, "setting": "seed", "before": 1, "after": 2}]'):
+    for content in ("{", '[{"step": 3}]', '[{"step": 3, "setting": "seed", "before": 1, "after": 2}]'):
         run.changed.write_text(content)
         with pytest.raises(UserError, match=r"changes\.json"):
             run.open()
@@ -211,23 +167,19 @@ def test_a_change_that_is_none_is_one_line(run: RunFolder, smoke_config: Config,
         run.open()
 
 
-def test_a_folder_of_trials_says_what_it_holds(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+def test_what_is_no_run_folder_is_refused(run: RunFolder, smoke_config: Config, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / ".notes.tmp").write_text("mine")
     (tmp_path / "all").mkdir()
     run.path.rename(tmp_path / "all" / "trial_2")
-    parent = RunFolder(tmp_path / "all")
-    with pytest.raises(UserError, match=r"all holds 1 trials, each a run: name one, such as .*trial_2"):
-        parent.open()
-    with pytest.raises(UserError, match="all holds trials, each a run: name another one with --run"):
-        parent.check(smoke_config, resume=True)
-
-
-def test_a_file_is_no_run_folder(smoke_config: Config, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    for resume in (False, True):
-        with pytest.raises(UserError, match="file exists and is not a run folder"):
-            RunFolder(tmp_path / "file").check(smoke_config, resume)
+    for name in ("file", "foreign", "all"):
+        with pytest.raises(UserError, match=f"{name} exists and is not a run folder"):
+            RunFolder(tmp_path / name).check(smoke_config, resume=True)
     with pytest.raises(UserError, match="file is not a run folder"):
         RunFolder(tmp_path / "file").open()
+    with pytest.raises(UserError, match=r"all holds 1 trials, each a run: name one, such as .*trial_2"):
+        RunFolder(tmp_path / "all").open()
 
 
 def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_there(
@@ -235,33 +187,20 @@ def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_th
 ) -> None:
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     (here / "pictures").mkdir(parents=True)
-    elsewhere.mkdir()
-    places = {"data.name": "regdb", "data.source": "pictures", "data.directory": "prepared"}
+    (elsewhere / "mine").mkdir(parents=True)
+    places = {"data.name": "folder", "data.source": "pictures", "data.directory": "prepared"}
     config = with_values(smoke_config, places)
     monkeypatch.chdir(here)
-    RunFolder(Path("run")).begin(config, resume=False)
-    assert RunFolder(Path("run")).open() == config
+    run = RunFolder(here / "run")
+    run.begin(config, resume=False)
+    assert run.open() == config
     monkeypatch.chdir(elsewhere)
-    found = RunFolder(here / "run").open()
-    assert found == with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
-    (here / "pictures").rmdir()
-    assert RunFolder(here / "run").open() == config
-
-
-def test_a_run_that_goes_on_elsewhere_finds_its_pictures_again(
-    tmp_path: Path, smoke_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
-    (home / "pictures").mkdir(parents=True)
-    (elsewhere / "mine").mkdir(parents=True)
-    begun = with_values(smoke_config, {"data.name": "folder", "data.source": "pictures"})
-    monkeypatch.chdir(home)
-    run = RunFolder(tmp_path / "run")
-    run.begin(begun, resume=False)
-    monkeypatch.chdir(elsewhere)
-    assert run.check(begun, resume=True).data.source == str(home / "pictures")
-    moved = with_values(begun, {"data.source": "mine"})
-    assert run.check(moved, resume=True).data.source == "mine"
-    run.begin(begun, resume=True)
+    placed = with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
+    assert run.open() == placed == run.check(config, resume=True)
+    assert run.check(with_values(config, {"data.source": "mine"}), resume=True).data.source == "mine"
+    run.begin(config, resume=True)
     monkeypatch.chdir(tmp_path)
-    assert run.open().data.source == str(home / "pictures")
+    assert run.open() == placed
+    (here / "pictures").rmdir()
+    run.config.write_text(run.config.read_text().replace(str(here / "pictures"), "pictures"))
+    assert run.open() == config

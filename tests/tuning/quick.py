@@ -9,7 +9,7 @@ from hicmd_tf.config import Config, load
 from hicmd_tf.errors import run_command
 from hicmd_tf.files import write_json, write_text
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.training.callbacks import NotFiniteError
+from hicmd_tf.training.failure import NotFiniteError
 from hicmd_tf.training.run import Metrics
 from hicmd_tf.tuning import search, tuner
 from hicmd_tf.tuning.space import space_of

@@ -14,7 +14,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.files import write_json
 from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.training.callbacks import NotFiniteError
+from hicmd_tf.training.failure import NotFiniteError
 from hicmd_tf.training.run import Metrics
 from hicmd_tf.tuning import tuner
 from hicmd_tf.tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table

@@ -154,7 +154,7 @@ def test_curves_show_losses_figures_over_the_steps_and_cmc(run: OpenedRun, tmp_p
     [
         ("step,same\n", "no row"),
         ("step,same\n1,x\n", "line 2 can't be read"),
-        ("\0\0\n1,2\n", "line 1 does not name columns"),
+        ("\0\0\n1,2\n", "lines 1, 2 can't be read"),
         ("step,same\n1,2", "line 2 can't be read"),
     ],
 )

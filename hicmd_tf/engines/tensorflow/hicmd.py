@@ -39,8 +39,6 @@ class HiCMD(keras.Model):
         """Binds each optimiser to its own variables."""
         self._optimisers = optimisers
         super().compile(optimizer=optimisers.by_part()["generator"], jit_compile=False)  # XLA is slower on CPU
-        self.discriminator_optimiser = optimisers.by_part()["discriminator"]
-        self.feature_optimiser = optimisers.by_part()["features"]
         self.engine.take(
             optimisers,
             {
@@ -100,14 +98,9 @@ class HiCMD(keras.Model):
     def state(self) -> dict[str, keras.Variable]:
         """Everything that an iteration changes, weights, running statistics, random states and optimisers, by names
         that are the same in every process."""
-        optimisers = {
-            "generator_optimiser": self.optimizer,
-            "discriminator_optimiser": self.discriminator_optimiser,
-            "feature_optimiser": self.feature_optimiser,
-        }
         moments = {
-            f"{name}/{variable.path.partition('/')[2]}": variable
-            for name, optimiser in optimisers.items()
+            f"{part.removesuffix('s')}_optimiser/{variable.path.partition('/')[2]}": variable
+            for part, optimiser in self.optimisers.by_part().items()
             for variable in optimiser.variables
         }
         return {**self.networks.variables(), **moments}
