@@ -11,7 +11,7 @@ from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.errors import UserError, stop
-from hicmd_tf.files import alone, read_json, write_json
+from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json
 from hicmd_tf.runs.origin import refuse_other_pictures
 from hicmd_tf.tuning.processes import (
     as_chief,
@@ -76,6 +76,7 @@ class Study:
             self._check(resume)
             busy = f"{self.out} is in use by another search: let it end, or name another folder with --out"
             with alone(self.out / "lock", busy):
+                sweep(self.out)
                 write_json(self.out / "study.json", self.settings.as_json())
                 if here == "chief":
                     check_address()
@@ -91,7 +92,8 @@ class Study:
         """Raises UserError when the folder holds something else, or a study and --resume is not given."""
         stored = self.out / "study.json"
         if not stored.exists():
-            if self.out.exists() and (not self.out.is_dir() or {file.name for file in self.out.iterdir()} - {"lock"}):
+            there = list(self.out.iterdir()) if self.out.is_dir() else []
+            if self.out.is_file() or any(one.name != "lock" and not is_leftover(one) for one in there):
                 raise UserError(f"{self.out} exists and holds no search: name another folder with --out")
             return
         if not resume:

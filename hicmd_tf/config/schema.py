@@ -72,14 +72,10 @@ class DataConfig:
     )
     directory: Name = free("folder that keeps drawn people, shared by runs; other data sets are read where they are")
     trial: Split = note("which of the ten splits of identities, 1 to 10; regdb and synthetic_vi have them, others 1")
-    test_identities: Count = note(
-        "drawn people for the test; the others are for training", "206 of 412 as RegDB", of=DRAWN
-    )
-    held_out: Whole = note(
-        "training identities kept out, to choose settings by; 0 for a final run on the test identities"
-    )
+    test_identities: Count = note("drawn people for the test; the others train", "206 of 412 as RegDB", of=DRAWN)
+    held_out: Whole = note("training identities kept out, to choose settings by; 0: a final run on the test identities")
     validation_trains: Flag = note(
-        "whether SYSU-MM01's validation identities train too", "row 19", False, True, of="sysu_mm01"
+        "whether SYSU-MM01's validation people train too", "row 19", False, True, of="sysu_mm01"
     )
     check: CheckPolicy = note("what is done about pictures that can't be decoded or are too large; skip warns")
     sixteen_bit: Counts = note(
@@ -113,9 +109,7 @@ class PrototypeEncoderConfig:
     widths: Four = note("channels of the four convolutions; the first and the last have stride 2")
     residual_blocks: Whole = note("residual blocks after them")
     aspp_width: Count = note("channels of each of four ASPP branches; the prototype has four times as many")
-    dilations: Three = note(
-        "dilations of the three dilated branches, map pixels; below the prototype's height and width"
-    )
+    dilations: Three = note("dilations of three branches, map pixels; below the prototype's height and width")
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ class AttributeLayoutConfig:
 
     style_ratio: InnerShare = note("share of the code that is style, between 0 and 1", "released")
     pose_ratio: InnerShare = note(
-        "share of the rest that is pose, between 0 and 1; what remains is illumination", "released"
+        "share of the rest that is pose, between 0 and 1; what is left is illumination", "released"
     )
 
 
@@ -228,10 +222,8 @@ class SamplingConfig:
 class OptimiserConfig:
     """Adam for ID-PIG and the discriminators, Nesterov SGD for HFL (Sec. 4.1)."""
 
-    generator_rate: Rate = rate(
-        "rate of ID-PIG", "learning rate of Adam for encoders and decoder", "Sec. 4.1, released"
-    )
-    discriminator_rate: Rate = rate("rate of D", "learning rate of Adam for the discriminators", "Sec. 4.1, released")
+    generator_rate: Rate = rate("rate of ID-PIG", "Adam's learning rate for encoders and decoder", "Sec. 4.1, released")
+    discriminator_rate: Rate = rate("rate of D", "Adam's learning rate for the discriminators", "Sec. 4.1, released")
     feature_rate: Rate = rate("rate of HFL", "learning rate of SGD for H and head", "Sec. 4.1, released")
     alpha_rate: Weight = rate("rate of alpha", "learning rate of SGD for alpha", "row 7; released", 10)
     beta_1: Decay = note("Adam's first decay", "row 12; released")
@@ -240,9 +232,7 @@ class OptimiserConfig:
     momentum: Decay = note("momentum of SGD", "Sec. 4.1, released")
     nesterov: Flag = note("Nesterov's momentum", "row 11; released")
     weight_decay: Weight = note("coupled L2, of every variable", "rows 11 and 12; released", change=True)
-    drop_every: Count = note(
-        "iterations between two drops of the learning rates", "rows 11 and 12; released for RegDB", change=True
-    )
+    drop_every: Count = note("iterations between drops of the rates", "rows 11 and 12; released for RegDB", change=True)
     drop_factor: Factor = note("factor of a drop, above 0, at most 1", "rows 11 and 12; released", change=True)
 
 

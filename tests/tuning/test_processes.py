@@ -84,6 +84,16 @@ def test_options_of_one_machine_are_refused_on_several(
 PICTURES = {"train": "a" * 64, "held_out": "b" * 64}
 
 
+def test_what_a_kill_at_the_first_moment_left_keeps_no_study_from_beginning(tmp_path: Path) -> None:
+    for name in ("lock", ".study.json.0a1b2c3d.tmp", "notes"):
+        (tmp_path / name).write_text("")
+    study = Study(tmp_path, Settings("random", load("tiny"), 1, {}, PICTURES), 1)
+    with pytest.raises(UserError, match="exists and holds no search"):
+        study._check(resume=False)
+    (tmp_path / "notes").unlink()
+    study._check(resume=False)
+
+
 def test_a_study_goes_on_with_what_no_figure_depends_on_and_nothing_else(tmp_path: Path) -> None:
     begun = load("tiny", {"data.name": "folder", "data.source": str(tmp_path)})
     write_json(tmp_path / "study.json", Settings("random", begun, 1, {}, PICTURES).as_json())
