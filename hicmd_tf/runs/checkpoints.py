@@ -25,6 +25,7 @@ Array = np.ndarray[Any, Any]
 Variables = Mapping[str, Any]  # Keras' variables, or arrays, by name
 
 FILE = re.compile(r"step-(\d+)\.safetensors")
+OLD_FORM = "ckpt-*.index"  # TensorFlow's, of earlier versions
 OPTIMISER = "_optimiser/"  # in the names of what only training needs
 CLASSIFIER = "features/head/classify/bias"
 
@@ -108,7 +109,8 @@ def read(path: Path, optimisers: bool = True) -> Checkpoint:
 def newest(folder: Path, optimisers: bool = True) -> Checkpoint | None:
     """The newest checkpoint in a folder that is as it was written; warns of newer ones that are not.
 
-    optimisers: as for `read`. None where there is none. Raises UserError when all are damaged.
+    optimisers: as for `read`. None where there is none. Raises UserError when all are damaged, or of
+    an earlier version.
     """
     damaged: list[str] = []
     for path in (_file(folder, step) for step in _steps(folder)):
@@ -124,6 +126,11 @@ def newest(folder: Path, optimisers: bool = True) -> Checkpoint | None:
         return found
     if damaged:
         raise UserError(f"{damaged[0]}, and no other is whole: copy the folder again from where it is")
+    if any(folder.glob(OLD_FORM)):
+        raise UserError(
+            f"{folder} holds checkpoints in TensorFlow's form, of an earlier version of hicmd_tf: train again, or use "
+            f"the version that environment.json beside it names"
+        )
     return None
 
 

@@ -122,6 +122,14 @@ def test_without_any_there_is_none(tmp_path: Path) -> None:
     assert newest(tmp_path) is None and newest(tmp_path / "nowhere") is None
 
 
+def test_the_form_of_earlier_versions_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ckpt-300.index").write_text("")
+    with pytest.raises(UserError, match="in TensorFlow's form, of an earlier version of hicmd_tf: train again"):
+        newest(tmp_path)
+    write(tmp_path, 6, ARRAYS, {})
+    assert newest(tmp_path) is not None
+
+
 def test_one_that_a_training_beside_deletes_is_no_damage(
     folder: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
