@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hicmd_tf.commands import main as hicmd
-from hicmd_tf.data import check, labels
+from hicmd_tf.data import check
 from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.records import numbers, read_pictures
@@ -43,15 +43,6 @@ def test_sysu_modality_is_the_cameras(tmp_path: Path) -> None:
 def test_llcm_cameras_are_in_the_names(tmp_path: Path) -> None:
     splits = DATA_SETS["llcm"].read(trees.llcm(tmp_path)).splits
     assert splits["test"][0] == Record("nir/0002/0002_c01_s100_f2_nir.jpg", 2, "infrared", 1)
-
-
-def test_own_pictures_keep_numbers_and_get_some(tmp_path: Path) -> None:
-    splits = DATA_SETS["folder"].read(trees.own(tmp_path / "numbers")).splits
-    assert {record.identity for record in splits["test"]} == {11, 12}
-    assert {record.camera for record in splits["test"]} == {1, 2}
-    named = DATA_SETS["folder"].read(trees.own(tmp_path / "names", ("ann", "7", "zoe", "bob")))
-    assert {labels.shown(record.identity, named.texts) for record in named.splits["test"]} == {"bob", "zoe"}
-    assert {record.identity for record in named.splits["train"]} == {7, labels.number("ann")}
 
 
 @pytest.mark.filterwarnings("ignore:cameras 1, 2 took")

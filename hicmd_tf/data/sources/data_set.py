@@ -18,7 +18,7 @@ from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import NOBODY, ProtocolName, Search, all_against_all
 from hicmd_tf.data.sources.records import Listing, read_pictures
-from hicmd_tf.data.sources.walking import NO_PICTURES, sentences, walked
+from hicmd_tf.data.sources.walking import sentences, walked
 from hicmd_tf.drawn_people.arithmetic import Draws
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, Modality
@@ -73,10 +73,7 @@ class DataSet(ABC):
     def read(self, folder: Path, trial: int = 1, pattern: str = "") -> Listing:
         """As `listing`. Raises UserError for a trial, or a pattern, that the data set does not have, too."""
         if not 1 <= trial <= self.trials:
-            several = f"trials 1 to {self.trials}; choose one of them"
-            raise UserError(
-                f"trial is {trial}: {self.name} has {several if self.trials > 1 else 'one split; leave it at 1'}"
-            )
+            raise UserError(f"trial is {trial}: {self.name} has trials 1 to {self.trials}; choose one of them")
         if pattern and not self.patterned:
             raise UserError(
                 f"a pattern is given, which is for folder: {self.name} has a layout of its own; leave it out"
@@ -121,11 +118,10 @@ class DataSet(ABC):
             rows = np.flatnonzero(samples.infrared == (modality == INFRARED))
             strange = rows[~np.isin(samples.cameras[rows], cameras)]
             if len(strange):
-                its = f"{', '.join(map(str, cameras[:-1]))} and {cameras[-1]}"
                 raise UserError(
                     f"{samples.names[strange[0]]} is {modality} and by camera {samples.camera(strange[0])} "
-                    f"({len(strange)} such pictures), {self.name}'s {modality} cameras are {its}: give its own "
-                    "cameras, or another --data"
+                    f"({len(strange)} such pictures), {self.name}'s {modality} cameras are "
+                    f"{', '.join(map(str, cameras))}: give its own cameras, or another --data"
                 )
         return list(self.galleries(samples, permutations))
 
@@ -152,10 +148,9 @@ class DataSet(ABC):
             folder: that the listings are of.
             listings: by trial. By default it is said what is in none of them.
         """
-        walk = walked(folder)
         listed = {record.name for listing in listings.values() for record in listing.records}
-        found = {"in no list of the data set": [name for name in walk.pictures if name not in listed]}
-        yield from sentences(found | {reason: names for reason, names in walk.passed.items() if reason != NO_PICTURES})
+        unlisted = [name for name in walked(folder).pictures if name not in listed]
+        yield from sentences({"in no list of the data set": unlisted})
 
 
 def word(name: str) -> str:
