@@ -25,7 +25,8 @@ PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 TERMS = ("same", "cross", "cycle", "code", "kl", "adversarial", "cross_entropy", "triplet", "discriminator", "alpha")
 FIGURES = ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")
 DIRECTIONS = ("visible_to_infrared", "infrared_to_visible")
-STEPS, EVERY = 6, 2  # a checkpoint every two steps
+STEPS = 4
+SETTINGS = ("--training.checkpoint_every", "1", "--training.picture_every", "2", "--optimisers.drop_every", "3")
 DEADLINE = 300  # seconds, only so that a hang ends
 WITHOUT_GRAPHS = """
 import tensorflow
@@ -37,7 +38,7 @@ console("fit")
 
 def options(data: Path, run: Path, *more: str) -> list[str]:
     where = ["--config", str(PLUMBING), "--data.directory", str(data), "--run", str(run)]
-    return [*where, "--steps", str(STEPS), "--training.checkpoint_every", str(EVERY), *more]
+    return [*where, "--steps", str(STEPS), *SETTINGS, *more]
 
 
 def metrics_of(run: Path) -> dict[str, object]:
@@ -76,9 +77,9 @@ def stopped(run: Path, step: int, number: signal.Signals, *arguments: str) -> tu
 def resumed(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed, then interrupted by Ctrl-C, then came to its end."""
     run = tmp_path_factory.mktemp("runs") / "killed"
-    code, _ = stopped(run, EVERY, signal.SIGKILL, *options(smoke_directory, run))
+    code, _ = stopped(run, 1, signal.SIGKILL, *options(smoke_directory, run))
     assert code == -signal.SIGKILL and not (run / "metrics.json").exists()
-    code, said = stopped(run, 2 * EVERY, signal.SIGINT, *options(smoke_directory, run, "--resume"))
+    code, said = stopped(run, 2, signal.SIGINT, *options(smoke_directory, run, "--resume"))
     assert code == INTERRUPTED and "go on with the same command" in said and "Traceback" not in said
     main(["fit", *options(smoke_directory, run, "--resume", "--no-report")])
     return run
@@ -97,7 +98,7 @@ def test_a_run_folder_holds_everything(whole: Path) -> None:
     assert all(float(row[rate]) > 0 for row in rows for rate in ("generator_rate", "feature_rate"))
     with (whole / "evaluations.csv").open() as file:
         evaluations = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in evaluations] == [3, STEPS]
+    assert [int(row["step"]) for row in evaluations] == [2, STEPS]
     for direction in DIRECTIONS:  # what is evaluated after the last iteration is the run's result
         for figure in FIGURES:
             last = float(evaluations[-1][f"{direction}_{figure}"])
@@ -108,7 +109,7 @@ def test_a_run_folder_holds_everything(whole: Path) -> None:
         for event in tf.compat.v1.train.summary_iterator(str(file))
         for value in event.summary.value
     }
-    assert {(3, "pictures"), (6, "pictures"), (6, "evaluation/visible_to_infrared_mAP"), (6, "cross")} <= tags
+    assert {(2, "pictures"), (4, "pictures"), (4, "evaluation/visible_to_infrared_mAP"), (4, "cross")} <= tags
     assert (whole / "tensorboard" / "projector" / "descriptors.tsv").is_file()
     with Image.open(whole / "pictures" / "final.png") as picture:
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 20
