@@ -64,19 +64,13 @@ def place(part: Part, view: View) -> Cone:
     return Cone(part, start, end, radii, side, cross(axis, side), axis, size, (near + far) / 2)
 
 
-def box(cone: Cone, height: int, width: int) -> tuple[int, int, int, int]:
-    """The picture's rows and columns that can show the cone: first row, last row + 1, first column, last column + 1."""
-    bulge = max(1.0, cone.part.depth)
-    first, last = cone.radii[0] * bulge, cone.radii[1] * bulge
-    (c0, r0, _), (c1, r1, _) = cone.start, cone.end
-    top, bottom = math.floor(min(r0 - first, r1 - last)), math.ceil(max(r0 + first, r1 + last)) + 1
-    left, right = math.floor(min(c0 - first, c1 - last)), math.ceil(max(c0 + first, c1 + last)) + 1
-    return max(top, 0), min(bottom, height), max(left, 0), min(right, width)
-
-
 def trace(cone: Cone, depth: Array) -> Hits | None:
     """The points of the cone nearer than `depth`, (H, W) float32 pixels, which is updated; None if there are none."""
-    top, bottom, left, right = box(cone, *depth.shape)
+    # the rows and columns that can show it
+    first, last = (radius * max(1.0, cone.part.depth) for radius in cone.radii)
+    (c0, r0, _), (c1, r1, _), (height, width) = cone.start, cone.end, depth.shape
+    top, bottom = max(math.floor(min(r0 - first, r1 - last)), 0), min(math.ceil(max(r0 + first, r1 + last)) + 1, height)
+    left, right = max(math.floor(min(c0 - first, c1 - last)), 0), min(math.ceil(max(c0 + first, c1 + last)) + 1, width)
     if top >= bottom or left >= right:
         return None
     columns = np.arange(left, right, dtype=np.float32) + np.float32(0.5 - cone.start[0])

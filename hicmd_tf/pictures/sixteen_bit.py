@@ -30,14 +30,6 @@ class Range:
     high: int
     own: bool = False
 
-    def ends(self, counts: Array) -> tuple[int, int]:
-        """The counts of a picture (H, W) that become 0 and 255."""
-        if not self.own:
-            return self.low, self.high
-        places = [self.place(part, counts.size) for part in (self.low, self.high)]
-        low, high = np.partition(counts.ravel(), places)[places].tolist()
-        return low, high
-
     @staticmethod
     def place(part: Any, count: Any) -> Any:
         """Where among so many sorted counts a percentile stands, the nearest."""
@@ -45,7 +37,10 @@ class Range:
 
     def shown(self, counts: Array) -> Array:
         """Counts (H, W) -> uint8, linear between the ends and rounded, the nearest beyond them."""
-        low, high = self.ends(counts)
+        low, high = self.low, self.high
+        if self.own:
+            places = [self.place(part, counts.size) for part in (low, high)]
+            low, high = np.partition(counts.ravel(), places)[places].tolist()
         return np.clip(levels(counts.astype(np.int64), low, max(high - low, 1)), 0, 255).astype(np.uint8)
 
 
