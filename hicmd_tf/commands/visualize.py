@@ -26,8 +26,7 @@ def main(arguments: Sequence[str]) -> None:
 
     all_of_them = options.what == "all"
     for figure in all_figures(run, options.seed) if all_of_them else figures_of(options.what, run, options.seed):
-        for file in save(figure, out):
-            print(file)
+        print(save(figure, out))
 
 
 def _parser() -> Parser:

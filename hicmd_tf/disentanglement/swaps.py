@@ -10,16 +10,7 @@ from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.disentanglement.factors import IDENTITY, MODALITY, Factor
-from hicmd_tf.disentanglement.measurement import (
-    ACROSS,
-    CODES,
-    KEPT,
-    TO_DONOR,
-    UNSWAPPED,
-    WITHIN,
-    Measurement,
-    Networks,
-)
+from hicmd_tf.disentanglement.measurement import ACROSS, CODES, KEPT, TO_DONOR, UNSWAPPED, WITHIN, Measurement, Networks
 from hicmd_tf.disentanglement.observer import Observer, Reading
 from hicmd_tf.notation import MODALITIES, Codes, Modality
 from hicmd_tf.runs.opened import OpenedRun

@@ -8,7 +8,7 @@ from scipy.stats import beta, norm, t
 from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.searches import Search, all_against_all, refuse_hidden
+from hicmd_tf.data.searches import ProtocolName, Search, all_against_all, refuse_hidden
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import score, summary
@@ -73,7 +73,7 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
         return [_row(descriptors, samples, search, again, bar) for search, again in jobs]
 
 
-def labels(samples: Samples, search: Search, gallery: Array) -> tuple[Any, ...]:
+def labels(samples: Samples, search: Search, gallery: Array) -> tuple[Array, Array, Array, Array, ProtocolName]:
     """What `score`, `score_distances` and `chance` take of one of a search's galleries, from ids to protocol."""
     queries, ids, cameras = search.queries, samples.identities, samples.cameras
     return ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol

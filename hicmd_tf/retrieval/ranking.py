@@ -64,8 +64,8 @@ class Ranker:
     def ranks(self, start: int, distances: Array) -> Ranks:
         """Of the queries from `start` on. distances: (B, G), of which those that are hidden become inf."""
         if self.rules.hides != "nothing":
-            asking = (x[start : start + len(distances), None] for x in self.queries)
-            np.copyto(distances, np.inf, where=hidden(self.rules, *asking, *self.gallery))
+            ids, cameras = (x[start : start + len(distances), None] for x in self.queries)
+            np.copyto(distances, np.inf, where=hidden(self.rules, ids, cameras, *self.gallery))
         columns, there = self._own(start, len(distances))
         own = np.take_along_axis(distances, columns, axis=1)
         own[~there | np.isinf(own)] = np.nan  # sorted last, equal to nothing

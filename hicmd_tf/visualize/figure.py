@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
-from PIL import Image
 
 from hicmd_tf.files import replacing
 from hicmd_tf.retrieval.report import DIRECTIONS
@@ -18,7 +17,7 @@ class Figure(NamedTuple):
     """name: stem of its files. title, caption: what it shows and how to read it, for a reader who knows the paper.
 
     alternative: what is to be seen, for who can't see it. png: the picture. plot: whether it is drawn lines on white,
-    which may be inverted on a dark page, rather than photographs. animation: the same moving, a GIF.
+    which may be inverted on a dark page, rather than photographs.
     """
 
     name: str
@@ -27,19 +26,11 @@ class Figure(NamedTuple):
     alternative: str
     png: bytes
     plot: bool = False
-    animation: bytes | None = None
 
 
 def data_uri(content: bytes, kind: str) -> str:
     """A file's content as an address that holds all of it. kind: its media type, such as image/png."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def gif_of(frames: list[Image.Image], milliseconds: int) -> bytes:
-    """Frames as an endless GIF, each shown so long."""
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
-    return buffer.getvalue()
 
 
 def plot_figure(width: float, height: float) -> Any:
@@ -57,12 +48,8 @@ def png_of_plot(canvas: Any) -> bytes:
     return buffer.getvalue()
 
 
-def save(figure: Figure, folder: Path) -> list[Path]:
-    """Writes NAME.png, and NAME.gif where it moves; says which."""
-    written = []
-    for kind, content in (("png", figure.png), ("gif", figure.animation)):
-        if content is not None:
-            written.append(folder / f"{figure.name}.{kind}")
-            with replacing(written[-1]) as file:
-                file.write(content)
-    return written
+def save(figure: Figure, folder: Path) -> Path:
+    """Writes NAME.png; says where."""
+    with replacing(folder / f"{figure.name}.png") as file:
+        file.write(figure.png)
+    return folder / f"{figure.name}.png"

@@ -25,7 +25,7 @@ KINDS = {
     "ranked": Kind("ranked", "queries with their ranked lists, random and hardest, right and wrong framed"),
     "swap": Kind("swaps", "ID-excluded attributes exchanged keeping the identity, and the reverse (Fig. 6)"),
     "illumination": Kind("swaps", "only the illumination code exchanged, and only the pose code (Fig. 7)"),
-    "interpolate": Kind("swaps", "from one picture's ID-excluded attributes to another's, also moving (Fig. 8)"),
+    "interpolate": Kind("swaps", "from one picture's ID-excluded attributes to another's (Fig. 8)"),
     "distances": Kind("distances", "within and between people, before and after training (Fig. 5)", seeded=False),
     "embedding": Kind("embedding", "descriptors and every code in the plane by t-SNE"),
     "attention": Kind("attention", "where the descriptor looks"),

@@ -27,6 +27,8 @@ from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, data_uri
 
+Array = np.ndarray[Any, Any]
+
 REPORT = "report.html"
 ARROWS = {name: words.replace("->", "→") for name, words in DIRECTIONS.items()}
 LISTED_CAMERAS = 9  # more are counted
@@ -41,12 +43,12 @@ PAGES = Environment(
 
 class Line(NamedTuple):
     """A row of the main table. figures: fractions by name. deviation: theirs over galleries, where there are several.
-    multiple: rank-1 in multiples of chance, where that is above 0."""
+    multiple: rank-1 in multiples of chance."""
 
     name: str
     figures: Figures
     deviation: Figures | None
-    multiple: float | None
+    multiple: float
 
 
 class Part(NamedTuple):
@@ -120,28 +122,26 @@ def lines(row: Row, compared: dict[str, Figures]) -> list[Line]:
     known = {**compared, "chance": row.chance or {}}
     found = [("Hi-CMD", row.mean, row.deviation if row.trials > 1 else None)]
     found += [(name, known[key], None) for key, name in COMPARED.items() if key in known]
-    chance = known["chance"]["rank1"]
-    return [Line(*line, line[1]["rank1"] / chance if chance else None) for line in found]
+    return [Line(*line, line[1]["rank1"] / known["chance"]["rank1"]) for line in found]
 
 
 def parts(data: DataSplits) -> Iterator[Part]:
     """Every split and modality that has pictures, those that can't be used among them."""
-    for split, everyone in data.unchecked.items():
-        for modality in MODALITIES:
-            samples = everyone.of(modality)
-            people, each = np.unique(samples.identities[samples.known], return_counts=True)
-            cameras = named(samples.cameras, samples.texts).values()
-            listed = ", ".join(cameras) if len(cameras) <= LISTED_CAMERAS else f"{len(cameras)} cameras"
-            sizes = [size for size in map(stored_size, samples.encoded) if size is not None]
-            widths, heights = map(_spread, zip(*sizes, strict=True)) if sizes else ("unknown", "unknown")
-            counts = len(people), len(samples), _spread(each) if len(each) else "unknown"
-            if len(samples):
-                size = sum(map(len, samples.encoded))
-                yield Part(SPLITS[split], modality, *counts, listed, heights, widths, size)
+    found = ((split, m, samples.of(m)) for split, samples in data.unchecked.items() for m in MODALITIES)
+    for split, modality, samples in (part for part in found if len(part[-1])):
+        people, each = np.unique(samples.identities[samples.known], return_counts=True)
+        cameras = named(samples.cameras, samples.texts).values()
+        listed = ", ".join(cameras) if len(cameras) <= LISTED_CAMERAS else f"{len(cameras)} cameras"
+        files = [(len(content), stored_size(content)) for content in samples.encoded]
+        sizes = np.array([size for _, size in files if size]).reshape(-1, 2)
+        of = len(people), len(samples), _spread(each), listed, _spread(sizes[:, 1]), _spread(sizes[:, 0])
+        yield Part(SPLITS[split], modality, *of, sum(size for size, _ in files))
 
 
-def _spread(values: Any) -> str:
+def _spread(values: Array) -> str:
     """Least, middle and greatest; one number where all are equal."""
+    if not len(values):
+        return "unknown"
     found = [f"{value:g}" for value in (np.min(values), np.median(values), np.max(values))]
     return found[0] if found[0] == found[2] else " / ".join(found)
 
@@ -219,20 +219,10 @@ def _mapping(file: Path) -> dict[str, Any]:
     return content
 
 
-def picture_uri(content: bytes) -> str:
-    """A picture's file as an address that holds it, as WebP, which takes less room: to the bit, but moving pictures,
-    that would be large, with a little loss."""
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as picture:
-        moving = getattr(picture, "n_frames", 1) > 1
-        picture.save(buffer, "WEBP", save_all=moving, lossless=not moving, quality=90, method=2)
-    return data_uri(buffer.getvalue(), "image/webp")
-
-
 def size_of(content: bytes) -> tuple[int, int]:
     """Width and height in pixels of a picture's file."""
     with Image.open(io.BytesIO(content)) as picture:
         return picture.size
 
 
-PAGES.filters.update(picture_uri=picture_uri, size_of=size_of, per_cent=lambda fraction: f"{100 * fraction:.1f}")
+PAGES.filters.update(data_uri=data_uri, size_of=size_of, per_cent=lambda fraction: f"{100 * fraction:.1f}")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.data.pictures import denormalise
@@ -12,13 +11,12 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import GREY, Cell, sheet
 from hicmd_tf.runs.opened import OpenedRun
-from hicmd_tf.visualize.figure import Figure, gif_of
+from hicmd_tf.visualize.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
 INPUTS, REFERENCES = 2, 3  # of either modality
 STEPS = 9
-FRAMES, MILLISECONDS = 17, 90
 ACROSS = ((VISIBLE, INFRARED), (INFRARED, VISIBLE), (VISIBLE, VISIBLE), (INFRARED, INFRARED))
 
 
@@ -59,18 +57,15 @@ GRIDS = {
 
 
 class Shown:
-    """Pictures uint8 (N, H, W, 3) of different people, with modality, identity and codes of each."""
+    """Pictures of different people: a framed cell, and codes, of each."""
 
     def __init__(self, run: OpenedRun, rows: Sequence[int]) -> None:
-        self.pictures = run.pictures(np.array(rows))
-        self.modalities = [run.samples.modality(row) for row in rows]
-        self.identities = [run.samples.identity(row) for row in rows]
-        parts = [run.model.encode(x[None], m) for x, m in zip(self.pictures, self.modalities, strict=True)]
-        self.codes = [Codes(*(np.asarray(part) for part in codes)) for codes in parts]
-
-    def cell(self, number: int) -> Cell:
-        """The picture itself, framed."""
-        return Cell(self.pictures[number], [f"{self.identities[number]}, {self.modalities[number]}"], GREY)
+        self.cells: list[Cell] = []
+        self.codes: list[Codes] = []
+        for row, picture in zip(rows, run.pictures(np.array(rows)), strict=True):
+            modality = run.samples.modality(row)
+            self.cells.append(Cell(picture, [f"{run.samples.identity(row)}, {modality}"], GREY))
+            self.codes.append(run.model.encode(picture[None], modality))
 
 
 def choose(run: OpenedRun, counts: dict[Modality, int], seed: int, but: Sequence[int] = ()) -> list[int]:
@@ -103,10 +98,10 @@ def _grid(run: OpenedRun, seed: int, name: str) -> Figure:
     references = choose(run, dict.fromkeys(MODALITIES, REFERENCES), seed + 1, but=inputs)
     title, caption, mix = GRIDS[name]
     x, r = Shown(run, inputs), Shown(run, references)
-    rows = [[Cell(lines=["reference:", "", "input below"]), *map(r.cell, range(len(references)))]]
-    for number, codes in enumerate(x.codes):
+    rows = [[Cell(lines=["reference:", "", "input below"]), *r.cells]]
+    for cell, codes in zip(x.cells, x.codes, strict=True):
         made = decode_all(run, [mix(run.model.layout, codes, other) for other in r.codes])
-        rows.append([x.cell(number), *map(Cell, made)])
+        rows.append([cell, *map(Cell, made)])
     return Figure(
         name,
         title,
@@ -131,9 +126,7 @@ def interpolate(run: OpenedRun, seed: int) -> list[Figure]:
         a = choose(run, {first: 1}, seed + 2 * number)
         pairs.append(Shown(run, [*a, *choose(run, {second: 1}, seed + 2 * number + 1, but=a)]))
     head = [Cell(), *(Cell(lines=[f"{number / (STEPS - 1):.0%}"]) for number in range(STEPS)), Cell()]
-    rows = [[pair.cell(0), *map(Cell, between(run, pair, STEPS)), pair.cell(1)] for pair in pairs]
-    moving = [between(run, pair, FRAMES) for pair in pairs]
-    there = [_frame(pairs, pictures) for pictures in zip(*moving, strict=True)]
+    rows = [[pair.cells[0], *map(Cell, between(run, pair)), pair.cells[1]] for pair in pairs]
     return [
         Figure(
             "interpolate",
@@ -142,23 +135,14 @@ def interpolate(run: OpenedRun, seed: int) -> list[Figure]:
             f"in {STEPS} equal steps (Fig. 8). The person should stay while stance and light change smoothly.",
             f"{len(pairs)} rows of {STEPS} generated pictures, a framed input at the left and another at the right.",
             as_png(sheet([head, *rows])),
-            animation=gif_of([*there, *there[-2:0:-1]], MILLISECONDS),
         )
     ]
 
 
-def between(run: OpenedRun, pair: Shown, steps: int) -> Array:
-    """Generated pictures (steps, H, W, 3), from the first's ID-excluded attributes to the second's."""
+def between(run: OpenedRun, pair: Shown) -> Array:
+    """Generated pictures (`STEPS`, H, W, 3), from the first's ID-excluded attributes to the second's."""
     a, b = pair.codes
-    shares = np.linspace(0, 1, steps, dtype=np.float32)
+    shares = np.linspace(0, 1, STEPS, dtype=np.float32)
     excluded = [(1 - share) * a.attributes + share * b.attributes for share in shares]
     swapped = (run.model.layout.swap_style(style=a.attributes, excluded=attributes) for attributes in excluded)
     return decode_all(run, [(a.prototype, attributes) for attributes in swapped])
-
-
-def _frame(pairs: Sequence[Shown], pictures: Sequence[Array]) -> Image.Image:
-    """One moment of all pairs, in two rows."""
-    moment = zip(pairs, pictures, strict=True)
-    cells = [cell for x, made in moment for cell in (x.cell(0), Cell(made), x.cell(1), Cell(lines=["  "]))]
-    half = len(cells) // 2
-    return sheet([cells[:half], cells[half:]])

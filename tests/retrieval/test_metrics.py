@@ -10,6 +10,8 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.chance import chance
 from hicmd_tf.retrieval.metrics import Scores, score, score_distances, summary
 
+ONE = np.array([1])
+
 
 def hidden(protocol: str, query: tuple[int, int], picture: tuple[int, int]) -> bool:
     """Whether a query (identity, camera) may not see a gallery picture (identity, camera)."""
@@ -120,13 +122,16 @@ def test_huge_identities_stay_apart() -> None:
 
 
 def test_equal_pictures_are_ranked_in_the_gallerys_order() -> None:
+    """Float32 products of equal rows can differ in the last bit by their place in the matrix."""
     rng = np.random.default_rng(4)
-    row = rng.normal(size=(1, 64)).astype(np.float32)
-    gallery = np.repeat(np.concatenate([row, -row]), 9, axis=0)
-    for place in range(9):
-        ids = np.where(np.arange(18) == place, 1, 2)
-        assert score(row, gallery, np.array([1]), ids).first_rank.tolist() == [place + 1]
-        assert score(row, gallery, np.array([1]), ids, [3], [1] * 18, "sysu").first_rank.tolist() == [1 + (place > 0)]
+    row, between = rng.normal(size=(1, 333)).astype(np.float32), rng.normal(size=(61, 333)).astype(np.float32)
+    gallery = np.concatenate([row, -row, between, row, -row, between, row])
+    equal = (0, 63, 126)
+    for rank, place in enumerate(equal, 1):
+        ids = np.where(np.arange(len(gallery)) == place, 1, 2)
+        assert score(row, gallery, ONE, ids).first_rank.tolist() == [rank]
+        by_identity = score(row, gallery, ONE, ids, [3], [1] * len(gallery), "sysu")
+        assert by_identity.first_rank.tolist() == [1 + (rank > 1)]
 
 
 @pytest.mark.parametrize("rerank", [False, True])
@@ -140,9 +145,6 @@ def test_descriptors_of_a_collapsed_network_are_ranked_by_the_gallerys_order(
     found = score(equal[:queries], equal[queries:], ids, gallery_ids, rerank=rerank)
     expected = score_distances(np.zeros((queries, gallery)), ids, gallery_ids)
     assert found.first_rank.tolist() == (1 + ids).tolist() and summary(found) == summary(expected)
-
-
-ONE = np.array([1])
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,23 @@ def test_what_does_not_fit_is_named(given: tuple, said: str) -> None:
             chance(*given[1:])
 
 
-def test_lengths_of_descriptors_must_be_equal() -> None:
-    with pytest.raises(UserError, match="query descriptors have length 3, gallery descriptors 2"):
-        score(np.ones((1, 3)), np.ones((1, 2)), ONE, ONE)
+@pytest.mark.parametrize(
+    ("descriptors", "said"),
+    [
+        (np.array([[1.0, 0], [np.nan, 1]]), "query descriptor 1 is not finite"),
+        (np.array([[1.0, 0], [0, 0]]), "query descriptor 1 is all zeros"),
+        (np.ones(2), r"shape \(N, D\), received float64 \(2,\)"),
+        (np.ones((0, 2)), "non-empty"),
+        (np.array([["a", "b"]]), "must be numbers"),
+        (np.ones((2, 3)), "query descriptors have length 3, gallery descriptors 2"),
+    ],
+)
+def test_descriptors_that_cannot_be_compared_are_named(descriptors: np.ndarray, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        score(descriptors, np.ones((2, 2)), np.array([1, 2]), np.array([1, 2]))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int64])
+def test_small_and_whole_numbers_are_compared_in_types_that_hold_them(kind: type) -> None:
+    rows = 300 * np.eye(3, dtype=kind)
+    assert score(rows, rows, np.arange(3), np.arange(3)).mAP == 1

@@ -6,8 +6,8 @@ import pytest
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Direction, Search
 from hicmd_tf.retrieval.evaluation import labels
-from hicmd_tf.retrieval.lists import hardest, ranked_lists
 from hicmd_tf.retrieval.metrics import score
+from hicmd_tf.visualize.ranked import hardest, ranked_lists
 
 PROTOCOLS = ("regdb", "sysu", "llcm", "market1501")
 
