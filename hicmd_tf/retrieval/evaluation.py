@@ -85,7 +85,7 @@ def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar
     answered, first, precision = np.zeros((3, len(search.queries)))
     for gallery in search.galleries:
         of = labels(samples, search, gallery)
-        scores = score(descriptors[search.queries], descriptors[gallery], *of, rerank)
+        scores = score(descriptors[search.queries], descriptors[gallery], *of, rerank=rerank)
         trials.append(summary(scores))
         random.append(chance(*of))
         answered += scores.valid
