@@ -1,10 +1,7 @@
 """Which channels of an attribute code are style, pose and illumination: the one place that knows (Sec. 3.1).
 
-The code a (B, D) consists of one chunk for each residual block of the decoder, and every chunk is divided alike:
-
-    chunk k = [ style a^s | pose a^p | illumination a^c ],    ID-excluded a^ex = [ pose | illumination ]
-
-so the decoder's blocks each see all three. The split is by position alone; the losses give the parts their meaning.
+The code a (B, D) has a chunk for each residual block of the decoder, [style a^s | pose a^p | illumination a^c] each;
+ID-excluded is a^ex = [pose | illumination]. The split is by position; the losses give the parts their meaning.
 """
 
 from collections.abc import Callable
@@ -46,44 +43,45 @@ class AttributeLayout:
         """Entries of the whole style code (released 1024)."""
         return self.chunks * self.style
 
-    def by_chunk(self, attributes: Tensor) -> Tensor:
-        """(B, D) -> (B, chunks, D / chunks)."""
-        return ops.reshape(attributes, (-1, self.chunks, self.length // self.chunks))
-
     def style_of(self, attributes: Tensor) -> Tensor:
         """a^s: (B, D) -> (B, chunks * style)."""
-        return ops.reshape(self.by_chunk(attributes)[:, :, : self.style], (-1, self.style_length))
+        return self._cut(attributes, 0, self.style)
 
     def pose_of(self, attributes: Tensor) -> Tensor:
         """a^p: (B, D) -> (B, chunks * pose)."""
-        part = self.by_chunk(attributes)[:, :, self.style : self.style + self.pose]
-        return ops.reshape(part, (-1, self.chunks * self.pose))
+        return self._cut(attributes, self.style, self.style + self.pose)
 
     def illumination_of(self, attributes: Tensor) -> Tensor:
         """a^c: (B, D) -> (B, chunks * illumination)."""
-        part = self.by_chunk(attributes)[:, :, self.style + self.pose :]
-        return ops.reshape(part, (-1, self.chunks * self.illumination))
+        return self._cut(attributes, self.style + self.pose)
+
+    def excluded_of(self, attributes: Tensor) -> Tensor:
+        """a^ex = [a^p; a^c]: (B, D) -> (B, chunks * (pose + illumination))."""
+        return self._cut(attributes, self.style)
 
     def parts(self) -> dict[str, Callable[[Tensor], Tensor]]:
         """What takes each part out of an attribute code, by the part's name."""
         return {"style": self.style_of, "pose": self.pose_of, "illumination": self.illumination_of}
 
-    def excluded_of(self, attributes: Tensor) -> Tensor:
-        """a^ex = [a^p; a^c]: (B, D) -> (B, chunks * (pose + illumination))."""
-        return ops.reshape(
-            self.by_chunk(attributes)[:, :, self.style :], (-1, self.chunks * (self.pose + self.illumination))
-        )
-
     def combine(self, style: Tensor, pose: Tensor, illumination: Tensor) -> Tensor:
-        """[a^s; a^c; a^p] whose parts come from three attribute codes (B, D) each, not necessarily different."""
-        end_of_pose = self.style + self.pose
+        """[a^s; a^p; a^c] whose parts come from three attribute codes (B, D) each, not necessarily different."""
+        end_of_style, end_of_pose = self.style, self.style + self.pose
         parts = [
-            self.by_chunk(style)[:, :, : self.style],
-            self.by_chunk(pose)[:, :, self.style : end_of_pose],
-            self.by_chunk(illumination)[:, :, end_of_pose:],
+            self._by_chunk(style)[:, :, :end_of_style],
+            self._by_chunk(pose)[:, :, end_of_style:end_of_pose],
+            self._by_chunk(illumination)[:, :, end_of_pose:],
         ]
         return ops.reshape(ops.concatenate(parts, axis=2), (-1, self.length))
 
     def swap_style(self, style: Tensor, excluded: Tensor) -> Tensor:
         """Style of one attribute code, ID-excluded attributes of another, (B, D) each."""
         return self.combine(style, excluded, excluded)
+
+    def _by_chunk(self, attributes: Tensor) -> Tensor:
+        """(B, D) -> (B, chunks, D / chunks)."""
+        return ops.reshape(attributes, (-1, self.chunks, self.length // self.chunks))
+
+    def _cut(self, attributes: Tensor, start: int, end: int | None = None) -> Tensor:
+        """Entries from `start` to `end` of every chunk, side by side."""
+        end = self.length // self.chunks if end is None else end
+        return ops.reshape(self._by_chunk(attributes)[:, :, start:end], (-1, self.chunks * (end - start)))

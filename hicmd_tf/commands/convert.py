@@ -19,10 +19,12 @@ WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, converts, says what was done."""
     options = _parser().parse_args(arguments)
-    if options.to_torch:
-        _to_torch(options.source, options.target)
-    else:
-        _to_run(options)
+    if not options.to_torch:
+        return _to_run(options)
+    from hicmd_tf.convert.run import to_torch  # TensorFlow's import takes seconds: --help and mistakes come first
+
+    for path in to_torch(options.source, options.target):
+        print(path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,27 +52,14 @@ def _to_run(options: argparse.Namespace) -> None:
     from hicmd_tf.config import load
 
     config = load(options.config, {"networks.resnet_weights": "none"})  # read from the checkpoint instead
-    from hicmd_tf.convert.run import to_run  # TensorFlow's import takes seconds: --help and mistakes come first
+    from hicmd_tf.convert.run import to_run
 
     released, dropped = to_run(options.source, options.target, config, options.iteration)
-    unused = sum(dropped.values())
     print(f"{options.target}: iteration {released.iteration} of {options.source}, {released.classes} identities")
-    print(f"{len(released.tensors) - unused} tensors read")
-    print(f"{unused} dropped, which no part of the method uses: {_counted(dropped)}")
+    print(f"{len(released.tensors) - dropped} tensors read, {dropped} dropped, which no part of the method uses")
     identities = config.data.synthetic.identities - config.data.test_identities - config.data.held_out
     if DATA_SETS[config.data.name].drawn and identities != released.classes:
         print(
             f"the configured data has {identities} training identities, not {released.classes}: the run can be "
             f"evaluated on it, not trained on with --resume"
         )
-
-
-def _counted(groups: dict[str, int]) -> str:
-    return ", ".join(f"{group} ({count})" for group, count in groups.items())
-
-
-def _to_torch(run: Path, target: Path) -> None:
-    from hicmd_tf.convert.run import to_torch
-
-    for path in to_torch(run, target):
-        print(path)

@@ -1,12 +1,9 @@
 """Whole conversions: a checkpoint folder to a run folder, and back."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 from hicmd_tf.config import Config
-from hicmd_tf.convert.read import Released, fill, read_checkpoint
-from hicmd_tf.convert.write import write_checkpoint
-from hicmd_tf.engines.chosen import HiCMD
+from hicmd_tf.convert.files import Released, fill, read_checkpoint, write_checkpoint
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.runs.checkpoints import write
@@ -15,15 +12,9 @@ from hicmd_tf.runs.model import load
 from hicmd_tf.training.experiment import build_model
 
 
-class Conversion(NamedTuple):
-    """What became of a released checkpoint. dropped: numbers of unused tensors by what they belong to."""
-
-    released: Released
-    dropped: dict[str, int]
-
-
-def to_run(source: Path, target: Path, config: Config, iteration: int | None = None) -> Conversion:
-    """Makes a run folder of a released checkpoint; `target` appears whole or not at all.
+def to_run(source: Path, target: Path, config: Config, iteration: int | None = None) -> tuple[Released, int]:
+    """Makes a run folder of a released checkpoint; `target` appears whole or not at all. Returns what was read, and how
+    many unused tensors were dropped.
 
     config: of the networks' sizes; its resnet_weights must be none, which has the release's strides. The optimisers
     start fresh, but at the checkpoint's iteration. Raises UserError for everything that is wrong.
@@ -36,19 +27,13 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
     dropped = fill(model.networks, released)
     for optimiser in model.optimisers.by_part().values():
         optimiser.iterations.assign(released.iteration)
-    conversion = Conversion(released, dropped)
-    _write_run(model, config, target, conversion)
-    return conversion
-
-
-def _write_run(model: HiCMD, config: Config, target: Path, conversion: Conversion) -> None:
-    released, dropped = conversion
     with making_folder(target) as partial:
         folder = RunFolder(partial)
         folder.begin(config, resume=False)
         origin = {"iteration": released.iteration, "classes": released.classes, "files": released.digests()}
         write_json(folder.conversion, {**origin, "dropped": dropped})
         write(folder.checkpoints, model.step, model.state, notes={})
+    return released, dropped
 
 
 def to_torch(run: Path, target: Path) -> list[Path]:

@@ -18,10 +18,7 @@ class Number:
 
     def __init__(self, value: float) -> None:
         self.variable = keras.Variable(value, dtype="float64", trainable=False)
-
-    def assign(self, value: float) -> None:
-        """Takes another value, from the next run of the graph on."""
-        self.variable.assign(value)
+        self.assign = self.variable.assign
 
     def __call__(self) -> Tensor:
         return ops.convert_to_tensor(self.variable)
@@ -34,7 +31,7 @@ class RuntimeNumbers:
     """The `NUMBERS` of a `LossConfig`, which may change."""
 
     def __init__(self, losses: LossConfig) -> None:
-        self._fixed = losses
+        self._losses = losses
         self._numbers = {name: Number(getattr(losses, name)) for name in NUMBERS}
 
     def __call__(self) -> dict[str, Tensor]:
@@ -44,7 +41,7 @@ class RuntimeNumbers:
     def assign(self, losses: LossConfig) -> None:
         """Takes the values of other settings. Raises ValueError when they differ in more than `NUMBERS`."""
         values = {name: getattr(losses, name) for name in NUMBERS}
-        if dataclasses.replace(self._fixed, **values) != losses:
-            raise ValueError(f"only {', '.join(NUMBERS)} may change while a graph lives: {self._fixed}, {losses}")
+        if dataclasses.replace(self._losses, **values) != losses:
+            raise ValueError(f"only {', '.join(NUMBERS)} may change while a graph lives: {self._losses}, {losses}")
         for name, number in self._numbers.items():
             number.assign(values[name])

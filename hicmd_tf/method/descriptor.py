@@ -7,7 +7,7 @@ import keras
 
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.feature_learning import l2_normalise
-from hicmd_tf.notation import MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.notation import VISIBLE, Modality, Tensor
 
 
 class Descriptor(keras.Model):
@@ -22,10 +22,10 @@ class Descriptor(keras.Model):
     def __init__(self, networks: Networks, **kwargs: Any) -> None:
         super().__init__(**{"name": "descriptor", **kwargs})
         features = networks.features
-        self.visible, self.infrared = (networks.generator.encoders(m) for m in MODALITIES)
+        self.visible, self.infrared = networks.generator.visible, networks.generator.infrared
         self.embedding, self.combination = features.embedding, features.combination
         self.embed, self.norm = features.head.embed, features.head.norm
-        self.layout, self.output_name = networks.layout, features.descriptor
+        self.layout, self.output_name = networks.layout, features.head.descriptor
         self.built = True
 
     @property

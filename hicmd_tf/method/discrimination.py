@@ -34,11 +34,10 @@ def judge(method: Method, m: Modality, real: Tensor, generated: Sequence[Tensor]
     return {
         "discriminator": discriminator_loss(scores, fakes, method.config.losses.adversarial_form),  # Eq. 7
         "gradient_penalty": len(fakes) * gradient_penalty(slopes),  # R1
-        "real_score": mean_score(scores),
-        "fake_score": mean_score([scale for maps in fakes for scale in maps]),
+        "real_score": _mean_score(scores),
+        "fake_score": _mean_score([scale for maps in fakes for scale in maps]),
     }
 
 
-def mean_score(maps: Sequence[Tensor]) -> Tensor:
-    """The mean of score maps' means."""
+def _mean_score(maps: Sequence[Tensor]) -> Tensor:
     return sum(ops.mean(accurate(scores)) for scores in maps) / len(maps)

@@ -1,23 +1,18 @@
 """HFL, hierarchical feature learning: erased pictures to rows of the identity head, and the terms of Eq. 8 and 9
-(Sec. 3.3, Figure 3).
-
-On several devices each replica encodes its own pictures; d_comb is gathered, and every replica computes head and losses
-of all rows alike.
+(Sec. 3.3, Figure 3). Of several replicas each encodes its own pictures, and computes head and losses of all rows.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from keras import ops
+from keras import ops, tree
 
-from hicmd_tf.method.erasing import erase
 from hicmd_tf.method.generation import Pictures, Terms, divided, learn_to_encode
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.feature_learning import Identification
-from hicmd_tf.method.sampling import Parts, Rows, feature_groups, stack
+from hicmd_tf.method.sampling import Kind, Parts, Rows, feature_groups, stack
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 
-Kind = Literal["real", "generated", "negatives"]
 Place = tuple[Kind, Modality]
 
 RELEASED_ORDER: tuple[Place, ...] = (
@@ -43,15 +38,8 @@ class Identified(NamedTuple):
 def identify(method: Method, batch: dict[str, Any], generated: Pictures) -> Identified:
     """C: HFL of real, generated and negative pictures of all replicas. generated: cross pictures, by look."""
     parts = _gathered(method, weighted_parts(method, inputs(method, batch, generated)))
-    groups = feature_groups(
-        method.config.sampling.groups,
-        parts["real"],
-        parts.get("generated", {}),
-        parts.get("negatives", {}),
-        batch["identities"],
-        {m: batch[f"{m}_negative_identities"] for m in MODALITIES},
-    )
-    rows = stack(groups)
+    negative_labels = {m: batch[f"{m}_negative_identities"] for m in MODALITIES}
+    rows = stack(feature_groups(method.config.sampling.groups, parts, batch["identities"], negative_labels))
     head = method.networks.features.head(rows.combined, training=True)
     triplets = _triplets(method, rows, head)
     hits = ops.equal(ops.argmax(head.logits, axis=-1), ops.cast(rows.labels, "int32"))
@@ -70,6 +58,21 @@ def inputs(method: Method, batch: dict[str, Any], generated: Pictures) -> dict[K
         names = {m: f"{m}_negatives" for m in MODALITIES}
         pictures["negatives"] = {m: erase(batch[names[m]], boxes[names[m]]) for m in MODALITIES}
     return pictures
+
+
+def erase(images: Tensor, boxes: Tensor) -> Tensor:
+    """images (B, H, W, 3) with each one's box set to 0, the mean colour.
+
+    boxes: (B, 4) ints, top, left, height, width in pixels; height 0: no box.
+    """
+    _, height, width, _ = ops.shape(images)
+    top, left, box_height, box_width = (boxes[:, i, None] for i in range(4))  # (B, 1) each
+    rows = ops.arange(height, dtype="int32")[None]
+    columns = ops.arange(width, dtype="int32")[None]
+    in_rows = ops.logical_and(rows >= top, rows < top + box_height)  # (B, H)
+    in_columns = ops.logical_and(columns >= left, columns < left + box_width)  # (B, W)
+    inside = ops.logical_and(in_rows[:, :, None], in_columns[:, None, :])  # (B, H, W)
+    return ops.where(inside[..., None], ops.zeros_like(images), images)
 
 
 def weighted_parts(method: Method, pictures: dict[Kind, Pictures]) -> dict[Kind, dict[Modality, Parts]]:
@@ -103,19 +106,14 @@ def _gathered(method: Method, parts: dict[Kind, dict[Modality, Parts]]) -> dict[
     assert method.engine is not None
     if method.engine.replicas == 1:
         return parts
-    places = [(kind, m) for kind, of_kind in parts.items() for m in of_kind]
-    gathered = method.engine.gather([part for kind, m in places for part in parts[kind][m]])
-    whole = [ops.reshape(of_all, (-1, *of_all.shape[2:])) for of_all in gathered]  # (N, B, D) to (N B, D)
-    found: dict[Kind, dict[Modality, Parts]] = {kind: {} for kind in parts}
-    for number, (kind, m) in enumerate(places):
-        found[kind][m] = Parts(*whole[2 * number : 2 * number + 2])
-    return found
+    gathered = method.engine.gather(tree.flatten(parts))  # (N, B, D) each
+    return tree.pack_sequence_as(parts, [ops.reshape(of_all, (-1, *of_all.shape[2:])) for of_all in gathered])
 
 
 def _triplets(method: Method, rows: Rows, head: Identification) -> Triplets:
     """Eq. 9 in the configured form."""
     losses, margin = method.config.losses, method.number("margin")
     if losses.triplet_form == "euclidean":
-        return euclidean_batch_hard(getattr(head, method.networks.features.descriptor), rows.labels, margin)
+        return euclidean_batch_hard(getattr(head, method.networks.features.head.descriptor), rows.labels, margin)
     anchors = [rows.anchors[m] for m in MODALITIES]
     return cosine_batch_hard(head.triplet, rows.labels, margin, losses.triplet_regulariser, anchors)

@@ -1,6 +1,6 @@
 """Alternate sampling: which combinations of prototype and style HFL learns from (Sec. 3.3, rows 5 and 9)."""
 
-from itertools import product
+from itertools import permutations
 from typing import Literal, NamedTuple
 
 from keras import ops
@@ -8,6 +8,7 @@ from keras import ops
 from hicmd_tf.notation import MODALITIES, Modality, Tensor
 
 Form = Literal["released", "paper", "original"]
+Kind = Literal["real", "generated", "negatives"]
 
 
 class Parts(NamedTuple):
@@ -30,41 +31,28 @@ ByModality = dict[Modality, Parts]
 
 
 def feature_groups(
-    form: Form,
-    real: ByModality,
-    generated: ByModality,
-    negatives: ByModality,
-    labels: Tensor,
-    negative_labels: dict[Modality, Tensor],
+    form: Form, parts: dict[Kind, ByModality], labels: Tensor, negative_labels: dict[Modality, Tensor]
 ) -> list[Group]:
     """The groups of rows in the release's order.
 
-    real, generated: parts of the P pairs' images and of the images generated in the look of each modality, whose rows
-    all show identities `labels` (P,). negatives: of further identities, or empty.
+    parts: of the P pairs' real images and of those generated in the look of each modality, whose rows all show
+    identities `labels` (P,); and of negatives, further identities, if there are any.
 
     original: real images and negatives. released: also generated images, and real with generated codes of one modality.
     paper: every prototype with every style of the same person.
     """
-    whole = [real] if form == "original" else [real, generated]
-    groups = [Group(*source[modality], labels, modality) for source in whole for modality in MODALITIES]
+    real, generated, negatives = parts["real"], parts.get("generated", {}), parts.get("negatives", {})
+    sources = [(of_kind[m], m) for of_kind in (real, generated) for m in MODALITIES if m in of_kind]
+    groups = [Group(*source, labels, m) for source, m in sources]
     groups += [Group(*negatives[m], negative_labels[m], None) for m in MODALITIES if m in negatives]
     if form == "released":
-        groups += [mix for m in MODALITIES for mix in _mixed(real[m], generated[m], labels, m)]
+        for m in MODALITIES:
+            groups.append(Group(real[m].prototype, generated[m].style, labels, m))
+            groups.append(Group(generated[m].prototype, real[m].style, labels, m))
     if form == "paper":
-        sources = [(source[m], m) for source in whole for m in MODALITIES]
-        groups += [
-            Group(one.prototype, another.style, labels, modality)
-            for (one, modality), (another, _) in product(sources, sources)
-            if one is not another
-        ]
+        for (one, m), (another, _) in permutations(sources, 2):
+            groups.append(Group(one.prototype, another.style, labels, m))
     return groups
-
-
-def _mixed(real: Parts, generated: Parts, labels: Tensor, modality: Modality) -> list[Group]:
-    return [
-        Group(real.prototype, generated.style, labels, modality),
-        Group(generated.prototype, real.style, labels, modality),
-    ]
 
 
 class Rows(NamedTuple):

@@ -1,5 +1,4 @@
-"""The terms of the losses: one table, which weights, totals, what is searched and what is drawn follow from (imports
-neither Keras nor TensorFlow).
+"""The terms of the losses: one table, which weights, totals, what is searched and what is drawn follow from.
 
 Another term is a line here, its setting in `config.schema.LossConfig`, and its value in `generation.generate`,
 `discrimination.judge` or `identification.identify`.
@@ -38,8 +37,7 @@ TERMS = (
     Term("cross_entropy", "Eq. 8", ("cross_entropy",), "feature", IDENTITY),
     Term("triplet", "Eq. 9", ("triplet",), "feature", IDENTITY),
     Term("discriminator", "Eq. 7", ("adversarial",), "discriminator"),
-    # R1, under lambda_adv too (released)
-    Term("gradient_penalty", "released", ("adversarial", "gradient_penalty"), "discriminator"),
+    Term("gradient_penalty", "released", ("adversarial", "gradient_penalty"), "discriminator"),  # R1
 )
 
 WEIGHTS = tuple(dict.fromkeys(term.weights[0] for term in TERMS))

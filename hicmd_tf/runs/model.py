@@ -141,7 +141,7 @@ class Model:
 
     def _codes(self, prototype: Array, attributes: Array) -> tuple[Array, Array]:
         prototype, attributes = _array("prototype", prototype), _array("attributes", attributes)
-        channels, length = self.networks.generator.decoder.sizes["channels"], self.layout.length
+        channels, length = self.networks.generator.decoder.channels, self.layout.length
         small = prototype.ndim != 4 or min(prototype.shape[1:3]) < SMALLEST_PROTOTYPE
         if small or prototype.shape[-1] != channels or not len(prototype):
             raise UserError(
@@ -175,7 +175,7 @@ def restored(folder: RunFolder, config: Config) -> Model:
 def untrained(config: Config, trained: Networks) -> Model:
     """The model with the initial weights that a run's networks began from. Raises UserError when these can't be had."""
     keras.utils.set_random_seed(config.seed)
-    return Model(config, build_networks(config.networks, trained.features.head.sizes["classes"]), 0)
+    return Model(config, build_networks(config.networks, trained.features.head.classes), 0)
 
 
 def _known(modality: str) -> Modality:

@@ -42,7 +42,7 @@ def signs(means: Logs, model: Any, spans: int) -> Iterator[tuple[str, str]]:
             f"{means['active_triplets']:.1%} of the triplets violate the margin: their loss teaches nothing; raise "
             f"losses.margin, or see more people in a batch (batch.pairs, batch.negatives)",
         )
-    classes = model.features.head.sizes["classes"]
+    classes = model.features.head.classes
     loss, guessing = means["cross_entropy"], math.log(classes)
     if spans >= PATIENCE and loss >= CHANCE * guessing:  # Eq. 8
         yield (

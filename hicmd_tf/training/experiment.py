@@ -68,7 +68,7 @@ def descriptor_in_full_precision(model: HiCMD) -> Descriptor:
     if config.training.precision == FULL_PRECISION:
         return model.descriptor
     if model not in _COPIES:
-        networks = build_networks(config.networks, model.features.head.sizes["classes"], restored=True)
+        networks = build_networks(config.networks, model.features.head.classes, restored=True)
         _COPIES[model] = Descriptor(networks)
     _COPIES[model].set_weights(model.descriptor.get_weights())
     return _COPIES[model]

@@ -6,7 +6,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-MARGINS = {"hard": 0.3, "soft": None}
+MARGIN = 0.3
 
 
 class TripletCase(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_addons as tfa
-from cases import MARGINS, feature_maps, triplet_batches
+from cases import MARGIN, feature_maps, triplet_batches
 
 OURS = dict(np.load(os.environ["HICMD_TF_VALUES"]))
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -43,9 +43,9 @@ def test_instance_norm_has_the_values_and_gradients_of_addons(name: str) -> None
     np.testing.assert_allclose(our_gradient, gradient, rtol=1e-9, atol=1e-11 * scale)
 
 
-def addons_triplet(margin: str, name: str) -> tuple[float, Any]:
-    case, size = triplet_batches()[name], MARGINS[margin]
-    loss = tfa.losses.TripletHardLoss(margin=size or 1.0, soft=size is None, distance_metric="L2")
+def addons_triplet(name: str) -> tuple[float, Any]:
+    case = triplet_batches()[name]
+    loss = tfa.losses.TripletHardLoss(margin=MARGIN, distance_metric="L2")
     features = tf.constant(case.features, tf.float32)  # addons' triplet loss fails in float64
     with tf.GradientTape() as tape:
         tape.watch(features)
@@ -53,22 +53,20 @@ def addons_triplet(margin: str, name: str) -> tuple[float, Any]:
     return float(value), tape.gradient(value, features).numpy()
 
 
-@pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize("name", [name for name in triplet_batches() if name not in (*NO_NEGATIVE, *TIES, *UNDEFINED)])
-def test_triplet_has_the_values_and_gradients_of_addons(margin: str, name: str) -> None:
-    value, gradient = ours(f"triplet/{margin}/{name}")
-    expected, expected_gradient = addons_triplet(margin, name)
+def test_triplet_has_the_values_and_gradients_of_addons(name: str) -> None:
+    value, gradient = ours(f"triplet/{name}")
+    expected, expected_gradient = addons_triplet(name)
 
     np.testing.assert_allclose(value, expected, **SINGLE)
     np.testing.assert_allclose(gradient, expected_gradient, **SINGLE)
 
 
-@pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize("name", [*TIES, *UNDEFINED])
-def test_triplet_has_the_values_of_addons_where_rows_tie(margin: str, name: str) -> None:
+def test_triplet_has_the_values_of_addons_where_rows_tie(name: str) -> None:
     """Addons divides a tie's gradient among equal rows and we give it to the first: their sums over them agree."""
-    value, gradient = ours(f"triplet/{margin}/{name}")
-    expected, expected_gradient = addons_triplet(margin, name)
+    value, gradient = ours(f"triplet/{name}")
+    expected, expected_gradient = addons_triplet(name)
 
     np.testing.assert_allclose(value, expected, **SINGLE)
     _, groups = np.unique(triplet_batches()[name].features, axis=0, return_inverse=True)
@@ -77,11 +75,10 @@ def test_triplet_has_the_values_of_addons_where_rows_tie(margin: str, name: str)
         np.testing.assert_allclose(gradient[rows].sum(0), expected_gradient[rows].sum(0), **SINGLE)
 
 
-@pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize("name", NO_NEGATIVE)
-def test_without_negatives_ours_is_zero_where_addons_takes_the_farthest_row_for_one(margin: str, name: str) -> None:
+def test_without_negatives_ours_is_zero_where_addons_takes_the_farthest_row_for_one(name: str) -> None:
     """A difference on purpose: a batch of one identity says nothing about telling people apart."""
-    value, gradient = ours(f"triplet/{margin}/{name}")
+    value, gradient = ours(f"triplet/{name}")
 
     assert value == 0 and not gradient.any()
-    assert np.isfinite(addons_triplet(margin, name)[0])
+    assert np.isfinite(addons_triplet(name)[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from cases import MARGINS, feature_maps, triplet_batches
+from cases import MARGIN, feature_maps, triplet_batches
 
 from hicmd_tf.method.losses.identification import euclidean_batch_hard
 from hicmd_tf.method.networks.norms import instance_norm
@@ -34,13 +34,12 @@ def main(path: str) -> None:
         key = f"instance norm/{name}"
         results[f"{key}/value"], results[f"{key}/gradient"] = value_and_gradient(instance_norm, x, upstream)
     for name, case in triplet_batches().items():
-        for margin, size in MARGINS.items():
-            key = f"triplet/{margin}/{name}"
 
-            def loss(features: Any, labels: Array = case.labels, size: float | None = size) -> Any:
-                return euclidean_batch_hard(features, labels, size or 0.0, soft=size is None).loss
+        def loss(features: Any, labels: Array = case.labels) -> Any:
+            return euclidean_batch_hard(features, labels, MARGIN).loss
 
-            results[f"{key}/value"], results[f"{key}/gradient"] = value_and_gradient(loss, case.features)
+        key = f"triplet/{name}"
+        results[f"{key}/value"], results[f"{key}/gradient"] = value_and_gradient(loss, case.features)
     np.savez(path, **results)
 
 

@@ -3,22 +3,23 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from golden_recipe import released_shapes, weights
 
-import hicmd_tf
 from hicmd_tf.commands.convert import main
 from hicmd_tf.config import load
-from hicmd_tf.convert.keys import Place, released_shapes, to_ours, to_release, unused, used
-from hicmd_tf.convert.read import fill, read_checkpoint
-from hicmd_tf.convert.write import write_checkpoint
+from hicmd_tf.convert.files import Released, fill, read_checkpoint, write_checkpoint
+from hicmd_tf.convert.keys import Place, to_release, unused, used
 from hicmd_tf.errors import UserError, run_command
 from hicmd_tf.method.networks.build import Networks, build_networks
+from hicmd_tf.method.networks.pretrained import to_ours
 from hicmd_tf.runs.folder import RunFolder
 
 SMOKE = Path(__file__).parents[1] / "fixtures" / "smoke.yaml"
@@ -35,16 +36,6 @@ RELEASED_DIGEST = "5fd5514848336b088e0fd84e9c9c3c862cc4a2cdfebc36b145453b446eedb
 Tensors = dict[Place, Any]
 
 
-def drawn(place: Place, shape: tuple[int, ...]) -> Any:
-    """A tensor of the release, from its name; the decoder's equal in a and b."""
-    if place.key.endswith("num_batches_tracked"):
-        return np.array(123)
-    name = str(place).replace("gen/b/dec.", "gen/a/dec.")
-    rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()[:8]))
-    positive = place.key.endswith(("running_var", "multp"))
-    return np.asarray(rng.uniform(0.5 if positive else -1, 1, shape), np.float32)
-
-
 @pytest.fixture(scope="module")
 def networks() -> Networks:
     """Of the smoke configuration's sizes, for 9 identities."""
@@ -54,7 +45,7 @@ def networks() -> Networks:
 @pytest.fixture(scope="module")
 def released(networks: Networks) -> Tensors:
     """A released checkpoint of the same."""
-    return {place: drawn(place, shape) for place, shape in released_shapes(networks).items()}
+    return weights(networks)
 
 
 def write(folder: Path, tensors: Tensors, iteration: int = 40) -> Path:
@@ -120,16 +111,12 @@ def test_every_weight_and_statistic_has_its_tensor(networks: Networks) -> None:
     assert not set(used(networks)) & set(unused(networks))
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (4, 3), (5, 4, 3, 2)])
-def test_layouts_are_turned_there_and_back(shape: tuple[int, ...]) -> None:
-    array = np.random.default_rng(0).random(shape)
-    assert np.array_equal(to_ours(to_release(array)), array) and np.array_equal(to_release(to_ours(array)), array)
-
-
-def test_a_kernel_is_turned_as_both_frameworks_read_it() -> None:
+def test_kernels_and_matrices_are_turned_as_both_frameworks_read_them_there_and_back() -> None:
     array = np.random.default_rng(0).random((5, 4, 3, 2))  # out, in, height, width
     assert to_ours(array)[2, 1, 3, 4] == array[4, 3, 2, 1]
     assert to_ours(array[:, :, 0, 0])[3, 4] == array[4, 3, 0, 0]
+    for one in (array, array[:, :, 0, 0], array[0, 0, 0], array[0, 0, 0, 0]):
+        np.testing.assert_array_equal(to_release(to_ours(one)), one)
 
 
 # ----------------------------------------------------------------------------------------------------- there and back
@@ -141,38 +128,23 @@ def test_there_and_back_gives_every_used_tensor_bit_for_bit(
     convert(source, tmp_path / "run")
     said = capsys.readouterr().out
     assert "iteration 40" in said and "9 identities" in said
-    assert "enc_att.model.fc (4)" in said and "backbone_pro model.layer4 (50)" in said and "num_batches_tracked" in said
+    assert f"{len(used(networks))} tensors read, {len(unused(networks))} dropped" in said
 
     main(["--to-torch", str(tmp_path / "run"), str(tmp_path / "back")])
 
     assert capsys.readouterr().out.split() == [str(tmp_path / "back" / name) for name in FILES]
-    back, dropped = read_checkpoint(tmp_path / "back").tensors, unused(networks)
+    back, ours = read_checkpoint(tmp_path / "back").tensors, used(networks)
     assert back.keys() == released.keys()
     for place, array in released.items():
         assert back[place].shape == array.shape and back[place].dtype == array.dtype
-        expected = np.full(array.shape, dropped[place].value) if place in dropped else array
-        assert np.array_equal(back[place], expected), place
+        if place in ours:
+            assert np.array_equal(back[place], array), place
+    fresh = {key: back[Place("id", "backbone_pro", f"model.{key}")] for key in ("bn1.running_var", "conv1.weight")}
+    assert (fresh["bn1.running_var"] == 1).all() and not fresh["conv1.weight"].any()
     with pytest.raises(UserError, match=r"gen_0000040\.pt is there already"):
         main(["--to-torch", str(tmp_path / "run"), str(tmp_path / "back")])
     with pytest.raises(UserError, match="exists already"):
         convert(source, tmp_path / "run")
-
-
-def test_weights_reach_the_variables_that_bear_their_meaning(run: Path, released: Tensors) -> None:
-    restored = hicmd_tf.load(run)
-    generator, features = restored.networks.generator, restored.networks.features
-
-    def there(file: str, part: str, key: str) -> Any:
-        return released[Place(file, part, key)]
-
-    assert restored.step == 40
-    kernel = generator.infrared.prototype.pyramid.dilated[2].convolution.kernel
-    assert np.array_equal(kernel, there("gen", "b", "enc_pro.model3.1.conv18.1.conv.weight").transpose(2, 3, 1, 0))
-    shift = generator.decoder.shifts[1].dense[0].kernel
-    assert np.array_equal(shift, there("gen", "a", "dec.mlp_b2.model.0.fc.weight").T)
-    variance = features.embedding.stages[1].blocks[0].shortcut.norm.moving_variance
-    assert np.array_equal(variance, there("id", "backbone_pro", "model.layer3.0.downsample.1.running_var"))
-    assert np.array_equal(features.combination.alpha, released[ALPHA])
 
 
 def test_a_converted_run_says_where_its_weights_are_from(run: Path, source: Path) -> None:
@@ -211,16 +183,15 @@ def test_the_newest_iteration_is_read_unless_another_is_named(released: Tensors,
     assert [(one.iteration, one.tensors[ALPHA]) for one in found] == [(40, released[ALPHA]), (9, 0.125)]
 
 
-def test_a_checkpoint_without_the_unused_tensors_will_do(released: Tensors, networks: Networks, tmp_path: Path) -> None:
-    kept = {place: array for place, array in released.items() if place not in unused(networks)}
-    assert fill(networks, read_checkpoint(write(tmp_path, kept))) == {}
-
-
 # ----------------------------------------------------------------------------------------------------------- mistakes
 
 
 def without(tensors: Tensors, part: str) -> Tensors:
     return {place: array for place, array in tensors.items() if part not in str(place)}
+
+
+def in_memory(tensors: Tensors) -> Released:
+    return Released(40, {name.split("_")[0]: Path(name) for name in FILES}, tensors)
 
 
 MISTAKES: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
@@ -249,73 +220,70 @@ MISTAKES: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_what_does_not_fit_is_named_and_changes_nothing(
-    name: str, released: Tensors, networks: Networks, tmp_path: Path
-) -> None:
+def test_what_does_not_fit_is_named_and_changes_nothing(name: str, released: Tensors, networks: Networks) -> None:
     change, says = MISTAKES[name]
     before = np.array(networks.features.combination.alpha)
     with pytest.raises(UserError) as error:
-        fill(networks, read_checkpoint(write(tmp_path, change(released))))
+        fill(networks, in_memory(change(released)))
     assert says in str(error.value) and len(str(error.value)) < 2000
     assert networks.features.combination.alpha == before
 
 
-def test_a_missing_part_or_classifier_is_named(released: Tensors, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="expected the parts a, b, found a;"):
-        read_checkpoint(write(tmp_path / "part", {p: array for p, array in released.items() if p.part != "b"}))
+def test_a_missing_classifier_is_named_and_tensors_that_are_not_used_may_be_missing(
+    released: Tensors, networks: Networks
+) -> None:
     with pytest.raises(UserError, match=rf"missing id/id/{CLASSIFIER}\.weight"):
-        _ = read_checkpoint(write(tmp_path / "classifier", without(released, CLASSIFIER))).classes
+        _ = in_memory(without(released, CLASSIFIER)).classes
+    assert fill(networks, in_memory({place: released[place] for place in used(networks)})) == 0
 
 
-def test_a_missing_file_is_named_with_the_newest_whole_iteration(released: Tensors, tmp_path: Path) -> None:
-    write(tmp_path, released)
-    (tmp_path / FILES[1]).unlink()
-    with pytest.raises(UserError, match=f"has no {FILES[1]}"):
-        read_checkpoint(tmp_path)
-    write(tmp_path, released, iteration=9)
-    with pytest.raises(UserError, match="or take --iteration 9"):
-        read_checkpoint(tmp_path)
-    with pytest.raises(UserError, match=r"has no gen_0000010\.pt, dis_0000010\.pt, id_0000010\.pt"):
-        read_checkpoint(tmp_path, 10)
+# Files that are removed, the iteration that is asked for, part of the message.
+MISSING: list[tuple[Sequence[str], int | None, str]] = [
+    (FILES[1:2], None, rf"has no {FILES[1]}: a checkpoint is gen_N\.pt"),
+    ((), 10, r"has no gen_0000010\.pt, dis_0000010\.pt, id_0000010\.pt: .*, or take --iteration 40"),
+    (FILES, None, r"holds no gen_\*\.pt"),
+]
 
 
-def test_no_files_and_no_folder_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"holds no gen_\*\.pt"):
-        read_checkpoint(tmp_path)
+@pytest.mark.parametrize(("gone", "iteration", "says"), MISSING)
+def test_missing_files_are_named(gone: Sequence[str], iteration: int | None, says: str, tmp_path: Path) -> None:
+    for name in set(FILES) - set(gone):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=says):
+        read_checkpoint(tmp_path, iteration)
     with pytest.raises(UserError, match="is not a folder"):
         read_checkpoint(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_truncated_file_is_one_line_and_leaves_no_run(
-    name: str, released: Tensors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_damaged_files_and_those_that_would_run_code_are_one_line_and_leave_no_run(
+    released: Tensors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write(tmp_path / "there", released) / name
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(SystemExit) as left:
-        run_command(lambda: convert(path.parent, tmp_path / "run"))
-    line = capsys.readouterr().err
-    assert left.value.code == 2 and line.count("\n") == 1
-    assert line.startswith(f"error: {path} is damaged, or holds more than tensors")
-    assert [file.name for file in tmp_path.iterdir()] == ["there"]
-
-
-def test_a_pickle_that_would_run_code_does_not(released: Tensors, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    source = write(tmp_path / "there", released)
+    path = write(tmp_path / "there", released) / FILES[0]
+    whole = path.read_bytes()
 
     class Trap:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "sprung",)
 
-    torch.save({"a": Trap(), "b": {}}, source / FILES[0])
-    with pytest.raises(UserError, match="holds more than tensors"):
-        read_checkpoint(source)
-    assert not (tmp_path / "sprung").exists()
+    def refusal() -> str:
+        with pytest.raises(SystemExit) as left:
+            run_command(lambda: convert(path.parent, tmp_path / "run"))
+        line = capsys.readouterr().err
+        assert left.value.code == 2 and line.count("\n") == 1
+        assert [file.name for file in tmp_path.iterdir()] == ["there"]
+        return line
+
+    torch.save({"a": Trap(), "b": {}}, path)
+    assert refusal().startswith(f"error: {path} is damaged, or holds more than tensors")
+    path.write_bytes(whole[: len(whole) // 2])
+    assert refusal().startswith(f"error: {path} is damaged, or holds more than tensors")
+    torch.save({"a": {}}, path)
+    assert refusal().startswith(f"error: {path}: expected the parts a, b, found a;")
 
 
-def test_a_run_whose_strides_stand_elsewhere_cannot_go_back(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_a_run_whose_strides_stand_elsewhere_cannot_go_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
     config = replace(load(SMOKE).networks, resnet_weights="imagenet")
     with pytest.raises(UserError, match="stride on the first 1 x 1"):
         write_checkpoint(build_networks(config, 9, restored=True), 1, tmp_path)

@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 
 from hicmd_tf.config import Config, load
+from hicmd_tf.config.kinds import NOTE
+from hicmd_tf.config.schema import LossConfig
 from hicmd_tf.engines.numbers import NUMBERS, Number, RuntimeNumbers
 from hicmd_tf.training.optimisers import make_optimisers
 
@@ -16,7 +18,12 @@ def config() -> Config:
     return load("tiny")
 
 
-def test_a_traced_graph_reads_new_values(config: Config, graphs: None) -> None:
+def test_they_are_the_settings_of_losses_that_are_searched() -> None:
+    searched = [field.name for field in dataclasses.fields(LossConfig) if field.metadata[NOTE].search is not None]
+    assert sorted(NUMBERS) == sorted(searched)
+
+
+def test_a_traced_graph_reads_new_values_and_what_shapes_it_cannot_change(config: Config, graphs: None) -> None:
     numbers = RuntimeNumbers(config.losses)
     traces = []
 
@@ -30,24 +37,16 @@ def test_a_traced_graph_reads_new_values(config: Config, graphs: None) -> None:
         numbers.assign(losses)
         assert [float(x) for x in run()] == [2 * getattr(losses, name) for name in NUMBERS]
     assert len(traces) == 1
-
-
-def test_what_shapes_the_graph_cannot_change(config: Config) -> None:
-    numbers = RuntimeNumbers(config.losses)
     with pytest.raises(ValueError, match="may change while a graph lives"):
         numbers.assign(dataclasses.replace(config.losses, cross=1.0, triplet_form="euclidean"))
     assert float(numbers()["cross"]) == config.losses.cross
 
 
-def test_numbers_are_kept_in_float64_and_in_no_checkpoint(config: Config) -> None:
+def test_numbers_are_kept_in_float64() -> None:
     number = Number(0.1)
     assert float(number) == 0.1
     number.assign(1e-12 + 1)
     assert float(number) == 1e-12 + 1
-    optimisers = make_optimisers(config.optimisers)
-    optimisers.features.build([keras.Variable([1.0], name="alpha")])
-    names = [variable.path for variable in optimisers.features.variables]
-    assert sorted(name.split("/")[-1] for name in names) == ["alpha_momentum", "iteration"]
 
 
 def test_the_optimisers_take_other_rates_and_keep_their_state(config: Config) -> None:
@@ -55,20 +54,13 @@ def test_the_optimisers_take_other_rates_and_keep_their_state(config: Config) ->
     alpha, weight = keras.Variable(0.5, name="alpha"), keras.Variable(1.0, name="weight")
     optimisers.features.build([alpha, weight])
     rates = dataclasses.replace(
-        config.optimisers,
-        generator_rate=0.5,
-        discriminator_rate=0.25,
-        feature_rate=0.125,
-        alpha_rate=2.0,
-        weight_decay=0.0,
+        config.optimisers, generator_rate=0.5, discriminator_rate=0.25, feature_rate=0.125, alpha_rate=2.0
     )
-    fresh = make_optimisers(rates)
-    copies = keras.Variable(0.5, name="alpha"), keras.Variable(1.0, name="weight")
-    fresh.features.build(list(copies))
-    optimisers.features.coupled_weight_decay = 0.0
     optimisers.adopt(rates)
     assert [float(optimiser.learning_rate) for optimiser in optimisers] == [0.5, 0.25, 0.125]
-    for made, pair in ((optimisers, (alpha, weight)), (fresh, copies)):
-        made.features.apply([tf.constant(0.1), tf.constant(0.1)], list(pair))
-    assert float(alpha) == float(copies[0]) == pytest.approx(0.5 - 2.0 * 0.19)  # Nesterov: 0.1 + 0.9 * 0.1
-    assert float(weight) == float(copies[1]) == pytest.approx(1.0 - 0.125 * 0.19)
+    optimisers.features.coupled_weight_decay = 0.0
+    optimisers.features.apply([tf.constant(0.1), tf.constant(0.1)], [alpha, weight])
+    assert float(alpha) == pytest.approx(0.5 - 2.0 * 0.19)  # Nesterov: 0.1 + 0.9 * 0.1
+    assert float(weight) == pytest.approx(1.0 - 0.125 * 0.19)
+    names = [variable.path.split("/")[-1] for variable in optimisers.features.variables]
+    assert sorted(names) == ["alpha_momentum", "iteration", "weight_momentum"], "no checkpoint has the numbers"

@@ -1,6 +1,16 @@
-"""What the stored values are values of: full-size inference, and everything on reduced networks."""
+"""What the stored values are values of, full-size inference and everything on reduced networks; makes them:
+PYTHONPATH=.:tests/golden python tests/golden/golden_fixture.py
+
+They are our own float64 results, for weights and pictures of `golden_recipe.py`. They stand for the released
+implementation's because the same code gives its values (`test_golden_inference.py`, `test_golden_training.py`, which
+need ../shared/golden): so run those first (make test-golden) and make these only from code that passes.
+
+full.npz: the full-size networks in inference mode. reduced.npz: losses, rows of HFL, gradient norms, two iterations and
+batch norm statistics of networks with every kind of block, narrower.
+"""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +28,6 @@ from golden_run import (
 )
 
 from hicmd_tf.convert.keys import Place
-from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 FULL_CLASSES, FULL_SIZE = 206, (64, 48)
@@ -40,23 +49,16 @@ STATISTICS = {
 }
 
 
-def full_weights() -> dict[Place, Any]:
-    """A checkpoint of the released sizes."""
-    return weights(build_networks(released_config(*FULL_SIZE).networks, FULL_CLASSES))
-
-
-def full_inference(floatx: str, drawn: dict[Place, Any]) -> dict[str, Any]:
-    """Every output of the full-size networks with the weights of `full_weights`, thinned out."""
-    with precision(floatx):
-        networks = networks_with(released_config(*FULL_SIZE), FULL_CLASSES, drawn)
-        outputs = inference(
-            networks, {VISIBLE: pictures("x_a", 2, *FULL_SIZE), INFRARED: pictures("x_b", 2, *FULL_SIZE)}
-        )
+def full_inference() -> dict[str, Any]:
+    """Every output of the networks of the released sizes in float64, thinned out."""
+    images = {m: pictures(name, 2, *FULL_SIZE) for m, name in ((VISIBLE, "x_a"), (INFRARED, "x_b"))}
+    with precision("float64"):
+        outputs = inference(networks_with(released_config(*FULL_SIZE), FULL_CLASSES, weights), images)
     return {name: np.asarray(array).ravel()[::THINNED] for name, array in outputs.items()}
 
 
-def reduced(floatx: str) -> dict[str, Any]:
-    """Losses, rows of HFL, gradient norms and three iterations of the reduced networks, by name."""
+def reduced(floatx: str, iterations: int = 2) -> dict[str, Any]:
+    """Losses, rows of HFL, gradient norms and some iterations of the reduced networks, by name."""
     config = released_config(*SIZE, REDUCED)
     draw = partial(pictures, count=2, height=SIZE[0], width=SIZE[1])
     with precision(floatx):
@@ -65,10 +67,23 @@ def reduced(floatx: str) -> dict[str, Any]:
         given = batch(draw, IDENTITIES)
         losses, rows, norms = first_pass(model, given)
         model.set_weights(before)
-        iterations = steps(model, given, STATISTICS)
+        found = steps(model, given, STATISTICS, iterations)
     results: dict[str, Any] = {f"loss/{name}": value for name, value in losses.items()}
     results |= {f"hfl/{name}": value for name, value in rows.items()}
     results |= {f"gradnorm/{place}": value for place, value in norms.items()}
-    for number, values in enumerate(iterations, start=1):
+    for number, values in enumerate(found, start=1):
         results |= {f"step{number}/{name}": value for name, value in values.items()}
     return results
+
+
+def write(name: str, arrays: dict[str, Any]) -> None:
+    """Arrays in float32, single numbers as they are."""
+    stored: dict[str, Any] = {
+        key: np.asarray(value, np.float32) if np.ndim(value) else np.asarray(value) for key, value in arrays.items()
+    }
+    np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **stored)
+
+
+if __name__ == "__main__":
+    write("full", full_inference())
+    write("reduced", reduced("float64"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hicmd_tf.convert.keys import Place, released_shapes
+from hicmd_tf.convert.keys import Place, shape_there, unused, used
 from hicmd_tf.method.networks.build import Networks
 
 Array = np.ndarray[Any, Any]
@@ -14,6 +14,11 @@ Array = np.ndarray[Any, Any]
 def generator(name: str) -> np.random.Generator:
     """Random numbers that belong to a name."""
     return np.random.default_rng(np.frombuffer(hashlib.sha256(name.encode()).digest(), np.uint32))
+
+
+def released_shapes(networks: Networks) -> dict[Place, tuple[int, ...]]:
+    """The shape of every tensor of a released checkpoint, used or not."""
+    return {place: shape_there(variable) for place, variable in used(networks).items()} | unused(networks)
 
 
 def weights(networks: Networks) -> dict[Place, Array]:

@@ -10,21 +10,21 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from hicmd_tf.config import Config, load
+from hicmd_tf.convert.files import Released, fill
 from hicmd_tf.convert.keys import Place, used
-from hicmd_tf.convert.read import Released, fill
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method import generation, schedule
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.discrimination import fake_scores
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from hicmd_tf.method.losses.generation import kl, l1
-from hicmd_tf.method.networks import convolutions, resnet
+from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.build import Networks, build_networks
-from hicmd_tf.method.networks.convolutions import convolve, mirrored, reflected_convolution, zero_padded_convolution
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 from hicmd_tf.training.optimisers import make_optimisers
 
 Array = np.ndarray[Any, Any]
@@ -69,29 +69,6 @@ def precision(floatx: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before[1])
 
 
-@contextmanager
-def exact_convolutions() -> Iterator[None]:
-    """Convolutions are summed in float64 and rounded once: float32 without the order that a machine sums in."""
-
-    def exact(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
-        return tf.cast(convolve(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride, dilation), x.dtype)
-
-    def exact_reflected(x: Any, kernel: Any, stride: int, dilation: int) -> Any:
-        return exact(mirrored(x, dilation * (kernel.shape[0] // 2), "reflect"), kernel, stride, dilation)
-
-    def exact_padded(x: Any, kernel: Any, stride: int) -> Any:
-        return tf.cast(zero_padded_convolution(tf.cast(x, "float64"), tf.cast(kernel, "float64"), stride), x.dtype)
-
-    resnet.zero_padded_convolution, convolutions.reflected_convolution = exact_padded, exact_reflected
-    try:
-        yield
-    finally:
-        resnet.zero_padded_convolution, convolutions.reflected_convolution = (
-            zero_padded_convolution,
-            reflected_convolution,
-        )
-
-
 def released_config(height: int, width: int, overrides: dict[str, Any] | None = None) -> Config:
     """The released configuration without dropout and erasing, as golden values have it."""
     still = {"networks.feature_learning.dropout": 0.0, "batch.erasing": 0.0, "data.height": height, "data.width": width}
@@ -101,8 +78,13 @@ def released_config(height: int, width: int, overrides: dict[str, Any] | None = 
 def networks_with(
     config: Config, classes: int, weights: dict[Place, Array] | Callable[[Networks], dict[Place, Array]]
 ) -> Networks:
-    """The networks, with the tensors of a released checkpoint."""
-    networks = build_networks(config.networks, classes)
+    """The networks, with the tensors of a released checkpoint, or those that a function makes for them."""
+    with pytest.MonkeyPatch.context() as patched:  # 100 million random numbers, which would be written over
+        zeros = keras.initializers.Zeros()
+        patched.setattr(
+            keras.initializers.VarianceScaling, "__call__", lambda self, shape, dtype=None: zeros(shape, dtype)
+        )
+        networks = build_networks(config.networks, classes)
     tensors = weights(networks) if callable(weights) else weights
     fill(networks, Released(0, {file: Path(f"{file}_0000000.pt") for file in ("gen", "dis", "id")}, tensors))
     return networks
@@ -120,40 +102,30 @@ def model_with(networks: Networks, config: Config) -> HiCMD:
 
 def inference(networks: Networks, images: dict[Modality, Array]) -> Arrays:
     """Everything that the networks make of a pair's pictures (2, H, W, 3) in inference mode."""
-    g, layout = networks.generator, networks.layout
+    method, decoder, features = Method(networks, load("base")), networks.generator.decoder, networks.features
     x = {m: tf.convert_to_tensor(images[m], keras.config.floatx()) for m in MODALITIES}
-    codes = {m: g.encoders(m)(x[m]) for m in MODALITIES}
+    codes = {m: generation.encode(method, m, x[m]) for m in MODALITIES}
+    decoded = generation.decode_swaps(method, codes)
+    recoded = {m: generation.encode(method, m, decoded.cross[m]) for m in MODALITIES}
+    cycle = generation.decode_cycle(method, codes, recoded)
     results: dict[str, Any] = {}
     for m in MODALITIES:
-        o, letter = other(m), LETTERS[m]
-        (p, a), (p_other, a_other) = codes[m], codes[o]
-        swapped = layout.swap_style(style=a_other, excluded=a)
-        results[f"proto_{letter}"], results[f"attr_{letter}"] = p, a
-        results[f"dec_{letter}_own"] = g.decoder((p, a))
-        results[f"x_{letter}_recon"] = g.decoder((p, swapped))
-        results[f"x_{CROSS[m]}"] = g.decoder((p_other, swapped))
-        results[f"x_{CROSS[m]}_illum"] = g.decoder((p_other, layout.combine(a_other, a_other, a)))
-    for m in MODALITIES:
-        letter, fake, seen = LETTERS[m], results[f"x_{CROSS[m]}"], results[f"x_{CROSS[other(m)]}"]
-        swapped = layout.swap_style(style=codes[other(m)].attributes, excluded=codes[m].attributes)
-        results[f"attr_{letter}_recon"] = g.encoders(m).attribute(fake)
-        results[f"x_{letter}{LETTERS[other(m)]}{letter}"] = g.decoder((g.encoders(other(m)).prototype(seen), swapped))
-        for kind, picture in (("real", x[m]), ("fake", fake)):
+        letter, cross = LETTERS[m], CROSS[m]
+        results |= {f"proto_{letter}": codes[m].prototype, f"attr_{letter}": codes[m].attributes}
+        results |= {f"dec_{letter}_own": decoder(tuple(codes[m])), f"x_{letter}_recon": decoded.same[m]}
+        results |= {f"x_{cross}": decoded.cross[m], f"x_{cross}_illum": decoded.illumination[m]}
+        results |= {f"attr_{letter}_recon": recoded[m].attributes, f"x_{letter}{cross}": cycle[m]}
+        results[f"H_{letter}"] = features.embedding(codes[m].prototype)
+        for kind, picture in (("real", x[m]), ("fake", decoded.cross[m])):
             maps = networks.discriminators[m](picture)
             results |= {f"dis_{letter}_{kind}/{scale}": scores for scale, scores in enumerate(maps)}
-        results[f"H_{letter}"] = networks.features.embedding(codes[m].prototype)
-    results |= _head(networks, codes)
-    return {name: release_layout(value) for name, value in results.items()}
-
-
-def _head(networks: Networks, codes: dict[Modality, Any]) -> dict[str, Any]:
     prototypes = tf.concat([codes[m].prototype for m in MODALITIES], 0)
     styles = tf.concat([networks.layout.style_of(codes[m].attributes) for m in MODALITIES], 0)
-    features = networks.features
     combined = features.combination(features.embedding(prototypes), styles)
     head = features.head(combined)
-    named = {"f0": combined, "f1": head.batch_norm, "f_triplet": head.triplet, "logits": head.logits}
-    return {**named, "descriptor": Descriptor(networks).of_codes(prototypes, styles)}
+    results |= {"f0": combined, "f1": head.batch_norm, "f_triplet": head.triplet, "logits": head.logits}
+    results["descriptor"] = Descriptor(networks).of_codes(prototypes, styles)
+    return {name: release_layout(value) for name, value in results.items()}
 
 
 def release_layout(value: Any) -> Array:

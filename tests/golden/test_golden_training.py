@@ -24,8 +24,8 @@ IDENTITIES = {
 
 LOSSES = {"float64": 1e-9, "float32": 1e-3}
 ROWS = {"float64": 2e-7, "float32": 2e-2}  # float32: after a batch norm over twenty rows
-# float32: the last bit of float32 in the initial weights moves losses by 2.5 % in step 2 and 6 % in step 3 in float64
-# (`rounding.py steps`), and by up to 4 % and 8 % in float32.
+# float32: the last bit of float32 in the initial weights moves losses by 2.5 % in step 2 and 6 % in step 3 in float64,
+# and by up to 4 % and 8 % in float32.
 STEPS = {"float64": (1e-9, 1e-7, 1e-5), "float32": (1e-3, 0.1, 0.2)}
 ALPHA = {"float64": 1e-8, "float32": 2e-4}
 GRADIENTS = 1e-8

@@ -1,38 +1,55 @@
-"""One iteration at the smallest size: its batch, and the gradients that it would hand to the optimisers."""
+"""One iteration at the smallest size: its model, its batch, and the gradients that it would hand to the optimisers."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from hicmd_tf.config import Config
+from hicmd_tf.config import Config, with_values
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.training.optimisers import make_optimisers
 
 CLASSES = 7
+SMALLEST: dict[str, Any] = {  # every kind of layer once
+    "networks.prototype_encoder.residual_blocks": 1,
+    "networks.prototype_encoder.dilations": [1, 1, 1],
+    "networks.attribute_encoder.depths": [1, 1, 1, 1],
+    "networks.feature_learning.depths": [1, 1],
+    "networks.decoder.residual_blocks": 1,
+    "networks.discriminator.scales": 1,
+    "networks.discriminator.residual_blocks": 0,
+}
 
 
-def make_batch(config: Config, seed: int = 5) -> dict:
+def make_model(config: Config, changes: dict[str, Any] | None = None) -> HiCMD:
+    """The model of a configuration with changed settings; always with the same initial weights."""
+    config = with_values(config, changes or {})
+    keras.utils.set_random_seed(3)
+    model = HiCMD(build_networks(config.networks, CLASSES), config)
+    model.compile(make_optimisers(config.optimisers))
+    return model
+
+
+def make_batch(config: Config, seed: int = 5) -> dict[str, Any]:
+    """Noise, and no picture erased."""
     rng = np.random.default_rng(seed)
     pairs, negatives = config.batch.pairs, config.batch.negatives
-    counts = {
-        **{m: pairs for m in MODALITIES},
-        **{f"generated_{m}": pairs for m in MODALITIES},
-        **{f"{m}_negatives": negatives for m in MODALITIES},
-    }
+    counts = {m: pairs for m in MODALITIES} | {f"{m}_negatives": negatives for m in MODALITIES}
     shape = (config.data.height, config.data.width, 3)
-    batch = {
-        name: rng.normal(size=(count, *shape)).astype("float32")
-        for name, count in counts.items()
-        if not name.startswith("generated")
-    }
+    batch: dict[str, Any] = {name: rng.normal(size=(count, *shape)).astype("float32") for name, count in counts.items()}
     batch["identities"] = np.arange(pairs, dtype="int32")
     for position, m in enumerate(MODALITIES):
         batch[f"{m}_negative_identities"] = pairs + position * negatives + np.arange(negatives, dtype="int32")
-    batch["erasing"] = {name: np.zeros((count, 4), "int32") for name, count in counts.items()}
+    erased = counts | {f"generated_{m}": pairs for m in MODALITIES}
+    batch["erasing"] = {name: np.zeros((count, 4), "int32") for name, count in erased.items()}
     return tf.nest.map_structure(tf.constant, batch)
 
 
-def gradients_of_a_step(model: HiCMD, batch: dict) -> dict[int, np.ndarray | None]:
+def gradients_of_a_step(model: HiCMD, batch: dict[str, Any]) -> dict[int, np.ndarray | None]:
     """What each variable's optimiser would be given, by the variable's id; nothing is updated."""
     caught: dict[int, np.ndarray | None] = {}
 

@@ -38,12 +38,6 @@ def test_it_is_the_heads_named_output_with_length_one_of_the_modalitys_own_encod
     assert np.abs(np.asarray(descriptor(x, modality=VISIBLE)) - descriptor(x, modality=INFRARED)).max() > 0.01
 
 
-def test_pictures_of_a_batch_do_not_mix(smoke_config: Config) -> None:
-    descriptor, x = Descriptor(built(smoke_config)), pictures(smoke_config)
-    alone = [descriptor.describe(VISIBLE, x[i : i + 1]) for i in range(len(x))]
-    np.testing.assert_allclose(descriptor.describe(VISIBLE, x), np.concatenate(alone), atol=1e-5)
-
-
 def test_neither_decoder_nor_classifier_is_part_of_it_and_its_digest_is_of_its_weights_alone(
     smoke_config: Config,
 ) -> None:

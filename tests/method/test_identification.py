@@ -5,13 +5,41 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from numeric import draw as drawn
 from one_iteration import make_batch
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.method.identification import RELEASED_ORDER, inputs, weighted_parts
+from hicmd_tf.method.identification import RELEASED_ORDER, erase, inputs, weighted_parts
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.norms import KindGroups
 from hicmd_tf.notation import MODALITIES, VISIBLE, Codes, Tensor
+
+HEIGHT, WIDTH = 7, 5
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """top, left, height, width within the picture; height 0 is no box."""
+    height, width = draw(st.integers(0, HEIGHT)), draw(st.integers(0, WIDTH))
+    return draw(st.integers(0, HEIGHT - height)), draw(st.integers(0, WIDTH - width)), height, width
+
+
+@given(st.lists(boxes(), min_size=1, max_size=3))
+def test_only_the_box_of_each_picture_becomes_zero_and_gets_no_gradient(drawn_boxes: list[tuple[int, ...]]) -> None:
+    images = 1 + np.abs(drawn(len(drawn_boxes), HEIGHT, WIDTH, 3))
+    expected = images.copy()
+    for image, (top, left, height, width) in zip(expected, drawn_boxes, strict=True):
+        image[top : top + height, left : left + width] = 0
+    x = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        erased = erase(x, tf.constant(drawn_boxes, "int32"))
+    np.testing.assert_array_equal(erased, expected)
+    np.testing.assert_array_equal(tape.gradient(erased, x), expected > 0)
+
 
 KINDS = {
     (): ["real", "generated", "negatives"],

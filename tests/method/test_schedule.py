@@ -1,71 +1,61 @@
 """One training iteration: who learns from which loss, in which order, and in every form."""
 
-from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
-from one_iteration import CLASSES, gradients_of_a_step, make_batch
+from one_iteration import SMALLEST, gradients_of_a_step, make_batch, make_model
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.method.generation import draw, generate
-from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.terms import TERMS, terms_of
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.training.optimisers import make_optimisers
 
 
-def make_model(config: Config) -> HiCMD:
-    keras.utils.set_random_seed(3)
-    model = HiCMD(build_networks(config.networks, CLASSES), config)
-    model.compile(make_optimisers(config.optimisers))
-    return model
+@pytest.fixture
+def config(smoke_config: Config) -> Config:
+    return with_values(smoke_config, SMALLEST)
 
 
-def silent(config: Config, total: str) -> Config:
+def silent(total: str) -> dict[str, Any]:
     """Without the terms of a total."""
-    weights = {term.name: 0.0 for term in TERMS if term.total == total}
-    return replace(config, losses=replace(config.losses, **weights))
+    return {f"losses.{term.name}": 0.0 for term in TERMS if term.total == total}
 
 
-def some(gradients: dict, variables: list) -> bool:
-    return any(gradients[id(v)] is not None and np.abs(gradients[id(v)]).max() > 0 for v in variables)
+def parts(model: Any) -> dict[str, Any]:
+    generator, features = model.generator, model.features
+    encoders = {
+        f"{m} {kind}": getattr(generator.encoders(m), kind) for m in MODALITIES for kind in ("prototype", "attribute")
+    }
+    of_features = {"H": features.embedding, "head": features.head, "alpha": features.combination}
+    return {**encoders, "decoder": generator.decoder, **of_features, **model.networks.discriminators}
 
 
-@pytest.mark.parametrize("detached", [True, False])
-def test_identity_losses_reach_encoders_h_head_and_alpha_and_the_decoder_unless_detached(
-    smoke_config: Config, detached: bool
-) -> None:
-    sampling = replace(smoke_config.sampling, detach_generated=detached)
-    model = make_model(silent(replace(smoke_config, sampling=sampling), "generation"))
-    gradients = gradients_of_a_step(model, make_batch(smoke_config))
-    assert some(gradients, model.generator.decoder.trainable_variables) == (not detached)
-    parts = [
-        part
-        for m in MODALITIES
-        for part in (model.generator.encoders(m).prototype, model.generator.encoders(m).attribute)
-    ]
-    for part in (*parts, model.features.embedding, model.features.head, model.features.combination):
-        assert some(gradients, part.trainable_variables), part.name
+@pytest.mark.parametrize(
+    ("changes", "without"),
+    [
+        (silent("generation"), {"decoder", *MODALITIES}),  # the discriminators' weight is among them
+        (silent("generation") | {"sampling.detach_generated": False}, {*MODALITIES}),
+        (silent("feature"), {"H", "head", "alpha"}),
+    ],
+    ids=["identity", "identity, not detached", "generation"],
+)
+def test_losses_reach_the_parts_that_they_train(config: Config, changes: dict[str, Any], without: set[str]) -> None:
+    model = make_model(config, changes)
+    gradients = gradients_of_a_step(model, make_batch(config))
 
+    def reached(part: Any) -> bool:
+        found = [gradients[id(variable)] for variable in part.trainable_variables]
+        return any(gradient is not None and np.abs(gradient).max() > 0 for gradient in found)
 
-def test_generation_losses_reach_encoders_and_decoder_only(smoke_config: Config) -> None:
-    model = make_model(silent(smoke_config, "feature"))
-    gradients = gradients_of_a_step(model, make_batch(smoke_config))
-    for part in (model.generator.visible, model.generator.infrared, model.generator.decoder):
-        assert some(gradients, part.trainable_variables)
-    assert not some(gradients, model.features.trainable_variables)
+    assert {name for name, part in parts(model).items() if not reached(part)} == without
 
 
 def test_the_generator_meets_the_discriminators_after_their_update_and_what_is_logged_is_its_terms(
-    smoke_config: Config,
+    config: Config,
 ) -> None:
-    still = replace(smoke_config.optimisers, generator_rate=0.0)
-    config = replace(smoke_config, optimisers=still)
-    model, batch = make_model(config), make_batch(config)
+    model, batch = make_model(config, {"optimisers.generator_rate": 1e-30}), make_batch(config)
     x = {m: batch[m] for m in MODALITIES}
 
     def terms() -> dict[str, float]:
@@ -77,12 +67,18 @@ def test_the_generator_meets_the_discriminators_after_their_update_and_what_is_l
     for name, value in after.items():
         assert logged[name] == pytest.approx(value, rel=1e-4)
     assert logged["adversarial"] != pytest.approx(before["adversarial"], rel=1e-3)
-    weighted = sum(getattr(config.losses, name) * logged[name] for name in after)
-    assert logged["generation_total"] == pytest.approx(weighted, rel=1e-5)
-    of_discriminators = logged["discriminator"] + config.losses.gradient_penalty * logged["gradient_penalty"]
-    assert logged["discriminator_total"] == pytest.approx(config.losses.adversarial * of_discriminators, rel=1e-5)
-    weighted = sum(getattr(config.losses, name) * logged[name] for name in ("cross_entropy", "triplet"))
-    assert logged["feature_total"] == pytest.approx(weighted, rel=1e-5)
+    weights = config.losses
+    totals = {
+        "generation": {name: getattr(weights, name) for name in after},
+        "discriminator": {
+            "discriminator": weights.adversarial,
+            "gradient_penalty": weights.adversarial * weights.gradient_penalty,
+        },
+        "feature": {name: getattr(weights, name) for name in ("cross_entropy", "triplet")},
+    }
+    for total, of_terms in totals.items():
+        weighted = sum(weight * logged[name] for name, weight in of_terms.items())
+        assert logged[f"{total}_total"] == pytest.approx(weighted, rel=1e-5)
 
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -102,21 +98,11 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_gives_finite_losses_and_moves_every_part(smoke_config: Config, name: str) -> None:
-    config = with_values(smoke_config, FORMS[name])
-    model = make_model(config)
-    parts = {
-        "visible encoders": model.generator.visible,
-        "infrared encoders": model.generator.infrared,
-        "decoder": model.generator.decoder,
-        "visible discriminator": model.visible_discriminator,
-        "infrared discriminator": model.infrared_discriminator,
-        "H": model.features.embedding,
-        "head": model.features.head,
-    }
-    before = {part: [ops.convert_to_numpy(v) for v in network.trainable_variables] for part, network in parts.items()}
-    logs = {key: float(value) for key, value in model.train_step(make_batch(config)).items()}
+def test_every_form_gives_finite_losses_and_moves_every_part(config: Config, name: str) -> None:
+    model = make_model(config, FORMS[name])
+    before = {part: [ops.convert_to_numpy(v) for v in of.trainable_variables] for part, of in parts(model).items()}
+    logs = {key: float(value) for key, value in model.train_step(make_batch(model.settings)).items()}
     assert all(np.isfinite(value) for value in logs.values()), logs
-    for part, network in parts.items():
-        moved = [not np.array_equal(old, v) for old, v in zip(before[part], network.trainable_variables, strict=True)]
+    for part, of in parts(model).items():
+        moved = [not np.array_equal(old, v) for old, v in zip(before[part], of.trainable_variables, strict=True)]
         assert any(moved), f"{part} did not learn"

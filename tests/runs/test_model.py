@@ -159,5 +159,5 @@ def test_networks_to_be_restored_fetch_no_initial_weights(smoke_run: Path, sourc
 
     networks = build_networks(config, 6, restored=True)
 
-    assert networks.generator.infrared.attribute.sizes["stride_first"] == stride_first
-    assert networks.features.embedding.sizes["stride_first"] == stride_first
+    assert networks.generator.infrared.attribute.stride_first == stride_first
+    assert networks.features.embedding.stride_first == stride_first

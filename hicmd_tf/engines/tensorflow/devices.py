@@ -25,8 +25,8 @@ LOST = (
 class Cluster(NamedTuple):
     """The processes of one run, a process a machine. The chief, of number 0, alone writes the run folder."""
 
-    number: int
-    workers: int
+    number: int = 0
+    workers: int = 1
 
     @property
     def is_chief(self) -> bool:
@@ -34,14 +34,11 @@ class Cluster(NamedTuple):
         return self.number == 0
 
 
-ALONE = Cluster(0, 1)
-
-
 def cluster() -> Cluster:
     """What TF_CONFIG says. Raises UserError when it isn't what TensorFlow expects."""
     text = os.environ.get("TF_CONFIG", "")
     if not text:
-        return ALONE
+        return Cluster()
     try:
         said = json.loads(text)
         jobs = {job: len(said["cluster"].get(job, [])) for job in ("chief", "worker")}
@@ -57,49 +54,45 @@ def cluster() -> Cluster:
     return Cluster(index + (jobs["chief"] if job == "worker" else 0), sum(jobs.values()))
 
 
-def make_strategy(config: Config) -> tf.distribute.Strategy:
-    """TensorFlow's strategy for the configured devices; with several workers it waits until all are there.
+def devices(config: Config) -> AbstractContextManager[Any]:
+    """The scope of TensorFlow's strategy for the configured devices, to build what is trained in; with several workers
+    it waits until all are there.
 
-    Raises UserError when there are too few devices, batch norm's groups would straddle some, or several
-    are to do with little memory.
+    Raises UserError when there are too few devices, batch norm's groups would straddle some, or several are to do with
+    little memory.
     """
-    wanted, workers = config.training.devices, cluster().workers
-    if workers > 1:
-        _check_groups(config, max(wanted, 1) * workers)
+    wanted, place = config.training.devices, cluster()
+    if place.workers > 1:
+        _check_groups(config, max(wanted, 1) * place.workers)
         _show_gpus(wanted)
         go_direct()
-        with reporting_lost_workers(workers):
+        with reporting_lost_workers(place.workers):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    elif wanted == 1:
-        strategy = tf.distribute.get_strategy()
     else:
         strategy = _of_this_machine(wanted)
     _check_groups(config, strategy.num_replicas_in_sync)
     if config.training.memory == "low" and strategy.num_replicas_in_sync > 1:
         raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
-    return strategy
+    return strategy.scope()
 
 
-def devices(config: Config) -> AbstractContextManager[Any]:
-    """The scope of `make_strategy`, to build what is trained in."""
-    return make_strategy(config).scope()
-
-
-def _of_this_machine(devices: int) -> tf.distribute.Strategy:
+def _of_this_machine(wanted: int) -> tf.distribute.Strategy:
+    if wanted == 1:
+        return tf.distribute.get_strategy()
     found = [device.name for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
-    if len(found) < devices:
-        raise UserError(f"training.devices is {devices}: this machine has {len(found)}; choose so many or fewer")
-    used = found[: devices or None]
+    if len(found) < wanted:
+        raise UserError(f"training.devices is {wanted}: this machine has {len(found)}; choose so many or fewer")
+    used = found[: wanted or None]
     return tf.distribute.MirroredStrategy(used) if len(used) > 1 else tf.distribute.get_strategy()
 
 
-def _show_gpus(devices: int) -> None:
+def _show_gpus(wanted: int) -> None:
     """Lets TensorFlow see so many GPUs (0: all): the strategy of several workers takes all that it sees."""
     found = tf.config.list_physical_devices("GPU")
-    if (found and len(found) < devices) or (devices > 1 and not found):
-        raise UserError(f"training.devices is {devices}: this machine has {len(found) or 1}; choose so many or fewer")
-    if devices:
-        tf.config.set_visible_devices(found[:devices], "GPU")
+    if wanted > max(len(found), 1):
+        raise UserError(f"training.devices is {wanted}: this machine has {len(found) or 1}; choose so many or fewer")
+    if wanted:
+        tf.config.set_visible_devices(found[:wanted], "GPU")
 
 
 def _check_groups(config: Config, replicas: int) -> None:
@@ -155,9 +148,7 @@ class Workers:
         if self.place.workers == 1:
             return
         # Steps and random states, whole numbers, are exact in float64 too.
-        own = [tf.cast(variable.numpy(), "float64") for variable in variables]
-        if not self.place.is_chief:
-            own = [tf.zeros_like(value) for value in own]
+        own = [float(self.place.is_chief) * tf.cast(variable.numpy(), "float64") for variable in variables]
         for variable, value in zip(variables, self._sum_over_workers(own), strict=True):
             variable.assign(tf.cast(value, variable.dtype))
 

@@ -1,9 +1,8 @@
 """What the replicas of a model, one a device, tell each other inside an iteration.
 
-Outside a strategy, and on one device, there is one replica: every function then returns what it is given, and changes
-no number. An optimiser sums the replicas' gradients. So a loss that is the mean over a replica's rows is divided by
-their number (`method.schedule`), and one that each replica computes of all rows hands on, through `gather`, what
-concerns its own.
+On one device every function returns what it is given, and changes no number. An optimiser sums the replicas' gradients:
+a loss that is the mean over a replica's rows is divided by their number (`method.schedule`), and one that each replica
+computes of all rows hands on, through `gather`, what concerns its own.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ def gather(tensors: Sequence[Tensor]) -> list[Tensor]:
     if count() == 1:
         return [tensor[None] for tensor in tensors]
     own = [_among_zeros(tensor) for tensor in tensors]
-    of_all = _all_reduce("SUM", [ops.stop_gradient(one) for one in own])
+    of_all = _context().all_reduce("SUM", [ops.stop_gradient(one) for one in own])
     # What is added is zero, and has the gradient of the replica's own part.
     return [everyone + (one - ops.stop_gradient(one)) for everyone, one in zip(of_all, own, strict=True)]
 
@@ -38,7 +37,7 @@ def mean(values: dict[str, Tensor]) -> dict[str, Tensor]:
     """The replicas' mean of every value."""
     if count() == 1:
         return values
-    return dict(zip(values, _all_reduce("MEAN", list(values.values())), strict=True))
+    return dict(zip(values, _context().all_reduce("MEAN", list(values.values())), strict=True))
 
 
 def _context() -> Any:
@@ -50,7 +49,3 @@ def _among_zeros(tensor: Tensor) -> Tensor:
     """(N, ...): the tensor in this replica's place, zeros in the others'."""
     place = ops.one_hot(ops.convert_to_tensor(_context().replica_id_in_sync_group), count(), dtype=tensor.dtype)
     return ops.reshape(place, (-1, *[1] * len(tensor.shape))) * tensor[None]
-
-
-def _all_reduce(how: str, tensors: list[Tensor]) -> list[Tensor]:
-    return _context().all_reduce(how, tensors)

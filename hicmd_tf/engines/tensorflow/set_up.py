@@ -18,26 +18,15 @@ def set_up(config: Config) -> None:
     training = config.training
     tf.get_logger().setLevel("ERROR")
     if training.memory == "low":
-        _give_memory_back()
-    if tf.config.threading.get_intra_op_parallelism_threads() != training.intra_op_threads:
-        _set_threads(training.intra_op_threads, training.inter_op_threads)
+        # A tensor's memory goes back to the system when it is free, and all threads take from one heap: by default
+        # oneDNN and glibc keep what they once had in pieces that nothing else fits into.
+        os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+        with suppress(OSError, AttributeError):  # other C libraries have no such settings
+            libc = ctypes.CDLL(None)
+            libc.mallopt(MALLOC_ARENA_MAX, 1)
+            libc.mallopt(MALLOC_MMAP_THRESHOLD, LARGE)
+    with suppress(RuntimeError):  # TensorFlow runs already, as in a notebook: its threads stay as they are
+        tf.config.threading.set_intra_op_parallelism_threads(training.intra_op_threads)
+        tf.config.threading.set_inter_op_parallelism_threads(training.inter_op_threads)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-def _give_memory_back() -> None:
-    """A tensor's memory goes back to the system when it is free, and all threads take from one heap: by default oneDNN
-    and glibc keep what they once had in pieces that nothing else fits into. Other C libraries have no such settings."""
-    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(MALLOC_ARENA_MAX, 1)
-        libc.mallopt(MALLOC_MMAP_THRESHOLD, LARGE)
-
-
-def _set_threads(intra_op: int, inter_op: int) -> None:
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(intra_op)
-        tf.config.threading.set_inter_op_parallelism_threads(inter_op)
-    except RuntimeError:  # TensorFlow runs already, as in a notebook: its threads stay as they are
-        return

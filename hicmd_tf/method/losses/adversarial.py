@@ -21,9 +21,7 @@ def discriminator_loss(real_maps: ScoreMaps, fakes: Sequence[ScoreMaps], form: F
 
     least_squares (released): for every fake mean D(fake)^2 + mean (D(real) - 1)^2, so the real term counts once a fake.
     log (paper, Eq. 7 negated): -mean log D(real), once, - mean log(1 - D(fake)) for every fake.
-    Raises ValueError on another form or when real and fake differ in scales.
     """
-    _check(form)
     real = sum(_real_term(scores, form) for scores in real_maps)
     fake = sum(_fake_term(scores, form) for maps in fakes for _, scores in zip(real_maps, maps, strict=True))
     return fake + (len(fakes) * real if form == "least_squares" else real)
@@ -34,9 +32,7 @@ def generator_loss(fake_maps: ScoreMaps, form: Form) -> Tensor:
 
     least_squares (released): mean (D(fake) - 1)^2.
     log (paper): mean log(1 - D(fake)), for the generator minimises Eq. 7 itself.
-    Raises ValueError on another form.
     """
-    _check(form)
     if form == "least_squares":
         return sum(_real_term(scores, form) for scores in fake_maps)
     return -sum(_fake_term(scores, form) for scores in fake_maps)
@@ -48,7 +44,8 @@ def gradient_penalty(gradients: Sequence[Tensor]) -> Tensor:
     gradients: for each scale the gradient (B, H, W, 3) of its summed score map with respect to the full-size image.
     Mean over the batch of the squared L2 norm of an image's gradient, summed over scales.
     """
-    return sum(_mean_squared_norm(accurate(gradient)) for gradient in gradients)
+    squared = [ops.sum(ops.square(accurate(g)), axis=tuple(range(1, len(g.shape)))) for g in gradients]
+    return sum(ops.mean(norms) for norms in squared)
 
 
 def _real_term(scores: Tensor, form: Form) -> Tensor:
@@ -61,12 +58,3 @@ def _fake_term(scores: Tensor, form: Form) -> Tensor:
     """Small when the scores say "fake": mean D^2, or -mean log(1 - D) = mean softplus(score)."""
     scores = accurate(scores)
     return ops.mean(ops.square(scores) if form == "least_squares" else ops.softplus(scores))
-
-
-def _mean_squared_norm(gradient: Tensor) -> Tensor:
-    return ops.mean(ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape)))))
-
-
-def _check(form: str) -> None:
-    if form not in ("least_squares", "log"):
-        raise ValueError(f"adversarial form must be least_squares or log, received {form!r}")

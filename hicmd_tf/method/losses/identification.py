@@ -16,8 +16,6 @@ from keras import ops
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
-Anchors = Sequence[Sequence[int]] | None
-
 NORM_EPSILON = 1e-8
 
 
@@ -34,7 +32,7 @@ class Triplets(NamedTuple):
 
 
 def cosine_batch_hard(
-    features: Tensor, labels: Tensor, margin: float | Tensor, regulariser: float, anchors: Anchors = None
+    features: Tensor, labels: Tensor, margin: float | Tensor, regulariser: float, anchors: Sequence[Sequence[int]]
 ) -> Triplets:
     """The released form: with n and p the cosines of an anchor to its hardest negative and positive,
 
@@ -44,7 +42,7 @@ def cosine_batch_hard(
         features: (R, D), divided here by their norm + 1e-8.
         labels: (R,).
         anchors: groups of row numbers: the losses of the groups are added, as in the release's two calls, and their
-            shares averaged. None: one group of all rows.
+            shares averaged.
     """
     unit = accurate(features)
     unit = unit / (_root(ops.sum(ops.square(unit), axis=-1, keepdims=True)) + NORM_EPSILON)
@@ -56,21 +54,16 @@ def cosine_batch_hard(
     return _of_anchors(ops.relu(violation) + regulariser * pull, violation, labels, anchors)
 
 
-def euclidean_batch_hard(
-    features: Tensor, labels: Tensor, margin: float | Tensor, anchors: Anchors = None, soft: bool = False
-) -> Triplets:
-    """The paper's form (Eq. 9): mean over the anchors of [d(f^a, f^p) - d(f^a, f^n) + margin]_+.
+def euclidean_batch_hard(features: Tensor, labels: Tensor, margin: float | Tensor) -> Triplets:
+    """The paper's form (Eq. 9): mean over all rows of [d(f^a, f^p) - d(f^a, f^n) + margin]_+.
 
-    Eq. 9 writes a sum; a mean keeps the weight independent of the batch. features, labels, anchors: as in
-    `cosine_batch_hard`, without the division. soft: softplus for [.]_+, with margin 0 the soft margin of [11].
+    Eq. 9 writes a sum; a mean keeps the weight independent of the batch. features: (R, D). labels: (R,).
     """
     features = accurate(features)
-    positive, negative = _hardest(pairwise_distances(ops.stop_gradient(features)), labels)
-    to_positive, to_negative = (
-        _distance(features, ops.take(features, rows, axis=0)) for rows in (positive, negative)
-    )  # (R,)
-    violation = to_positive - to_negative + ops.convert_to_tensor(margin, features.dtype)
-    return _of_anchors(ops.softplus(violation) if soft else ops.relu(violation), violation, labels, anchors)
+    hardest = _hardest(pairwise_distances(ops.stop_gradient(features)), labels)
+    positive, negative = (_distance(features, ops.take(features, rows, axis=0)) for rows in hardest)  # (R,)
+    violation = positive - negative + ops.convert_to_tensor(margin, features.dtype)
+    return _of_anchors(ops.relu(violation), violation, labels, [None])
 
 
 def pairwise_cosines(unit: Tensor) -> Tensor:
@@ -107,14 +100,16 @@ def _same_label(labels: Tensor) -> Tensor:
     return ops.equal(labels[:, None], labels[None, :])
 
 
-def _of_anchors(losses: Tensor, violation: Tensor, labels: Tensor, anchors: Anchors) -> Triplets:
-    """From each row's loss (R,) and violation of the margin (R,) those of the anchors that have a negative."""
+def _of_anchors(losses: Tensor, violation: Tensor, labels: Tensor, groups: Sequence[Sequence[int] | None]) -> Triplets:
+    """From each row's loss (R,) and violation of the margin (R,) those of the anchors that have a negative; None: all
+    rows."""
     has_negative = ops.cast(ops.logical_not(ops.all(_same_label(labels), axis=-1)), losses.dtype)
     active = ops.cast(violation > 0, losses.dtype)
-    groups = [None] if anchors is None else [np.asarray(group, "int32") for group in anchors]
 
-    def mean(values: Tensor, rows: np.ndarray | None) -> Tensor:
-        counted, values = (x if rows is None else ops.take(x, rows, axis=0) for x in (has_negative, values))
+    def mean(values: Tensor, rows: Sequence[int] | None) -> Tensor:
+        counted = has_negative
+        if rows is not None:
+            counted, values = (ops.take(x, np.asarray(rows, "int32"), axis=0) for x in (counted, values))
         return ops.sum(counted * values) / ops.maximum(ops.sum(counted), 1.0)
 
     return Triplets(

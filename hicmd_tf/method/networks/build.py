@@ -11,8 +11,8 @@ from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.networks.encoders import AttributeEncoder, Encoders, PrototypeEncoder
 from hicmd_tf.method.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
 from hicmd_tf.method.networks.id_pig import IdPig
-from hicmd_tf.method.networks.pretrained import ResNetWeights, read_resnet, stride_first
-from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.method.networks.pretrained import read_resnet, stride_first
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 IMAGE_SHAPE = (None, None, None, 3)
 
@@ -27,7 +27,7 @@ class Networks(NamedTuple):
 
     def variables(self) -> dict[str, keras.Variable]:
         """Weights, running statistics and random states, by names that are the same in every process."""
-        parts: dict[str, keras.Model] = {
+        parts: dict[str, keras.layers.Layer] = {
             "generator": self.generator,
             **{f"{modality}_discriminator": self.discriminators[modality] for modality in MODALITIES},
             "features": self.features,
@@ -46,38 +46,34 @@ def build_networks(config: NetworkConfig, classes: int, restored: bool = False) 
     UserError when these can't be had or don't fit.
     """
     weights = None if restored else read_resnet(config.resnet_weights)
-    first = stride_first(config.resnet_weights) if weights is None else weights.stride_first
-    generator = _id_pig(config, weights, first)
+    first = stride_first(config.resnet_weights)
+    generator = _id_pig(config, first)
     discriminators = {modality: _discriminator(config, modality) for modality in MODALITIES}
-    discriminators["infrared"].set_weights(discriminators["visible"].get_weights())
-    features = _features(config, weights, first, classes)
-    return Networks(generator, discriminators, features, AttributeLayout.from_config(config))
-
-
-def _id_pig(config: NetworkConfig, weights: ResNetWeights | None, first: bool) -> IdPig:
-    prototype, attribute = config.prototype_encoder, config.attribute_encoder
-
-    def encoders(modality: Modality) -> Encoders:
-        return Encoders(
-            PrototypeEncoder(
-                prototype.widths,
-                prototype.residual_blocks,
-                prototype.aspp_width,
-                prototype.dilations,
-                name="prototype",
-            ),
-            AttributeEncoder(attribute.stem_width, attribute.widths, attribute.depths, first, name="attribute"),
-            name=modality,
-        )
-
-    channels = prototype.aspp_width * (1 + len(prototype.dilations))
-    decoder = Decoder(channels, config.decoder.residual_blocks, config.decoder.widths, name="decoder")
-    generator = IdPig(encoders("visible"), encoders("infrared"), decoder, name="id_pig")
-    generator.build(IMAGE_SHAPE)
+    discriminators[INFRARED].set_weights(discriminators[VISIBLE].get_weights())
+    layout = AttributeLayout.from_config(config)
+    features = _features(config, first, classes)
+    features.build(((None, None, None, generator.visible.prototype.channels), (None, layout.style_length)))
     if weights is not None:
         for modality in MODALITIES:
             encoder = generator.encoders(modality).attribute
-            weights.fill(encoder.stem, encoder.stages, first_stage=1)
+            weights.fill(encoder.stages, first=1, stem=encoder.stem)
+        weights.fill(features.embedding.stages, first=2)
+    return Networks(generator, discriminators, features, layout)
+
+
+def _id_pig(config: NetworkConfig, first: bool) -> IdPig:
+    of_prototype, of_attribute = config.prototype_encoder, config.attribute_encoder
+
+    def encoders(modality: Modality) -> Encoders:
+        sizes = of_prototype.widths, of_prototype.residual_blocks, of_prototype.aspp_width, of_prototype.dilations
+        prototype = PrototypeEncoder(*sizes, name="prototype")
+        resnet = of_attribute.stem_width, of_attribute.widths, of_attribute.depths
+        return Encoders(prototype, AttributeEncoder(*resnet, first, name="attribute"), name=modality)
+
+    visible, infrared = map(encoders, MODALITIES)
+    decoder = Decoder(visible.prototype.channels, config.decoder.residual_blocks, config.decoder.widths, name="decoder")
+    generator = IdPig(visible, infrared, decoder, name="id_pig")
+    generator.build(IMAGE_SHAPE)
     return generator
 
 
@@ -91,18 +87,12 @@ def _discriminator(config: NetworkConfig, modality: Modality) -> Discriminator:
     return discriminator
 
 
-def _features(config: NetworkConfig, weights: ResNetWeights | None, first: bool, classes: int) -> FeatureLearning:
+def _features(config: NetworkConfig, first: bool, classes: int) -> FeatureLearning:
     sizes = config.feature_learning
-    features = FeatureLearning(
+    head = classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout, sizes.descriptor
+    return FeatureLearning(
         PrototypeEmbedding(sizes.widths, sizes.depths, first, name="embedding"),
         Combination(sizes.alpha, sizes.normalise_parts, name="combination"),
-        IdentityHead(classes, sizes.embedding, sizes.triplet_embedding, sizes.dropout, name="head"),
-        sizes.descriptor,
+        IdentityHead(*head, name="head"),
         name="feature_learning",
     )
-    channels = config.prototype_encoder.aspp_width * (1 + len(config.prototype_encoder.dilations))
-    style_length = AttributeLayout.from_config(config).style_length
-    features.build(((None, None, None, channels), (None, style_length)))
-    if weights is not None:
-        weights.fill(None, features.embedding.stages, first_stage=2)
-    return features

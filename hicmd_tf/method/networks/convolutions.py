@@ -9,9 +9,9 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.fast import replaceable
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, leaky_relu, serialisable
+from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, leaky_relu, serialisable
 from hicmd_tf.method.networks.norms import ImageLayerNorm, instance_norm
-from hicmd_tf.method.networks.upsampling import SIZE, mirrored, upsampled_convolution
+from hicmd_tf.method.networks.upsampling import mirrored, upsampled_convolution
 from hicmd_tf.notation import Tensor
 
 Norm = Literal["none", "instance", "adaptive", "layer"]
@@ -46,11 +46,11 @@ def zero_padded_convolution(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 
 @serialisable
-class Convolution(Sized, keras.layers.Layer):
+class Convolution(keras.layers.Layer):
     """Reflection padding that keeps the size (halves it at stride 2), a convolution, a bias.
 
     filters: output channels. kernel_size: odd. stride, dilation: one of them is 1.
-    upsample: whether the input is first doubled by nearest neighbours; for a kernel_size of 5, else ValueError.
+    upsample: whether the input is first doubled by nearest neighbours; goes with a kernel_size of 5 and no stride.
     deviation: standard deviation of normal initial weights; None for Kaiming.
     """
 
@@ -65,37 +65,24 @@ class Convolution(Sized, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if upsample and (kernel_size, stride, dilation) != (SIZE, 1, 1):
-            raise ValueError(
-                f"upsample goes with kernel_size {SIZE} and no stride or dilation, received kernel_size {kernel_size}, "
-                f"stride {stride}, dilation {dilation}"
-            )
-        self.filters = filters
-        self.sizes = {
-            "filters": filters,
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "dilation": dilation,
-            "upsample": upsample,
-            "deviation": deviation,
-        }
+        self.channels, self.kernel_size, self.stride, self.dilation = filters, kernel_size, stride, dilation
+        self.upsample, self.deviation = upsample, deviation
 
     def build(self, input_shape: Shape) -> None:
-        size, deviation = self.sizes["kernel_size"], self.sizes["deviation"]
-        normal = kaiming() if deviation is None else keras.initializers.RandomNormal(0.0, deviation)
-        shape = (size, size, input_shape[-1], self.filters)
+        normal = kaiming() if self.deviation is None else keras.initializers.RandomNormal(0.0, self.deviation)
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.channels)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=normal)
-        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(self.channels,), initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
-        if self.sizes["upsample"]:
+        if self.upsample:
             return upsampled_convolution(x, kernel, bias)
-        return reflected_convolution(x, kernel, self.sizes["stride"], self.sizes["dilation"]) + bias
+        return reflected_convolution(x, kernel, self.stride, self.dilation) + bias
 
 
 @serialisable
-class ConvolutionBlock(Sized, keras.layers.Layer):
+class ConvolutionBlock(keras.layers.Layer):
     """Convolution, norm, LeakyReLU, in that order; norm and activation may be missing.
 
     norm: none, instance, adaptive (takes scale and shift (B, filters) when called, and then x may have B / n rows, each
@@ -115,16 +102,14 @@ class ConvolutionBlock(Sized, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.channels, self.norm, self.activation = filters, norm, activation
         self.convolution = Convolution(filters, kernel_size, stride, dilation, upsample, deviation, name="convolution")
-        self.norm = norm
         self.layer_norm = ImageLayerNorm(name="layer_norm") if norm == "layer" else None
-        self.activation = activation
-        self.sizes = {**self.convolution.sizes, "norm": norm, "activation": activation}
 
     def build(self, input_shape: Shape) -> None:
         self.convolution.build(input_shape)
         if self.layer_norm is not None:
-            self.layer_norm.build((*input_shape[:-1], self.convolution.filters))
+            self.layer_norm.build((*input_shape[:-1], self.channels))
 
     def call(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         x = self.convolution(x)
@@ -138,7 +123,7 @@ class ConvolutionBlock(Sized, keras.layers.Layer):
 
 
 @serialisable
-class ResidualBlock(Sized, keras.layers.Layer):
+class ResidualBlock(keras.layers.Layer):
     """x + conv(conv(x)), 3 x 3 each, activation only between the two, none after the sum.
 
     With norm `adaptive` it is called with scales and shifts (B, 2 * filters): the first half for the first convolution.
@@ -146,18 +131,16 @@ class ResidualBlock(Sized, keras.layers.Layer):
 
     def __init__(self, filters: int, norm: Norm = "none", deviation: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.filters = filters
-        self.sizes = {"filters": filters, "norm": norm, "deviation": deviation}
+        self.channels = filters
         self.first = ConvolutionBlock(filters, 3, norm=norm, deviation=deviation, name="first")
         self.second = ConvolutionBlock(filters, 3, norm=norm, activation=False, deviation=deviation, name="second")
 
     def build(self, input_shape: Shape) -> None:
-        self.first.build(input_shape)
-        self.second.build((*input_shape[:-1], self.filters))
+        build_chain((self.first, self.second), input_shape[-1])
 
     def call(self, x: Tensor, scales: Tensor | None = None, shifts: Tensor | None = None) -> Tensor:
         if scales is None or shifts is None:
             return x + self.second(self.first(x))
-        half = self.filters
+        half = self.channels
         inner = self.first(x, scales[:, :half], shifts[:, :half])
         return as_many(x, inner) + self.second(inner, scales[:, half:], shifts[:, half:])

@@ -6,18 +6,18 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, leaky_relu, serialisable
+from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, leaky_relu, run_chain, serialisable
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
 
 
 @serialisable
-class Perceptron(Sized, keras.layers.Layer):
+class Perceptron(keras.layers.Layer):
     """Three dense layers, LeakyReLU between them. chunk (B, D) -> (B, units)."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.sizes = {"units": units}
+        self.units = units
         self.dense = [
             keras.layers.Dense(units, kernel_initializer=kaiming(), name=f"dense_{i}", dtype=self.dtype_policy)
             for i in range(3)
@@ -25,7 +25,7 @@ class Perceptron(Sized, keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         for i, layer in enumerate(self.dense):
-            layer.build(input_shape if i == 0 else (None, self.sizes["units"]))
+            layer.build(input_shape if i == 0 else (None, self.units))
 
     def call(self, x: Tensor) -> Tensor:
         first, second, third = self.dense
@@ -33,7 +33,7 @@ class Perceptron(Sized, keras.layers.Layer):
 
 
 @serialisable
-class Decoder(Sized, keras.Model):
+class Decoder(keras.layers.Layer):
     """(p (B, h, w, channels), a (B, D)) -> image (B, 4h, 4w, 3) in normalised colours, unbounded.
 
     Where one prototype goes with several attribute codes, prototypes (B / n, h, w, channels) do: the first is that of
@@ -48,8 +48,7 @@ class Decoder(Sized, keras.Model):
 
     def __init__(self, channels: int, residual_blocks: int, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})  # attributes keep their precision
-        self.sizes = {"channels": channels, "residual_blocks": residual_blocks, "widths": list(widths)}
-        blocks = range(residual_blocks)
+        self.channels, blocks = channels, range(residual_blocks)
         self.scales = [Perceptron(2 * channels, name=f"scales_{k}") for k in blocks]
         self.shifts = [Perceptron(2 * channels, name=f"shifts_{k}") for k in blocks]
         self.residuals = [ResidualBlock(channels, "adaptive", name=f"residual_{k}") for k in blocks]
@@ -62,16 +61,12 @@ class Decoder(Sized, keras.Model):
 
     def build(self, input_shape: tuple[Shape, Shape]) -> None:
         """input_shape: of prototype and attributes (B, D)."""
-        _, (_, length) = input_shape
-        assert length is not None
-        channels = self.sizes["channels"]
+        chunk = (None, (input_shape[1][-1] or 0) // len(self.residuals))
         for scales, shifts, residual in zip(self.scales, self.shifts, self.residuals, strict=True):
-            scales.build((None, length // len(self.residuals)))
-            shifts.build((None, length // len(self.residuals)))
-            residual.build((None, None, None, channels))
-        for block in [*self.upsampled, *self.refine, self.colour]:
-            block.build((None, None, None, channels))
-            channels = block.convolution.filters
+            scales.build(chunk)
+            shifts.build(chunk)
+            residual.build((None, None, None, self.channels))
+        build_chain([*self.upsampled, *self.refine, self.colour], self.channels)
 
     def call(self, codes: tuple[Tensor, Tensor]) -> Tensor:
         prototype, attributes = codes  # (B / n, h, w, 256), (B, 2048)
@@ -79,8 +74,5 @@ class Decoder(Sized, keras.Model):
         chunks = ops.split(attributes, len(self.residuals), axis=1)  # 4 of (B, 512)
         for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):
             x = residual(x, scales(chunk), shifts(chunk))
-        for block in self.upsampled:  # (B, 2h, 2w, 128), (B, 4h, 4w, 64)
-            x = block(x)
-        for block in self.refine:
-            x = block(x)
-        return accurate(self.colour(x))  # (B, 4h, 4w, 3)
+        x = run_chain(self.upsampled, x)  # (B, 2h, 2w, 128), (B, 4h, 4w, 64)
+        return accurate(self.colour(run_chain(self.refine, x)))  # (B, 4h, 4w, 3)

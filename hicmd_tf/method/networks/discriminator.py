@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
-from hicmd_tf.method.networks.layers import Shape, Sized, serialisable
+from hicmd_tf.method.networks.layers import Shape, build_chain, run_chain, serialisable
 from hicmd_tf.notation import Tensor
 
 
@@ -24,12 +24,11 @@ def halve(x: Tensor) -> Tensor:
 
 
 @serialisable
-class ScaleDiscriminator(Sized, keras.layers.Layer):
+class ScaleDiscriminator(keras.layers.Layer):
     """One scale: (B, H, W, 3) -> score map (B, H/4, W/4, 1), high for real."""
 
     def __init__(self, width: int, residual_blocks: int, deviation: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"width": width, "residual_blocks": residual_blocks, "deviation": deviation}
         shapes = ((width, 1, 1), (width, 3, 1), (width, 3, 2), (width, 3, 1), (2 * width, 3, 2))
         self.convolutions = [
             ConvolutionBlock(filters, size, stride, deviation=deviation, name=f"convolution_{i}")
@@ -41,25 +40,15 @@ class ScaleDiscriminator(Sized, keras.layers.Layer):
         self.score = ConvolutionBlock(1, 1, activation=False, deviation=deviation, name="score")
 
     def build(self, input_shape: Shape) -> None:
-        channels = input_shape[-1]
-        for block in self.convolutions:
-            block.build((None, None, None, channels))
-            channels = block.convolution.filters
-        for residual in self.residuals:
-            residual.build((None, None, None, channels))
-        self.score.build((None, None, None, channels))
+        build_chain([*self.convolutions, *self.residuals, self.score], input_shape[-1])
 
     def call(self, x: Tensor) -> Tensor:
-        # Outputs: (B, H, W, 32) twice, (B, H/2, W/2, 32) twice, (B, H/4, W/4, 64)
-        for convolution in self.convolutions:
-            x = convolution(x)
-        for residual in self.residuals:  # (B, H/4, W/4, 64)
-            x = residual(x)
-        return self.score(x)
+        # (B, H, W, 32) twice, (B, H/2, W/2, 32) twice, then (B, H/4, W/4, 64) and the scores (B, H/4, W/4, 1)
+        return run_chain([*self.convolutions, *self.residuals, self.score], x)
 
 
 @serialisable
-class Discriminator(Sized, keras.Model):
+class Discriminator(keras.layers.Layer):
     """(B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, weights of their own each.
 
     deviation: standard deviation of normal initial weights; None for Kaiming.
@@ -69,17 +58,11 @@ class Discriminator(Sized, keras.Model):
         self, scales: int, width: int, residual_blocks: int, deviation: float | None = 0.02, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.sizes = {
-            "scales": scales,
-            "width": width,
-            "residual_blocks": residual_blocks,
-            "deviation": deviation,
-        }
         self.scales = [ScaleDiscriminator(width, residual_blocks, deviation, name=f"scale_{s}") for s in range(scales)]
 
     def build(self, input_shape: Shape) -> None:
         for scale in self.scales:
-            scale.build((None, None, None, input_shape[-1]))
+            scale.build(input_shape)
 
     def call(self, x: Tensor) -> list[Tensor]:
         maps = []

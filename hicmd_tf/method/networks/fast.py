@@ -1,7 +1,7 @@
 """Operations that stand here in `keras.ops`, for every backend and device, and that an engine may compute faster.
 
-The plain form is the definition; an engine's form gives the same values and gradients, which tests check. Nothing here
-imports an engine: `hicmd_tf/__init__.py` names the module that has the forms of a backend.
+The plain form is the definition; an engine's gives the same values and gradients. Nothing here imports an engine:
+`hicmd_tf/__init__.py` names the module that has the forms of a backend.
 """
 
 from collections.abc import Callable

@@ -1,11 +1,12 @@
 """HFL, hierarchical feature learning: the embedding H, the weight alpha and the identity head (Sec. 3.3)."""
 
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable
+from hicmd_tf.method.networks.layers import Composed, Shape, build_chain, kaiming, run_chain, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.method.networks.resnet import Stage
 from hicmd_tf.method.precision import accurate, full_precision
@@ -18,7 +19,7 @@ def l2_normalise(x: Tensor) -> Tensor:
 
 
 @serialisable
-class PrototypeEmbedding(Sized, keras.Model):
+class PrototypeEmbedding(keras.layers.Layer):
     """H: prototype p (B, h, w, C) -> ID-discriminative prototype code p^d (B, 4 widths[-1]).
 
     The second and third stage of a ResNet and the mean over their map.
@@ -26,7 +27,7 @@ class PrototypeEmbedding(Sized, keras.Model):
 
     def __init__(self, widths: list[int], depths: list[int], stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"widths": list(widths), "depths": list(depths), "stride_first": stride_first}
+        self.stride_first = stride_first
         self.stages = [
             Stage(width, depth, 2, stride_first, name=f"stage_{i + 2}")
             for i, (width, depth) in enumerate(zip(widths, depths, strict=True))
@@ -38,20 +39,15 @@ class PrototypeEmbedding(Sized, keras.Model):
         return self.stages[-1].channels
 
     def build(self, input_shape: Shape) -> None:
-        channels = input_shape[-1]
-        for stage in self.stages:
-            stage.build((None, None, None, channels))
-            channels = stage.channels
+        build_chain(self.stages, input_shape[-1])
 
     def call(self, prototype: Tensor, training: bool = False, groups: Groups = None) -> Tensor:
-        x = prototype
-        for stage in self.stages:  # (B, h/2, w/2, 512), (B, h/4, w/4, 1024)
-            x = stage(x, training=training, groups=groups)
+        x = run_chain(self.stages, prototype, training=training, groups=groups)  # (B, h/4, w/4, 1024)
         return ops.mean(accurate(x), axis=(1, 2))
 
 
 @serialisable
-class Combination(Sized, keras.layers.Layer):
+class Combination(keras.layers.Layer):
     """The two parts of d_comb = [alpha p^d; (1 - alpha) a^s], alpha a learned scalar.
 
     normalise_parts: L2-normalise p^d and a^s first, without which alpha would mean little (released, row 6).
@@ -59,11 +55,10 @@ class Combination(Sized, keras.layers.Layer):
 
     def __init__(self, alpha: float, normalise_parts: bool, **kwargs: Any) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.sizes = {"alpha": alpha, "normalise_parts": normalise_parts}
+        self.initial, self.normalise_parts = keras.initializers.Constant(alpha), normalise_parts
 
     def build(self, input_shape: Shape | None = None) -> None:
-        initial = keras.initializers.Constant(self.sizes["alpha"])
-        self.alpha = self.add_weight(name="alpha", shape=(), initializer=initial)
+        self.alpha = self.add_weight(name="alpha", shape=(), initializer=self.initial)
 
     def prototype_part(self, embedded: Tensor) -> Tensor:
         """alpha p^d of p^d (B, D)."""
@@ -74,7 +69,7 @@ class Combination(Sized, keras.layers.Layer):
         return ops.maximum(1.0 - self.alpha, 0.0) * self._normalised(style)
 
     def _normalised(self, part: Tensor) -> Tensor:
-        return l2_normalise(part) if self.sizes["normalise_parts"] else part
+        return l2_normalise(part) if self.normalise_parts else part
 
     def call(self, embedded: Tensor, style: Tensor) -> Tensor:
         """d_comb (B, D_p + D_s)."""
@@ -97,33 +92,34 @@ class Identification(NamedTuple):
 
 
 @serialisable
-class IdentityHead(Sized, keras.layers.Layer):
-    """d_comb (R, D) -> `Identification`. Dropout stands between BatchNorm and the last two layers."""
+class IdentityHead(keras.layers.Layer):
+    """d_comb (R, D) -> `Identification`. Dropout stands between BatchNorm and the last two layers.
 
-    def __init__(self, classes: int, embedding: int, triplet_embedding: int, dropout: float, **kwargs: Any) -> None:
+    descriptor: which output describes a person.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        embedding: int,
+        triplet_embedding: int,
+        dropout: float,
+        descriptor: Literal["fc", "batch_norm"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"dtype": full_precision(), **kwargs})
-        self.sizes = {
-            "classes": classes,
-            "embedding": embedding,
-            "triplet_embedding": triplet_embedding,
-            "dropout": dropout,
-        }
-        self.embed = keras.layers.Dense(
-            embedding, kernel_initializer=kaiming("fan_out"), name="embed", dtype=self.dtype_policy
-        )
-        self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm", dtype=self.dtype_policy)
+        self.classes, self.descriptor = classes, descriptor
+        dense = partial(keras.layers.Dense, dtype=self.dtype_policy)
+        self.embed = dense(embedding, kernel_initializer=kaiming("fan_out"), name="embed")
+        self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm", dtype=self.dtype_policy.name)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
-        self.triplet = keras.layers.Dense(
-            triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet", dtype=self.dtype_policy
-        )
-        small = keras.initializers.RandomNormal(0.0, 0.001)
-        self.classify = keras.layers.Dense(classes, kernel_initializer=small, name="classify", dtype=self.dtype_policy)
+        self.triplet = dense(triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet")
+        self.classify = dense(classes, kernel_initializer=keras.initializers.RandomNormal(0.0, 0.001), name="classify")
 
     def build(self, input_shape: Shape) -> None:
         self.embed.build(input_shape)
-        width = (None, self.sizes["embedding"])
         for layer in (self.norm, self.dropout, self.triplet, self.classify):
-            layer.build(width)
+            layer.build((None, self.embed.units))
 
     def call(self, combined: Tensor, training: bool = False) -> Identification:
         fc = self.embed(combined)
@@ -133,47 +129,24 @@ class IdentityHead(Sized, keras.layers.Layer):
 
 
 @serialisable
-class FeatureLearning(keras.Model):
-    """H, alpha and head: (prototype p (B, h, w, C), style a^s (B, S)) -> `Identification` of B rows.
+class FeatureLearning(Composed, keras.Model):
+    """H, alpha and head: (prototype p (B, h, w, C), style a^s (B, S)) -> `Identification` of B rows."""
 
-    descriptor: which of the head's outputs describes a person.
-    """
+    parts: ClassVar = {"embedding": PrototypeEmbedding, "combination": Combination, "head": IdentityHead}
 
     def __init__(
-        self,
-        embedding: PrototypeEmbedding,
-        combination: Combination,
-        head: IdentityHead,
-        descriptor: Literal["fc", "batch_norm"],
-        **kwargs: Any,
+        self, embedding: PrototypeEmbedding, combination: Combination, head: IdentityHead, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.embedding = embedding
-        self.combination = combination
-        self.head = head
-        self.descriptor = descriptor
+        self.embedding, self.combination, self.head = embedding, combination, head
 
     def build(self, input_shape: tuple[Shape, Shape]) -> None:
         """input_shape: of prototype (B, h, w, C) and style (B, S)."""
-        prototype, (_, style_length) = input_shape
-        assert style_length is not None
+        prototype, style = input_shape
         self.embedding.build(prototype)
         self.combination.build()
-        self.head.build((None, self.embedding.channels + style_length))
+        self.head.build((None, self.embedding.channels + (style[-1] or 0)))
 
     def call(self, parts: tuple[Tensor, Tensor], training: bool = False) -> Identification:
         prototype, style = parts
         return self.head(self.combination(self.embedding(prototype, training=training), style), training=training)
-
-    def get_config(self) -> dict[str, Any]:
-        parts = {name: getattr(self, name).get_config() for name in ("embedding", "combination", "head")}
-        return {**super().get_config(), **parts, "descriptor": self.descriptor}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "FeatureLearning":
-        parts = {
-            "embedding": PrototypeEmbedding.from_config(config["embedding"]),
-            "combination": Combination.from_config(config["combination"]),
-            "head": IdentityHead.from_config(config["head"]),
-        }
-        return cls(**{**config, **parts})

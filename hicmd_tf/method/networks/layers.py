@@ -1,6 +1,10 @@
-"""What every network is made with: registration, sizes, initial weights, LeakyReLU."""
+"""What every network is made with: registration, chains of layers, initial weights, LeakyReLU.
 
-from typing import Any, Literal
+Layers are rebuilt from the arguments that they were made with: Keras keeps them when they are numbers, texts and lists.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
 
 import keras
 from keras import ops
@@ -18,14 +22,35 @@ def serialisable(cls: type) -> type:
     return keras.saving.register_keras_serializable("hicmd_tf")(cls)
 
 
-class Sized:
-    """A layer or model whose configuration is `sizes`: the arguments that it was made with, by name."""
+class Composed:
+    """A model that is made of parts, arguments and attributes of the same name, whose configurations are its own."""
 
-    sizes: dict[str, Any]
+    parts: ClassVar[dict[str, type]]
 
     def get_config(self) -> dict[str, Any]:
-        """Keras' configuration, and the sizes."""
-        return {**super().get_config(), **self.sizes}  # type: ignore[misc]
+        """Keras' configuration, and those of the parts."""
+        return {**super().get_config(), **{name: getattr(self, name).get_config() for name in self.parts}}  # type: ignore[misc]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model with new parts."""
+        return cls(**{**config, **{name: kind.from_config(config[name]) for name, kind in cls.parts.items()}})  # type: ignore[attr-defined]
+
+
+def build_chain(layers: Iterable[Any], channels: int | None) -> int | None:
+    """Builds layers of maps (B, H, W, C), each of which takes the channels that the one before gives; returns the last
+    one's channels."""
+    for layer in layers:
+        layer.build((None, None, None, channels))
+        channels = layer.channels
+    return channels
+
+
+def run_chain(layers: Iterable[Any], x: Tensor, **mode: Any) -> Tensor:
+    """What one layer after another makes of x."""
+    for layer in layers:
+        x = layer(x, **mode)
+    return x
 
 
 def kaiming(mode: Literal["fan_in", "fan_out"] = "fan_in") -> keras.initializers.Initializer:

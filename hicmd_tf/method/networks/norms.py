@@ -1,7 +1,7 @@
 """Norms: of groups of a batch (batch norm) and of single images (instance norm, AdaIN, layer norm).
 
-Statistics are at least float32. The convolutions' maps are the largest things there are, and norms, which only read and
-write them, cost what memory costs: hence few passes, and one computation for all groups.
+Statistics are at least float32. Norms only read and write the largest things there are: hence few passes, and one
+computation for all groups.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from hicmd_tf.method.networks.fast import replaceable
-from hicmd_tf.method.networks.layers import Shape, Sized, serialisable
+from hicmd_tf.method.networks.layers import Shape, serialisable
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
@@ -144,30 +144,30 @@ def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> list[Tensor]
     return statistics
 
 
-Groups = Sequence[int] | KindGroups | None
+Groups = KindGroups | None
 
 
 @serialisable
-class GroupedBatchNorm(Sized, keras.layers.Layer):
+class GroupedBatchNorm(keras.layers.Layer):
     """Batch norm over all axes but the last; in training each group of consecutive rows uses its own statistics.
 
     The released code calls its ResNets once for each modality and kind of image, two images a call. Calls
-    merged into one batch compute the same when `groups` gives their sizes: the running statistics then move group by
+    merged into one batch compute the same when `groups` divides it alike: the running statistics then move group by
     group, with the unbiased variance.
 
-    On several devices, `KindGroups` for `groups`, no group straddles two, and the running statistics take in the groups
-    of all devices, in the order in which one device with all groups would: they are the same on every device, and equal
-    that one's. Other `groups` are taken for a batch that every device has, and computes, in whole.
+    On several devices no group straddles two, and the running statistics take in the groups of all devices, in the
+    order in which one device with all groups would: they are the same on every device, and equal that one's. Without
+    `groups` the batch is taken for one that every device has, and computes, in whole.
 
     gamma_deviation: standard deviation of the initial scales round 1.
     """
 
     def __init__(self, gamma_deviation: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"gamma_deviation": gamma_deviation}
+        self.gamma_deviation = gamma_deviation
 
     def build(self, input_shape: Shape) -> None:
-        gamma = keras.initializers.RandomNormal(1.0, self.sizes["gamma_deviation"])
+        gamma = keras.initializers.RandomNormal(1.0, self.gamma_deviation)
         full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
         self.gamma = self.add_weight(name="gamma", initializer=gamma, **full)
         self.beta = self.add_weight(name="beta", initializer="zeros", **full)
@@ -178,17 +178,17 @@ class GroupedBatchNorm(Sized, keras.layers.Layer):
         """Normalises x (B, ..., C).
 
         Args:
-            groups: sizes that add up to B; None: one group.
+            groups: None: one group.
             updates: how often the running statistics take each group in, for a forward pass that stands for several
                 equal ones, or, 0, repeats one.
         """
         if not training:
             scale = self.gamma * ops.rsqrt(self.moving_variance + EPSILON)
             return x * ops.cast(scale, x.dtype) + ops.cast(self.beta - self.moving_mean * scale, x.dtype)
-        sizes = groups.sizes() if isinstance(groups, KindGroups) else groups or ()
+        sizes = groups.sizes() if groups else ()
         y, *statistics = group_norm(x, sizes, ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta))
         if updates:
-            means, variances = of_all_devices(statistics, groups) if isinstance(groups, KindGroups) else statistics
+            means, variances = of_all_devices(statistics, groups) if groups else statistics
             self._move(means, variances, updates)
         return y
 

@@ -1,26 +1,22 @@
 """Initial weights for the ResNets: Keras' ImageNet ResNet-50, or a file of torchvision's or Keras'.
 
-Both kinds are brought to one form, `ResNetWeights`: arrays in our layout under names like `stages/1/0/reduce/kernel`.
-torchvision's stand as they are. Keras' were trained on BGR pictures less a mean, with the stride on the first 1 x 1 of
-a block and with biases: the input style folds into the first kernel, biases and epsilon into the running statistics.
+Both kinds are brought to one form, `ResNetWeights`: arrays in our layout under torchvision's names. torchvision's stand
+as they are. Keras' were trained on BGR pictures less a mean, with the stride on the first 1 x 1 of a block and with
+biases: the input style folds into the first kernel, biases and epsilon into the running statistics.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hicmd_tf.errors import UserError
-from hicmd_tf.method.networks.norms import EPSILON
-from hicmd_tf.method.networks.resnet import ConvolutionNorm, Stage, Stem
+from hicmd_tf.method.networks.norms import EPSILON, GroupedBatchNorm
+from hicmd_tf.method.networks.resnet import Stage, Stem
 
 Array = np.ndarray[Any, Any]
-
-DEPTHS = (3, 4, 6, 3)
-BRANCHES = ("reduce", "spatial", "expand", "shortcut")
-ARRAYS = ("kernel", "gamma", "beta", "moving_mean", "moving_variance")
 
 # How pictures reach our networks (RGB, mean and deviation of [0, 1]) and reached Keras' (BGR of [0, 255] less a mean).
 MEAN = np.array([0.485, 0.456, 0.406])
@@ -31,43 +27,50 @@ KERAS_EPSILON = 1.001e-5
 REMEDY = "set networks.resnet_weights to none, or to a file: torchvision's resnet50 .pth or Keras' ResNet-50 .h5"
 
 
-@dataclass(frozen=True)
-class ResNetWeights:
-    """The convolutions and batch norms of a ResNet-50.
+def named(stages: Sequence[Stage], first: int, stem: Stem | None = None) -> Iterator[tuple[str, Any]]:
+    """Every variable of built stages, the first of which is the ResNet's stage `first`, and of a stem, by torchvision's
+    name."""
+    convolutions = [] if stem is None else [(stem.convolution, "conv1", "bn1")]
+    for number, stage in enumerate(stages, start=first):
+        for position, block in enumerate(stage.blocks):
+            prefix = f"layer{number}.{position}"
+            for i, branch in enumerate((block.reduce, block.spatial, block.expand), start=1):
+                convolutions.append((branch, f"{prefix}.conv{i}", f"{prefix}.bn{i}"))
+            if block.shortcut is not None:
+                convolutions.append((block.shortcut, f"{prefix}.downsample.0", f"{prefix}.downsample.1"))
+    for convolution, name, norm in convolutions:
+        yield f"{name}.weight", convolution.kernel
+        yield from named_norm(convolution.norm, norm)
 
-    arrays: by name, `stem/kernel`, `stages/1/0/reduce/gamma`, ..
-    stride_first: whether these weights want the stride on the first 1 x 1 of a block.
-    source: file or name, for messages.
-    """
+
+def named_norm(norm: GroupedBatchNorm, name: str) -> Iterator[tuple[str, Any]]:
+    """The variables of a batch norm by PyTorch's names."""
+    yield f"{name}.weight", norm.gamma
+    yield f"{name}.bias", norm.beta
+    yield f"{name}.running_mean", norm.moving_mean
+    yield f"{name}.running_var", norm.moving_variance
+
+
+def to_ours(array: Array) -> Array:
+    """PyTorch's layout in ours: (F, C, k, k) -> (k, k, C, F); (out, in) -> (in, out); anything else as it is."""
+    return {4: lambda: array.transpose(2, 3, 1, 0), 2: lambda: array.T}.get(array.ndim, lambda: array)()
+
+
+class ResNetWeights(NamedTuple):
+    """The convolutions and batch norms of a ResNet-50: arrays by torchvision's name, and for messages their source."""
 
     arrays: dict[str, Array]
-    stride_first: bool
     source: str
 
-    def fill(self, stem: Stem | None, stages: Sequence[Stage], first_stage: int) -> None:
-        """Writes the weights into a built stem and stages, the first of which is the ResNet's stage `first_stage`.
-
-        Raises UserError when a shape differs.
-        """
-        if stem is not None:
-            self._fill_convolution("stem", stem.convolution)
-        for position, stage in enumerate(stages, start=first_stage):
-            for number, block in enumerate(stage.blocks):
-                for branch in BRANCHES:
-                    convolution = getattr(block, branch)
-                    if convolution is not None:
-                        self._fill_convolution(f"stages/{position}/{number}/{branch}", convolution)
-
-    def _fill_convolution(self, name: str, convolution: ConvolutionNorm) -> None:
-        norm = convolution.norm
-        targets = (convolution.kernel, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-        for array, variable in zip(ARRAYS, targets, strict=True):
-            value = self.arrays.get(f"{name}/{array}")
+    def fill(self, stages: Sequence[Stage], first: int, stem: Stem | None = None) -> None:
+        """Writes the weights into built layers (see `named`). Raises UserError if one is missing or a shape differs."""
+        for name, variable in named(stages, first, stem):
+            value = self.arrays.get(name)
             if value is None or value.shape != tuple(variable.shape):
                 found = "nothing" if value is None else f"shape {value.shape}"
                 raise UserError(
-                    f"{self.source}: expected {name}/{array} of shape {tuple(variable.shape)}, found {found}; "
-                    f"pretrained weights need ResNet-50's sizes (configs/base.yaml) or networks.resnet_weights: none"
+                    f"{self.source}: expected {name} of shape {tuple(variable.shape)}, found {found}; pretrained "
+                    f"weights need ResNet-50's sizes (configs/base.yaml) or networks.resnet_weights: none"
                 )
             variable.assign(value)
 
@@ -84,75 +87,60 @@ def read_resnet(source: str) -> ResNetWeights | None:
     """
     if source == "none":
         return None
-    if source == "imagenet":
-        return _from_keras(_keras_resnet("imagenet", "the download of Keras' ImageNet ResNet-50"), source)
     path = Path(source)
-    if not path.is_file():
+    if source != "imagenet" and not path.is_file():
         raise UserError(f"networks.resnet_weights: there is no file {source}; {REMEDY}")
+    if stride_first(source):
+        return ResNetWeights(_from_keras(_keras_resnet(source)), source)
     if path.suffix == ".pth":
-        return from_torchvision(_torch_state(path), source)
-    if path.suffix == ".h5":
-        return _from_keras(_keras_resnet(source, f"reading {source}"), source)
+        return ResNetWeights({name: to_ours(array) for name, array in _torch_state(path).items()}, source)
     raise UserError(f"networks.resnet_weights: {source} is neither .pth nor .h5; {REMEDY}")
 
 
-def _keras_resnet(weights: str, action: str) -> Any:
+def _keras_resnet(source: str) -> Any:
+    import h5py
     import keras
 
-    without_top = weights == "imagenet" or _lacks_classifier(weights)
+    top = False
     try:
-        return keras.applications.ResNet50(weights=weights, include_top=not without_top)
+        if source != "imagenet":
+            with h5py.File(source, "r") as file:
+                top = "predictions" in file.get("model_weights", file)
+        return keras.applications.ResNet50(weights=source, include_top=top)
     except Exception as error:  # the download raises plain Exception, h5py and Keras many kinds
+        action = "the download of Keras' ImageNet ResNet-50" if source == "imagenet" else f"reading {source}"
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{action} failed ({reason}); {REMEDY}") from error
+        raise UserError(f"networks.resnet_weights: {action} failed ({reason}); {REMEDY}") from error
 
 
-def _lacks_classifier(path: str) -> bool:
-    """Whether a Keras weight file was saved without the last layer."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "predictions" not in file.get("model_weights", file)
-    except OSError as error:
-        raise UserError(f"networks.resnet_weights: {path} is not a readable HDF5 file; {REMEDY}") from error
-
-
-def _convolutions() -> Iterator[tuple[str, str, str, str, str]]:
-    """A ResNet-50's convolutions: our name; Keras' convolution and norm; torchvision's convolution and norm."""
-    yield "stem", "conv1_conv", "conv1_bn", "conv1", "bn1"
-    for stage, depth in enumerate(DEPTHS, start=1):
-        for block in range(depth):
-            for branch, number in zip(BRANCHES, (1, 2, 3, 0), strict=True):
-                keras, torch = f"conv{stage + 1}_block{block + 1}_{number}", f"layer{stage}.{block}"
-                ours = f"stages/{stage}/{block}/{branch}"
-                if number:
-                    yield ours, f"{keras}_conv", f"{keras}_bn", f"{torch}.conv{number}", f"{torch}.bn{number}"
-                elif block == 0:
-                    yield ours, f"{keras}_conv", f"{keras}_bn", f"{torch}.downsample.0", f"{torch}.downsample.1"
-
-
-def _from_keras(model: Any, source: str) -> ResNetWeights:
+def _from_keras(model: Any) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
-    for name, convolution, norm, _, _ in _convolutions():
-        kernel, bias = model.get_layer(convolution).get_weights()
-        gamma, beta, mean, variance = model.get_layer(norm).get_weights()
-        values = (kernel, gamma, beta, mean - bias, variance + (KERAS_EPSILON - EPSILON))
-        arrays.update({f"{name}/{array}": value for array, value in zip(ARRAYS, values, strict=True)})
-    _fold_input(arrays)
-    return ResNetWeights(arrays, stride_first=True, source=source)
+    for layer in model.layers:
+        if layer.name.endswith("_conv"):
+            name, norm = _torchvision_names(layer.name.removesuffix("_conv"))
+            kernel, bias = layer.get_weights()
+            gamma, beta, mean, variance = model.get_layer(f"{layer.name.removesuffix('_conv')}_bn").get_weights()
+            arrays |= {f"{name}.weight": kernel, f"{norm}.weight": gamma, f"{norm}.bias": beta}
+            arrays |= {f"{norm}.running_mean": mean - bias}
+            arrays |= {f"{norm}.running_var": variance + (KERAS_EPSILON - EPSILON)}
+    # The stem for our pictures x: Keras' picture is 255 (deviation x + mean) - its mean, in BGR. Exact but for the
+    # padding, where our zero stands for a grey that differs by half a level of 255.
+    kernel = arrays["conv1.weight"][:, :, ::-1, :].astype(np.float64)  # BGR -> RGB
+    constant = np.einsum("hwcf,c->f", kernel, 255 * MEAN - KERAS_MEAN_RGB)
+    arrays["conv1.weight"] = (kernel * (255 * DEVIATION)[:, None]).astype(np.float32)
+    arrays["bn1.running_mean"] = (arrays["bn1.running_mean"] - constant).astype(np.float32)
+    return arrays
 
 
-def _fold_input(arrays: dict[str, Array]) -> None:
-    """Rewrites the stem for our pictures x: Keras' picture is 255 (deviation x + mean) - its mean, in BGR.
-
-    Exact but for the padding, where our zero stands for a grey that differs by half a level of 255.
-    """
-    kernel = arrays["stem/kernel"][:, :, ::-1, :].astype(np.float64)  # BGR -> RGB
-    offset = 255 * MEAN - KERAS_MEAN_RGB
-    constant = np.einsum("hwcf,c->f", kernel, offset)
-    arrays["stem/kernel"] = (kernel * (255 * DEVIATION)[:, None]).astype(np.float32)
-    arrays["stem/moving_mean"] = (arrays["stem/moving_mean"] - constant).astype(np.float32)
+def _torchvision_names(name: str) -> tuple[str, str]:
+    """torchvision's names of a convolution and its norm, by Keras' conv1 or conv2_block1_1, .._0 the shortcut."""
+    if name == "conv1":
+        return "conv1", "bn1"
+    stage, block, number = map(int, re.findall(r"\d+", name))
+    prefix = f"layer{stage - 1}.{block - 1}"
+    if number == 0:
+        return f"{prefix}.downsample.0", f"{prefix}.downsample.1"
+    return f"{prefix}.conv{number}", f"{prefix}.bn{number}"
 
 
 def _torch_state(path: Path) -> dict[str, Array]:
@@ -165,18 +153,3 @@ def _torch_state(path: Path) -> dict[str, Array]:
         return {name: tensor.numpy() for name, tensor in state.items()}
     except Exception as error:  # torch raises many kinds for damaged files
         raise UserError(f"{path} is not a readable state dictionary of torchvision's resnet50; {REMEDY}") from error
-
-
-def from_torchvision(state: dict[str, Array], source: str) -> ResNetWeights:
-    """The weights in a state dictionary of torchvision's resnet50, by its names, kernels (F, C, k, k).
-
-    Raises UserError when one is missing.
-    """
-    arrays: dict[str, Array] = {}
-    for name, _, _, convolution, norm in _convolutions():
-        norms = [f"{norm}.{key}" for key in ("weight", "bias", "running_mean", "running_var")]
-        for array, key in zip(ARRAYS, [f"{convolution}.weight", *norms], strict=True):
-            if key not in state:
-                raise UserError(f"{source}: there is no {key}, expected torchvision's resnet50; {REMEDY}")
-            arrays[f"{name}/{array}"] = state[key].transpose(2, 3, 1, 0) if array == "kernel" else state[key]
-    return ResNetWeights(arrays, stride_first=False, source=source)

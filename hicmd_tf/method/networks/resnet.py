@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import zero_padded_convolution
-from hicmd_tf.method.networks.layers import Shape, Sized, kaiming, serialisable
+from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, run_chain, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.notation import Tensor
 
@@ -14,28 +14,27 @@ EXPANSION = 4
 
 
 @serialisable
-class ConvolutionNorm(Sized, keras.layers.Layer):
+class ConvolutionNorm(keras.layers.Layer):
     """Zero padding, a convolution without bias, batch norm and, unless told otherwise, ReLU."""
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, activation: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"filters": filters, "kernel_size": kernel_size, "stride": stride, "activation": activation}
+        self.channels, self.kernel_size, self.stride, self.activation = filters, kernel_size, stride, activation
         self.norm = GroupedBatchNorm(name="norm")
 
     def build(self, input_shape: Shape) -> None:
-        filters, size = self.sizes["filters"], self.sizes["kernel_size"]
-        shape = (size, size, input_shape[-1], filters)
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.channels)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=kaiming("fan_out"))
-        self.norm.build((None, None, None, filters))
+        self.norm.build((None, None, None, self.channels))
 
     def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
-        x = zero_padded_convolution(x, self.kernel, self.sizes["stride"])
+        x = zero_padded_convolution(x, self.kernel, self.stride)
         x = self.norm(x, training=training, groups=groups, updates=updates)
-        return ops.relu(x) if self.sizes["activation"] else x
+        return ops.relu(x) if self.activation else x
 
 
 @serialisable
-class Bottleneck(Sized, keras.layers.Layer):
+class Bottleneck(keras.layers.Layer):
     """1 x 1, 3 x 3, 1 x 1 to 4 width channels, plus the input, projected where shapes differ; then ReLU.
 
     stride_first: whether the first 1 x 1 carries the stride (Keras' ImageNet weights) or the 3 x 3 (torchvision's).
@@ -45,61 +44,48 @@ class Bottleneck(Sized, keras.layers.Layer):
         self, width: int, stride: int = 1, project: bool = False, stride_first: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"width": width, "stride": stride, "project": project, "stride_first": stride_first}
+        self.channels = EXPANSION * width
         self.reduce = ConvolutionNorm(width, 1, stride if stride_first else 1, name="reduce")
         self.spatial = ConvolutionNorm(width, 3, 1 if stride_first else stride, name="spatial")
-        self.expand = ConvolutionNorm(EXPANSION * width, 1, activation=False, name="expand")
-        self.shortcut = (
-            ConvolutionNorm(EXPANSION * width, 1, stride, activation=False, name="shortcut") if project else None
-        )
+        self.expand = ConvolutionNorm(self.channels, 1, activation=False, name="expand")
+        self.shortcut = ConvolutionNorm(self.channels, 1, stride, False, name="shortcut") if project else None
 
     def build(self, input_shape: Shape) -> None:
-        width = self.sizes["width"]
-        self.reduce.build(input_shape)
-        self.spatial.build((*input_shape[:-1], width))
-        self.expand.build((*input_shape[:-1], width))
+        build_chain((self.reduce, self.spatial, self.expand), input_shape[-1])
         if self.shortcut is not None:
             self.shortcut.build(input_shape)
 
     def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
         mode = {"training": training, "groups": groups, "updates": updates}
-        inner = self.expand(self.spatial(self.reduce(x, **mode), **mode), **mode)
+        inner = run_chain((self.reduce, self.spatial, self.expand), x, **mode)
         return ops.relu(inner + (x if self.shortcut is None else self.shortcut(x, **mode)))
 
 
 @serialisable
-class Stage(Sized, keras.layers.Layer):
+class Stage(keras.layers.Layer):
     """`depth` bottlenecks, the first with the stride. (B, h, w, C) -> (B, h/stride, w/stride, 4 width)."""
 
     def __init__(self, width: int, depth: int, stride: int, stride_first: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"width": width, "depth": depth, "stride": stride, "stride_first": stride_first}
+        self.channels = EXPANSION * width
         self.blocks = [
             Bottleneck(width, stride if i == 0 else 1, i == 0, stride_first, name=f"block_{i}") for i in range(depth)
         ]
 
-    @property
-    def channels(self) -> int:
-        """Output channels."""
-        return EXPANSION * int(self.sizes["width"])
-
     def build(self, input_shape: Shape) -> None:
-        for i, block in enumerate(self.blocks):
-            block.build(input_shape if i == 0 else (None, None, None, self.channels))
+        build_chain(self.blocks, input_shape[-1])
 
     def call(self, x: Tensor, training: bool = False, groups: Groups = None, updates: int = 1) -> Tensor:
-        for block in self.blocks:
-            x = block(x, training=training, groups=groups, updates=updates)
-        return x
+        return run_chain(self.blocks, x, training=training, groups=groups, updates=updates)
 
 
 @serialisable
-class Stem(Sized, keras.layers.Layer):
+class Stem(keras.layers.Layer):
     """7 x 7 convolution and 3 x 3 max-pooling, stride 2 each. (B, H, W, 3) -> (B, H/4, W/4, width)."""
 
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = {"width": width}
+        self.channels = width
         self.convolution = ConvolutionNorm(width, 7, 2, name="convolution")
 
     def build(self, input_shape: Shape) -> None:

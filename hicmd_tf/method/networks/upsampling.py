@@ -57,21 +57,10 @@ def _with_reflected_border(y: Tensor, x: Tensor, kernel: Tensor) -> Tensor:
     small map's first and second, so only the outer of the two rows and columns of padding differs. It meets the
     outermost row of the kernel at the outermost pixels of the output, and nothing else.
     """
-    rows = ops.stack(
-        [
-            _along(_row_difference(x[:, 0], x[:, 1]), kernel[0]),
-            _along(_row_difference(x[:, -1], x[:, -2]), kernel[-1]),
-        ],
-        axis=1,
-    )  # (B, 2, 2w, F)
-    columns = ops.stack(
-        [
-            _along(_column_difference(x[:, :, 0], x[:, :, 1]), kernel[:, 0]),
-            _along(_column_difference(x[:, :, -1], x[:, :, -2]), kernel[:, -1]),
-        ],
-        axis=2,
-    )  # (B, 2h, 2, F)
-    return with_border(y, rows, columns)
+    sides = ((0, 1), (-1, -2))  # the outermost row or column of x and of the kernel, and the next of x
+    rows = [_along(_row_difference(x[:, o], x[:, i]), kernel[o]) for o, i in sides]
+    columns = [_along(_column_difference(x[:, :, o], x[:, :, i]), kernel[:, o]) for o, i in sides]
+    return with_border(y, ops.stack(rows, axis=1), ops.stack(columns, axis=2))  # (B, 2, 2w, F) and (B, 2h, 2, F)
 
 
 @replaceable

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hicmd_tf.config import Config
+from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.batches import REAL, BatchPlanner, Share, batches, divided
+from hicmd_tf.data.datasets import load
+from hicmd_tf.engines import chosen
+from hicmd_tf.engines.tensorflow import devices
 from hicmd_tf.errors import UserError
 
 TESTS = Path(__file__).parents[2]
@@ -157,81 +160,65 @@ def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: di
     assert not (workers.folder / "untouched").exists()
 
 
+def of_worker(monkeypatch: pytest.MonkeyPatch, cluster: dict[str, list[str]], kind: str, index: int) -> None:
+    task = {"type": kind, "index": index}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}']
 )
 def test_a_tf_config_that_makes_no_sense_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hicmd_tf.engines.tensorflow.devices import cluster
-
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match="TF_CONFIG is"):
-        cluster()
+        chosen.cluster()
 
 
 def test_the_chief_is_the_first_worker_or_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hicmd_tf.engines.tensorflow.devices import ALONE, Cluster, cluster
-
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cluster() == ALONE and ALONE.is_chief
-    addresses = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": addresses, "task": {"type": "worker", "index": 1}}))
-    assert cluster() == Cluster(2, 3)
+    assert chosen.cluster() == (0, 1) and chosen.cluster().is_chief
+    of_worker(monkeypatch, {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "worker", 1)
+    assert chosen.cluster() == (2, 3) and not chosen.cluster().is_chief
 
 
 def test_workers_on_this_machine_ask_each_other_without_a_proxy(
     smoke_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hicmd_tf.engines.tensorflow import devices
-
-    addresses = {"chief": ["127.0.0.1:1"], "worker": ["[::1]:2", "10.0.0.1:3"]}
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": addresses, "task": {"type": "chief", "index": 0}}))
+    of_worker(monkeypatch, {"worker": ["127.0.0.1:1", "10.0.0.1:3"]}, "worker", 0)
     monkeypatch.setenv("no_grpc_proxy", "example.org")
-    started: list[list[str]] = []
-
-    def strategy() -> SimpleNamespace:
-        started.append(os.environ["no_grpc_proxy"].split(","))  # noqa: SIM112 (gRPC's own spelling)
-        return SimpleNamespace(num_replicas_in_sync=3)
-
-    monkeypatch.setattr(devices.tf.distribute, "MultiWorkerMirroredStrategy", strategy)
-    batch = replace(smoke_config.batch, norm_groups=3)
-    devices.make_strategy(replace(smoke_config, batch=batch))
-    (exceptions,) = started
-    assert {"example.org", "127.0.0.1", "localhost", "::1"} < set(exceptions)
-    assert "10.0.0.1" not in exceptions
+    strategy = SimpleNamespace(num_replicas_in_sync=2, scope=lambda: os.environ["no_grpc_proxy"])  # noqa: SIM112
+    monkeypatch.setattr(devices.tf.distribute, "MultiWorkerMirroredStrategy", lambda: strategy)
+    exceptions = set(devices.devices(with_values(smoke_config, {"batch.norm_groups": 2})).split(","))
+    assert {"example.org", "127.0.0.1", "localhost"} < exceptions and "10.0.0.1" not in exceptions
 
 
-def test_more_devices_than_there_are_are_refused(smoke_config: Config) -> None:
-    from hicmd_tf.engines.tensorflow.devices import make_strategy
-
-    training = replace(smoke_config.training, devices=64)
-    batch = replace(smoke_config.batch, norm_groups=64)
-    with pytest.raises(UserError, match=r"training\.devices is 64: this machine has"):
-        make_strategy(replace(smoke_config, training=training, batch=batch))
-
-
-def test_groups_that_straddle_workers_are_refused(smoke_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hicmd_tf.engines.tensorflow.devices import make_strategy
-
-    task = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
-    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
-    with pytest.raises(UserError, match=r"batch\.norm_groups is 1: 2 devices .* take a multiple of 2"):
-        make_strategy(smoke_config)
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "too few": (
+        {"training.devices": 2, "batch.norm_groups": 2},
+        r"training\.devices is 2: this machine has 1; choose so many or fewer",
+    ),
+    "groups": ({}, r"batch\.norm_groups is 1: 2 devices .* take a multiple of 2"),
+    "memory": (
+        {"training.devices": 2, "batch.norm_groups": 2, "training.memory": "low"},
+        r"training\.memory is low: that goes with one device",
+    ),
+}
 
 
-def test_several_devices_with_little_memory_are_refused(smoke_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hicmd_tf.engines.tensorflow import devices
-
-    monkeypatch.setattr(devices, "_of_this_machine", lambda number: SimpleNamespace(num_replicas_in_sync=number))
-    training = replace(smoke_config.training, devices=2, memory="low")
-    batch = replace(smoke_config.batch, norm_groups=2)
-    with pytest.raises(UserError, match=r"training\.memory is low"):
-        devices.make_strategy(replace(smoke_config, training=training, batch=batch))
+@pytest.mark.parametrize("name", REFUSED)
+def test_devices_that_do_not_fit_are_refused(name: str, smoke_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, says = REFUSED[name]
+    if name == "too few":
+        monkeypatch.setattr(devices.tf.config, "list_logical_devices", lambda kind: [SimpleNamespace(name=kind)])
+    elif name == "groups":
+        of_worker(monkeypatch, {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "worker", 0)
+    elif name == "memory":
+        monkeypatch.setattr(devices, "_of_this_machine", lambda number: SimpleNamespace(num_replicas_in_sync=number))
+    with pytest.raises(UserError, match=says):
+        devices.devices(with_values(smoke_config, settings))
 
 
 def test_shares_make_the_whole_batch(smoke_config: Config) -> None:
-    from hicmd_tf.data.batches import REAL, BatchPlanner, Share, batches, divided
-    from hicmd_tf.data.datasets import load
-
     samples = load(smoke_config.data).train
     planner = BatchPlanner(samples, smoke_config.batch, smoke_config.data.height, smoke_config.data.width, 3)
     whole = next(iter(batches(planner, samples, 2, 3)))

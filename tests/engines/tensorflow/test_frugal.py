@@ -1,27 +1,15 @@
 """Training with little memory: the same numbers, computed in turns."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_iteration import CLASSES, make_batch
+from one_iteration import SMALLEST, make_batch, make_model
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.batches import REAL
 from hicmd_tf.engines.tensorflow.frugal import InTurns
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
-from hicmd_tf.method.networks.build import build_networks
-from hicmd_tf.training.optimisers import make_optimisers
-
-
-def model_with(memory: str, config: Config) -> HiCMD:
-    keras.utils.set_random_seed(3)
-    config = replace(config, training=replace(config.training, memory=memory))
-    model = HiCMD(build_networks(config.networks, CLASSES), config)
-    model.compile(make_optimisers(config.optimisers))
-    return model
+from hicmd_tf.method.precision import computing_in
 
 
 def test_results_and_gradients_of_jobs_in_turns_are_those_of_the_jobs_at_once() -> None:
@@ -45,26 +33,17 @@ def test_results_and_gradients_of_jobs_in_turns_are_those_of_the_jobs_at_once() 
 
 
 def test_iterations_have_the_same_losses_and_statistics(smoke_config: Config) -> None:
-    small = {"networks.discriminator.scales": 1, "networks.discriminator.residual_blocks": 0}
-    small |= {"networks.prototype_encoder.residual_blocks": 0, "networks.decoder.residual_blocks": 1}
-    smoke_config = with_values(smoke_config, small)
-    policy, before = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        batch = make_batch(smoke_config)
+    config = with_values(smoke_config, SMALLEST)
+    with computing_in("float64"):
+        batch = make_batch(config)
         batch = {name: tf.cast(x, "float64") if name in REAL else x for name, x in batch.items()}
-        models = {memory: model_with(memory, smoke_config) for memory in ("normal", "low")}
-        logs = {memory: [model.train_step(batch) for _ in range(2)] for memory, model in models.items()}
-    finally:
-        keras.config.set_floatx(before)
-        keras.config.set_dtype_policy(policy)
+        normal, low = (make_model(config, {"training.memory": memory}) for memory in ("normal", "low"))
+        logs = [[model.train_step(batch) for _ in range(2)] for model in (normal, low)]
 
-    for expected, got in zip(logs["normal"], logs["low"], strict=True):
+    for expected, got in zip(*logs, strict=True):
         for name, value in expected.items():
             assert float(got[name]) == pytest.approx(float(value), rel=1e-6), name
-    moving = [v for v in models["normal"].generator.weights if "moving" in v.path]
-    others = [v for v in models["low"].generator.weights if "moving" in v.path]
+    moving, others = ([v for v in model.generator.weights if "moving" in v.path] for model in (normal, low))
     assert len(moving) > 20
     for statistic, other in zip(moving, others, strict=True):
         np.testing.assert_allclose(other, statistic, rtol=1e-5, atol=1e-6, err_msg=statistic.path)

@@ -6,34 +6,30 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import draw
 
 from hicmd_tf.engines.tensorflow import kernels
 from hicmd_tf.method.networks import convolutions, fast, layers, norms, upsampling
 
-Array = np.ndarray[Any, Any]
 MODULES = (layers, norms, convolutions, upsampling)
 
-# Name: arguments that are differentiated, by their shapes; the others.
-CASES: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
-    "leaky_relu": ("leaky_relu", [(2, 4, 5, 3)], {}),
-    "instance_norm": ("instance_norm", [(3, 4, 5, 6)], {}),
-    "instance_norm of many": ("instance_norm", [(9, 4, 5, 6)], {}),
-    "AdaIN": ("instance_norm", [(3, 4, 5, 6), (3, 6), (3, 6)], {}),
-    "AdaIN of many": ("instance_norm", [(9, 4, 5, 6), (9, 6), (9, 6)], {}),
-    "AdaIN of many and large": ("instance_norm", [(9, 64, 66, 6), (9, 6), (9, 6)], {}),
-    "group_norm of one": ("group_norm", [(4, 3, 2, 5), (5,), (5,)], {"sizes": ()}),
-    "group_norm of vectors": ("group_norm", [(6, 5), (5,), (5,)], {"sizes": (3, 3)}),
-    "group_norm of unequal": ("group_norm", [(9, 3, 2, 5), (5,), (5,)], {"sizes": (2, 4, 3)}),
-    "group_norm of many": ("group_norm", [(18, 3, 2, 5), (5,), (5,)], {"sizes": (2,) * 9}),
-    "mirrored, reflect": ("mirrored", [(2, 6, 5, 3)], {"pad": 3, "mode": "reflect"}),
-    "mirrored, symmetric": ("mirrored", [(2, 6, 5, 3)], {"pad": 1, "mode": "symmetric"}),
-    "reflected_convolution": ("reflected_convolution", [(2, 8, 6, 3), (3, 3, 3, 4)], {"stride": 1, "dilation": 1}),
-    "reflected_convolution of stride 2": (
-        "reflected_convolution",
-        [(2, 8, 6, 3), (5, 5, 3, 4)],
-        {"stride": 2, "dilation": 1},
-    ),
-    "with_border": ("with_border", [(2, 4, 5, 3), (2, 2, 5, 3), (2, 4, 2, 3)], {}),
+# Case: the form; shapes of the arguments that are differentiated; the other arguments, which follow the first.
+CASES: dict[str, tuple[str, list[tuple[int, ...]], tuple[Any, ...]]] = {
+    "leaky_relu": ("leaky_relu", [(2, 4, 5, 3)], ()),
+    "instance_norm": ("instance_norm", [(3, 4, 5, 6)], ()),
+    "instance_norm of many": ("instance_norm", [(9, 4, 5, 6)], ()),
+    "AdaIN": ("instance_norm", [(3, 4, 5, 6), (3, 6), (3, 6)], ()),
+    "AdaIN of many": ("instance_norm", [(9, 4, 5, 6), (9, 6), (9, 6)], ()),
+    "AdaIN of many and large": ("instance_norm", [(9, 64, 66, 6), (9, 6), (9, 6)], ()),
+    "group_norm of one": ("group_norm", [(4, 3, 2, 5), (5,), (5,)], ((),)),
+    "group_norm of vectors": ("group_norm", [(6, 5), (5,), (5,)], ((3, 3),)),
+    "group_norm of unequal": ("group_norm", [(9, 3, 2, 5), (5,), (5,)], ((2, 4, 3),)),
+    "group_norm of many": ("group_norm", [(18, 3, 2, 5), (5,), (5,)], ((2,) * 9,)),
+    "mirrored, reflect": ("mirrored", [(2, 6, 5, 3)], (3, "reflect")),
+    "mirrored, symmetric": ("mirrored", [(2, 6, 5, 3)], (1, "symmetric")),
+    "reflected_convolution": ("reflected_convolution", [(2, 8, 6, 3), (3, 3, 3, 4)], (1, 1)),
+    "reflected_convolution of stride 2": ("reflected_convolution", [(2, 8, 6, 3), (5, 5, 3, 4)], (2, 1)),
+    "with_border": ("with_border", [(2, 4, 5, 3), (2, 2, 5, 3), (2, 4, 2, 3)], ()),
 }
 
 
@@ -43,35 +39,25 @@ def plain(name: str) -> Callable[..., Any]:
     return found.__wrapped__  # type: ignore[no-any-return]
 
 
-def draw(*shape: int, seed: int = 0) -> Array:
-    return 1.5 + np.random.default_rng(seed).normal(size=shape)
+def called(function: Callable[..., Any], name: str, tensors: list[Any], rest: tuple[Any, ...]) -> Any:
+    """Sizes of groups come second, other settings last."""
+    return function(tensors[0], *rest, *tensors[1:]) if name == "group_norm" else function(*tensors, *rest)
 
 
-def values_and_gradients(function: Callable[..., Any], shapes: list[tuple[int, ...]], dtype: str, **rest: Any) -> Any:
-    tensors = [tf.constant(draw(*shape, seed=seed), dtype) for seed, shape in enumerate(shapes)]
-    if "sizes" in rest:
-        x, *scales = tensors
-
-        def call() -> Any:
-            return function(x, rest["sizes"], *scales)
-    else:
-
-        def call() -> Any:
-            return function(*tensors, **rest)
-
+def values_and_gradients(function: Callable[..., Any], name: str, shapes: Any, rest: Any, dtype: str) -> list[Any]:
+    tensors = [tf.constant(1.5 + draw(*shape, seed=seed), dtype) for seed, shape in enumerate(shapes)]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        found = call()
-        y = found[0] if isinstance(found, tuple) else found
-        total = tf.reduce_sum(y * tf.constant(draw(*y.shape, seed=9) - 1.5, y.dtype))
-    return [*(found if isinstance(found, tuple) else [found]), *tape.gradient(total, tensors)]
+        found = tf.nest.flatten(called(function, name, tensors, rest))  # statistics follow
+        total = tf.reduce_sum(found[0] * tf.constant(draw(*found[0].shape, seed=9), dtype))
+    return [*found, *tape.gradient(total, tensors)]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_forms_have_the_values_and_gradients_of_the_plain_ones(case: str) -> None:
     name, shapes, rest = CASES[case]
-    got = values_and_gradients(kernels.FORMS[name], shapes, "float32", **rest)
-    wanted = values_and_gradients(plain(name), shapes, "float64", **rest)
+    got = values_and_gradients(kernels.FORMS[name], name, shapes, rest, "float32")
+    wanted = values_and_gradients(plain(name), name, shapes, rest, "float64")
     for one, other in zip(got, wanted, strict=True):
         assert one.shape == other.shape
         scale = max(1.0, float(tf.reduce_max(tf.abs(other))))
@@ -79,23 +65,20 @@ def test_forms_have_the_values_and_gradients_of_the_plain_ones(case: str) -> Non
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_plain_forms_agree_with_themselves_in_bfloat16(case: str) -> None:
-    """Large maps may be bfloat16; norms' parameters stay float32."""
+def test_both_forms_keep_bfloat16_maps_and_float32_statistics(case: str) -> None:
     name, shapes, rest = CASES[case]
-    own = name in ("instance_norm", "group_norm")
-    tensors = [tf.constant(draw(*s, seed=i), "float32" if own and i else "bfloat16") for i, s in enumerate(shapes)]
+    own = name in ("instance_norm", "group_norm")  # norms' parameters stay float32
+    tensors = [tf.constant(draw(*s), "float32" if own and i else "bfloat16") for i, s in enumerate(shapes)]
     for function in (kernels.FORMS[name], plain(name)):
-        found = function(tensors[0], rest["sizes"], *tensors[1:]) if "sizes" in rest else function(*tensors, **rest)
-        y = found[0] if isinstance(found, tuple) else found
-        assert y.dtype == "bfloat16"
-        assert all(statistic.dtype == "float32" for statistic in (found[1:] if isinstance(found, tuple) else ()))
+        y, *statistics = tf.nest.flatten(called(function, name, tensors, rest))
+        assert y.dtype == "bfloat16" and all(statistic.dtype == "float32" for statistic in statistics)
 
 
 def test_a_dilated_convolution_in_float64_has_the_gradients_of_float32() -> None:
     """TensorFlow has none of its own there."""
-    shapes, rest = [(2, 8, 9, 3), (3, 3, 3, 4)], {"stride": 1, "dilation": 2}
-    double = values_and_gradients(kernels.FORMS["convolve"], shapes, "float64", **rest)
-    single = values_and_gradients(plain("convolve"), shapes, "float32", **rest)
+    shapes, rest = [(2, 8, 9, 3), (3, 3, 3, 4)], (1, 2)
+    double = values_and_gradients(kernels.FORMS["convolve"], "convolve", shapes, rest, "float64")
+    single = values_and_gradients(plain("convolve"), "convolve", shapes, rest, "float32")
     for one, other in zip(single, double, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
 
@@ -105,18 +88,14 @@ def test_every_form_replaces_a_plain_one() -> None:
     assert fast._forms() is kernels.FORMS
 
 
-def test_on_a_gpu_and_in_double_precision_the_plain_forms_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = {name: (shapes, rest) for name, shapes, rest in CASES.values()}
-    single = {name: values for name, (values, _) in kinds.items()}
-    for on_gpu, dtype in ((True, "float32"), (False, "float64")):
-        monkeypatch.setattr(kernels, "_on_gpu", lambda on_gpu=on_gpu: on_gpu)
-        for name, shapes in single.items():
-            tensors = [tf.constant(draw(*shape), dtype) for shape in shapes]
-            rest = kinds[name][1]
-            x, *others = tensors
-            arguments = (x, rest["sizes"], *others) if "sizes" in rest else tuple(tensors)
-            rest = {key: value for key, value in rest.items() if key != "sizes"}
-            assert kernels.FORMS[name](*arguments, **rest) is NotImplemented
+@pytest.mark.parametrize(("on_gpu", "dtype"), [(True, "float32"), (False, "float64")])
+def test_on_a_gpu_and_in_double_precision_the_plain_forms_are_taken(
+    on_gpu: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "_on_gpu", lambda: on_gpu)
+    for name, shapes, rest in CASES.values():
+        tensors = [tf.constant(draw(*shape), dtype) for shape in shapes]
+        assert called(kernels.FORMS[name], name, tensors, rest) is NotImplemented
 
 
 def test_statistics_of_two_devices_are_put_in_the_order_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

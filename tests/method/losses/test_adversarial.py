@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_loss, gradient_penalty
@@ -13,8 +13,8 @@ from hicmd_tf.method.losses.adversarial import discriminator_loss, generator_los
 FORMS = ["least_squares", "log"]
 
 
-def score_maps(rng, scales, batch=2, scale=1.0):
-    return [scale * rng.normal(size=(batch, 8 >> s, 4 >> s, 1)) for s in range(scales)]
+def score_maps(rng, scales, batch=2):
+    return [rng.normal(size=(batch, 8 >> s, 4 >> s, 1)) for s in range(scales)]
 
 
 def mean(values):
@@ -27,6 +27,7 @@ def probability(score):
 
 
 def discriminator_loop(real_maps, fakes, form):
+    """The real term counts once a fake in least squares, and once in log."""
     total = 0.0
     for maps in fakes:
         for fake, real in zip(maps, real_maps, strict=True):
@@ -46,7 +47,6 @@ def generator_loop(maps, form):
     return sum(mean(math.log(1 - probability(d)) for d in scores.ravel()) for scores in maps)
 
 
-@settings(deadline=None, max_examples=10)
 @given(st.sampled_from(FORMS), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2**31))
 def test_both_sides_equal_their_loops(form, scales, fakes, batch, seed):
     rng = np.random.default_rng(seed)
@@ -54,22 +54,6 @@ def test_both_sides_equal_their_loops(form, scales, fakes, batch, seed):
     fake = [score_maps(rng, scales, batch) for _ in range(fakes)]
     np.testing.assert_allclose(discriminator_loss(real, fake, form), discriminator_loop(real, fake, form), rtol=1e-10)
     np.testing.assert_allclose(generator_loss(fake[0], form), generator_loop(fake[0], form), rtol=1e-10)
-
-
-def test_the_real_term_counts_once_a_fake_in_least_squares_and_once_in_log():
-    real, perfect_fake = [np.full((1, 2, 2, 1), 3.0)], [np.zeros((1, 2, 2, 1))]
-    assert float(discriminator_loss(real, [perfect_fake] * 2, "least_squares")) == 2 * 4
-    certain_fake = [np.full((1, 2, 2, 1), -100.0)]
-    np.testing.assert_allclose(
-        discriminator_loss(real, [certain_fake] * 2, "log"), -math.log(probability(3.0)), rtol=1e-12
-    )
-
-
-def test_log_discriminators_and_generator_play_the_same_game():
-    rng = np.random.default_rng(3)
-    real, fake, other = (score_maps(rng, 2) for _ in range(3))
-    difference = discriminator_loss(real, [fake], "log") - discriminator_loss(real, [other], "log")
-    np.testing.assert_allclose(generator_loss(other, "log") - generator_loss(fake, "log"), difference, rtol=1e-12)
 
 
 @pytest.mark.parametrize("score", [-1e4, 1e4])
@@ -80,15 +64,6 @@ def test_extreme_scores_stay_finite_in_value_and_gradient(score):
         losses = [discriminator_loss(maps, [maps], "log"), generator_loss(maps, "log")]
     np.testing.assert_allclose([float(loss) for loss in losses], [1e4, min(-score, 0)], rtol=1e-6)
     assert all(np.isfinite(tape.gradient(loss, maps)[0]).all() for loss in losses)
-
-
-def test_unknown_forms_and_unequal_scales_are_refused():
-    maps = [np.zeros((1, 2, 2, 1))]
-    for call in (lambda: discriminator_loss(maps, [maps], "hinge"), lambda: generator_loss(maps, "hinge")):
-        with pytest.raises(ValueError, match="'hinge'"):
-            call()
-    with pytest.raises(ValueError):
-        discriminator_loss(maps, [maps * 2], "log")
 
 
 def small_discriminator(x, kernel):
@@ -107,17 +82,10 @@ def test_gradient_penalty_of_a_network_equals_finite_differences():
     computed = gradient_penalty([tape.gradient(total, x) for total in totals])
 
     step, expected = 1e-6, 0.0
-    for scale in range(2):
-        for index in np.ndindex(image.shape):
-            moved = [image.copy(), image.copy()]
-            moved[0][index] += step
-            moved[1][index] -= step
-            up, down = (float(tf.reduce_sum(small_discriminator(tf.constant(m), kernel)[scale])) for m in moved)
-            expected += ((up - down) / (2 * step)) ** 2 / len(image)
+    for index in np.ndindex(image.shape):
+        move = np.zeros_like(image)
+        move[index] = step
+        up, down = (small_discriminator(tf.constant(image + sign * move), kernel) for sign in (1, -1))
+        for high, low in zip(up, down, strict=True):
+            expected += (float(tf.reduce_sum(high) - tf.reduce_sum(low)) / (2 * step)) ** 2 / len(image)
     np.testing.assert_allclose(computed, expected, rtol=1e-7)
-
-
-def test_gradient_penalty_of_a_linear_score_is_its_squared_weights_times_pixels():
-    weights = np.array([1.0, -2.0, 3.0])
-    gradient = np.broadcast_to(weights, (5, 4, 2, 3))  # of sum_pixels w . x, for each of five images
-    np.testing.assert_allclose(gradient_penalty([gradient, 2 * gradient]), (1 + 4) * 8 * 14, rtol=1e-12)
