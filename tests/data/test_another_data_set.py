@@ -29,7 +29,6 @@ class Corridor(DataSet):
     layout = "first/ and second/"
     obtained = "it is made up"
     protocol = "market1501"
-    trials = 2
     counts = {("test", VISIBLE): (3, 3), ("test", INFRARED): (3, 4)}  # noqa: RUF012
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:

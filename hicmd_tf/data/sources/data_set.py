@@ -1,7 +1,8 @@
 """One object a data set: everything that the program knows of it.
 
-Another data set is one file beside the others, with a subclass of `DataSet`, and a line in the table of `sources`.
-Choices on command lines, the settings that go with it, known counts, protocol, galleries and file names follow.
+Another data set is one file beside the others, with a subclass of `DataSet`, its line in the table of `sources`, and
+one in `config.kinds`, where settings look. Choices on command lines, known counts, protocol, galleries and file names
+follow.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hicmd_tf.config.kinds import DATA_SETS
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.samples import Samples
@@ -36,11 +38,8 @@ class DataSet(ABC):
     name: by which settings and commands choose it.
     layout: what its folder holds; obtained: where it is to be had; both in words.
     protocol: whose rules judge a ranking.
-    trials: how many splits into training and test identities it has.
     counts: published numbers of identities and pictures, by split and modality; empty where nobody knows.
     cameras: which cameras took a modality's pictures, where the protocol goes by their numbers.
-    drawn: whether its pictures are made, not read from a folder.
-    patterned: whether its paths may say what a pattern finds in them.
     permuted: whether its galleries are chosen by a file of permutations.
     """
 
@@ -48,12 +47,24 @@ class DataSet(ABC):
     layout: ClassVar[str]
     obtained: ClassVar[str]
     protocol: ClassVar[ProtocolName]
-    trials: ClassVar[int] = 1
     counts: ClassVar[Counts] = {}
     cameras: ClassVar[Mapping[Modality, Sequence[int]]] = {}
-    drawn: ClassVar[bool] = False
-    patterned: ClassVar[bool] = False
     permuted: ClassVar[bool] = False
+
+    @property
+    def trials(self) -> int:
+        """How many splits into training and test identities it has."""
+        return DATA_SETS[self.name].trials
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its pictures are made, not read from a folder."""
+        return DATA_SETS[self.name].drawn
+
+    @property
+    def patterned(self) -> bool:
+        """Whether its paths may say what a pattern finds in them."""
+        return DATA_SETS[self.name].patterned
 
     @property
     def advice(self) -> str:

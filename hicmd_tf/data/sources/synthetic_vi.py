@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from hicmd_tf.config.kinds import DRAWN, TRIALS
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.samples import Contents, Samples
 from hicmd_tf.data.sources.data_set import SPLIT_KEY, DataSet
@@ -29,12 +30,10 @@ COLUMNS = ("name", "identity", "modality", "camera", *FACTORS)
 class SyntheticVi(DataSet):
     """Judged as RegDB."""
 
-    name = "synthetic_vi"
+    name = DRAWN
     layout = "no folder"
     obtained = "people are drawn"
     protocol = "regdb"
-    trials = 10
-    drawn = True
 
     def listing(self, folder: Path, trial: int, pattern: str) -> NoReturn:
         """They lie in no folder."""
@@ -66,7 +65,7 @@ def split_identities(identities: int, test: int, trial: int, held_out: int, seed
     """
     training = identities - test
     for name, value, low, high in (
-        ("trial", trial, 1, SyntheticVi.trials),
+        ("trial", trial, 1, TRIALS),
         ("test_identities", test, 1, identities - 1),
         ("held_out", held_out, 0, training - 1),
     ):
