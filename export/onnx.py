@@ -15,11 +15,10 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
-from hicmd_tf.config import Config, with_data
+from hicmd_tf.config import with_data
 from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.datasets import load
 from hicmd_tf.data.pictures import DEVIATION, MEAN
-from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.export.artefacts import OUTPUT, PRECISIONS, onnx_file
 from hicmd_tf.export.branch import DescriptorBranch, Source, source_of
@@ -55,7 +54,7 @@ def save(source: Source, folder: Path, options: argparse.Namespace) -> None:
             onnx.save(exact, original)
             bar.update()
             for precision in precisions:
-                graph = exact if precision == "fp32" else quantised(original, _calibration(source, modality, options))
+                graph = exact if precision == "fp32" else quantised(original, calibration(source, modality, options))
                 _write(pictures_graph(graph), folder / onnx_file(modality, precision), described, modality)
                 if options.floats:
                     _write(graph, folder / onnx_file(modality, precision, floats=True), described, modality)
@@ -64,20 +63,14 @@ def save(source: Source, folder: Path, options: argparse.Namespace) -> None:
     write_json(folder / FILE, described)
 
 
-def _calibration(source: Source, modality: Modality, options: argparse.Namespace) -> Iterator[tf.Tensor]:
+def calibration(source: Source, modality: Modality, options: argparse.Namespace) -> Iterator[tf.Tensor]:
+    """Batches of normalised training pictures of a modality, evenly spread, as many as the options say."""
     config = with_data(source.config, options.data, options.source, options.trial)
-    samples = calibration(config, options.calibration).of(modality)
-    return evaluation_batches(samples, source.branch.height, source.branch.width, CALIBRATION_BATCH)
-
-
-def calibration(config: Config, pictures: int) -> Samples:
-    """So many training pictures of each modality, evenly spread. Raises UserError when there are none."""
-    samples = load(config.data).train
-    rows = [np.flatnonzero(samples.infrared == infrared) for infrared in (False, True)]
-    if not all(map(len, rows)):
-        raise UserError(f"data.name {config.data.name} has no training pictures of one modality: expected both")
-    chosen = [of[np.linspace(0, len(of) - 1, min(pictures, len(of))).round().astype(np.int64)] for of in rows]
-    return samples.select(np.concatenate(chosen))
+    samples = load(config.data).train.of(modality)
+    if not len(samples):
+        raise UserError(f"data.name {config.data.name} has no {modality} training pictures: expected some")
+    rows = np.linspace(0, len(samples) - 1, min(options.calibration, len(samples))).round().astype(np.int64)
+    return evaluation_batches(samples.select(rows), source.branch.height, source.branch.width, CALIBRATION_BATCH)
 
 
 def _write(model: onnx.ModelProto, file: Path, described: dict[str, Any], modality: Modality) -> None:

@@ -83,20 +83,11 @@ def _parser() -> Parser:
     onnx = command("onnx", _onnx, "ONNX files, which need onnxruntime alone")
     add = onnx.add_argument
     add("--out", required=True, metavar="DIR", type=Path, help="folder to make")
-    add(
-        "--precisions",
-        nargs="+",
-        choices=PRECISIONS,
-        default=PRECISIONS,
-        help="which files; int8 needs the run's training pictures (default: both)",
-    )
+    which = "which files; int8 needs the run's training pictures (default: both)"
+    add("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help=which)
     add("--floats", action="store_true", help="also files that take normalised pictures")
-    add(
-        "--calibration",
-        type=positive,
-        metavar="N",
-        help=f"training pictures of each modality that set the ranges of int8 (default: {CALIBRATION})",
-    )
+    ranges = f"training pictures of each modality that set the ranges of int8 (default: {CALIBRATION})"
+    add("--calibration", type=positive, metavar="N", help=ranges)
     for made in (saved_model, onnx):
         made.add_argument("--licence", default="", metavar="TEXT", help="licence of the weights, for the metadata")
     check = command("check", _check, "compares exported models with their run")

@@ -14,7 +14,6 @@ such as cam3 or _c03; where no name has one 1 for visible, 2 for infrared pictur
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
@@ -22,10 +21,6 @@ from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
-
-if TYPE_CHECKING:
-    from hicmd_tf.data.samples import Samples
-    from hicmd_tf.runs.trained import Trained
 
 WAYS = (
     Way("--images", takes=("--modality", "--pattern")),
@@ -44,23 +39,18 @@ def main(arguments: Sequence[str]) -> None:
     run = OpenedRun(options.run)
     data = run.config.data
     folder, records, texts = _records(options)
-    model = run.model
     samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
         raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
-    _say_who_is_trained_on(run.trained_on, options, samples)
+    people, trained = set(samples.identities[samples.known].tolist()), run.trained_on
+    if trained is not None and trained.people == (options.data or "folder"):
+        both = people.intersection(trained.identities)
+        if both:
+            print(f"the run was trained on {len(both)} of these {len(people)} people: their figures would flatter")
+    model = run.model
     described = model.descriptors(samples)
     write_descriptors(options.out, described, samples, model.descriptor.digest())
     print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {model.step} steps of training")
-
-
-def _say_who_is_trained_on(trained: "Trained | None", options: argparse.Namespace, samples: "Samples") -> None:
-    """People by their names, where the run's are of pictures that lie alike: whose figures would flatter."""
-    if trained is not None and trained.people == (options.data or "folder"):
-        people = set(samples.identities[samples.known].tolist())
-        both = people & set(trained.identities)
-        if both:
-            print(f"the run was trained on {len(both)} of these {len(people)} people: their figures would flatter")
 
 
 def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:

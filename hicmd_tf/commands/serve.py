@@ -43,22 +43,12 @@ def _parser() -> Parser:
     add("--host", default="127.0.0.1", metavar="HOST", help="address to listen on, such as ::1 (default: %(default)s)")
     add("--port", type=port, default=8501, metavar="N", help="0: any free one (default: %(default)s)")
     add("--max-batch", type=positive, default=32, metavar="N", help="rows answered together (default: %(default)s)")
-    add(
-        "--batch-wait",
-        type=seconds,
-        default=2,
-        metavar="MS",
-        help="milliseconds that a request waits for others (default: %(default)s)",
-    )
+    wait = "milliseconds that a request waits for others (default: %(default)s)"
+    add("--batch-wait", type=seconds, default=2, metavar="MS", help=wait)
     add("--max-waiting", type=positive, default=1024, metavar="N", help="rows that may wait (default: %(default)s)")
     add("--max-rows", type=positive, default=256, metavar="N", help="rows of one request (default: %(default)s)")
     add("--max-body", type=positive, default=64, metavar="MIB", help="MiB of one request (default: %(default)s)")
-    add(
-        "--max-pixels",
-        type=positive,
-        default=25,
-        metavar="MP",
-        help="millions of pixels of one encoded picture (default: %(default)s)",
-    )
+    pixels = "millions of pixels of one encoded picture (default: %(default)s)"
+    add("--max-pixels", type=positive, default=25, metavar="MP", help=pixels)
     add("--timeout", type=time_limit, default=60, metavar="S", help="seconds for an answer (default: %(default)s)")
     return parser

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hicmd_tf.data.labels import UNKNOWN, number, texts_of
+from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.data.sources.records import Listing, read_pictures
@@ -105,7 +105,7 @@ def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality
     samples = Samples(
         [content(file) for file in files],
         [str(file) for file in files],
-        np.array([number(person) if person else UNKNOWN for person in people], np.int64),
+        np.array([number(person or "unknown") for person in people], np.int64),
         np.full(len(files), modality == "infrared"),
         np.zeros(len(files), np.int64),
         texts=texts_of(person for person in people if person),

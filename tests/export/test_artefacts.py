@@ -35,31 +35,18 @@ from hicmd_tf.pictures.decode import decode
 from hicmd_tf.runs.opened import OpenedRun
 
 DISTANCE = 1e-5
+ODD = (
+    "JPEG, grey 37 x 91; JPEG, inks 37 x 91; JPEG, turned 6 >; PNG, alpha; PNG, negative palette; PNG, turned 8 <; "
+    "PNG, turned by text; PNG, 16 bits, 3 channels; BMP, negative palette; WEBP, alpha; WEBP, turned 3; "
+    "TIFF, turned 5; TIFF, tiff_lzw; GIF, grey"
+)
 PICTURES = {
     "odd size": encoded(drawn((37, 91)), "PNG"),
     "one pixel": encoded(drawn((1, 1)), "PNG"),
     "large": encoded(drawn((301, 533)), "JPEG"),
     "flat": encoded(drawn((160, 20)), "PNG"),
     "exact size": encoded(drawn((16, 32)), "PNG"),
-    **{
-        name: ODD_FILES[name]
-        for name in (
-            "JPEG, grey 37 x 91",
-            "JPEG, inks 37 x 91",
-            "JPEG, turned 6 >",
-            "PNG, alpha",
-            "PNG, negative palette",
-            "PNG, turned 8 <",
-            "PNG, turned by text",
-            "PNG, 16 bits, 3 channels",
-            "BMP, negative palette",
-            "WEBP, alpha",
-            "WEBP, turned 3",
-            "TIFF, turned 5",
-            "TIFF, tiff_lzw",
-            "GIF, grey",
-        )
-    },
+    **{name: ODD_FILES[name] for name in ODD.split("; ")},
 }
 
 
