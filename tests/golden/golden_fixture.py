@@ -1,5 +1,5 @@
 """What the stored values are values of, full-size inference and everything on reduced networks; makes them:
-PYTHONPATH=.:tests/golden python tests/golden/golden_fixture.py
+PYTHONPATH=.:tests/golden:tests/method python tests/golden/golden_fixture.py
 
 They are our own float64 results, for weights and pictures of `golden_recipe.py`. They stand for the released
 implementation's because the same code gives its values (`test_golden_inference.py`, `test_golden_training.py`, which

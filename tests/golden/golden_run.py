@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
+from numeric import zero_weights
 
 from hicmd_tf.config import Config, load
 from hicmd_tf.convert.files import Released, fill
@@ -79,11 +79,7 @@ def networks_with(
     config: Config, classes: int, weights: dict[Place, Array] | Callable[[Networks], dict[Place, Array]]
 ) -> Networks:
     """The networks, with the tensors of a released checkpoint, or those that a function makes for them."""
-    with pytest.MonkeyPatch.context() as patched:  # 100 million random numbers, which would be written over
-        zeros = keras.initializers.Zeros()
-        patched.setattr(
-            keras.initializers.VarianceScaling, "__call__", lambda self, shape, dtype=None: zeros(shape, dtype)
-        )
+    with zero_weights():
         networks = build_networks(config.networks, classes)
     tensors = weights(networks) if callable(weights) else weights
     fill(networks, Released(0, {file: Path(f"{file}_0000000.pt") for file in ("gen", "dis", "id")}, tensors))

@@ -1,9 +1,12 @@
 """Arrays, derivatives and naive loops that tests of the method compare with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 Array = np.ndarray[Any, Any]
@@ -43,3 +46,14 @@ def naive_convolution(x: Array, kernel: Array, stride: int = 1, dilation: int = 
 def padded(x: Array, pad: int, mode: Any = "constant", **more: Any) -> Array:
     """(B, H, W, C) with a border of so many pixels."""
     return np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode, **more)
+
+
+@contextmanager
+def zero_weights() -> Iterator[None]:
+    """Networks built inside begin with zeros instead of 100 million random numbers."""
+    zeros = keras.initializers.Zeros()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            keras.initializers.VarianceScaling, "__call__", lambda self, shape, dtype=None: zeros(shape, dtype)
+        )
+        yield

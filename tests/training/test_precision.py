@@ -60,7 +60,7 @@ def test_large_maps_are_bfloat16_and_what_losses_see_is_float32(mixed: Model) ->
     head = identify(method, batch, decoded.cross).head
     assert {codes[m].prototype.dtype for m in MODALITIES} == {tf.bfloat16}
     assert {codes[m].attributes.dtype for m in MODALITIES} == {tf.float32}
-    assert mixed.model.visible_discriminator(batch[VISIBLE])[0].dtype == tf.bfloat16
+    assert mixed.model.networks.discriminators[VISIBLE](batch[VISIBLE])[0].dtype == tf.bfloat16
     assert {picture.dtype for kind in decoded for picture in kind.values()} == {tf.float32}
     assert {part.dtype for part in head} == {tf.float32}
     assert {keras.backend.standardize_dtype(value.dtype) for value in mixed.logs.values()} == {"float32"}

@@ -27,7 +27,6 @@ class HiCMD(keras.Model):
         super().__init__(**kwargs)
         self.networks = networks
         self.generator, self.features, self.layout = networks.generator, networks.features, networks.layout
-        self.visible_discriminator, self.infrared_discriminator = (networks.discriminators[m] for m in MODALITIES)
         self.settings = config
         self.numbers = RuntimeNumbers(config.losses)
         self.engine = TensorFlowEngine(self.distribute_strategy or tf.distribute.get_strategy())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numeric import draw
+from numeric import draw, zero_weights
 
 from hicmd_tf.config import load
 from hicmd_tf.config.schema import NetworkConfig
@@ -27,12 +27,8 @@ FULL_IDENTITIES = 206
 
 @pytest.fixture(scope="module")
 def full() -> Networks:
-    """For sizes alone: 100 million zeros instead of random weights."""
-    with pytest.MonkeyPatch.context() as patched:
-        zeros = keras.initializers.Zeros()
-        patched.setattr(
-            keras.initializers.VarianceScaling, "__call__", lambda self, shape, dtype=None: zeros(shape, dtype)
-        )
+    """For sizes alone."""
+    with zero_weights():
         return build_networks(load("base", {"networks.resnet_weights": "none"}).networks, FULL_IDENTITIES)
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from numeric import draw, naive_convolution, of_windows, padded, value_and_gradients
 
 from hicmd_tf.method.networks.convolutions import (
-    ConvolutionBlock,
     ResidualBlock,
     mirrored,
     reflected_convolution,
@@ -19,7 +18,7 @@ from hicmd_tf.method.networks.convolutions import (
 from hicmd_tf.method.networks.discriminator import halve
 from hicmd_tf.method.networks.layers import leaky_relu
 from hicmd_tf.method.networks.norms import instance_norm
-from hicmd_tf.method.networks.resnet import Bottleneck, Stem
+from hicmd_tf.method.networks.resnet import Stem
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -72,13 +71,6 @@ def test_halve_averages_only_pixels_of_the_image(height: int, width: int) -> Non
     np.testing.assert_allclose(halve(tf.constant(x)), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("stride_first", [False, True])
-def test_bottlenecks_have_their_stride_where_the_weights_want_it(stride_first: bool) -> None:
-    block = Bottleneck(2, stride=2, project=True, stride_first=stride_first)
-    strides = [branch.stride for branch in (block.reduce, block.spatial, block.expand, block.shortcut)]
-    assert strides == ([2, 1, 1, 2] if stride_first else [1, 2, 1, 2])
-
-
 def test_a_residual_block_gives_its_first_convolution_the_first_half_of_the_scales(float64: None) -> None:
     """Norm, then activation, between the two convolutions alone."""
     x, scales, shifts = draw(2, 6, 6, 4), draw(2, 8, seed=1), draw(2, 8, seed=2)
@@ -87,14 +79,6 @@ def test_a_residual_block_gives_its_first_convolution_the_first_half_of_the_scal
     inner = leaky_relu(instance_norm(block.first.convolution(x), scales[:, :4], shifts[:, :4]))
     expected = x + instance_norm(block.second.convolution(inner), scales[:, 4:], shifts[:, 4:])
     np.testing.assert_allclose(block(x, scales, shifts), expected, atol=1e-12)
-
-
-def test_a_block_adds_its_bias(float64: None) -> None:
-    block, x, bias = ConvolutionBlock(4, 3, activation=False), draw(1, 5, 5, 2), draw(4, seed=3)
-    block.build(x.shape)
-    before = np.asarray(block(x))
-    block.convolution.bias.assign(bias)
-    np.testing.assert_allclose(block(x), before + bias, atol=1e-12)
 
 
 @pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1), (1, 1)])

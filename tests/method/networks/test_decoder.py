@@ -40,24 +40,6 @@ def test_adain_layers_take_the_halves_of_their_own_chunks_perceptrons(
                 np.testing.assert_allclose(calls[2 * k + position][part], half, atol=1e-12)
 
 
-def test_perceptrons_are_three_dense_layers_without_last_activation(decoder: Decoder) -> None:
-    net = decoder.scales[0]
-    x = inner = draw(2, LENGTH // CHUNKS)
-    for position, layer in enumerate(net.dense):
-        layer.bias.assign(draw(2 * CHANNELS, seed=position))
-        inner = inner @ layer.kernel.numpy() + layer.bias.numpy()
-        inner = inner if position == 2 else np.where(inner > 0, inner, 0.3 * inner)
-    np.testing.assert_allclose(net(x), inner, atol=1e-12)
-
-
-def test_pictures_are_linear_in_the_last_convolution(decoder: Decoder) -> None:
-    """No squashing after it: pictures live in normalised colours."""
-    codes, offset = (draw(1, 3, 2, CHANNELS), draw(1, LENGTH)), np.array([100.0, -100.0, 7.0])
-    before = decoder(codes)
-    decoder.colour.convolution.bias.assign(offset)
-    np.testing.assert_allclose(decoder(codes), before + offset, atol=1e-9)
-
-
 def test_one_prototype_may_go_with_several_attribute_codes(decoder: Decoder) -> None:
     prototypes, attributes = draw(2, 6, 5, CHANNELS), tf.constant(draw(6, LENGTH, seed=1))
     pictures = decoder((tf.constant(prototypes), attributes))

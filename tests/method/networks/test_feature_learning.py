@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 from numeric import Array, draw, value_and_gradients
 
-from hicmd_tf.method.networks.feature_learning import Combination, IdentityHead, PrototypeEmbedding, l2_normalise
-from hicmd_tf.method.networks.norms import KindGroups
+from hicmd_tf.method.networks.feature_learning import Combination, IdentityHead, l2_normalise
 
 
 def combination(alpha: float, normalise_parts: bool = True) -> Combination:
@@ -61,11 +60,3 @@ def test_dropout_works_in_training_only_and_before_both_last_layers() -> None:
     inferred = layer(x, training=False)
     assert np.count_nonzero(inferred.triplet) == 12 and np.count_nonzero(inferred.logits) == 15
     np.testing.assert_array_equal(layer(x).logits, inferred.logits)
-
-
-def test_h_keeps_groups_apart_in_training() -> None:
-    embedding, x = PrototypeEmbedding([2, 3], [1, 1]), draw(5, 8, 8, 4).astype("float32")
-    embedding.build(x.shape)
-    apart = [embedding(part, training=True) for part in (x[:2], x[2:])]
-    together = embedding(x, training=True, groups=KindGroups((2, 3), 1))
-    np.testing.assert_allclose(together, np.concatenate(apart), atol=1e-4)
