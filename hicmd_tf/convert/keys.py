@@ -117,8 +117,10 @@ def _decoder(decoder: Decoder) -> Pairs:
     yield from _residuals(decoder.residuals, "dec.model.0.model.")
     for number, block in zip((2, 4), decoder.upsampled, strict=True):
         yield from _block(block, f"dec.model.{number}.conv")
-        yield f"dec.model.{number}.norm.gamma", block.layer_norm.gamma
-        yield f"dec.model.{number}.norm.beta", block.layer_norm.beta
+        norm = block.layer_norm
+        assert norm is not None
+        yield f"dec.model.{number}.norm.gamma", norm.gamma
+        yield f"dec.model.{number}.norm.beta", norm.beta
     for number, block in zip((5, 6, 7), (*decoder.refine, decoder.colour), strict=True):
         yield from _block(block, f"dec.model.{number}.conv")
     for letter, perceptrons in (("w", decoder.scales), ("b", decoder.shifts)):
