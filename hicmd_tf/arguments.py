@@ -127,11 +127,11 @@ def _numbers(kind: Callable[[str], Any], least: float, most: float, complaint: s
 
 def at_least(least: int) -> Callable[[str], int]:
     """Reads a whole number from `least` on."""
-    return _numbers(int, least, LARGEST, f"is no number of things, expected a whole number from {least} on")
+    return _numbers(int, least, LARGEST, f"is not a count, expected a whole number from {least} on")
 
 
 whole = _numbers(int, -(2**53), 2**53, "is no whole number")
-number = _numbers(float, -sys.float_info.max, sys.float_info.max, "is no number")
+number = _numbers(float, -sys.float_info.max, sys.float_info.max, "is not a number")
 count, positive = at_least(0), at_least(1)
 port = _numbers(int, 0, 2**16 - 1, "is no port, expected 0 to 65535")
 seed = _numbers(int, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")

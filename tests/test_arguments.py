@@ -24,7 +24,7 @@ def parser() -> Parser:
     [
         ([], "the following arguments are required: --run"),
         (["--run", "r", "--trial", "first"], "--trial: 'first' is no whole number"),
-        (["--run", "r", "--share", "half"], "--share: 'half' is no number"),
+        (["--run", "r", "--share", "half"], "--share: 'half' is not a number"),
         (["--run", "r", "--port", "70000"], "--port: '70000' is no port, expected 0 to 65535"),
         (["--run", "r", "--port", "http"], "--port: 'http' is no port, expected 0 to 65535"),
         (["--run", "r", "--data", "regbd"], "--data: 'regbd' is none of regdb, llcm (nearest: regdb)"),
@@ -36,7 +36,7 @@ def parser() -> Parser:
         (["--run", "\ud800"], "--run: '\\ud800' can't be the name of a file or folder"),
         (["--run", f"/tmp/{'n' * 256}"], "--run: '/tmp/nnnn"),
         (["--run", "n/" * 2048], "--run: 'n/n/n"),
-        (["--run", "r", "--share", "nan"], "--share: 'nan' is no number"),
+        (["--run", "r", "--share", "nan"], "--share: 'nan' is not a number"),
         (["--run", "r", "--trial", "9" * 30], "--trial: '999"),
         (["--run"], "--run: expected one argument"),
         (["--run", "r", "--run", "r"], "--run is given twice: give it once"),
@@ -56,7 +56,7 @@ def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
     query.add_argument("-k", type=positive)
     query.add_argument("--draw")
     for typed, said in (
-        (["query", "-k", "0"], "-k: '0' is no number of things, expected a whole number from 1 on"),
+        (["query", "-k", "0"], "-k: '0' is not a count, expected a whole number from 1 on"),
         (["qery"], r"COMMAND: 'qery' is none of query \(nearest: query\)"),
         (["query", "--drow", "x"], r"there is no option --drow \(nearest: --draw\)"),
         (["query", "--draw", "x", "--draw", "y"], "--draw is given twice"),

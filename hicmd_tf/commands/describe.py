@@ -48,6 +48,12 @@ def _parser() -> Parser:
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")
     add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
     add("--modality", required=True, choices=MODALITIES, help="of all pictures")
-    add("--timeout", type=time_limit, default=60.0, metavar="S", help="seconds for one request (default: %(default)s)")
+    add(
+        "--timeout",
+        type=time_limit,
+        default=60.0,
+        metavar="S",
+        help="seconds that the server may say nothing (default: %(default)s)",
+    )
     add("--out", metavar="FILE", type=writable, help=".npz file to write, instead of printing a line of JSON a picture")
     return parser

@@ -46,6 +46,6 @@ def _options(parser: Parser) -> None:
         metavar="N",
         help="evaluations of a trial of full length; hyperband ends trials after 1, 3, 9 .. of them (default: 9)",
     )
-    add("--space", type=Path, metavar="FILE", help="YAML file of other ranges than tuning/space.py's")
+    add("--space", type=Path, metavar="FILE", help="YAML file of other ranges than the settings' own (docs/tuning.md)")
     add("--workers", type=positive, default=1, metavar="N", help="processes side by side on this machine (default: 1)")
     add("--resume", action="store_true", help="go on with the search in DIR; begin it when there is none")

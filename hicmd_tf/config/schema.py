@@ -71,7 +71,7 @@ class DataConfig:
         "groups identity, camera, modality, split; empty for the usual layout (docs/own_pictures.md)"
     )
     directory: Name = free("folder that keeps drawn people, shared by runs; other data sets are read where they are")
-    trial: Split = note("which of the ten splits of identities, 1 to 10; regdb and synthetic_vi have them, others 1")
+    trial: Split = note("which split of identities, from 1 on; a data set has ten of them or one (docs/retrieval.md)")
     test_identities: Count = note("drawn people for the test; the others train", "206 of 412 as RegDB", of=DRAWN)
     held_out: Whole = note("training identities kept out, to choose settings by; 0: a final run on the test identities")
     validation_trains: Flag = note(

@@ -17,6 +17,12 @@ RESNET_50 = {
     "networks.feature_learning.widths": [128, 256],
     "networks.feature_learning.depths": [4, 6],
 }
+READ_WITH = {
+    "losses.triplet_regulariser": ("losses.triplet_form", "cosine"),
+    "networks.feature_learning.triplet_embedding": ("losses.triplet_form", "cosine"),
+    "data.synthetic.albedo_follows_lightness": ("data.synthetic.spectrum", "near_infrared"),
+}
+"""Settings that count only where another one has this value."""
 
 Problems = Iterator[tuple[str, str]]
 """(dotted name of a setting that can't be so, what is expected and what to do)."""
@@ -47,8 +53,8 @@ def refuse_sourceless(data: DataConfig) -> None:
 
 
 def refuse_unread(config: Config, given: Iterable[str]) -> None:
-    """Raises UserError for the first of the settings that were given for this data set and that it does not read. In
-    files they may stand: one file is for several data sets."""
+    """Raises UserError for the first of the settings that were given and that nothing reads, with this data set or
+    beside the other settings. In files they may stand: one file is for several data sets."""
     for key in given:
         reader = SETTINGS[key].note.of
         if reader not in ("", config.data.name):
@@ -56,6 +62,11 @@ def refuse_unread(config: Config, given: Iterable[str]) -> None:
                 f"{key} is for {reader}, which data.name is not: it is {config.data.name}; leave {key} out, or name "
                 f"that data set"
             )
+        if key == "data.sixteen_bit" and DATA_SETS[config.data.name].drawn:
+            raise UserError(f"{key} is for pictures in files, and {config.data.name} is drawn: leave it out")
+        other, value = READ_WITH.get(key, ("", None))
+        if other and value_of(config, other) != value:
+            raise UserError(f"{key} counts only where {other} is {value}: leave it out, or set that so")
 
 
 def _data_set(config: Config) -> Problems:

@@ -1,1 +1,1 @@
-"""Disentanglement in numbers: what each code tells, what a swap changes, how good the generated pictures are."""
+"""Disentanglement in numbers: what each code contains, what a swap changes, how good the generated pictures are."""

@@ -14,7 +14,7 @@ MOVED, STAYED = 0.5, 0.1  # of the way to the donor, beyond the reconstruction's
 
 CRITERIA = {
     ("reading", True): f"read: accuracy over {ERRORS:g} standard errors above chance, or R2 of {READ:g} or more",
-    ("reading", False): f"not read: accuracy within {ERRORS:g} standard errors of chance, or R2 below {READ:g}",
+    ("reading", False): f"not read: accuracy within {ERRORS:g} standard errors of guessing, or R2 below {READ:g}",
     ("swap", True): f"moved: {MOVED:g} or more of the way to the donor, beyond the reconstruction's figure",
     ("swap", False): f"not moved: less than {STAYED:g} of the way to the donor, beyond the reconstruction's figure",
 }
@@ -33,7 +33,7 @@ class Claim(NamedTuple):
     def statement(self) -> str:
         """The claim in words."""
         if self.by == "reading":
-            return f"the {self.code} code {'tells' if self.present else 'does not tell'} {self.factor}"
+            return f"the {self.code} code {'contains' if self.present else 'does not contain'} {self.factor}"
         return f"swapping {self.code} {'changes' if self.present else 'keeps'} {self.factor}"
 
 

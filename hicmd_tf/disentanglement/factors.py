@@ -27,7 +27,7 @@ class Factor(NamedTuple):
 
 
 def classes(samples: Samples) -> list[Factor]:
-    """Modality, and for pictures that weren't drawn the camera, if the modality doesn't tell it already."""
+    """Modality, and for pictures that weren't drawn the camera, if the modality doesn't determine it already."""
     found = [Factor(MODALITY, "class", samples.infrared.astype(np.int64))]
     several = any(len(np.unique(samples.cameras[samples.infrared == m])) > 1 for m in (False, True))
     if several and not samples.factors:
@@ -39,7 +39,7 @@ def numbers(samples: Samples, reference: Samples) -> list[Factor]:
     """Yaw in radians, gait phase, and the light's gain; none of pictures that weren't drawn.
 
     The gain is given in standard deviations from the mean of its modality among `reference`: infrared pictures are
-    brighter, and a code that tells nothing but the modality must not count as one that tells the light.
+    brighter, and a code that contains nothing but the modality must not count as one that contains the light.
     """
     if not samples.factors:
         return []

@@ -1,4 +1,4 @@
-"""Figures with everything that tells what they are of, and how they are found again."""
+"""Figures with everything that identifies them, and how they are found again."""
 
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ class Measurement(NamedTuple):
 
     section: which measure. subject: the code that is read or swapped, or the kind of picture. setting: of which pairs
     or modality, where there are several. factor: what is read. measure: how. networks: whose codes or pictures, "real"
-    for photographs' own. deviation: over folds. chance: what guessing reaches. asked: pictures or pairs behind it.
+    for photographs' own. deviation: over folds. chance: what guessing reaches. asked: pictures or pairs that it is of.
     """
 
     section: Section

@@ -18,7 +18,7 @@ MEANING = {
     "illumination": "light and camera",
 }
 STEP = 0.05  # of a slider
-THROTTLE = 0.05  # seconds between two of its positions that are told
+THROTTLE = 0.05  # seconds between two of its positions that are reported
 
 
 class Mixing:

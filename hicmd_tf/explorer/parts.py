@@ -35,7 +35,7 @@ class Latest(Generic[Asked, Made]):
         self._busy = False
 
     async def ask(self, wanted: Asked) -> None:
-        """Has a thing made, at once or behind the one under way; what waited until now is never made."""
+        """Has a thing made, at once or after the one under way; what waited until now is never made."""
         self._waiting = [wanted]
         if self._busy:
             return

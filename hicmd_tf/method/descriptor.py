@@ -15,7 +15,7 @@ class Descriptor(keras.Model):
 
     x -> E^p, E^a of its modality -> p, a^s -> d_comb = [alpha p^d; (1 - alpha) a^s], p^d = H(p) -> the head up to f.
 
-    Shares the layers of the networks. Decoder, discriminators and the classifier, which would tell of whom the networks
+    Shares the layers of the networks. Decoder, discriminators and the classifier, which would reveal whom the networks
     were trained on, are no part of it.
     """
 

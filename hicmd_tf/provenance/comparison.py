@@ -21,7 +21,7 @@ ABSENT = "absent"
 
 
 class Compared(NamedTuple):
-    """What was compared. difference: the largest there is, 0 for equal bits and inf where there is no number for it.
+    """What was compared. difference: the largest there is, 0 for equal bits and inf where it can't be computed.
     words: how far it is equal, for people."""
 
     what: str

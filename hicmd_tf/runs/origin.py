@@ -158,7 +158,7 @@ def _git(*arguments: str) -> str | None:
 
 def machine(config: Config) -> dict[str, Any]:
     """What rounding may depend on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many devices and
-    workers share a batch. Nothing that tells one such machine from another."""
+    workers share a batch. Nothing that identifies one of several such machines."""
     import tensorflow as tf
 
     from hicmd_tf.engines.chosen import cluster

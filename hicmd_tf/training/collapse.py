@@ -12,7 +12,7 @@ from hicmd_tf.training.logs import Means
 
 ALPHA_BOUND = 0.001  # so near to 0 or 1 one part of the descriptor counts for nothing
 DEAD = 0.005  # share of active triplets below which their loss teaches nothing
-CHANCE = 0.99  # of the cross-entropy of guessing: above it nobody is told apart
+CHANCE = 0.99  # of the cross-entropy of guessing: above it identities are not distinguished
 PATIENCE = 4  # spans after which a loss at chance is none that only begins
 SURE = {"least_squares": (0.1, 0.9), "log": (-3.0, 3.0)}  # scores of a discriminator that is right by far: fake, real
 
@@ -47,8 +47,8 @@ def signs(means: Logs, model: Any, spans: int) -> Iterator[tuple[str, str]]:
     if spans >= PATIENCE and loss >= CHANCE * guessing:  # Eq. 8
         yield (
             "loss at chance",
-            f"cross_entropy is {loss:.3g}, and {guessing:.3g} is guessing among {classes} identities: nobody is told "
-            f"apart; look at the labels, and change optimisers.feature_rate or optimisers.generator_rate",
+            f"cross_entropy is {loss:.3g}, and {guessing:.3g} is guessing among {classes} identities; "
+            f"look at the labels, and change optimisers.feature_rate or optimisers.generator_rate",
         )
 
 

@@ -25,7 +25,7 @@ NAMED = 3  # losses that it names
 
 
 class NotFiniteError(UserError):
-    """A loss or a weight is no longer a number."""
+    """A loss or a weight is non-finite."""
 
 
 Report = Callable[[int, Logs, list[str]], str]

@@ -14,7 +14,7 @@ def iterate(
 ) -> None:
     """Iterations start .. stop - 1, or fewer when a callback of any worker sets `model.stop_training`.
 
-    Callbacks hear of what Keras' `fit` tells them: begin, each batch with its losses by name, end. Raises UserError
+    Callbacks are called as by Keras' `fit`: begin, each batch with its losses by name, end. Raises UserError
     when another worker is gone.
     """
     model, place = experiment.model, workers.place

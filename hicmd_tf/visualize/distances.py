@@ -57,7 +57,7 @@ def distances(run: OpenedRun) -> list[Figure]:
             "distances",
             "Distances within and between people",
             f"Cosine distances of every visible to every infrared picture (Fig. 5). The overlap is the area that both "
-            f"histograms share, of {BINS} bins: the less, the better people can be told apart.",
+            f"histograms share, of {BINS} bins: the less, the better people can be distinguished.",
             f"Histograms of distances. {'; '.join(said)}.",
             png_of_plot(canvas),
             plot=True,

@@ -43,7 +43,7 @@ PAGES = Environment(
 
 class Line(NamedTuple):
     """A row of the main table. figures: fractions by name. deviation: theirs over galleries, where there are several.
-    multiple: rank-1 in multiples of chance."""
+    multiple: rank-1 in multiples of a random ranking's."""
 
     name: str
     figures: Figures

@@ -56,6 +56,12 @@ def test_every_kind_of_value_can_be_given() -> None:
         ("--losses.same_style foo", "losses.same_style is 'foo': expected swapped or own"),
         ("--networks.decoder.widths [1,x]", "networks.decoder.widths is '[1,x]': expected a list of 2 whole"),
         ("--networks.decoder.widths [1,", "networks.decoder.widths is '[1,': expected a list of 2 whole numbers"),
+        ("--config paper --losses.triplet_regulariser 2", "counts only where losses.triplet_form is cosine"),
+        ("--config tiny --data.sixteen_bit 1%-99%", "is for pictures in files, and synthetic_vi is drawn"),
+        (
+            "--data.synthetic.spectrum thermal --data.synthetic.albedo_follows_lightness 0.5",
+            "counts only where data.synthetic.spectrum is near_infrared",
+        ),
         ("--batch.pair 4", "command line: there is no option --batch.pair (nearest: --batch.pairs)"),
         ("--resum", "there is no option --resum (nearest: --resume)"),
         ("--batch {pairs:3}", "there is no option --batch"),

@@ -50,4 +50,4 @@ def test_a_swap_is_judged_beyond_the_reconstruction(swapped: float, own: float, 
 
 def test_claims_about_what_was_not_measured_are_left_out() -> None:
     found = judge(Measurements(reading("pose", "modality", 0.5, 0.5)))
-    assert [of.claim for of in found] == ["the pose code does not tell modality"] and len(set(CLAIMS)) == len(CLAIMS)
+    assert [of.claim for of in found] == ["the pose code does not contain modality"] and len(set(CLAIMS)) == len(CLAIMS)

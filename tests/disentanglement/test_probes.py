@@ -57,7 +57,7 @@ def test_an_identity_that_only_one_modality_knows_is_not_read_in_the_other(drawn
         assert of_apart[IDENTITY, probe] > 0.95
 
 
-def test_a_code_that_tells_the_modality_alone_does_not_tell_the_light(drawn) -> None:
+def test_a_code_of_the_modality_alone_does_not_contain_the_light(drawn) -> None:
     rng = np.random.default_rng(3)
     of = drawn()  # infrared is brighter by far
     found = figures(of.infrared[:, None] + rng.normal(0, 0.01, (len(of), 3)), of)

@@ -10,7 +10,7 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 LABELS, NEGATIVE_LABELS = np.array([3, 5]), {VISIBLE: np.array([7, 8]), INFRARED: np.array([9, 10])}
 
-# Every source's parts carry a number that tells it: prototypes 10 + row, 20 + row, ..; styles the same number negative.
+# Every source's parts carry a number of their own: prototypes 10 + row, 20 + row, ..; styles the same number negative.
 NUMBERS: dict[tuple[str, Modality], int] = {
     pair: 10 * number for number, pair in enumerate(product(("real", "generated", "negatives"), MODALITIES), start=1)
 }

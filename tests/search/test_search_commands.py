@@ -204,7 +204,7 @@ def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: P
         ("query --descriptors d.npz --ivf --before 2026-01-01", "leave --before out"),
         ("query --descriptors d.npz --both --same-modality", "not allowed with"),
         ("query --descriptors d.npz --both --only visible", "not allowed with"),
-        ("query --descriptors d.npz -k 0", "'0' is no number"),
+        ("query --descriptors d.npz -k 0", "'0' is not a count"),
         ("query --descriptors d.npz --after yesterday", "yesterday is no time"),
         ("remove --after 0001-01-01", "is no time"),
         ("remove", "say which pictures"),

@@ -1,4 +1,4 @@
-"""What the replicas of a model, one a device, tell each other inside an iteration.
+"""Communication between the replicas of a model, one per device, inside an iteration.
 
 On one device every function returns what it is given, and changes no number. An optimiser sums the replicas' gradients:
 a loss that is the mean over a replica's rows is divided by their number (`method.schedule`), and one that each replica
