@@ -1,4 +1,4 @@
-"""What a traced iteration does: arithmetic by part of the method, counted in its graph, and time by part, profiled."""
+"""Cost of a traced iteration by part of the method: arithmetic, counted in its graph, and time, profiled."""
 
 import math
 import re

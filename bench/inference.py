@@ -20,7 +20,7 @@ SEED = 777
 BATCHES = {1: 8, 32: 1}  # and how often in a row
 YARDSTICK = 4096
 CALIBRATION = 4
-PEER = {1: 0.27, 32: 0.39}  # yardsticks an image of the authors' PyTorch code, quoted: it can't be run from here
+PEER = {1: 0.27, 32: 0.39}  # yardsticks per image of the authors' PyTorch code, quoted: it can't be run from here
 
 Work = Callable[[Any], Any]
 
@@ -65,7 +65,7 @@ def _branch(run: Path | None, threads: int) -> Any:
 
 
 def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
-    """What takes uint8 pictures (B, H, W, 3) of the visible camera and returns descriptors, by name."""
+    """Functions from uint8 pictures (B, H, W, 3) of the visible camera to their descriptors, by name."""
     import numpy as np
     import onnx
     import tensorflow as tf

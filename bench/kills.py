@@ -136,7 +136,7 @@ def last_step(run: Path) -> int:
 
 
 def compare(one: Path, other: Path) -> list[str]:
-    """What differs between two run folders, in words: tensors of the last checkpoints, logs, figures, pictures."""
+    """Differences between two run folders, in words: tensors of the last checkpoints, logs, figures, pictures."""
     from hicmd_tf.provenance.comparison import compare as compare_runs
     from hicmd_tf.runs.folder import RunFolder
 

@@ -1,4 +1,4 @@
-"""What the scripts share: their command line, seconds, processes of their own, the yardstick, pictures of curves."""
+"""Shared parts of the scripts: command line, seconds, processes of their own, the yardstick, pictures of curves."""
 
 import time
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def process() -> ProcessPoolExecutor:
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What work returns, computed in a process of its own."""
+    """The result of `work`, computed in a process of its own."""
     with process() as pool:
         return pool.submit(work, *arguments).result()
 

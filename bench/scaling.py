@@ -16,7 +16,7 @@ from hicmd_tf.tables import as_text
 
 
 class Point(NamedTuple):
-    """pairs: of a batch, and as many negatives a modality. height: of pictures, twice their width. classes: training
+    """pairs: of a batch, and as many negatives per modality. height: of pictures, twice their width. classes: training
     identities."""
 
     pairs: int = 2

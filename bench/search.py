@@ -72,7 +72,7 @@ def drawn(options: argparse.Namespace, gallery: bool) -> Any:
 
 
 def entries(start: int, count: int) -> list[Any]:
-    """What is known of drawn pictures."""
+    """Gallery entries of `count` made-up pictures, numbered from `start`."""
     from hicmd_tf.notation import MODALITIES
     from hicmd_tf.search import Entry
 
@@ -100,7 +100,7 @@ def fill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def search_exactly(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Queries a second, with what is known of each hit."""
+    """Queries per second, with the entry of each hit."""
     import faiss
 
     from hicmd_tf.search import Gallery
@@ -113,7 +113,7 @@ def search_exactly(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def search_approximately(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """What building an inverted file takes, queries a second with what is known of each hit, and recall."""
+    """Seconds to build an inverted file, queries per second with the entry of each hit, and recall."""
     import faiss
 
     from hicmd_tf.search import Gallery
@@ -141,7 +141,7 @@ def _recall(exact: Any, found: Any, depth: int) -> float:
 
 
 def _rate(gallery: Any, queries: Any, batch: int) -> float:
-    """Queries a second, the best of three passes over some of them."""
+    """Queries per second, the best of three passes over some of them."""
     some = queries[: max(batch, 32)]
     parts = [some[start : start + batch] for start in range(0, len(some), batch)]
     return len(some) / min(_seconds(lambda: [gallery.search(part, K) for part in parts]) for _ in range(3))

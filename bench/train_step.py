@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def iteration(name: str, settings: dict[str, Any], rounds: int, classes: int = CLASSES) -> Figures:
-    """What an iteration of a configuration with other settings costs: seconds, the wait for input among them,
-    arithmetic and peak memory; the losses of the first; each part's share."""
+    """Cost of an iteration of a configuration with other settings: seconds, the wait for input among them,
+    arithmetic and peak memory; the losses of the first iteration; each part's share."""
     from tqdm import trange
 
     from bench.graphs import flops_by_part, time_spent
@@ -115,7 +115,7 @@ class _Step:
         return {name: float(value) for name, value in self._function(batch).items()}
 
     def graph(self) -> Any:
-        """What was traced."""
+        """The graph of the traced iteration."""
         return self._function.get_concrete_function(next(self._batches)).graph
 
 
@@ -154,7 +154,7 @@ def losses_beside(figures: Figures, others: Figures) -> str:
 
 
 def as_text(figures: Figures) -> str:
-    """What an iteration costs, and its parts."""
+    """The costs of an iteration and of its parts, as tables."""
     chosen = {name: figures[name] for name in PRECISIONS if name in figures}
     columns = [column for column in next(iter(chosen.values())) if column not in ("losses", "parts", "kinds")]
     rows: list[list[object]] = [["", *columns, "of the yardstick's rate"]]

@@ -111,7 +111,7 @@ def versions(folder: Path) -> dict[int, Path]:
 
 
 def held(path: Path) -> list[Callable[[], Artefact]]:
-    """What opens all that a folder holds: a SavedModel (or the newest of its numbered versions), or ONNX files.
+    """Functions that open a folder's artefacts: a SavedModel (or the newest of its numbered versions), or ONNX files.
 
     Raises UserError when it holds neither, before anything is loaded.
     """

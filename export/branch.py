@@ -137,8 +137,8 @@ def warm_up(height: int, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 class Source(NamedTuple):
-    """What is exported. config: of the run. branch: with the weights of so many steps. trained: on whom, where the run
-    says so."""
+    """The source of an export. config: of the run. branch: its weights were trained for `step` iterations. trained: on
+    whom, where the run says so."""
 
     config: Config
     branch: DescriptorBranch

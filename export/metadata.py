@@ -1,4 +1,4 @@
-"""What an artefact says of itself, so that it can be used and judged without this code."""
+"""Metadata of an artefact, with which it can be used and judged without this code."""
 
 import hashlib
 import json

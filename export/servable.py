@@ -34,7 +34,7 @@ NOISE = re.compile(  # where in the graph an error fell
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for, and how requests are joined.
+    """Limits of one request, and how requests are joined.
 
     Args:
         body: bytes of a request.
@@ -85,7 +85,7 @@ class Servable:
         self._definitions = SavedModelFile.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
 
     def request(self, body: bytes) -> Request:
-        """What a JSON body asks for, checked. Raises HTTPException."""
+        """The checked request of a JSON body. Raises HTTPException."""
         specs = {name: graph.structured_input_signature[1] for name, graph in self.model.signatures.items()}
         return request_of(body, specs, self._limits)
 
@@ -123,7 +123,7 @@ class Servable:
 
 
 def request_of(body: bytes, signatures: dict[str, dict[str, tf.TensorSpec]], limits: Limits) -> Request:
-    """What a JSON body asks for, checked, its pictures as JPEG or PNG. signatures: their inputs.
+    """The checked request of a JSON body, its pictures as JPEG or PNG. signatures: the inputs of each, by name.
 
     Raises HTTPException.
     """

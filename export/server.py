@@ -51,7 +51,7 @@ def serve(folder: Path, options: argparse.Namespace) -> None:
 
 
 def settings(servable: Servable, limits: Limits) -> uvicorn.Config:
-    """What uvicorn needs to run the server."""
+    """The configuration with which uvicorn runs the server."""
     return uvicorn.Config(
         application(servable, limits),
         log_level="warning",

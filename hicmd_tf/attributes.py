@@ -60,7 +60,7 @@ class AttributeLayout:
         return self._cut(attributes, self.style)
 
     def parts(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """What takes each part out of an attribute code, by the part's name."""
+        """Functions that take one part out of an attribute code, by the part's name."""
         return {"style": self.style_of, "pose": self.pose_of, "illumination": self.illumination_of}
 
     def combine(self, style: Tensor, pose: Tensor, illumination: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What goes wrong by a user's hand or on a machine, and how a command says so: one line, exit code 2."""
+"""Errors of a user or of a machine, and how a command reports them: one line, exit code 2."""
 
 import difflib
 import errno
@@ -70,8 +70,7 @@ def require(*packages: str) -> None:
 
 
 def missing(error: BaseException) -> str | None:
-    """What to say of a package that is not installed; None of other errors, a module of ours that isn't there among
-    them."""
+    """The message for a package that is not installed; None for other errors, such as a missing module of our own."""
     package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if not package or package in OURS or package in sys.stdlib_module_names:
         return None
@@ -90,7 +89,7 @@ def stop(message: str) -> NoReturn:
 
 
 def _of_the_machine(error: Exception) -> str | None:
-    """What to say of an error that neither the user nor this program made, but a disk or the memory; None of others."""
+    """The message for an error of a disk or memory, which neither the user nor this program made; None for others."""
     said = " ".join(str(error).split())
     # TensorFlow's own, known by name, for importing it takes seconds.
     exhausted = type(error).__name__ == "ResourceExhaustedError"

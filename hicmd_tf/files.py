@@ -176,7 +176,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_bytes(path: Path, expected: str, most: int = LARGEST_TEXT) -> bytes:
-    """What a file holds. expected: what it should be, or what to do, for messages.
+    """The content of a file. expected: what it should be, or what to do, for messages.
 
     Raises UserError when it is missing, can't be read, is larger than `most` or no file: a pipe may never end.
     """
@@ -193,7 +193,7 @@ def read_bytes(path: Path, expected: str, most: int = LARGEST_TEXT) -> bytes:
 
 
 def read_text(path: Path, expected: str, most: int = LARGEST_TEXT) -> str:
-    """What a text file in UTF-8 holds. Raises UserError as `read_bytes` does, and for anything but text."""
+    """The content of a text file in UTF-8. Raises UserError as `read_bytes` does, and for anything but text."""
     try:
         return read_bytes(path, expected, most).decode("utf-8")
     except UnicodeDecodeError as error:

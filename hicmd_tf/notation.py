@@ -20,7 +20,7 @@ def other(modality: Modality) -> Modality:
 
 
 class Codes(NamedTuple):
-    """What the two encoders of one modality make of its images (Sec. 3.1).
+    """Codes of images by the two encoders of their modality (Sec. 3.1).
 
     prototype: p = E^p(x), the underlying form, (B, H/4, W/4, C).
     attributes: a = [a^s; a^c; a^p] = E^a(x), clothes style, illumination and pose, (B, D); `AttributeLayout` knows

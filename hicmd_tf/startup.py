@@ -1,4 +1,4 @@
-"""What comes before all else: TensorFlow without its chatter, and one line where this machine lacks something."""
+"""Preparation before all else: TensorFlow without its chatter, and one line where this machine lacks something."""
 
 import importlib.util
 import logging
@@ -58,7 +58,7 @@ class _Quietly(MetaPathFinder):
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """What else is written to standard error comes after."""
+    """Removes TensorFlow's chatter from standard error; everything else comes afterwards."""
     try:
         before = os.dup(2)
     except OSError:  # there is no standard error

@@ -82,7 +82,7 @@ def run_grid(
 
 
 def configuration(config: Config, values: dict[str, Any]) -> Config:
-    """What one cell of the grid trains."""
+    """The configuration of one cell of the grid."""
     return with_values(config, {**ABLATIONS[values[VARIANT]].settings, SEED: int(values[SEED])})
 
 

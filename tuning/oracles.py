@@ -23,7 +23,7 @@ Values = dict[str, Any]
 
 
 class StudyOracle(kt.Oracle):  # type: ignore[misc]
-    """What all our oracles have in common; one of Keras Tuner's comes after it in a class's bases.
+    """The common base of all our oracles; one of Keras Tuner's comes after it in a class's bases.
 
     Its files are written whole. A trial's score is its last figure, not its best one, for a run of the same length
     comes to that. Trials that were running when the process was killed run again, from their checkpoints; those that

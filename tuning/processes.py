@@ -24,7 +24,7 @@ RESTARTS = 3  # of one worker that was killed
 
 
 def role() -> str:
-    """What this process is by its environment: alone, chief or worker; a chief on this machine is asked without proxy.
+    """This process' role by environment: alone, chief or worker; a chief on this machine is asked without proxy.
 
     Raises UserError when a variable is missing, or no port.
     """

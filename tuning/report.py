@@ -1,4 +1,4 @@
-"""What a search found: a ranked table, which settings mattered, a picture, and the best configuration."""
+"""Results of a search: a ranked table, which settings mattered, a picture, and the best configuration."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,8 +75,8 @@ def write_report(
 
 
 def compared(done: Sequence[Outcome], unlearned: Mapping[str, float]) -> str:
-    """What the same figure is without any learning, and how many trials are no better than chance. done: trials that
-    came to their end."""
+    """The same figure without any learning, and how many trials are no better than chance. done: trials that came to
+    their end."""
     shown = ", ".join(f"{COMPARED[name]} {100 * value:.2f}" for name, value in unlearned.items())
     low = [one for one in done if one.objective is not None and one.objective <= unlearned["chance"]]
     judged = f"; {len(low)} of {len(done)} trials not above chance" if low else ""

@@ -1,4 +1,4 @@
-"""What is searched: loss weights, margin and learning rates, each in a log-uniform range.
+"""The space of a search: loss weights, margin and learning rates, each in a log-uniform range.
 
 The ranges lie around the configuration's own values. A YAML file gives other ranges, or keeps a value as it is:
 

@@ -23,11 +23,11 @@ from hicmd_tf.tuning.processes import (
 )
 
 MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON}
-"""What may be another when a study goes on: a moved folder too, if its pictures are the same."""
+"""Settings that may differ when a study goes on: a moved folder too, if its pictures are the same."""
 
 
 class Settings(NamedTuple):
-    """What makes a study the same one: its kind (random, bayesian, hyperband, grid), the configuration of its trials,
+    """Settings that identify a study: its kind (random, bayesian, hyperband, grid), the configuration of its trials,
     how many intervals a trial has, the ranges or choices of each setting, and the pictures, as `origin.data_hashes`
     has them."""
 

@@ -63,14 +63,14 @@ class HeldOut(EachStep):
 
 
 class Model(ABC):
-    """What trials train. space: the settings that Keras Tuner chooses."""
+    """The subject of a study, which trials train. space: the settings that Keras Tuner chooses."""
 
     space: kt.HyperParameters
     unlearned: dict[str, Figures] | None = None
 
     @abstractmethod
     def configuration(self, values: dict[str, Any]) -> Config:
-        """What a trial with these values trains."""
+        """The configuration of a trial with these values."""
 
     @abstractmethod
     def experiment(self, config: Config) -> Experiment:

@@ -32,7 +32,7 @@ COMMANDS = {
     "check": "whether a data set is whole",
     "draw": "a contact sheet of the drawn people",
 }
-"""What each command does; the module of the same name holds it."""
+"""The purpose of each command; the module of the same name holds the command."""
 
 USAGE = """usage: hicmd COMMAND [options]
 

@@ -14,7 +14,7 @@ from hicmd_tf.notation import MODALITIES
 PEOPLE = "data.synthetic."
 KEYS = ["data.height", "data.width", *(key for key in SETTINGS if key.startswith(PEOPLE))]
 FEW = {f"{PEOPLE}identities": "8", f"{PEOPLE}images_per_modality": "5"}
-"""What a sheet has where configs/base.yaml has more."""
+"""Defaults of a sheet that are smaller than those of configs/base.yaml."""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -255,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_pictures(parser: Any, option: str, **words: Any) -> Any:
-    """What is described, or has been; returns how further options are added."""
+    """Adds the options for pictures to describe, or for stored descriptors; returns the function that adds more."""
     what = parser.add_mutually_exclusive_group(required=True).add_argument
     what(option, type=Path, **words)
     what("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd extract wrote, instead")

@@ -50,7 +50,7 @@ class Searched(NamedTuple):
 
 @dataclass(frozen=True)
 class Note:
-    """What is known of a setting, or of a section, beside its kind.
+    """Facts about a setting, or about a section, besides its kind.
 
     Args:
         meaning: What it is, with its unit; a comment of configs/base.yaml and a line of --help.

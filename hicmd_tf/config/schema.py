@@ -89,7 +89,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """What one iteration sees (row 5)."""
+    """The pictures of one iteration (row 5)."""
 
     pairs: Count = note("visible-infrared pairs of different identities, for ID-PIG and HFL", "row 5", 2, 4)
     negatives: Whole = note("further visible images, and as many infrared ones, for HFL only", "row 5", 2, 0)

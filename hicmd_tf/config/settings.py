@@ -38,7 +38,7 @@ class Setting:
 
     @property
     def comment(self) -> str:
-        """What configs/base.yaml says of it: its note, and choices after the note's first words."""
+        """The setting's comment in configs/base.yaml: its note, with the choices after the note's first words."""
         if get_origin(self.kind) is not Literal and self.kind != DataName:
             return str(self.note)
         words, *more = self.note.meaning.split("; ", 1)

@@ -157,8 +157,8 @@ def _modality(name: str) -> Modality:
 def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
     """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
 
-    Each is a dictionary with P pairs and N negatives a modality (N may be 0), or the share of their pictures and boxes;
-    class indices are always those of the whole batch:
+    Each is a dictionary with P pairs and N negatives per modality (N may be 0), or the share of their pictures and
+    boxes; class indices are always those of the whole batch:
     `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
     `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
     boxes (P or N, 4) by name of pictures, real or generated; `step` () int64.

@@ -79,7 +79,7 @@ def shown(one: int, texts: Texts) -> str:
 
 
 def column(numbers: Array, texts: Texts) -> list[str]:
-    """What is shown of each of the numbers (N,)."""
+    """The shown text of each of the numbers (N,)."""
     return [shown(one, texts) for one in numbers.tolist()]
 
 
@@ -98,7 +98,7 @@ def texts_in(numbers: Sequence[int], names: Sequence[str], place: str) -> dict[i
 
 
 def named(numbers: Array, texts: Texts) -> dict[int, str]:
-    """What is shown of numbers (N,), each once: those without a text first, ascending, then texts by the alphabet."""
+    """Shown texts by number, of numbers (N,): those without a text first, ascending, then texts by the alphabet."""
     found = ((one, shown(one, texts)) for one in np.unique(numbers).tolist())
     return dict(sorted(found, key=lambda pair: (texts.get(pair[0], ""), pair[0])))
 

@@ -1,4 +1,4 @@
-"""What the paper says that the codes do, each judged by the figures."""
+"""Claims of the paper about the codes, each judged by the figures."""
 
 from typing import Literal, NamedTuple
 

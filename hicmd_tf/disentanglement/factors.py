@@ -1,4 +1,4 @@
-"""What is known of each picture, as something to be read."""
+"""Known factors of each picture, as values that probes and the observer learn to read."""
 
 from typing import Any, Literal, NamedTuple
 

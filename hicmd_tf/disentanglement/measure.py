@@ -29,7 +29,7 @@ class Effort(NamedTuple):
 
 
 def facts_of(run: OpenedRun, effort: Effort) -> dict[str, Any]:
-    """What the figures of a run are of, and how they are found again."""
+    """Facts that a run's figures depend on: data, seeds and effort, with which they can be computed again."""
     facts = {
         "data": run.config.data.name,
         "people": len(np.unique(run.samples.identities)),

@@ -29,7 +29,7 @@ AT_ONCE = 128
 
 
 class Reading(NamedTuple):
-    """What the observer says of N pictures.
+    """The observer's outputs for N pictures.
 
     infrared: (N,) bool. numbers: (N, K), in the order of its targets. embedding: (N, E) of length 1, near for one
     person. features: (N, F), the last layer that everything is read from.
@@ -42,8 +42,8 @@ class Reading(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What it learns of N pictures. infrared: (N,) bool. numbers: (N, K). mirrored: (K,), what each number is
-    multiplied with when the picture is mirrored. people: (N,) class indices."""
+    """The observer's training targets for N pictures. infrared: (N,) bool. numbers: (N, K). mirrored: (K,), the factor
+    by which each number is multiplied when the picture is mirrored. people: (N,) class indices."""
 
     infrared: Array
     numbers: Array

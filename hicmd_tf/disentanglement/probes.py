@@ -29,7 +29,8 @@ IDENTITY_ACROSS = {f"{IDENTITY}, {a} to {b}": b for a, b in ((VISIBLE, INFRARED)
 
 
 def questions(samples: Samples, reference: Samples, seed: int) -> list[tuple[Factor, list[Fold]]]:
-    """What is asked, with its folds; reference: see `factors.numbers`. Raises UserError as `identity_folds` does."""
+    """The factors to read, each with its folds; reference: see `factors.numbers`. Raises UserError as `identity_folds`
+    does."""
     asked = [
         (Factor(name, "class", samples.identities), folds) for name, folds in identity_folds(samples, seed).items()
     ]
@@ -40,7 +41,7 @@ def questions(samples: Samples, reference: Samples, seed: int) -> list[tuple[Fac
 def read_codes(
     codes: dict[str, Array], asked: list[tuple[Factor, list[Fold]]], networks: Networks
 ) -> list[Measurement]:
-    """One figure a code (N, D), factor and probe."""
+    """One figure per code (N, D), factor and probe."""
     from threadpoolctl import threadpool_limits
 
     jobs = [(name, factor, folds, probe) for name in codes for factor, folds in asked for probe in PROBES]

@@ -63,7 +63,7 @@ def reconstruction_figures(
 
 
 def real_quality(run: OpenedRun, observer: Observer, features: Rows, trained: Rows, seed: int) -> list[Measurement]:
-    """What real pictures reach: two of one person, two halves of the test pictures, training people's and theirs.
+    """Figures of real pictures: two of one person, two halves of the test pictures, training and test people's.
 
     features, trained: the observer's, of real pictures of the people to test and of those trained on.
     """

@@ -29,7 +29,7 @@ class Pairs(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What pictures are compared with: the real test pictures, what the observer says of them, what is known."""
+    """References for generated pictures: the real test pictures, the observer's outputs for them, their factors."""
 
     samples: Samples
     seen: Reading
@@ -107,7 +107,7 @@ def real_swaps(scene: Scene, every: list[Pairs]) -> list[Measurement]:
 
 
 def figures_of(reading: Reading, scene: Scene, pairs: Pairs, subject: str, networks: Networks) -> list[Measurement]:
-    """What the observer says of P pictures made from P pairs, against what is known of sources and donors."""
+    """Figures of P pictures made from P pairs: the observer's outputs against the factors of sources and donors."""
 
     def figure(factor: str, measure: str, value: float, chance: float | None = None) -> Measurement:
         asked = len(pairs.sources)

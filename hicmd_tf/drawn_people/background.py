@@ -11,8 +11,8 @@ from hicmd_tf.drawn_people.shading import Light
 
 
 class Scene(NamedTuple):
-    """What a place is drawn by. size: (height, width) in pixels. clutter: strength of patterns and haze and share of
-    posts, 0 (a plain wall and a plain ground) to 1."""
+    """The inputs to draw a place. size: (height, width) in pixels. clutter: strength of patterns and haze and share
+    of posts, 0 (a plain wall and a plain ground) to 1."""
 
     draws: Draws
     camera: CameraModel

@@ -1,4 +1,4 @@
-"""What surfaces look like in each spectrum: colour, near-infrared albedo, warmth."""
+"""The look of surfaces in each spectrum: colour, near-infrared albedo, warmth."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def tint(hue: float, saturation: float, lightness: float) -> Colour:
 
 
 def draw_tones(draws: Draws, albedo_follows_lightness: float, warmth: tuple[float, float]) -> tuple[Tone, Tone]:
-    """Two tones of a garment, contrasting in every spectrum; albedo follows lightness as far as told, not hue."""
+    """Two tones of a garment, contrasting in every spectrum; albedo follows lightness by the given share, never hue."""
     lightness = _contrasting(draws.uniform(0.06, 0.94), draws.uniform(0.06, 0.94), 0.06, 0.94, CONTRAST)
     follows = albedo_follows_lightness
     mixed = [follows * light + (1 - follows) * draws.uniform(0.06, 0.94) for light in lightness]

@@ -13,7 +13,7 @@ LEFT, RIGHT = 1.0, -1.0
 
 @dataclass(frozen=True)
 class Pose:
-    """What the body does, in radians: gait phase (0: the left leg passes the right), swings, lean, turn of the head."""
+    """The body's pose, in radians: gait phase (0: the left leg passes the right), swings, lean, turn of the head."""
 
     phase: float
     stride: float

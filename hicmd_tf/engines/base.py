@@ -1,4 +1,4 @@
-"""What the method asks of an engine: who differentiates, orders and compiles (imports neither TensorFlow nor JAX).
+"""The interface of an engine, which differentiates, orders and compiles for the method (imports no TensorFlow, no JAX).
 
 Functions that an engine is given take tensors and read the Keras variables of the networks that they call; running
 statistics and random states may move in them. So an engine can record them (TensorFlow's tapes) or make them pure
@@ -13,11 +13,11 @@ from hicmd_tf.notation import Tensor
 Tree = Any
 Gradients = list[Tensor | None]
 Part = Literal["generator", "discriminator", "features"]
-"""What has an optimiser of its own: encoders and decoder; both discriminators; H, alpha and the head."""
+"""Parts with an optimiser of their own: encoders and decoder; both discriminators; H, alpha and the head."""
 
 
 class Optimisers(Protocol):
-    """What `training.optimisers` makes."""
+    """The optimisers that `training.optimisers` makes."""
 
     def by_part(self) -> dict[Part, Any]:
         """Each optimiser by what it trains."""
@@ -46,8 +46,8 @@ class Engine(Protocol):
     def pullback(
         self, function: Callable[[], Tree], variables: Sequence[Any]
     ) -> tuple[Tree, Callable[[Tree], Gradients]]:
-        """What a function returns, and what makes of the gradient with respect to that, a tree of the same structure
-        in which None means 0, the gradient with respect to variables. It is to be called once."""
+        """A function's result, and its pullback: from the gradient with respect to the result, a tree of the same
+        structure in which None means 0, to the gradient with respect to variables. It is to be called once."""
 
     def value_and_grad(
         self, function: Callable[..., tuple[Tensor, Any]], variables: Sequence[Any], inputs: Sequence[Tree] = ()
@@ -57,8 +57,8 @@ class Engine(Protocol):
     def input_gradients(
         self, function: Callable[[Tensor], Sequence[Tensor]], x: Tensor
     ) -> tuple[Sequence[Tensor], list[Tensor]]:
-        """What a function makes of x, and for each tensor of it the gradient of its sum with respect to x. May stand
-        inside a function that is differentiated itself."""
+        """A function's results for x, and for each of these tensors the gradient of its sum with respect to x. May
+        stand inside a function that is differentiated itself."""
 
     def apply(self, part: Part, gradients: Gradients) -> None:
         """One step of a part's optimiser; whatever is computed later sees the new weights."""

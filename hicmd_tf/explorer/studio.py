@@ -1,4 +1,4 @@
-"""What the explorer's page asks of a run: who is found for a picture, and what G makes of mixed codes (no NiceGUI)."""
+"""A run's answers to the explorer's page: rankings for a picture, and images by G from mixed codes (no NiceGUI)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -78,7 +78,7 @@ class Studio:
         return chosen.tolist()
 
     def words(self, row: int) -> str:
-        """What is known of a picture, as `person 7, camera 2, infrared`."""
+        """A picture's known facts, as `person 7, camera 2, infrared`."""
         samples = self.run.samples
         return f"person {samples.identity(row)}, camera {samples.camera(row)}, {samples.modality(row)}"
 

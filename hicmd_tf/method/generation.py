@@ -26,7 +26,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Decoded(NamedTuple):
-    """What G makes of swapped codes, by the modality whose look it takes on, (P, H, W, 3) each.
+    """Images that G makes of swapped codes, by the modality whose look they take on, (P, H, W, 3) each.
 
     cross: G(p_o, a_o^s, a_m^ex), which should equal x_m (Eq. 1).
     same: G(p_m, a_o^s, a_m^ex), or with a_m^s, which should equal x_m (Eq. 2).

@@ -1,4 +1,4 @@
-"""What every part of the method works with."""
+"""The shared input of every part of the method: networks, configuration, numbers and engine."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -92,7 +92,7 @@ def _judge(method: Method, engine: "Engine", x: Pictures, decoded: Decoded) -> "
 
 
 def _with_total(method: Method, total: Total, terms: Terms, replicas: int = 1) -> tuple[Tensor, Terms]:
-    """What is minimised, this replica's share of the weighted sum of a total's terms; and the terms with that sum."""
+    """The minimised loss, this replica's share of the weighted sum of a total's terms; and the terms with that sum."""
     weighted = []
     for term in terms_of(total):
         value = terms[term.name]

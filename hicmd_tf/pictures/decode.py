@@ -4,7 +4,7 @@
 * What a file is says its content, not its name.
 * Pictures are turned upright as EXIF or XMP says, in every format. Alpha is left out, inks (CMYK) are made RGB,
   palettes looked up, grey ones get three equal channels.
-* Of 16 bits a channel of RGB the upper 8 are taken; grey pictures of 16 bits are shown as `data.sixteen_bit` says, or
+* Of 16 bits per channel of RGB the upper 8 are taken; grey pictures of 16 bits are shown as `data.sixteen_bit` says, or
   refused, and with alpha refused. So are pictures of floats, and files that hold several pictures; further pictures
   after a JPEG are previews, and left out.
 """

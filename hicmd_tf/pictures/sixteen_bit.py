@@ -1,4 +1,4 @@
-"""Pictures of 16 bits a pixel, as thermal cameras write them, to 256 grey levels.
+"""Pictures of 16 bits per pixel, as thermal cameras write them, to 256 grey levels.
 
 All in whole numbers, so that an exported graph does the same to the last bit.
 """

@@ -21,8 +21,8 @@ ABSENT = "absent"
 
 
 class Compared(NamedTuple):
-    """What was compared. difference: the largest there is, 0 for equal bits and inf where it can't be computed.
-    words: how far it is equal, for people."""
+    """A comparison of one thing. what: its name. difference: the largest there is, 0 for equal bits and inf where it
+    can't be computed. words: how far it is equal, for people."""
 
     what: str
     difference: float
@@ -173,5 +173,5 @@ def _distance(old: Any, new: Any) -> float:
 
 
 def _least(difference: float) -> float:
-    """What is not the same bits, such as another sign of zero or another text of a number, differs by something."""
+    """The difference, above 0: other bits, such as another sign of zero or another text of a number, always differ."""
     return max(difference, math.ulp(0.0)) if math.isfinite(difference) else math.inf

@@ -43,8 +43,8 @@ def replay(folder: Path) -> Replayed:
 
 
 def origin(step: Callable[[], Any]) -> str:
-    """The first operation, run one by one, that makes something infinite or no number of finite numbers: its kind, the
-    layers in which it stands, and the line of our code; empty when there is none."""
+    """The first operation, run one by one, that makes a non-finite result of finite numbers: its kind, the layers in
+    which it stands, and the line of our code; empty when there is none."""
     found: list[str] = []
 
     def look(kind: str, inputs: Any, attributes: Any, outputs: Any, name: Any = None, graph: Any = None) -> None:
@@ -76,7 +76,7 @@ def _place() -> str:
 
 
 def shown(replayed: Replayed) -> str:
-    """What is printed."""
+    """The printed text."""
     failure, losses = replayed.failure, replayed.losses
     rows = [f"step {failure.step} and its {len(failure.pictures)} pictures", ""]
     compared = [[name, f"{value:.6g}", f"{losses[name]:.6g}"] for name, value in failure.losses.items()]

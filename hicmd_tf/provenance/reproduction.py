@@ -105,8 +105,8 @@ def reproduce(original: Original, config: Config, folder: RunFolder) -> "Compari
 
 
 def _stages(original: Original, config: Config) -> list[tuple[Config, dict[str, Any]]]:
-    """What a run was trained with one after another, up to its end: as it began, to the step of its first change, and
-    with what changes first."""
+    """The stages of a run's training, in their order: the configuration that it began with, with steps up to the next
+    change or the end, and the settings that change as the stage begins."""
     values: dict[int, dict[str, Any]] = {0: {}}
     for change in sorted(original.changes):
         values.setdefault(change.step, {})[change.setting] = change.after

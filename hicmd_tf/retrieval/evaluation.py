@@ -74,7 +74,7 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
 
 
 def labels(samples: Samples, search: Search, gallery: Array) -> tuple[Array, Array, Array, Array, ProtocolName]:
-    """What `score`, `score_distances` and `chance` take of one of a search's galleries, from ids to protocol."""
+    """Arguments of `score`, `score_distances` and `chance` for one of a search's galleries, from ids to protocol."""
     queries, ids, cameras = search.queries, samples.identities, samples.cameras
     return ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol
 

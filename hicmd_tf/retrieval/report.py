@@ -19,7 +19,7 @@ COMPARED = {
     "colour_histogram": "nearest colour histogram",
     "chance": "chance",
 }
-"""What a run is compared with, in words."""
+"""References that a run is compared with, in words."""
 DIRECTIONS = {"visible_to_infrared": "visible -> infrared", "infrared_to_visible": "infrared -> visible"}
 SIDES = "<<>"
 
@@ -82,7 +82,7 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
-    """What counts nowhere, which cameras make it so, and what is not above a random ranking, one line each."""
+    """Queries that count nowhere, cameras that hide matches, and figures not above a random ranking, one line each."""
     unanswered = [
         f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
         "they may see, and count nowhere"

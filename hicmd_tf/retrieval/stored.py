@@ -23,9 +23,9 @@ KEYS = {
     "identity_texts": ("U", "text"),
     "camera_texts": ("U", "text"),
 }
-"""Kinds of NumPy's types, and what they are, of one row a picture."""
+"""Arrays with one row per picture: the kinds of their NumPy types, and these kinds in words."""
 TEXTS = {"identity_texts": "identities", "camera_texts": "cameras"}
-"""What people call each of the numbers; a file need not have them."""
+"""Arrays of the texts that people know the numbers by, and the numbers' array; a file need not have them."""
 
 
 def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: str = "") -> None:
@@ -57,8 +57,8 @@ class Stored(NamedTuple):
 
 
 def read_descriptors(file: Path) -> Stored:
-    """What `write_descriptors` wrote. Raises UserError for a file that is missing, damaged or has other arrays; nothing
-    is unpickled."""
+    """The content of a file by `write_descriptors`. Raises UserError for a file that is missing, damaged or has other
+    arrays; nothing is unpickled."""
     arrays = _read(file)
     names = arrays["names"].tolist()
     identities, cameras = (arrays[key].astype(np.int64) for key in ("identities", "cameras"))

@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 def read_history(file: Path) -> list[Change]:
-    """What changed, in its order; nothing where there is no file. Raises UserError when it is damaged."""
+    """The changes in their order; none where there is no file. Raises UserError when it is damaged."""
     try:
         found = [Change(**one) for one in (read_json(file) if file.exists() else [])]
         if all(type(one.step) is int and one.setting in CHANGEABLE for one in found):

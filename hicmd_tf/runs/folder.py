@@ -102,7 +102,7 @@ class RunFolder:
             )
 
     def begin(self, config: Config, resume: bool, changes: Mapping[str, Any] = NOTHING, start: int = 0) -> None:
-        """Starts a new folder, or joins an old one when told to, without what a kill left half-written.
+        """Starts a new folder, or joins an old one when asked to, without what a kill left half-written.
 
         start: the step that it goes on from, with other values of some settings. Raises UserError as `check` does.
         """
@@ -159,7 +159,7 @@ class RunFolder:
         return self._placed(load_stored(self.config))
 
     def changes(self) -> list[Change]:
-        """What changed while the run trained, in its order. Raises UserError when the file is damaged."""
+        """The changes made while the run trained, in their order. Raises UserError when the file is damaged."""
         return read_history(self.changed)
 
     def _current(self) -> dict[str, Any]:
@@ -200,7 +200,7 @@ class RunFolder:
 
 
 def _said(file: Path, key: str) -> Any:
-    """What a JSON file has of a key; None where it is missing or damaged."""
+    """A JSON file's value of a key; None where it is missing or damaged."""
     with suppress(UserError, TypeError, KeyError):
         return read_json(file)[key]
     return None

@@ -65,8 +65,8 @@ def metrics_of(
 
 
 def shown(metrics: Metrics) -> str:
-    """What is printed: the main figures beside what they are compared with, what is to be noted of them, and every
-    published setting by its name where there are more."""
+    """The printed text: the main figures beside those that they are compared with, notes on them, and every published
+    setting by its name where there are more."""
     rows = [Row(**row) for row in metrics["settings"]]
     main = [*by_direction(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""

@@ -92,7 +92,7 @@ class Model:
         return self._pictures("discriminate", images, modality, lambda x: discriminator(x))
 
     def _pictures(self, verb: str, images: Array, modality: Modality, function: Callable[..., Any]) -> list[Array]:
-        """What `_run` gives of pictures."""
+        """The results of `_run` for pictures, which are checked and prepared."""
         return self._run((verb, modality), function, self._checked(images), prepared=self._prepared)
 
     def _run(

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 class OpenedRun:
-    """What a run holds, and what its model makes of its pictures; opening it builds nothing to train with.
+    """A run's content, and its model's results for its pictures; opening it builds nothing to train with.
 
     Example:
         run = OpenedRun(Path("runs/tiny"))

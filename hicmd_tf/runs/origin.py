@@ -1,4 +1,4 @@
-"""What a run's figures come from: configuration, code, packages, machine, pictures. metrics.json carries it, so that
+"""Origin of a run's figures: configuration, code, packages, machine, pictures. metrics.json carries it, so that
 `hicmd reproduce` can say what is not the same any more. It holds no times, folders or commands, so that equal runs
 have equal ones; and nothing here imports TensorFlow before it is asked for devices."""
 
@@ -38,7 +38,7 @@ def provenance(
     end: int,
     changes: Sequence[dict[str, Any]] = (),
 ) -> Provenance:
-    """What metrics.json says of where its figures come from.
+    """The provenance in metrics.json: where its figures come from.
 
     config: with which the last step was made. origins: who trained and evaluated the run, as `with_origin` lists them.
     start, end: iterations before the weights that the run began with and that it ended with. changes: as changes.json
@@ -56,7 +56,7 @@ def provenance(
 
 
 def read_provenance(metrics: Path) -> Provenance:
-    """What `provenance` says in a metrics.json. Raises UserError when there is none that can be read."""
+    """The provenance in a metrics.json, as `provenance` made it. Raises UserError when none can be read."""
     match read_json(metrics):
         case {
             "provenance": {
@@ -120,7 +120,7 @@ def with_origin(earlier: Sequence[Origin], config: Config) -> list[Origin]:
 
 
 def _essence(one: Origin) -> Origin:
-    """What numbers can depend on: another commit may hold the same code."""
+    """The part of an origin that numbers can depend on: another commit may hold the same code."""
     return {**one, "code": one["code"]["sha256"]}
 
 
@@ -146,7 +146,7 @@ def code() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git prints about the package's folder, None when it fails; variables of a hook don't lead it elsewhere."""
+    """Git's output about the package's folder, None when it fails; variables of a hook don't lead it elsewhere."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(SOURCE), *arguments]
     try:
@@ -157,8 +157,8 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine(config: Config) -> dict[str, Any]:
-    """What rounding may depend on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many devices and
-    workers share a batch. Nothing that identifies one of several such machines."""
+    """Properties that rounding may depend on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many
+    devices and workers share a batch. Nothing that identifies one of several such machines."""
     import tensorflow as tf
 
     from hicmd_tf.engines.chosen import cluster

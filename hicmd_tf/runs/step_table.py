@@ -45,7 +45,7 @@ def read_steps(path: Path) -> StepTable:
 
 
 def as_text(columns: list[str], rows: list[list[str]]) -> str:
-    """What a file holds."""
+    """The text of a table's file."""
     return "".join(f"{','.join(row)}\n" for row in [columns, *rows] if row)
 
 

@@ -18,8 +18,8 @@ TABLE = "evaluation"
 
 
 class About(NamedTuple):
-    """What a table is of. data: set by name. pictures: SHA-256 of them. named: what to call its files beside those of
-    another table."""
+    """The subject of a table. data: set by name. pictures: SHA-256 of them. named: the name of its files beside those
+    of another table."""
 
     data: str
     pictures: str

@@ -30,7 +30,7 @@ def read_trained(file: Path) -> Trained | None:
 
 
 def trained_of(found: Any, file: Path) -> Trained:
-    """What `_asdict` made. file: it was stored in, for the error. Raises UserError for anything else."""
+    """`Trained` from what `_asdict` made. file: it was stored in, for the error. Raises UserError for anything else."""
     match found:
         case {"people": str(people), "identities": list(identities)} if all(type(one) is int for one in identities):
             return Trained(people, identities)
@@ -40,7 +40,7 @@ def trained_of(found: Any, file: Path) -> Trained:
 
 
 def written(trained: Trained, texts: Texts) -> dict[str, Any]:
-    """What a run's file says: beside each number what people call it."""
+    """The content of a run's file: beside each number the name that people use."""
     return {**trained._asdict(), "names": [shown(one, texts) for one in trained.identities]}
 
 

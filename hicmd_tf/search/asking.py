@@ -1,4 +1,4 @@
-"""What people look for in a gallery: the same person as seen by the other modality, and not the query itself."""
+"""The usual searches in a gallery: the same person as seen by the other modality, and not the query itself."""
 
 import os
 from collections.abc import Sequence

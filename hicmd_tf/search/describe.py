@@ -119,8 +119,8 @@ def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality
 
 
 def stored(file: Path, time: float | None = None, held: Held = lambda paths: {}) -> Described:
-    """What `hicmd extract` wrote. time: of all pictures; None: of the file. held: what a gallery has of paths. Digests
-    are those of the descriptors. Raises UserError for anything else."""
+    """Descriptors and entries from a file of `hicmd extract`. time: of all pictures; None: of the file. held: a
+    gallery's entries of paths. Digests are those of the descriptors. Raises UserError for anything else."""
     descriptors, samples, model = read_descriptors(file)
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
@@ -132,7 +132,7 @@ def stored(file: Path, time: float | None = None, held: Held = lambda paths: {})
 def entries_of(
     samples: Samples, paths: Sequence[str], digests: Sequence[str], time: float | None = None
 ) -> list[Entry]:
-    """What is known of each picture. time: of all of them; None: when each file changed."""
+    """The entry of each picture. time: of all of them; None: when each file changed."""
     numbers = zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True)
     return [
         Entry(

@@ -1,4 +1,4 @@
-"""What a gallery knows of a picture, which pictures are meant, and what a search finds."""
+"""A gallery's entry of a picture, the selection of pictures, and the hits of a search."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Entry(NamedTuple):
-    """What is known of a picture.
+    """A picture's known facts.
 
     Args:
         path: of the file, or its name in a file of descriptors; a gallery has one entry for each.

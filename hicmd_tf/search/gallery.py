@@ -101,11 +101,11 @@ class Gallery:
         return cls(folder)
 
     def info(self) -> Info:
-        """What it holds."""
+        """Its model, length of descriptors and number of pictures."""
         return _info(self._manifest())
 
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
-        """What it holds of those of the paths that it has."""
+        """Its entries, by path, of those of the paths that it has."""
         return self._reading(lambda manifest, known: _held(known, paths))
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
@@ -180,7 +180,7 @@ class Gallery:
         return self._reading(found)
 
     def _searched(self, manifest: Manifest, known: Known, selection: Selection) -> tuple[Any, Search]:
-        """What is known of the selected pictures, and how they are searched; kept until something changes."""
+        """The entries of the selected pictures, and the function that searches them; kept until something changes."""
         state = manifest.parts, selection
         if self._loaded is None or self._loaded[0] != state:
             self._loaded = None  # not in memory beside the next ones
@@ -231,7 +231,7 @@ class Gallery:
             raise _damaged(path, error) from error
 
     def _reading(self, work: Callable[[Manifest, Known], Made]) -> Made:
-        """What is made of the gallery, which another process may change meanwhile."""
+        """The result of `work` on the gallery, which another process may change meanwhile."""
         while True:
             manifest = self._manifest()
             try:
@@ -311,7 +311,7 @@ def _schema(length: int) -> Any:
 
 
 def _table(rows: Array, entries: Sequence[Entry]) -> Any:
-    """Rows (N, D) and what is known of them, as a part has them."""
+    """Rows (N, D) and their entries, as a part has them."""
     schema = _schema(rows.shape[1])
     descriptors = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=schema.field("descriptor").type)
     columns = zip(zip(*entries, strict=True), COLUMNS.values(), strict=True)
@@ -324,7 +324,7 @@ def _held(known: Known, paths: Sequence[str]) -> dict[str, Entry]:
 
 
 def _at(known: Known, places: Places) -> Any:
-    """What is known of the pictures in some places, as one table."""
+    """The entries of the pictures in some places, as one table."""
     none = pa.schema([*_schema(1)][1:]).empty_table()
     return pa.concat_tables([none, *(known[name].take(pa.array(rows)) for name, rows in places.items())])
 

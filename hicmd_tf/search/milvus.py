@@ -47,7 +47,7 @@ class MilvusGallery:
         return gallery
 
     def info(self) -> Info:
-        """What it holds; no length, where it is not there yet. Raises UserError when it is of another kind."""
+        """As `Gallery.info`; length 0 where there is no collection yet. Raises UserError when it is of another kind."""
         if not self._ask("has_collection"):
             return Info("", 0, 0)
         told = self._ask("describe_collection")["fields"]
@@ -59,7 +59,7 @@ class MilvusGallery:
         return Info(first[0]["model"] if first else "", length, int(count["count(*)"]))
 
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
-        """What it holds of those of the paths that it has."""
+        """Its entries, by path, of those of the paths that it has."""
         found: dict[str, Entry] = {}
         for start in range(0, len(paths) if self._ask("has_collection") else 0, ROWS):
             among = _condition(Selection(paths=paths[start : start + ROWS]))

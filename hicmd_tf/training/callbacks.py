@@ -1,4 +1,4 @@
-"""What watches a run: something every so many iterations, the progress bar, interruption."""
+"""Callbacks of a run: something every so many iterations, the progress bar, interruption."""
 
 import os
 import signal

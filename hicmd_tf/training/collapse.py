@@ -1,4 +1,4 @@
-"""Signs of a training that learns nothing, told once each while there is time to stop it."""
+"""Signs of a training that learns nothing, each warned of once while there is time to stop it."""
 
 import math
 import warnings
@@ -18,7 +18,7 @@ SURE = {"least_squares": (0.1, 0.9), "log": (-3.0, 3.0)}  # scores of a discrimi
 
 
 def signs(means: Logs, model: Any, spans: int) -> Iterator[tuple[str, str]]:
-    """What shows in the means of everything logged over a span of steps, each with what to say of it. spans: so far."""
+    """Signs in the means of everything logged over a span of steps, each with its warning. spans: how many so far."""
     fake, real = means["fake_score"], means["real_score"]
     low, high = SURE[model.settings.losses.adversarial_form]
     if fake <= low and real >= high:  # both discriminators, about everything (row 3: scores, or logits in the log form)

@@ -55,7 +55,7 @@ class StopAtNonFinite(EachStep):
 
 
 def _said(terms: list[str], spoilt: list[str], logs: Logs) -> str:
-    """What went wrong in words. Sums are named only when nothing that they are made of is."""
+    """The failure in words. Totals are named only when no other loss is non-finite."""
     named = [name for name in terms if not name.endswith("_total")] or terms
     said = [f"{name} became {logs[name]}" for name in named[:NAMED]]
     if len(named) > NAMED:

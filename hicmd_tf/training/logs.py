@@ -1,4 +1,4 @@
-"""What a run logs: TensorBoard, tables that grow by a row, means over many iterations."""
+"""Logs of a run: TensorBoard, tables that grow by a row, means over many iterations."""
 
 import io
 import time
@@ -44,7 +44,7 @@ class TensorBoard:
 
 
 class GrowingTable:
-    """A CSV file with a row a step, and the same numbers in TensorBoard.
+    """A CSV file with one row per step, and the same numbers in TensorBoard.
 
     A run that goes on after step `start` makes the rows after it again: they are dropped. Lines that can't be read are
     cut, which a warning says. A column that the file does not have yet comes last, with nothing in the rows before.
@@ -82,7 +82,7 @@ class Means(EachStep):
         self.count = 0
 
     def memory(self) -> dict[str, Any]:
-        """What it must know of the iterations so far to go on as if there had been no interruption, as JSON."""
+        """Its state of the iterations so far, to go on as if there had been no interruption, as JSON."""
         return {"sums": self.sums, "count": self.count}
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Means(EachStep):
             self.sums, self.count = {}, 0
 
     def further(self) -> Logs:
-        """What else of an iteration is to be averaged."""
+        """Further values of an iteration that are to be averaged."""
         return {}
 
     def on_means(self, step: int, means: Logs) -> None:
@@ -106,7 +106,7 @@ class Means(EachStep):
 
 
 class LossTable(Means):
-    """Every `every` iterations a row, each value the mean since the row before; learning rates among them.
+    """One row per `every` iterations, each value the mean since the row before; learning rates among them.
 
     A resumed run's table equals that of a run without interruption.
     """

@@ -40,7 +40,7 @@ class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
 
 class Coupled(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """What both share: a schedule, L2 decay as a part of the gradient, and buffers of every variable by name."""
+    """Common base of both: a schedule, L2 decay as a part of the gradient, and buffers of every variable by name."""
 
     slots: ClassVar[list[str]]
 

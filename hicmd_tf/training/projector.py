@@ -29,7 +29,7 @@ def spread_out(samples: Samples, most: int = LARGEST) -> Array:
 
 
 class Projector:
-    """What TensorBoard's projector shows of a run: always the newest descriptors.
+    """A run's data for TensorBoard's projector: always the newest descriptors.
 
     samples: the pictures that descriptors come of.
     """

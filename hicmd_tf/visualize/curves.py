@@ -1,4 +1,4 @@
-"""What a run did over its steps, and how often the right person is among the first k found."""
+"""Curves of a run over its steps, and of how often the right person is among the first k found."""
 
 import warnings
 from pathlib import Path

@@ -69,7 +69,7 @@ def _perplexity(rows: Array) -> float:
 
 
 def known_of(samples: Samples) -> dict[str, Array]:
-    """What points are coloured by: identity, modality, the known factors of drawn people, else the camera."""
+    """Values that points are coloured by: identity, modality, the known factors of drawn people, else the camera."""
     modality = np.array([samples.modality(row) for row in range(len(samples))])
     factors = samples.factors or {"camera": samples.cameras}
     return {"identity": samples.identities, "modality": modality, **factors}

@@ -157,7 +157,7 @@ def skipped(run: OpenedRun) -> list[str]:
 
 
 def configuration_name(environment: dict[str, Any]) -> str | None:
-    """What --config named in the command that began or continued the run; None where it named nothing."""
+    """The name after --config in the command that began or continued the run; None where it has none."""
     named = re.findall(r"--config[= ](?:'([^']+)'|(\S+))", str(environment.get("command", "")))
     return Path("".join(named[-1])).stem if named else None
 
@@ -179,7 +179,7 @@ def _shown(value: Any) -> str:
 
 
 def commands(folder: RunFolder) -> list[tuple[str, str]]:
-    """What to type, and what it is for."""
+    """Purposes and the commands to type for them."""
     run = shlex.quote(str(folder.path))
     again = [
         ("the figures again", f"hicmd evaluate --run {run}"),

@@ -68,7 +68,7 @@ class DataSet(ABC):
 
     @property
     def advice(self) -> str:
-        """What to do when the folder isn't as expected."""
+        """Advice for a folder that isn't as expected."""
         return f"expected {self.layout}; {self.obtained}"
 
     @abstractmethod
@@ -149,11 +149,11 @@ class DataSet(ABC):
         return self.name
 
     def called(self, config: DataConfig) -> str:
-        """What files of figures on it are called."""
+        """The name for files of figures on this data set."""
         return f"{self.name}_trial_{config.trial}" if self.trials > 1 else self.name
 
     def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
-        """What `check` warns of before it looks at pictures, one line each. Raises UserError for what can't be right.
+        """Warnings of `check` before it looks at pictures, one line each. Raises UserError for what can't be right.
 
         Args:
             folder: that the listings are of.

@@ -68,7 +68,7 @@ class Folder(DataSet):
         return f"{self.name}_{word(Path(config.source).resolve().name)}"
 
     def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
-        """What was passed over, and which cameras took the test's people in both modalities, and so hide matches."""
+        """Files passed over, and the cameras that took the test's people in both modalities, and so hide matches."""
         yield from listings[1].passed
         samples = read_pictures(folder, listings[1].splits["test"], listings[1].texts)
         matches = (refuse_hidden(samples, search) for search in self.searches(samples))
@@ -131,7 +131,7 @@ def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Pas
 
 
 def _taken(kind: str, otherwise: str, labels: Iterable[tuple[str | None, str, str]]) -> str:
-    """What was taken for people or for cameras, from which part of the path, with an example.
+    """The number of identities, or of cameras, by the part of the path that names them, with an example of each part.
 
     labels: of each picture its label, which part says so, and its name. otherwise: what those without are.
     """

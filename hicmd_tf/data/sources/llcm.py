@@ -20,7 +20,7 @@ TRIALS = 10  # galleries
 
 
 class LLCM(DataSet):
-    """A query sees none of its person by its own camera's number; galleries are one picture a person and camera."""
+    """A query sees none of its person by its own camera's number; galleries are one picture per person and camera."""
 
     name = "llcm"
     layout = "vis/, nir/ and idx/ with the lists"

@@ -46,7 +46,7 @@ of a year (2026/11), or in a time below one (2026-11-05/08)."""
 
 
 class Said(NamedTuple):
-    """What is said of a picture, each None where nothing is. identity_by, camera_by: which part of its path says so."""
+    """A picture's labels, each None where it has none. identity_by, camera_by: which part of its path says so."""
 
     identity: str | None
     modality: Modality | None
@@ -75,8 +75,8 @@ def camera_folder(name: str) -> str | None:
 def read_path(
     folder: Path, name: str, modality: Modality | None, pattern: re.Pattern[str] | None = None
 ) -> Said | None:
-    """What a picture's path says; None when the pattern does not match. Raises UserError when it contradicts the
-    modality.
+    """A picture's labels by its path; None when the pattern does not match. Raises UserError when the path contradicts
+    the modality.
 
     Args:
         folder: where the path begins. Its own name may be a modality's, and a day within its path makes 05 below it

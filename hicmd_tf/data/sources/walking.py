@@ -9,7 +9,7 @@ from hicmd_tf.errors import UserError, printable, some
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 JUNK = frozenset({"thumbs.db", "desktop.ini", "@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found"})
-"""What systems and storage devices leave in folders, in lower case; nobody's pictures."""
+"""Names that systems and storage devices leave in folders, in lower case; nobody's pictures."""
 NAMED = 6  # files that a line names
 NO_PICTURES = f"no picture by its name, which ends in {', '.join(PICTURES)}"
 AGAIN = "a folder that is read by another name, too"
@@ -76,7 +76,7 @@ def _is_text(name: str) -> bool:
 
 
 def sentences(passed: Mapping[str, Sequence[str]]) -> list[str]:
-    """What is passed over, one line per reason: how many, and some by name."""
+    """The files passed over, one line per reason: how many, and some by name."""
     return [
         f"{len(names):,} file{'s' if len(names) > 1 else ''} passed over: {some(names, NAMED)} ({reason})"
         for reason, names in ((reason, [*map(printable, names)]) for reason, names in passed.items())

@@ -35,7 +35,7 @@ class Cluster(NamedTuple):
 
 
 def cluster() -> Cluster:
-    """What TF_CONFIG says. Raises UserError when it isn't what TensorFlow expects."""
+    """The place of this process by TF_CONFIG. Raises UserError when that isn't what TensorFlow expects."""
     text = os.environ.get("TF_CONFIG", "")
     if not text:
         return Cluster()
@@ -136,7 +136,7 @@ class Workers:
         )
 
     def of_one(self, value: Any) -> Any:
-        """What `strategy.run` returned, of this process' first replica."""
+        """The value of this process' first replica in a result of `strategy.run`."""
         return tf.nest.map_structure(lambda one: self.strategy.experimental_local_results(one)[0], value)
 
     def anyone(self, wants: bool) -> bool:

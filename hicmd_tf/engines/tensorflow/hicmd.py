@@ -53,12 +53,12 @@ class HiCMD(keras.Model):
         return iteration(self.method(), batch)
 
     def method(self) -> Method:
-        """What the schedule works with; to be called where the iteration is traced."""
+        """The `Method` for the schedule; to be called where the iteration is traced."""
         return Method(self.networks, self.settings, self.numbers(), self.engine)
 
     @cached_property
     def descriptor(self) -> Descriptor:
-        """What describes pictures with the present weights, in the networks' precision."""
+        """The `Descriptor` of pictures by the present weights, in the networks' precision."""
         return Descriptor(self.networks)
 
     @cached_property
@@ -107,7 +107,7 @@ class HiCMD(keras.Model):
 
 
 def _value(variable: keras.Variable) -> Tensor:
-    """What a variable holds; of several replicas what the first one holds, which all of them do."""
+    """A variable's value; with several replicas the first one's, which equals all others."""
     value: Any = variable.value
     if isinstance(value, tf.distribute.DistributedValues):
         return value.read_value()

@@ -1,4 +1,4 @@
-"""What a model held before the iteration that is under way: an iteration either counts whole or changes nothing."""
+"""A model's state before the iteration under way: an iteration either counts as a whole or changes nothing."""
 
 import keras
 import numpy as np

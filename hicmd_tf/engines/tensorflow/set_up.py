@@ -1,4 +1,4 @@
-"""What TensorFlow must know before its first operation."""
+"""Settings that TensorFlow needs before its first operation."""
 
 import ctypes
 import os

@@ -1,6 +1,6 @@
 """The adversarial losses (Eq. 7).
 
-A discriminator judges an image at several scales: its answer is a list of score maps (B, h_s, w_s, 1), one a scale.
+A discriminator judges an image at several scales: its answer is a list of score maps (B, h_s, w_s, 1), one per scale.
 For the log form a score is the logit of D(x), the probability that the picture is real.
 """
 
@@ -17,9 +17,9 @@ ScoreMaps = Sequence[Tensor]
 
 
 def discriminator_loss(real_maps: ScoreMaps, fakes: Sequence[ScoreMaps], form: Form) -> Tensor:
-    """What one discriminator minimises, summed over scales; `fakes`: a list of score maps for each kind of fake.
+    """The loss of one discriminator, summed over scales; `fakes`: a list of score maps for each kind of fake.
 
-    least_squares (released): for every fake mean D(fake)^2 + mean (D(real) - 1)^2, so the real term counts once a fake.
+    least_squares (released): for every fake mean D(fake)^2 + mean (D(real) - 1)^2: the real term counts once per fake.
     log (paper, Eq. 7 negated): -mean log D(real), once, - mean log(1 - D(fake)) for every fake.
     """
     real = sum(_real_term(scores, form) for scores in real_maps)
@@ -28,7 +28,7 @@ def discriminator_loss(real_maps: ScoreMaps, fakes: Sequence[ScoreMaps], form: F
 
 
 def generator_loss(fake_maps: ScoreMaps, form: Form) -> Tensor:
-    """What the generator minimises for one kind of generated image, summed over scales.
+    """The generator's loss for one kind of generated image, summed over scales.
 
     least_squares (released): mean (D(fake) - 1)^2.
     log (paper): mean log(1 - D(fake)), for the generator minimises Eq. 7 itself.

@@ -1,4 +1,4 @@
-"""What generated images and codes are compared with: reconstruction (Eq. 1 to 4) and the prior on codes (Eq. 6)."""
+"""Losses of generated images and codes: reconstruction (Eq. 1 to 4) and the prior on codes (Eq. 6)."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""What the paper's Figure 2 draws, one file a box; `layers` and `resnet` stand under them."""
+"""The networks of the paper's Figure 2, one file per box; `layers` and `resnet` are their building blocks."""

@@ -18,7 +18,7 @@ IMAGE_SHAPE = (None, None, None, 3)
 
 
 class Networks(NamedTuple):
-    """What Figure 2 draws, and the layout of the attribute code between them."""
+    """The networks of Figure 2, and the layout of the attribute code between them."""
 
     generator: IdPig
     discriminators: dict[Modality, Discriminator]

@@ -49,7 +49,7 @@ class ScaleDiscriminator(keras.layers.Layer):
 
 @serialisable
 class Discriminator(keras.layers.Layer):
-    """(B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one a scale, weights of their own each.
+    """(B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one per scale, weights of their own each.
 
     deviation: standard deviation of normal initial weights; None for Kaiming.
     """

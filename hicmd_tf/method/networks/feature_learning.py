@@ -77,7 +77,7 @@ class Combination(keras.layers.Layer):
 
 
 class Identification(NamedTuple):
-    """What the identity head makes of R rows.
+    """The outputs of the identity head for R rows.
 
     fc: output of the fully connected layer, f of the paper's text (R, E).
     batch_norm: fc after its BatchNorm, the released f (R, E).

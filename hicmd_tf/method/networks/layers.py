@@ -1,4 +1,4 @@
-"""What every network is made with: registration, chains of layers, initial weights, LeakyReLU.
+"""Parts that every network is made with: registration, chains of layers, initial weights, LeakyReLU.
 
 Layers are rebuilt from the arguments that they were made with: Keras keeps them when they are numbers, texts and lists.
 """
@@ -47,7 +47,7 @@ def build_chain(layers: Iterable[Any], channels: int | None) -> int | None:
 
 
 def run_chain(layers: Iterable[Any], x: Tensor, **mode: Any) -> Tensor:
-    """What one layer after another makes of x."""
+    """The output of the layers, applied to x one after another."""
     for layer in layers:
         x = layer(x, **mode)
     return x

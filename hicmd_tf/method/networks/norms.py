@@ -47,7 +47,7 @@ def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     """Each image (B, H, W, C) less its mean over its standard deviation (N - 1, epsilon added to it, as released),
     times gamma (C,), plus beta (C,).
 
-    With m the mean, d the deviation, q = 1 / (d + epsilon) and N entries an image, u the gradient that arrives at
+    With m the mean, d the deviation, q = 1 / (d + epsilon) and N entries per image, u the gradient that arrives at
     q (x - m), the gradient of x is q (u - mean u) - q^2 sum(u (x - m)) (x - m) / ((N - 1) d). It keeps only the input.
     """
 

@@ -15,7 +15,7 @@ EXPANSION = 4
 
 @serialisable
 class ConvolutionNorm(keras.layers.Layer):
-    """Zero padding, a convolution without bias, batch norm and, unless told otherwise, ReLU."""
+    """Zero padding, a convolution without bias, batch norm and, unless `activation` is False, ReLU."""
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, activation: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

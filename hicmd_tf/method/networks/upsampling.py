@@ -77,7 +77,7 @@ def _along(line: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _row_difference(outer: Tensor, inner: Tensor) -> Tensor:
-    """What reflection has more than symmetry in the outer row of padding, from a side's first two rows (B, w, C):
+    """Reflect padding minus symmetric padding in the outer row, from a side's first two rows (B, w, C):
     (B, 2w + 4, C), corners included."""
     reflected = ops.pad(ops.repeat(inner, 2, axis=1), ((0, 0), (REACH, REACH), (0, 0)), mode="reflect")
     symmetric = ops.repeat(ops.pad(outer, ((0, 0), (1, 1), (0, 0)), mode="symmetric"), 2, axis=1)
