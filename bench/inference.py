@@ -147,7 +147,7 @@ def _figures(seconds: list[float], yardstick: float) -> dict[str, float]:
 def _table(figures: dict[str, Any]) -> str:
     from hicmd_tf.tables import as_text
 
-    rows = [["batch", "", "images/s", "ms an image", "median", "yardsticks"]]
+    rows = [["batch", "", "images/s", "ms per image", "median", "yardsticks"]]
     for batch in BATCHES:
         for name, of in figures["models"].items():
             f = of[str(batch)]

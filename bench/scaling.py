@@ -31,7 +31,7 @@ class Point(NamedTuple):
 
 # By the field that varies: the picture's axis, and its points.
 AXES = {
-    "pairs": ("pairs a batch, pictures of 128 x 64", [Point(pairs=pairs) for pairs in (2, 4, 8, 16)]),
+    "pairs": ("pairs per batch, pictures of 128 x 64", [Point(pairs=pairs) for pairs in (2, 4, 8, 16)]),
     "height": ("height of pictures, 2 pairs", [Point(height=height) for height in (128, 192, 256)]),
     "classes": (
         "training identities, 2 pairs of 128 x 64",
@@ -66,7 +66,7 @@ def draw(costs: dict[Point, Figures], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6), layout="constrained")
-    rows = {"yardsticks": "yardsticks an iteration", "peak_gib": "peak memory, GiB"}
+    rows = {"yardsticks": "yardsticks per iteration", "peak_gib": "peak memory, GiB"}
     for (key, label), panels in zip(rows.items(), figure.subplots(2, len(AXES), sharey="row"), strict=True):
         panels[0].set_ylabel(label)
         for (name, (title, points)), panel in zip(AXES.items(), panels, strict=True):

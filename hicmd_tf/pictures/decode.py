@@ -124,7 +124,7 @@ def _orientation(opened: ImageFile.ImageFile) -> int:
 def _plain(opened: ImageFile.ImageFile) -> Image.Image:
     """Loaded pixels as RGB or, of grey with 16 bits, as `DEEP`."""
     if opened.mode == "F":
-        raise BadPictureError("is a picture of floats", "expected whole numbers: save it with 8 or 16 bits a pixel")
+        raise BadPictureError("is a picture of floats", "expected whole numbers: save it with 8 or 16 bits per pixel")
     if not opened.mode.startswith("I"):
         picture = opened.convert("RGBA") if opened.mode == "P" else opened  # as Pillow wants transparent palettes
         return picture if picture.mode == "RGB" else picture.convert("RGB")

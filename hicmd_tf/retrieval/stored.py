@@ -77,7 +77,7 @@ def _read(file: Path) -> dict[str, Array]:
     needed = [key for key in KEYS if key not in TEXTS]
     missing = [key for key in needed if key not in arrays]
     if missing:
-        raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(needed)}, one row a picture")
+        raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(needed)}, one row per picture")
     if arrays["descriptors"].ndim != 2:
         raise UserError(f"{file}: descriptors has shape {arrays['descriptors'].shape}, expected (N, E)")
     rows = len(arrays["descriptors"])
