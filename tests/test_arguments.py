@@ -69,7 +69,7 @@ def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
 def test_numbers_of_options_are_numbers_within_reason(kind: object) -> None:
     assert callable(kind) and kind("1") == 1
     for text in ("", "-1", "nan", "inf", "1e400", "9" * 5000, "\0", "one"):
-        with pytest.raises(argparse.ArgumentTypeError, match="is no "):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no"):
             kind(text)
     for reader, lowest in ((port, "0"), (port, "65535"), (count, "0"), (seconds, "0")):
         assert reader(lowest) == int(lowest)

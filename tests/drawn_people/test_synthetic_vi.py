@@ -12,9 +12,10 @@ from PIL import Image
 
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.config import load as load_config
+from hicmd_tf.config.kinds import TRIALS
 from hicmd_tf.config.schema import DataConfig, SyntheticConfig
 from hicmd_tf.data.datasets import load
-from hicmd_tf.data.sources.synthetic_vi import SyntheticVi, split_identities
+from hicmd_tf.data.sources.synthetic_vi import split_identities
 from hicmd_tf.drawn_people.render import draw_picture
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import FRAME, GAP
@@ -37,13 +38,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_splits_are_disjoint_halves_of_their_own_and_held_out_people_come_from_training() -> None:
     tests = set()
-    for trial, seed in itertools.product(range(1, SyntheticVi.trials + 1), (0, 1)):
+    for trial, seed in itertools.product(range(1, TRIALS + 1), (0, 1)):
         train, held_out, test = split_identities(412, 206, trial, 20, seed)
         assert (len(train), len(held_out), len(test)) == (186, 20, 206)
         assert sorted(np.concatenate([train, held_out, test])) == list(range(412))
         np.testing.assert_array_equal(split_identities(412, 206, trial, 0, seed)[2], test)
         tests.add(tuple(test))
-    assert len(tests) == 2 * SyntheticVi.trials
+    assert len(tests) == 2 * TRIALS
 
 
 @pytest.mark.parametrize(("trial", "held_out", "named"), [(0, 0, "trial"), (11, 0, "trial"), (1, 4, "held_out")])

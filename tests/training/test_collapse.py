@@ -17,7 +17,7 @@ SOUND = {"fake_score": 0.4, "real_score": 0.6, "alpha": 0.5, "active_triplets": 
 def watched(file: Path, losses: dict[str, float], steps: int, form: str = "least_squares", start: int = 0) -> Any:
     """What is in the file after so many steps with these losses."""
     watch = Collapse(start, EVERY, file)
-    head = SimpleNamespace(sizes={"classes": CLASSES})
+    head = SimpleNamespace(classes=CLASSES)
     settings = SimpleNamespace(losses=SimpleNamespace(adversarial_form=form))
     watch.set_model(SimpleNamespace(features=SimpleNamespace(head=head), settings=settings))
     for step in range(steps):
