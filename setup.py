@@ -63,7 +63,7 @@ setup(
             "filelock>=3.16,<5",  # processes of one test run share what is made once
             "ruff>=0.17,<0.18",  # another version may format otherwise
             "mypy>=2.4,<3",
-            "import-linter>=2.6,<3",  # which room may import which
+            "import-linter>=2.6,<3",  # which package may import which
             "types-PyYAML",
             "types-tqdm",
             "playwright>=1.50,<2",  # drives the Chromium that the system has

@@ -60,6 +60,8 @@ def _flattened(
                 f"{place}: {key[:LONGEST_KEY]} stands here a second time, first in {places[key]}; delete one"
             )
         places[key] = place
+        if value_node.value in ("null", "~") and value_node.style is None:
+            raise UserError(f'{place}: {key[:LONGEST_KEY]} is {value_node.value}, which no setting can be: "" is empty')
         if isinstance(value_node, yaml.MappingNode):
             yield from _flattened(loader, value_node, file, f"{key}.", places)
         else:

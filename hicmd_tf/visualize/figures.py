@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """module: of this room, which has a function of the kind's name. shows: what is in its figures. seeded: whether a
+    """module: of this package, with a function of the kind's name. shows: what is in its figures. seeded: whether a
     seed says whose pictures are shown, or they are of everyone."""
 
     module: str

@@ -138,6 +138,10 @@ def test_values_of_other_types_are_refused_too(value: object) -> None:
     ("text", "expected"),
     [
         ("", "is empty"),
+        (
+            "extends: base\ndata:\n  directory: null\n",
+            'line 3: data.directory is null, which no setting can be: "" is empty',
+        ),
         ("# only a comment\n", "is empty"),
         ("- 1\n- 2\n", "expected a mapping"),
         ("just words\n", "expected a mapping"),
