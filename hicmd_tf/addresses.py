@@ -45,7 +45,7 @@ def listening(host: str, port: int, option: str = "--port") -> socket.socket:
         family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family)
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no DNS has
-        reason = getattr(error, "strerror", None) or "nothing is called so"
+        reason = (getattr(error, "strerror", None) or "nothing is called so").partition(" (while")[0]
         raise UserError(
             f"{bracketed(host)}:{port} can't be listened on ({reason}): name a free port with {option}, "
             f"1024 or more, or name an address of this machine as host, such as 127.0.0.1"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -18,6 +19,8 @@ def read_arrays(file: Path, what: str) -> dict[str, Array]:
     try:
         if not file.is_file():
             raise FileNotFoundError("there is no such file")
+        if not is_zipfile(file):
+            raise ValueError("it is no archive")
         with np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         for key, found in arrays.items():

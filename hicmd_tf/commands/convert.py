@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.errors import UserError
 
 WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 
@@ -19,6 +20,8 @@ WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, converts, says what was done."""
     options = _parser().parse_args(arguments)
+    if not options.source.is_dir():
+        raise UserError(f"{options.source} is no folder: name one of checkpoints, or with --to-torch a run")
     if not options.to_torch:
         return _to_run(options)
     from hicmd_tf.convert.run import to_torch  # TensorFlow's import takes seconds: --help and mistakes come first

@@ -1,6 +1,7 @@
 """`hicmd fit`: trains a configuration into a run folder, and evaluates it."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -27,7 +28,10 @@ def main(arguments: Sequence[str]) -> None:
             raise UserError("--change is for one run: give it with --run and --data.trial of one trial, not --trials")
         _train_all(arguments, config, options, go_on)
         return
-    from hicmd_tf.engines.chosen import cluster  # TensorFlow takes seconds: mistakes come first
+    run = RunFolder(Path(options.run))
+    if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds: mistakes come first
+        run.check(config, options.resume, changes)
+    from hicmd_tf.engines.chosen import cluster
     from hicmd_tf.runs.metrics import shown
     from hicmd_tf.training.run import Interrupted, assist, train
 
@@ -35,14 +39,16 @@ def main(arguments: Sequence[str]) -> None:
         if not cluster().is_chief:
             assist(with_values(config, changes))
             return
-        metrics = train(config, RunFolder(Path(options.run)), options.resume, changes=changes)
+        metrics = train(config, run, options.resume, changes=changes)
     except Interrupted as interrupted:
         stop(f"{interrupted}; {go_on}")
     except KeyboardInterrupt:
         stop(f"stopped; {go_on}")
     print(shown(metrics))
     if not options.no_report:
-        _report(Path(options.run))
+        _report(run.path)
+    elif (run.path / "report.html").exists():
+        print(f"report.html is of an earlier state: hicmd report --run {run.path} makes it again")
     print(
         f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser
+from hicmd_tf.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -15,6 +16,8 @@ def main(arguments: Sequence[str]) -> None:
     parser = Parser("hicmd replay", description=__doc__)
     parser.add_argument("--run", required=True, metavar="DIR", type=Path, help="run folder of a run that failed")
     options = parser.parse_args(arguments)
+    if not (options.run / "failure").is_dir():
+        raise UserError(f"{options.run} has no folder failure: only a run that stopped at a step which failed has one")
     from hicmd_tf.provenance.replaying import replay, shown
     from hicmd_tf.runs.folder import RunFolder
 

@@ -113,7 +113,8 @@ def _remove(options: argparse.Namespace) -> None:
     if not selection:
         raise UserError("say which pictures: --path, --identity, --camera, --only, --after or --before")
     store = _store(options)
-    print(f"{store.remove(selection)} pictures removed; the gallery has {store.info().rows}")
+    removed = store.remove(selection)
+    print(f"{'no picture fits' if not removed else f'removed {removed}'}; the gallery has {store.info().rows}")
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -125,7 +126,7 @@ def _query(options: argparse.Namespace) -> None:
     from hicmd_tf.search.entries import same_model
 
     inverted = _inverted(options)
-    store, selection = _store(options, inverted), _selection(options)
+    selection, store = _selection(options), _store(options, inverted)
     queries = _asked(options)
     same_model(store.info(), queries.model)
     among: Among = "same" if options.same_modality else "both" if options.both else "other"
@@ -134,10 +135,12 @@ def _query(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(list(map(_as_json, names, queries.entries, answers))))
     else:
-        print("\n".join(map(_as_text, names, queries.entries, answers)))
+        print("\n".join(_as_text(*of, bool(selection)) for of in zip(names, queries.entries, answers, strict=True)))
         if inverted is not None and inverted.recall is not None:
             first, ten = inverted.recall
             print(f"inverted file: recall {ten:.4f} of the ten nearest, {first:.4f} of the first")
+        elif inverted is not None:
+            print("the gallery has too few rows for an inverted file: searched exactly")
     if options.draw is not None:
         from hicmd_tf.search.draw import draw
 
@@ -176,6 +179,8 @@ def _inverted(options: argparse.Namespace) -> "InvertedFile | None":
 def _selection(options: argparse.Namespace) -> "Selection":
     from hicmd_tf.search.entries import Selection
 
+    if None not in (options.after, options.before) and options.after >= options.before:
+        raise UserError("--after is not before --before, so no picture fits: swap them")
     paths = None if options.path is None else [name for path in options.path for name in _names(path)]
     return Selection(paths, options.identity, options.camera, options.only, options.after, options.before)
 
@@ -195,7 +200,7 @@ def _as_json(name: str, query: "Entry", answer: "Answer") -> dict[str, Any]:
     }
 
 
-def _as_text(name: str, query: "Entry", answer: "Answer") -> str:
+def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool) -> str:
     lines = [f"{printable(name)}: {query.modality}, looked up among {answer.among or 'all'} pictures"]
     rows = [["rank", "similarity", "identity", "camera", "modality", "time", "path"]]
     for rank, (similarity, entry) in enumerate(answer.hits, 1):
@@ -204,6 +209,8 @@ def _as_text(name: str, query: "Entry", answer: "Answer") -> str:
         rows.append(list(map(printable, row)))
     if answer.hits:
         lines.append(as_text(rows, ">>>><"))
+    elif filtered:
+        lines.append("nothing was found: no picture there is of the given people, cameras, times or paths")
     else:
         lines.append("nothing was found" + ("; --both looks among pictures of both modalities" if answer.among else ""))
     if answer.left_out:

@@ -15,7 +15,10 @@ def main(arguments: Sequence[str]) -> None:
     """Reads the command line, searches, writes and prints what was found."""
     config, options = parse("hicmd tune", __doc__ or "", arguments, _options, {"steps": "training.steps"})
     if options.intervals > config.training.steps:
-        raise UserError(f"--intervals is {options.intervals}: {config.training.steps} steps have at most so many")
+        steps = config.training.steps
+        raise UserError(f"--intervals is {options.intervals}, more than training.steps, {steps}: give at most {steps}")
+    if not options.resume and (options.out / "study.json").exists():  # TensorFlow takes seconds: mistakes come first
+        raise UserError(f"{options.out} holds a search already: go on with --resume or name another folder with --out")
     from hicmd_tf.tuning.search import search
     from hicmd_tf.tuning.space import space_of
 

@@ -61,7 +61,7 @@ def _flattened(
             )
         places[key] = place
         if value_node.value in ("null", "~") and value_node.style is None:
-            raise UserError(f'{place}: {key[:LONGEST_KEY]} is {value_node.value}, which no setting can be: "" is empty')
+            raise UserError(f"{place}: {key[:LONGEST_KEY]} is {value_node.value}: give a value, or leave the line out")
         if isinstance(value_node, yaml.MappingNode):
             yield from _flattened(loader, value_node, file, f"{key}.", places)
         else:

@@ -60,12 +60,12 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | Literal["all"] 
         return samples
     if policy == "stop":
         advice = (
-            "replace it or take it out of the data set, or set data.check to skip"
+            "replace it or take it out of the data set, or train with --data.check skip"
             if split
             else "replace it or leave it out"
         )
         name, flaw = flaws[0]
-        more = f" and {len(flaws) - 1} more" if len(flaws) > 1 else ""
+        more = f" (and {len(flaws) - 1} more can't be used)" if len(flaws) > 1 else ""
         raise UserError(f"{of}picture {name} {flaw.told(advice, more)}")
     named = some([f"{name} {flaw}" for name, flaw in flaws], NAMED)
     warnings.warn(f"{len(flaws)} of {len(samples)} {of}pictures can't be used and are skipped: {named}", stacklevel=2)

@@ -53,12 +53,13 @@ def content(file: Path) -> bytes:
     """A picture's file as it lies there; of one that is too long only so much that `head` sees it. Raises UserError
     when it can't be read."""
     if file.exists() and not file.is_file():  # to read from a pipe or a device might never end
-        raise UserError(f"{file} is no file: expected a picture")
+        raise UserError(f"{file} is no file: expected a picture, name one")
     try:
         with file.open("rb") as opened:
             return opened.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise UserError(f"{file} can't be read ({error.strerror}): copy it again, and let it be read") from error
+        advice = "copy it again, and let it be read" if file.exists() else "check the path"
+        raise UserError(f"{file} can't be read ({error.strerror}): {advice}") from error
 
 
 def head(encoded: bytes, most: int = LARGEST_PIXELS) -> ImageFile.ImageFile:

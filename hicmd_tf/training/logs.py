@@ -54,7 +54,7 @@ class GrowingTable:
         self.path, self.board, self.prefix = path, board, prefix
         table = read_steps(path) if start and path.is_file() else StepTable([], [], [])
         if table.damaged:
-            warnings.warn(f"{path}: {table.flaw}: left out from here on", stacklevel=1)
+            warnings.warn(f"{path}: {table.flaw}: left out of it now", stacklevel=1)
         self.columns = table.columns
         if path.is_file():
             write_text(path, as_text(table.columns, [row for row in table.rows if int(row[0]) <= start]))

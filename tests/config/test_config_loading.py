@@ -140,7 +140,7 @@ def test_values_of_other_types_are_refused_too(value: object) -> None:
         ("", "is empty"),
         (
             "extends: base\ndata:\n  directory: null\n",
-            'line 3: data.directory is null, which no setting can be: "" is empty',
+            "line 3: data.directory is null: give a value, or leave the line",
         ),
         ("# only a comment\n", "is empty"),
         ("- 1\n- 2\n", "expected a mapping"),

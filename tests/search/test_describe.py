@@ -86,7 +86,9 @@ def test_what_has_changed_is_described_anew(tmp_path: Path, run_that: Any) -> No
 
 
 def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path, run_that: Any) -> None:
-    with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* and 1 more, expected"):
+    with pytest.raises(
+        UserError, match=r"^picture visible/1.png has 60000 x 60000 pixels, .* \(and 1 more can't be used\), expected"
+    ):
         list(described_folder(run_that(size, "stop"), folder, anything(folder, None)))
     with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, .*: replace it or"):
         described_pictures(run_that(size, "skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")

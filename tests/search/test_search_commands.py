@@ -126,12 +126,15 @@ def test_pictures_go_in_are_found_and_go_out(
     with Image.open(tmp_path / "found.png") as drawing:
         colours = {colour for _, colour in drawing.getcolors(1 << 20) or []}
     assert RIGHT in colours  # the frame of the picture itself
+    assert "nothing was found: no picture there is of the given people" in say("query", query, "--identity", "no one")
+    if "--index" in place:
+        assert "too few rows for an inverted file: searched exactly" in say("query", query, "--ivf")
     printed = say("query", query, "--both", "-k", "3")
     assert "left out: 1 in the gallery that are the query itself (--itself shows them)" in printed
     assert printed.count(str(asked)) == 1
 
-    assert "4 pictures removed; the gallery has 8" in say("remove", place, "--identity", "5")
-    assert "0 pictures removed" in say("remove", place, "--before", "1999-01-01")
+    assert "removed 4; the gallery has 8" in say("remove", place, "--identity", "5")
+    assert "no picture fits; the gallery has 8" in say("remove", place, "--before", "1999-01-01")
     assert json.loads(say("info", place))["rows"] == 8
 
 
@@ -206,6 +209,7 @@ def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: P
         ("query --descriptors d.npz --both --only visible", "not allowed with"),
         ("query --descriptors d.npz -k 0", "'0' is not a count"),
         ("query --descriptors d.npz --after yesterday", "yesterday is no time"),
+        ("query --descriptors d.npz --after 2026-11-02 --before 2026-11-01", "no picture fits: swap them"),
         ("remove --after 0001-01-01", "is no time"),
         ("remove", "say which pictures"),
     ],
@@ -245,7 +249,7 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     printed = say("add", place, RUN, "--images", "pictures")
     assert "0 pictures added, 1 replaced, which had changed, 11 were already there" in printed
     printed = say("remove", place, "--path", "link/6/visible/0_c06.png", "pictures/none.png")
-    assert printed == "1 pictures removed; the gallery has 11\n"
+    assert printed == "removed 1; the gallery has 11\n"
 
 
 def test_a_server_that_is_not_there_and_collections_that_are_missing_are_named(tmp_path: Path) -> None:
@@ -266,7 +270,7 @@ def test_an_option_of_several_that_is_given_again_adds_to_them(tmp_path: Path, s
     Gallery.create(tmp_path / "g").add(np.eye(6, 8, dtype=np.float32), entries, DIGEST)
     chosen = ["--identity", "0", "--identity", "1", "2", "--camera", "0", "--camera", "2", "--path", tmp_path / "2.png"]
     chosen += ["--path", tmp_path / "0.png", tmp_path / "3.png"]
-    assert "2 pictures removed; the gallery has 4" in say("remove", "--index", tmp_path / "g", *chosen)
+    assert "removed 2; the gallery has 4" in say("remove", "--index", tmp_path / "g", *chosen)
 
 
 def test_odd_paths_steer_no_terminal(tmp_path: Path, say: Any) -> None:

@@ -158,7 +158,7 @@ def test_a_trial_is_what_fit_makes_of_its_configuration(
     ("more", "named"),
     [
         (["--max-trials", "0"], "--max-trials: '0' is not a count, expected a whole number from 1 on"),
-        (["--intervals", "7"], "--intervals is 7: 6 steps have at most so many"),
+        (["--intervals", "7"], "--intervals is 7, more than training.steps, 6: give at most 6"),
         (["--max-trials", "many"], "max"),
         (["--data.held_out", "1"], r"data\.held_out would be 1.*at least 2"),
         (["--data.held_out", "10"], r"data\.held_out is 10"),
