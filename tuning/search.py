@@ -10,7 +10,7 @@ from hicmd_tf.files import check_writable
 from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.space import SEARCHED, Space
-from hicmd_tf.tuning.study import Settings, Study, prepared
+from hicmd_tf.tuning.study import Settings, Study, holds_study, prepared
 
 SHARE = 5  # one of so many training identities is held out by default
 FEWEST = 2  # identities to hold out: one alone is always found
@@ -34,7 +34,8 @@ def search(
     resume: whether a search in the folder goes on. Raises UserError for settings that it can't search with.
     """
     require("keras_tuner", "grpc")
-    if role() != "worker":
+    if role() != "worker":  # mistakes come before TensorFlow and pictures, which take their time
+        holds_study(out, resume)
         check_writable(out / "study.json")
     config, pictures = _holding_out(config)
     study = Study(out, Settings(tuner, config, intervals, space, pictures), max_trials)

@@ -52,6 +52,18 @@ def prepared(config: Config) -> DataSplits:
     return load(config.data)
 
 
+def holds_study(out: Path, resume: bool) -> bool:
+    """Whether a folder holds a study. Raises UserError when it holds something else, or one and it is not to go on."""
+    if (out / "study.json").exists():
+        if not resume:
+            raise UserError(f"{out} holds a search already: go on with --resume or name another folder with --out")
+        return True
+    there = list(out.iterdir()) if out.is_dir() else []
+    if out.is_file() or any(one.name != "lock" and not is_leftover(one) for one in there):
+        raise UserError(f"{out} exists and holds no search: name another folder with --out")
+    return False
+
+
 class Study:
     """A folder with study.json, search/ (Keras Tuner's state), runs/trial_N (run folders), workers/ (their logs)."""
 
@@ -90,14 +102,9 @@ class Study:
 
     def _check(self, resume: bool) -> None:
         """Raises UserError when the folder holds something else, or a study and --resume is not given."""
-        stored = self.out / "study.json"
-        if not stored.exists():
-            there = list(self.out.iterdir()) if self.out.is_dir() else []
-            if self.out.is_file() or any(one.name != "lock" and not is_leftover(one) for one in there):
-                raise UserError(f"{self.out} exists and holds no search: name another folder with --out")
+        if not holds_study(self.out, resume):
             return
-        if not resume:
-            raise UserError(f"{self.out} holds a search already: go on with --resume or name another folder with --out")
+        stored = self.out / "study.json"
         study = read_json(stored)
         if not isinstance(study, dict) or not all(isinstance(study.get(key), dict) for key in ("config", "pictures")):
             raise UserError(f"{stored} holds no settings of a search: name another folder with --out")

@@ -17,8 +17,6 @@ def main(arguments: Sequence[str]) -> None:
     if options.intervals > config.training.steps:
         steps = config.training.steps
         raise UserError(f"--intervals is {options.intervals}, more than training.steps, {steps}: give at most {steps}")
-    if not options.resume and (options.out / "study.json").exists():  # TensorFlow takes seconds: mistakes come first
-        raise UserError(f"{options.out} holds a search already: go on with --resume or name another folder with --out")
     from hicmd_tf.tuning.search import search
     from hicmd_tf.tuning.space import space_of
 

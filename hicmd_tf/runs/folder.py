@@ -71,7 +71,7 @@ class RunFolder:
                     f"{self.path} holds a run already: continue it with --resume or name another folder with --run"
                 )
             self._check_same(config)
-            return with_values(self._placed(config), {**self._current(), **changes})
+            return with_values(self._placed(config, here_first=True), {**self._current(), **changes})
         if self.path.exists() and (not self.path.is_dir() or any(map(self._is_foreign, self.path.iterdir()))):
             raise UserError(f"{self.path} exists and is not a run folder: name another one with --run")
         for key, value in changes.items():
@@ -115,7 +115,9 @@ class RunFolder:
             if found or self.changed.exists():
                 write_json(self.changed, [change._asdict() for change in found])
             begun = self.begun()
-            config = with_values(self._placed(config), {key: value_of(begun, key) for key in CHANGEABLE})
+            config = with_values(
+                self._placed(config, here_first=True), {key: value_of(begun, key) for key in CHANGEABLE}
+            )
         write_text(self.config, dump(config))
         about = {
             "hicmd_tf": __version__,
@@ -166,15 +168,16 @@ class RunFolder:
         """The settings that changed, as they are now."""
         return {change.setting: change.after for change in self.changes()}
 
-    def _placed(self, config: Config) -> Config:
+    def _placed(self, config: Config, here_first: bool = False) -> Config:
         """The configuration with folders of pictures that are relative made those of where the run was begun, if we are
-        elsewhere and they are still there."""
+        elsewhere and they are still there. here_first: one that is here stays, for the command may mean it."""
         begun = self._said_of("working_folder")
         if not begun or begun == os.getcwd():
             return config
         places = {"data.source": config.data.source, "data.directory": config.data.directory}
-        found = {key: str(there) for key, place in places.items() if place and (there := Path(begun, place)).exists()}
-        return with_values(config, found)
+        there = {key: Path(begun, place) for key, place in places.items() if place}
+        kept = {key for key in there if here_first and Path(places[key]).exists()}
+        return with_values(config, {key: str(path) for key, path in there.items() if path.exists() and key not in kept})
 
     def checkpoint(self, optimisers: bool = True) -> Checkpoint:
         """The newest whole checkpoint, see `checkpoints.newest`. Raises UserError when there is none."""
@@ -188,8 +191,14 @@ class RunFolder:
         return with_origin(self._said_of("origins") or [], config)
 
     def first_step(self) -> int:
-        """Iterations of the weights that the run began with: none, but of a converted checkpoint."""
-        return int(read_json(self.conversion)["iteration"]) if self.conversion.is_file() else 0
+        """Iterations of the weights that the run began with: none, but of a converted checkpoint. Raises UserError when
+        the conversion's file is damaged."""
+        if not self.conversion.is_file():
+            return 0
+        found = _said(self.conversion, "iteration")
+        if type(found) is not int:
+            raise UserError(f"{self.conversion} names no iteration: convert the checkpoint again")
+        return found
 
     def known_pictures(self) -> dict[str, str]:
         """The `data_hashes` of the pictures that the run was made with; empty where it does not say."""

@@ -198,9 +198,24 @@ def test_relative_folders_are_those_of_where_the_run_was_begun_while_they_are_th
     placed = with_values(config, {"data.source": str(here / "pictures")})  # nothing is prepared there yet
     assert run.open() == placed == run.check(config, resume=True)
     assert run.check(with_values(config, {"data.source": "mine"}), resume=True).data.source == "mine"
+    (elsewhere / "pictures").mkdir()  # which a command that trains here may mean
+    assert run.check(config, resume=True).data.source == "pictures" and run.open() == placed
+    (elsewhere / "pictures").rmdir()
     run.begin(config, resume=True)
     monkeypatch.chdir(tmp_path)
     assert run.open() == placed
     (here / "pictures").rmdir()
     run.config.write_text(run.config.read_text().replace(str(here / "pictures"), "pictures"))
     assert run.open() == config
+
+
+def test_a_damaged_conversion_is_named(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert run.first_step() == 0
+    for text, first in (('{"iteration": 70000}', 70000), ('{"iteration": "many"}', None), ("[]", None), ("{", None)):
+        run.conversion.write_text(text)
+        if first is not None:
+            assert run.first_step() == first
+        else:
+            with pytest.raises(UserError, match=r"conversion\.json names no iteration: convert"):
+                run.first_step()
