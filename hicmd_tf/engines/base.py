@@ -5,13 +5,15 @@ statistics and random states may move in them. So an engine can record them (Ten
 (`keras.StatelessScope`). Trees are nested tuples, lists and dictionaries of tensors.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from hicmd_tf.notation import Tensor
+from hicmd_tf.notation import Modality, Tensor
 
 Tree = Any
 Gradients = list[Tensor | None]
+"""Of all weights of a part in the engine's order, those of HFL in the order of its trainable variables; None where
+there is none."""
 Part = Literal["generator", "discriminator", "features"]
 """Parts with an optimiser of their own: encoders and decoder; both discriminators; H, alpha and the head."""
 
@@ -27,12 +29,12 @@ class Optimisers(Protocol):
 
 
 class Differentiated(NamedTuple):
-    """value: of a function. aux: what else it returned. of_variables, of_inputs: gradients of the value, None where it
-    does not depend on one; of_inputs has the inputs' structure."""
+    """value: of a function. aux: what else it returned. of_parts: gradients of the value by part. of_inputs: those with
+    respect to the inputs, in their structure."""
 
     value: Tensor
     aux: Any
-    of_variables: Gradients
+    of_parts: dict[Part, Gradients]
     of_inputs: Tree
 
 
@@ -43,22 +45,32 @@ class Engine(Protocol):
     def replicas(self) -> int:
         """Devices that compute the iteration together, each on its share of the pictures."""
 
-    def pullback(
-        self, function: Callable[[], Tree], variables: Sequence[Any]
-    ) -> tuple[Tree, Callable[[Tree], Gradients]]:
+    @property
+    def together(self) -> bool:
+        """Whether the schedule computes as much as it can at once, which takes the fewest operations, and not one thing
+        after the other, which takes the least memory."""
+
+    def both(
+        self,
+        networks: Mapping[Modality, Any],
+        call: Callable[..., Tree],
+        inputs: Mapping[Modality, tuple[Tree, ...]],
+    ) -> dict[Modality, Tree]:
+        """The same function of equal networks of one or both modalities, each called on its own inputs, all of one
+        shape: `call(networks[m], *inputs[m])`."""
+
+    def pullback(self, function: Callable[[], Tree], part: Part) -> tuple[Tree, Callable[[Tree], Gradients]]:
         """A function's result, and its pullback: from the gradient with respect to the result, a tree of the same
-        structure in which None means 0, to the gradient with respect to variables. It is to be called once."""
+        structure in which None means 0, to the gradient with respect to a part. It is to be called once."""
 
     def value_and_grad(
-        self, function: Callable[..., tuple[Tensor, Any]], variables: Sequence[Any], inputs: Sequence[Tree] = ()
+        self, function: Callable[..., tuple[Tensor, Any]], parts: Sequence[Part], inputs: Sequence[Tree] = ()
     ) -> Differentiated:
         """Calls a function, which returns a scalar and something else, on its inputs, and differentiates the scalar."""
 
-    def input_gradients(
-        self, function: Callable[[Tensor], Sequence[Tensor]], x: Tensor
-    ) -> tuple[Sequence[Tensor], list[Tensor]]:
-        """A function's results for x, and for each of these tensors the gradient of its sum with respect to x. May
-        stand inside a function that is differentiated itself."""
+    def input_gradients(self, function: Callable[[Tree], Sequence[Tree]], x: Tree) -> tuple[Sequence[Tree], list[Tree]]:
+        """A function's results for x, and for each of them the gradient of the sum of all its entries with respect to
+        x. May stand inside a function that is differentiated itself."""
 
     def apply(self, part: Part, gradients: Gradients) -> None:
         """One step of a part's optimiser; whatever is computed later sees the new weights."""

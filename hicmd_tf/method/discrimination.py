@@ -1,42 +1,73 @@
 """The discriminators: scores of real and generated pictures, their side of Eq. 7, and the R1 penalty."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keras import ops
 
 from hicmd_tf.method.losses.adversarial import discriminator_loss, gradient_penalty
 from hicmd_tf.method.method import Method
+from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Modality, Tensor
 
+Maps = list[Tensor]
+"""Score maps (B, h, w, 1), one for each scale."""
 
-def fake_scores(method: Method, m: Modality, generated: Sequence[Tensor], learning: bool = False) -> list[list[Tensor]]:
-    """D_m's score maps, one list for each kind of generated pictures (P, H, W, 3). learning: whether D_m is."""
-    discriminator = method.networks.discriminators[m]
-    if method.in_turns is not None:
+
+def fake_scores(
+    method: Method, generated: Mapping[Modality, Sequence[Tensor]], learning: bool = False
+) -> dict[Modality, list[Maps]]:
+    """Score maps of each kind of generated pictures (P, H, W, 3) by the discriminator of their modality.
+
+    learning: whether the discriminators are."""
+    if method.in_turns is None:
+        maps = _scores(method, {m: ops.concatenate(pictures) for m, pictures in generated.items()})
+        kinds = {m: [ops.split(scale, len(generated[m])) for scale in maps[m]] for m in generated}
+        return {m: [list(of_kind) for of_kind in zip(*parts, strict=True)] for m, parts in kinds.items()}
+    found = {}
+    for m, pictures in generated.items():
+        discriminator = method.networks.discriminators[m]
         learned = discriminator.trainable_variables if learning else []
-        jobs = [(pictures,) for pictures in generated]
-        return method.in_turns(("discriminator", m, learning), discriminator.__call__, learned, jobs)
-    maps = discriminator(ops.concatenate(generated))
-    parts = [ops.split(scale, len(generated)) for scale in maps]
-    return [list(of_kind) for of_kind in zip(*parts, strict=True)]
+        jobs = [(kind,) for kind in pictures]
+        found[m] = method.in_turns(("discriminator", m, learning), discriminator.__call__, learned, jobs)
+    return found
 
 
-def judge(method: Method, m: Modality, real: Tensor, generated: Sequence[Tensor]) -> dict[str, Tensor]:
-    """D: the unweighted terms of D_m, and its mean score of real and of generated pictures (P, H, W, 3).
+def judge(
+    method: Method, real: Mapping[Modality, Tensor], generated: Mapping[Modality, Sequence[Tensor]]
+) -> dict[str, Tensor]:
+    """D: the unweighted terms, sums over the modalities that are given, and the mean scores, over one modality or both,
+    of real and of generated pictures (P, H, W, 3).
 
     The release adds one loss for each kind of generated pictures, with real and penalty terms in each: the penalty
     here counts as often.
     """
     assert method.engine is not None
-    scores, slopes = method.engine.input_gradients(method.networks.discriminators[m], real)
-    fakes = fake_scores(method, m, generated, learning=True)
-    return {
-        "discriminator": discriminator_loss(scores, fakes, method.config.losses.adversarial_form),  # Eq. 7
-        "gradient_penalty": len(fakes) * gradient_penalty(slopes),  # R1
-        "real_score": _mean_score(scores),
-        "fake_score": _mean_score([scale for maps in fakes for scale in maps]),
-    }
+
+    def by_scale(real: Mapping[Modality, Tensor]) -> list[dict[Modality, Tensor]]:
+        maps = _scores(method, real)
+        return [dict(zip(maps, of_scale, strict=True)) for of_scale in zip(*maps.values(), strict=True)]
+
+    scores, slopes = method.engine.input_gradients(by_scale, dict(real))
+    fakes = fake_scores(method, generated, learning=True)
+    terms: dict[str, Tensor] = dict.fromkeys(("discriminator", "gradient_penalty", "real_score", "fake_score"), 0.0)
+    for m in real:
+        maps = [of_scale[m] for of_scale in scores]
+        terms["discriminator"] += discriminator_loss(maps, fakes[m], method.config.losses.adversarial_form)  # Eq. 7
+        terms["gradient_penalty"] += len(fakes[m]) * gradient_penalty([of_scale[m] for of_scale in slopes])  # R1
+        terms["real_score"] += _mean_score(maps) / len(real)
+        terms["fake_score"] += _mean_score([scale for of_kind in fakes[m] for scale in of_kind]) / len(real)
+    return terms
+
+
+def _scores(method: Method, x: Mapping[Modality, Tensor]) -> dict[Modality, Maps]:
+    """Score maps of pictures (B, H, W, 3) by the discriminator of their modality."""
+    networks = {m: method.networks.discriminators[m] for m in x}
+
+    def score(discriminator: Discriminator, pictures: Tensor) -> Maps:
+        return discriminator(pictures)
+
+    return method.both(networks, score, {m: (pictures,) for m, pictures in x.items()})
 
 
 def _mean_score(maps: Sequence[Tensor]) -> Tensor:

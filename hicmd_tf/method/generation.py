@@ -5,7 +5,7 @@ a^p, a^ex = [a^p; a^c]. Rows of both modalities' batches show the same people. P
 ID-excluded attributes from the real picture of m and are compared with it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
@@ -16,8 +16,8 @@ from hicmd_tf.method.discrimination import fake_scores
 from hicmd_tf.method.losses.adversarial import generator_loss
 from hicmd_tf.method.losses.generation import kl, l1
 from hicmd_tf.method.method import Method
-from hicmd_tf.method.networks.norms import KindGroups
-from hicmd_tf.notation import MODALITIES, Codes, Modality, Tensor, other
+from hicmd_tf.method.networks.encoders import Encoders
+from hicmd_tf.notation import MODALITIES, VISIBLE, Codes, Modality, Tensor, other
 
 AllCodes = dict[Modality, Codes]
 Pictures = dict[Modality, Tensor]
@@ -46,15 +46,31 @@ def encode(method: Method, m: Modality, x: Tensor) -> Codes:
     return method.networks.generator.encoders(m)(x, training=False)
 
 
-def learn_to_encode(method: Method, m: Modality, x: Tensor, groups: KindGroups, updates: int = 1) -> Codes:
-    """Codes of pictures (B, H, W, 3) in training mode. groups, updates: see `GroupedBatchNorm`."""
-    encoders = method.networks.generator.encoders(m)
+def learn_to_encode(method: Method, kinds: Mapping[Name, Pictures], updates: int = 1) -> dict[Name, AllCodes]:
+    """Codes of several kinds of pictures, (B, H, W, 3) of each modality, in training mode and in one pass of each
+    modality's encoders: batch norm keeps the kinds apart, and its running statistics take them in in their order.
+
+    updates: see `GroupedBatchNorm`.
+    """
+    sizes = [x[VISIBLE].shape[0] for x in kinds.values()]
+    groups = method.groups(sizes)
+    encoders = {m: method.networks.generator.encoders(m) for m in MODALITIES}
+    x = {m: ops.concatenate([of_kind[m] for of_kind in kinds.values()]) for m in MODALITIES}
     if method.in_turns is None:
-        return encoders(x, training=True, groups=groups, updates=updates)
-    once, again = (partial(encoders.__call__, training=True, updates=times) for times in (updates, 0))
-    jobs = [(part,) for part in divided(x, groups.sizes())]
-    found = method.in_turns((m, updates), once, encoders.trainable_variables, jobs, again)
-    return Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
+
+        def encode(encoders: Encoders, x: Tensor) -> Codes:
+            return encoders(x, training=True, groups=groups, updates=updates)
+
+        codes = method.both(encoders, encode, {m: (x[m],) for m in MODALITIES})
+    else:
+        codes = {}
+        for m in MODALITIES:
+            once, again = (partial(encoders[m].__call__, training=True, updates=times) for times in (updates, 0))
+            jobs = [(part,) for part in divided(x[m], groups.sizes())]
+            found = method.in_turns((m, updates), once, encoders[m].trainable_variables, jobs, again)
+            codes[m] = Codes(*(ops.concatenate(parts) for parts in zip(*found, strict=True)))
+    parts = {m: [divided(code, sizes) for code in codes[m]] for m in MODALITIES}
+    return {name: {m: Codes(*(code[i] for code in parts[m])) for m in MODALITIES} for i, name in enumerate(kinds)}
 
 
 def divided(x: Tensor, sizes: list[int]) -> list[Tensor]:
@@ -138,16 +154,16 @@ def draw(method: Method, x: Pictures) -> tuple[AllCodes, Decoded]:
 
     The release encodes twice, for the discriminators and again for ID-PIG: batch norm's statistics move twice.
     """
-    codes = {m: learn_to_encode(method, m, x[m], method.groups(x[m]), updates=2) for m in MODALITIES}
+    codes = learn_to_encode(method, {"real": x}, updates=2)["real"]
     return codes, decode_swaps(method, codes)
 
 
-def generate(method: Method, x: Pictures, codes: AllCodes, decoded: Decoded) -> Terms:
-    """B: the unweighted terms of Eq. 1 to 7, each the sum over both modalities."""
+def generate(method: Method, x: Pictures, codes: AllCodes, decoded: Decoded, recoded: AllCodes) -> Terms:
+    """B: the unweighted terms of Eq. 1 to 7, each the sum over both modalities. recoded: codes of cross pictures."""
     layout, forms = method.networks.layout, method.config.losses
     cross = decoded.cross
-    recoded = {m: learn_to_encode(method, m, cross[m], method.groups(cross[m])) for m in MODALITIES}
     cycle = decode_cycle(method, codes, recoded)
+    fakes = fake_scores(method, {m: (cross[m], decoded.illumination[m]) for m in MODALITIES})
     terms: Terms = dict.fromkeys(("cross", "same", "cycle", "code", "kl", "adversarial"), 0.0)
     for m in MODALITIES:
         own, foreign, again = codes[m].attributes, codes[other(m)].attributes, recoded[m].attributes
@@ -157,6 +173,6 @@ def generate(method: Method, x: Pictures, codes: AllCodes, decoded: Decoded) -> 
         terms["code"] += l1(layout.excluded_of(again), layout.excluded_of(own))  # Eq. 4
         terms["code"] += l1(layout.style_of(again), layout.style_of(foreign))
         terms["kl"] += kl(layout.excluded_of(own), forms.kl_form)  # Eq. 6
-        for maps in fake_scores(method, m, (cross[m], decoded.illumination[m])):
+        for maps in fakes[m]:
             terms["adversarial"] += generator_loss(maps, forms.adversarial_form)  # Eq. 7
     return terms

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from keras import ops, tree
 
-from hicmd_tf.method.generation import Pictures, Terms, divided, learn_to_encode
+from hicmd_tf.method.generation import AllCodes, Pictures, Terms, divided
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.feature_learning import Identification
@@ -35,9 +35,9 @@ class Identified(NamedTuple):
     head: Identification
 
 
-def identify(method: Method, batch: dict[str, Any], generated: Pictures) -> Identified:
-    """C: HFL of real, generated and negative pictures of all replicas. generated: cross pictures, by look."""
-    parts = _gathered(method, weighted_parts(method, inputs(method, batch, generated)))
+def identify(method: Method, batch: dict[str, Any], codes: dict[Kind, AllCodes]) -> Identified:
+    """C: HFL of real, generated and negative pictures of all replicas. codes: of `inputs`."""
+    parts = _gathered(method, weighted_parts(method, codes))
     negative_labels = {m: batch[f"{m}_negative_identities"] for m in MODALITIES}
     rows = stack(feature_groups(method.config.sampling.groups, parts, batch["identities"], negative_labels))
     head = method.networks.features.head(rows.combined, training=True)
@@ -49,7 +49,8 @@ def identify(method: Method, batch: dict[str, Any], generated: Pictures) -> Iden
 
 
 def inputs(method: Method, batch: dict[str, Any], generated: Pictures) -> dict[Kind, Pictures]:
-    """Erased pictures by kind, in the order in which batch norm's running statistics take them in."""
+    """Erased pictures by kind, in the order in which batch norm's running statistics take them in. generated: cross
+    pictures, by look."""
     boxes = batch["erasing"]
     pictures: dict[Kind, Pictures] = {"real": {m: erase(batch[m], boxes[m]) for m in MODALITIES}}
     if method.config.sampling.groups != "original":
@@ -75,30 +76,21 @@ def erase(images: Tensor, boxes: Tensor) -> Tensor:
     return ops.where(inside[..., None], ops.zeros_like(images), images)
 
 
-def weighted_parts(method: Method, pictures: dict[Kind, Pictures]) -> dict[Kind, dict[Modality, Parts]]:
-    """Both parts of every picture's d_comb: one pass for each modality through its encoders, one through H."""
+def weighted_parts(method: Method, codes: dict[Kind, AllCodes]) -> dict[Kind, dict[Modality, Parts]]:
+    """Both parts of every picture's d_comb: alpha p^d by one pass through H, whose batch norm keeps the groups apart in
+    the release's order, and (1 - alpha) a^s."""
     features, layout = method.networks.features, method.networks.layout
-    prototypes: dict[Place, Tensor] = {}
-    styles: dict[Place, Tensor] = {}
-    sizes = [of_kind[VISIBLE].shape[0] for of_kind in pictures.values()]
-    for m in MODALITIES:
-        kinds = [of_kind[m] for of_kind in pictures.values()]
-        codes = learn_to_encode(method, m, ops.concatenate(kinds), method.groups(*kinds))
-        style = features.combination.style_part(layout.style_of(codes.attributes))
-        for kind, p, s in zip(pictures, divided(codes.prototype, sizes), divided(style, sizes), strict=True):
-            prototypes[kind, m], styles[kind, m] = p, s
-    embedded = _embedded(method, prototypes)
-    return {kind: {m: Parts(embedded[kind, m], styles[kind, m]) for m in MODALITIES} for kind in pictures}
-
-
-def _embedded(method: Method, prototypes: dict[Place, Tensor]) -> dict[Place, Tensor]:
-    """alpha p^d of every group, H's batch norm keeping the groups apart in the release's order."""
-    features = method.networks.features
-    order = [key for key in RELEASED_ORDER if key in prototypes]
-    groups = [prototypes[key] for key in order]
-    embedded = features.embedding(ops.concatenate(groups), training=True, groups=method.groups(*groups))
-    weighted = features.combination.prototype_part(embedded)
-    return dict(zip(order, divided(weighted, [group.shape[0] for group in groups]), strict=True))
+    order = [(kind, m) for kind, m in RELEASED_ORDER if kind in codes]
+    groups = [codes[kind][m] for kind, m in order]
+    sizes = [group.prototype.shape[0] for group in groups]
+    prototypes, attributes = (ops.concatenate(of_all) for of_all in zip(*groups, strict=True))
+    embedded = features.embedding(prototypes, training=True, groups=method.groups(sizes))
+    weighted = (
+        features.combination.prototype_part(embedded),
+        features.combination.style_part(layout.style_of(attributes)),
+    )
+    found = dict(zip(order, zip(*(divided(part, sizes) for part in weighted), strict=True), strict=True))
+    return {kind: {m: Parts(*found[kind, m]) for m in MODALITIES} for kind in codes}
 
 
 def _gathered(method: Method, parts: dict[Kind, dict[Modality, Parts]]) -> dict[Kind, dict[Modality, Parts]]:

@@ -1,13 +1,13 @@
 """The shared input of every part of the method: networks, configuration, numbers and engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hicmd_tf.config.schema import Config
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.norms import KindGroups
-from hicmd_tf.notation import Tensor
+from hicmd_tf.notation import Modality, Tensor
 
 if TYPE_CHECKING:
     from hicmd_tf.engines.base import Engine
@@ -36,7 +36,18 @@ class Method(NamedTuple):
         """A weight, or the margin, of the losses."""
         return self.numbers[name] if name in self.numbers else getattr(self.config.losses, name)
 
-    def groups(self, *pictures: Tensor) -> KindGroups:
-        """Batch norm's groups of a batch made of these kinds of pictures."""
+    def groups(self, sizes: Sequence[int]) -> KindGroups:
+        """Batch norm's groups of a batch made of so many pictures of each kind."""
         replicas = 1 if self.engine is None else self.engine.replicas
-        return KindGroups(tuple(x.shape[0] for x in pictures), self.config.batch.norm_groups // replicas)
+        return KindGroups(tuple(sizes), self.config.batch.norm_groups // replicas)
+
+    def both(
+        self,
+        networks: Mapping[Modality, Any],
+        call: Callable[..., Any],
+        inputs: Mapping[Modality, tuple[Any, ...]],
+    ) -> dict[Modality, Any]:
+        """`Engine.both`."""
+        if self.engine is not None:
+            return self.engine.both(networks, call, inputs)
+        return {m: call(network, *inputs[m]) for m, network in networks.items()}

@@ -13,14 +13,15 @@ count by the replicas' number. C's is of all rows; what the head learns from it 
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras import ops, tree
 
 from hicmd_tf.method.discrimination import judge
-from hicmd_tf.method.generation import Decoded, Pictures, Terms, draw, generate
-from hicmd_tf.method.identification import Identified, identify
+from hicmd_tf.method.generation import AllCodes, Decoded, Pictures, Terms, draw, generate, learn_to_encode
+from hicmd_tf.method.identification import identify, inputs
 from hicmd_tf.method.method import Method
+from hicmd_tf.method.sampling import Kind
 from hicmd_tf.method.terms import Total, terms_of
 from hicmd_tf.notation import MODALITIES, Tensor
 
@@ -30,65 +31,106 @@ if TYPE_CHECKING:
 
 def iteration(method: Method, batch: dict[str, Any]) -> Terms:
     """Discriminators, then ID-PIG and HFL together. Returns the named, unweighted losses, totals and figures."""
-    engine, networks = method.engine, method.networks
+    engine = method.engine
     assert engine is not None
-    generator, features = networks.generator.trainable_variables, networks.features.trainable_variables
     x = {m: batch[m] for m in MODALITIES}
-    detached = method.config.sampling.detach_generated
-
-    (codes, decoded), pull = engine.pullback(partial(draw, method, x), generator)  # A
+    (codes, decoded), pull = engine.pullback(partial(draw, method, x), "generator")  # A
 
     judged, of_discriminators = _judge(method, engine, x, decoded)  # D
     engine.apply("discriminator", of_discriminators)
     decoded = engine.in_order(of_discriminators, decoded)
 
-    def generation(codes: Any, decoded: Decoded) -> tuple[Tensor, Terms]:
-        return _with_total(method, "generation", generate(method, x, codes, decoded), engine.replicas)
-
-    generated = engine.value_and_grad(generation, generator, (codes, decoded))  # B
-    of_codes, of_decoded = generated.of_inputs
-    of_generator = generated.of_variables
-    if detached:
-        of_generator = _sum(of_generator, pull((of_codes, of_decoded)))
-
-    def identification(cross: Pictures) -> tuple[Tensor, tuple[Terms, Identified]]:
-        found = identify(method, batch, cross)
-        total, terms = _with_total(method, "feature", found.terms)
-        return total, (terms, found)
-
-    cross = engine.in_order(of_generator, decoded.cross)
-    if detached:
-        identified = engine.value_and_grad(partial(identification, cross), [*generator, *features])  # C
-    else:
-        identified = engine.value_and_grad(identification, [*generator, *features], (cross,))
-        of_cross = tree.map_structure(_add, of_decoded.cross, identified.of_inputs[0])
-        of_generator = _sum(of_generator, pull((of_codes, of_decoded._replace(cross=of_cross))))
-    of_features = identified.of_variables[len(generator) :]
-
-    engine.apply("generator", _sum(of_generator, identified.of_variables[: len(generator)]))
-    engine.apply("features", _once(method, engine, of_features))
-    feature_terms, found = identified.aux
-    alpha = ops.stop_gradient(ops.convert_to_tensor(networks.features.combination.alpha))  # its value now, no variable
-    return {**engine.mean({**generated.aux, **judged}), **feature_terms, **found.figures, "alpha": alpha}
+    learn = _learn_at_once if engine.together else _learn_in_turn
+    learned = learn(method, engine, batch, x, codes, decoded, pull)  # B and C
+    engine.apply("generator", learned.of_generator)
+    engine.apply("features", _once(method, engine, learned.of_features))
+    alpha = ops.stop_gradient(ops.convert_to_tensor(method.networks.features.combination.alpha))  # its value now
+    return {**engine.mean({**learned.generation, **judged}), **learned.feature, "alpha": alpha}
 
 
 def _judge(method: Method, engine: "Engine", x: Pictures, decoded: Decoded) -> "tuple[Terms, Gradients]":
-    """D of both modalities: terms, and gradients of all their variables. One after the other, so that only one of them
-    takes up memory."""
-    gradients: Gradients = []
+    """D of both modalities: terms and gradients. Of both at once, or of one after the other."""
     terms: list[Terms] = []
-    for m in MODALITIES:
-        real, generated = engine.in_order(gradients, (x[m], [decoded.cross[m], decoded.illumination[m]]))
+    gradients: Gradients = []
+    for modalities in (MODALITIES,) if engine.together else ((m,) for m in MODALITIES):
+        fakes = {m: [decoded.cross[m], decoded.illumination[m]] for m in modalities}
+        real, generated = engine.in_order(gradients, ({m: x[m] for m in modalities}, fakes))
 
         def discrimination() -> tuple[Tensor, Terms]:
-            return _with_total(method, "discriminator", judge(method, m, real, generated), engine.replicas)  # noqa: B023
+            return _with_total(method, "discriminator", judge(method, real, generated), engine.replicas)  # noqa: B023
 
-        found = engine.value_and_grad(discrimination, method.networks.discriminators[m].trainable_variables)
+        found = engine.value_and_grad(discrimination, ["discriminator"])
         terms.append(found.aux)
-        gradients = [*gradients, *found.of_variables]
+        new = found.of_parts["discriminator"]
+        gradients = _sum(gradients, new) if gradients else new
     both = {name: sum(of[name] for of in terms) for name in terms[0]}
-    means = {name: both[name] / len(MODALITIES) for name in ("real_score", "fake_score")}
+    means = {name: both[name] / len(terms) for name in ("real_score", "fake_score")}
     return {**both, **means}, gradients
+
+
+class Learned(NamedTuple):
+    """What B and C give: terms of ID-PIG, terms and figures of HFL, and both parts' gradients of everything."""
+
+    generation: Terms
+    feature: Terms
+    of_generator: "Gradients"
+    of_features: "Gradients"
+
+
+def _learn_at_once(
+    method: Method, engine: "Engine", batch: dict[str, Any], x: Pictures, codes: AllCodes, decoded: Decoded, pull: Any
+) -> Learned:
+    """B and C as one function, with one pass of each encoder."""
+
+    def learning(codes: AllCodes, decoded: Decoded) -> tuple[Tensor, tuple[Terms, Terms]]:
+        detached = method.config.sampling.detach_generated
+        cross = tree.map_structure(ops.stop_gradient, decoded.cross) if detached else decoded.cross
+        found = learn_to_encode(method, {"cross": decoded.cross, **inputs(method, batch, cross)})
+        terms = generate(method, x, codes, decoded, found.pop("cross"))
+        generation, terms = _with_total(method, "generation", terms, engine.replicas)
+        feature, identified = _identification(method, batch, found)
+        return generation + feature, (terms, identified)
+
+    found = engine.value_and_grad(learning, ["generator", "features"], (codes, decoded))
+    of_generator = _sum(found.of_parts["generator"], pull(found.of_inputs))
+    return Learned(*found.aux, of_generator, found.of_parts["features"])
+
+
+def _learn_in_turn(
+    method: Method, engine: "Engine", batch: dict[str, Any], x: Pictures, codes: AllCodes, decoded: Decoded, pull: Any
+) -> Learned:
+    """B, and C after it: what B keeps for its gradient is gone then, and what A kept, unless C's gradient needs it."""
+    detached = method.config.sampling.detach_generated
+
+    def generation(codes: AllCodes, decoded: Decoded) -> tuple[Tensor, Terms]:
+        recoded = learn_to_encode(method, {"cross": decoded.cross})["cross"]
+        return _with_total(method, "generation", generate(method, x, codes, decoded, recoded), engine.replicas)
+
+    generated = engine.value_and_grad(generation, ["generator"], (codes, decoded))  # B
+    of_codes, of_decoded = generated.of_inputs
+    of_generator = generated.of_parts["generator"]
+    if detached:
+        of_generator = _sum(of_generator, pull((of_codes, of_decoded)))
+
+    def identification(cross: Pictures) -> tuple[Tensor, Terms]:
+        return _identification(method, batch, learn_to_encode(method, inputs(method, batch, cross)))
+
+    cross = engine.in_order(of_generator, decoded.cross)
+    if detached:
+        identified = engine.value_and_grad(partial(identification, cross), ["generator", "features"])  # C
+    else:
+        identified = engine.value_and_grad(identification, ["generator", "features"], (cross,))
+        of_cross = tree.map_structure(_add, of_decoded.cross, identified.of_inputs[0])
+        of_generator = _sum(of_generator, pull((of_codes, of_decoded._replace(cross=of_cross))))
+    of_generator = _sum(of_generator, identified.of_parts["generator"])
+    return Learned(generated.aux, identified.aux, of_generator, identified.of_parts["features"])
+
+
+def _identification(method: Method, batch: dict[str, Any], codes: dict[Kind, AllCodes]) -> tuple[Tensor, Terms]:
+    """C's loss, and its terms and figures."""
+    found = identify(method, batch, codes)
+    total, terms = _with_total(method, "feature", found.terms)
+    return total, {**terms, **found.figures}
 
 
 def _with_total(method: Method, total: Total, terms: Terms, replicas: int = 1) -> tuple[Tensor, Terms]:

@@ -218,7 +218,7 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
         real, input_gradients = model.engine.input_gradients(model.networks.discriminators[m], given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
-        fakes = fake_scores(model.method(), m, (decoded.cross[m], decoded.illumination[m]))
+        fakes = fake_scores(model.method(), {m: (decoded.cross[m], decoded.illumination[m])})[m]
         for suffix, fake in zip(("", "3"), fakes, strict=True):
             parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
             parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty

@@ -12,6 +12,7 @@ from numeric import draw as drawn
 from one_iteration import make_batch
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.method.generation import learn_to_encode
 from hicmd_tf.method.identification import RELEASED_ORDER, erase, inputs, weighted_parts
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.norms import KindGroups
@@ -85,7 +86,8 @@ def test_parts_come_from_their_own_encoders_and_h_keeps_the_released_order(smoke
         kind: {m: np.full((2, 4, 4, 3), 1.0 + number + 5 * place, "float32") for number, m in enumerate(MODALITIES)}
         for place, kind in enumerate(("real", "generated", "negatives"))
     }
-    parts = weighted_parts(Method(networks, smoke_config), pictures)
+    method = Method(networks, smoke_config)
+    parts = weighted_parts(method, learn_to_encode(method, pictures))
     factors = {m: 1.0 if m == VISIBLE else 10.0 for m in MODALITIES}
     for kind, of_kind in parts.items():
         for m, (prototype, style) in of_kind.items():

@@ -8,7 +8,7 @@ from keras import ops
 from one_iteration import SMALLEST, gradients_of_a_step, make_batch, make_model
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.method.generation import draw, generate
+from hicmd_tf.method.generation import draw, generate, learn_to_encode
 from hicmd_tf.method.terms import TERMS, terms_of
 from hicmd_tf.notation import MODALITIES
 
@@ -59,7 +59,10 @@ def test_the_generator_meets_the_discriminators_after_their_update_and_what_is_l
     x = {m: batch[m] for m in MODALITIES}
 
     def terms() -> dict[str, float]:
-        return {name: float(value) for name, value in generate(model.method(), x, *draw(model.method(), x)).items()}
+        codes, decoded = draw(model.method(), x)
+        recoded = learn_to_encode(model.method(), {"cross": decoded.cross})["cross"]
+        found = generate(model.method(), x, codes, decoded, recoded)
+        return {name: float(value) for name, value in found.items()}
 
     before, logged = terms(), {name: float(value) for name, value in model.train_step(batch).items()}
     after = terms()

@@ -11,8 +11,8 @@ from one_iteration import CLASSES, gradients_of_a_step, make_batch
 
 from hicmd_tf.config import load
 from hicmd_tf.method.descriptor import Descriptor
-from hicmd_tf.method.generation import draw
-from hicmd_tf.method.identification import identify
+from hicmd_tf.method.generation import draw, learn_to_encode
+from hicmd_tf.method.identification import identify, inputs
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.norms import instance_norm
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
@@ -57,7 +57,7 @@ def test_weights_statistics_and_optimisers_are_float32(mixed: Model) -> None:
 def test_large_maps_are_bfloat16_and_what_losses_see_is_float32(mixed: Model) -> None:
     method, batch = mixed.model.method(), mixed.batch
     codes, decoded = draw(method, {m: batch[m] for m in MODALITIES})
-    head = identify(method, batch, decoded.cross).head
+    head = identify(method, batch, learn_to_encode(method, inputs(method, batch, decoded.cross))).head
     assert {codes[m].prototype.dtype for m in MODALITIES} == {tf.bfloat16}
     assert {codes[m].attributes.dtype for m in MODALITIES} == {tf.float32}
     assert mixed.model.networks.discriminators[VISIBLE](batch[VISIBLE])[0].dtype == tf.bfloat16

@@ -1,6 +1,6 @@
 """TensorFlow's answers to `engines.base.Engine`: a gradient tape for everything that is differentiated."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tensorflow as tf
 from hicmd_tf.engines.base import Differentiated, Gradients, Optimisers, Part, Tree
 from hicmd_tf.engines.tensorflow import replicas
 from hicmd_tf.engines.tensorflow.frugal import InTurns, held_back
-from hicmd_tf.notation import Tensor
+from hicmd_tf.notation import Modality, Tensor
 
 
 class TensorFlowEngine:
@@ -29,34 +29,41 @@ class TensorFlowEngine:
     def replicas(self) -> int:
         return replicas.count()
 
-    def pullback(
-        self, function: Callable[[], Tree], variables: Sequence[Any]
-    ) -> tuple[Tree, Callable[[Tree], Gradients]]:
+    together = False
+
+    def both(
+        self,
+        networks: Mapping[Modality, Any],
+        call: Callable[..., Tree],
+        inputs: Mapping[Modality, tuple[Tree, ...]],
+    ) -> dict[Modality, Tree]:
+        return {m: call(network, *inputs[m]) for m, network in networks.items()}
+
+    def pullback(self, function: Callable[[], Tree], part: Part) -> tuple[Tree, Callable[[Tree], Gradients]]:
         with tf.GradientTape() as tape:
             results = function()
 
         def pull(gradients: Tree) -> Gradients:
             pairs = zip(tf.nest.flatten(results), tf.nest.flatten(gradients), strict=True)
             targets, found = zip(*((of, given) for of, given in pairs if given is not None), strict=True)
-            return tape.gradient(targets, variables, output_gradients=found)
+            return tape.gradient(targets, list(self.optimisers[part][1]), output_gradients=found)
 
         return results, pull
 
     def value_and_grad(
-        self, function: Callable[..., tuple[Tensor, Any]], variables: Sequence[Any], inputs: Sequence[Tree] = ()
+        self, function: Callable[..., tuple[Tensor, Any]], parts: Sequence[Part], inputs: Sequence[Tree] = ()
     ) -> Differentiated:
         with tf.GradientTape() as tape:
             tape.watch(tf.nest.flatten(inputs))
             value, aux = function(*inputs)
-        return Differentiated(value, aux, *tape.gradient(value, (list(variables), tuple(inputs))))
+        variables = {part: list(self.optimisers[part][1]) for part in parts}
+        return Differentiated(value, aux, *tape.gradient(value, (variables, tuple(inputs))))
 
-    def input_gradients(
-        self, function: Callable[[Tensor], Sequence[Tensor]], x: Tensor
-    ) -> tuple[Sequence[Tensor], list[Tensor]]:
+    def input_gradients(self, function: Callable[[Tree], Sequence[Tree]], x: Tree) -> tuple[Sequence[Tree], list[Tree]]:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             found = function(x)
-            totals = [tf.reduce_sum(one) for one in found]
+            totals = [tf.add_n([tf.reduce_sum(entry) for entry in tf.nest.flatten(one)]) for one in found]
         return found, [tape.gradient(total, x) for total in totals]
 
     def apply(self, part: Part, gradients: Gradients) -> None:
