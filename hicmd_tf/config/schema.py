@@ -250,6 +250,7 @@ class TrainingConfig:
     precision: Literal["float32", "mixed_bfloat16"] = note(
         "of the large maps; mixed_bfloat16: faster with AVX512_BF16 or on a GPU (docs/training.md)"
     )
+    tf32: Flag = note("on cards that have it, float32 convolutions and products have 10-bit mantissas; false: never")
     memory: Literal["normal", "low"] = note(
         "of gradients; low: they compute the networks again, on one device (docs/training.md)"
     )
