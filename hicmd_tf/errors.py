@@ -23,7 +23,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     **dict.fromkeys(("faiss", "pyarrow"), "search"),
     **dict.fromkeys(("starlette", "uvicorn", "httpx"), "serve"),
     **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
-    **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch"},
+    **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch", "jax": "jax", "jaxlib": "jax"},
 }
 OURS = ("hicmd_tf", "bench")
 
@@ -100,6 +100,11 @@ def _of_the_machine(error: Exception) -> str | None:
         )
     if exhausted:  # which is said of disks, too
         return f"{said[:300]}: {os.strerror(errno.ENOSPC)}: free space, then give the same command again"
+    if type(error).__name__ == "UnimplementedError" and "eterminis" in said:
+        return (
+            f"this GPU has no kernel that gives the same bits every time ({said[:200]}): take training.deterministic "
+            f"false, or the CPU, with CUDA_VISIBLE_DEVICES=-1"
+        )
     if not isinstance(error, OSError):
         return None
     advice = next((advice for numbers, advice in ADVICE.items() if error.errno in numbers), None)

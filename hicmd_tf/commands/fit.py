@@ -31,11 +31,14 @@ def main(arguments: Sequence[str]) -> None:
     run = RunFolder(Path(options.run))
     if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds: mistakes come first
         run.check(config, options.resume, changes)
-    from hicmd_tf.engines.chosen import cluster
+    from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks
     from hicmd_tf.runs.metrics import shown
     from hicmd_tf.training.run import Interrupted, assist, train
 
     try:
+        print(f"training on {device_in_use(config)}", file=sys.stderr)
+        for line in drawbacks(config):
+            warnings.warn(line, stacklevel=1)
         if not cluster().is_chief:
             assist(with_values(config, changes))
             return

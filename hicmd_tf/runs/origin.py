@@ -1,6 +1,6 @@
 """Origin of a run's figures: configuration, code, packages, machine, pictures. metrics.json carries it, so that
 `hicmd reproduce` can say what is not the same any more. It holds no times, folders or commands, so that equal runs
-have equal ones; and nothing here imports TensorFlow before it is asked for devices."""
+have equal ones; and nothing here imports an engine before it is asked for packages or devices."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from hicmd_tf.files import read_json
 Origin = dict[str, Any]
 Provenance = dict[str, Any]
 
-PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+PACKAGES = ("keras", "numpy", "tensorflow-datasets")  # beside the engine's
 SOURCE = Path(__file__).parents[1]  # of the package hicmd_tf
 BESIDE = ("export", "tuning")  # which a checkout has beside the package, and no figure of a run depends on
 PATIENCE = 10  # seconds for git
@@ -130,8 +130,20 @@ def origin(config: Config) -> Origin:
 
 
 def packages() -> dict[str, str]:
-    """Versions of what computes."""
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    """The engine, and versions of what computes."""
+    import keras
+
+    from hicmd_tf.engines import chosen
+
+    versions = {package: _version(package) for package in (*chosen.PACKAGES, *PACKAGES)}
+    return {"python": platform.python_version(), "engine": keras.backend.backend(), **versions}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # or a distribution of another name has it, such as tensorflow-cpu
+        return "not found"
 
 
 @cache
@@ -157,22 +169,15 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine(config: Config) -> dict[str, Any]:
-    """Properties that rounding may depend on: system, kind of processor, cores, oneDNN's kernels, GPUs, and how many
-    devices and workers share a batch. Nothing that identifies one of several such machines."""
-    import tensorflow as tf
+    """Properties that rounding may depend on: system, kind of processor, cores, and what the engine adds. Nothing that
+    identifies one of several such machines."""
+    from hicmd_tf.engines.chosen import hardware
 
-    from hicmd_tf.engines.chosen import cluster
-
-    found = tf.config.list_physical_devices("GPU")
-    gpus = {str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found}
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     named = (line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name"))
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": next(named, platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "gpus": sorted(gpus),
-        "devices": config.training.devices or max(len(found), 1),
-        "workers": cluster().workers,
+        **hardware(config),
     }

@@ -81,6 +81,7 @@ def resumed(smoke_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert code == -signal.SIGKILL and not (run / "metrics.json").exists()
     code, said = stopped(run, 2, signal.SIGINT, *options(smoke_directory, run, "--resume"))
     assert code == INTERRUPTED and "go on with the same command" in said and "Traceback" not in said
+    assert "training on " in said
     main(["fit", *options(smoke_directory, run, "--resume", "--no-report")])
     return run
 

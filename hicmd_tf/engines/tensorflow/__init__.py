@@ -1,1 +1,4 @@
 """The TensorFlow engine: tapes, fast kernels, recomputation, replicas."""
+
+PACKAGES = ("tensorflow",)
+"""Distributions that compute."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from hicmd_tf.addresses import go_direct
 from hicmd_tf.config import Config
+from hicmd_tf.engines import cards
 from hicmd_tf.errors import UserError
 
 # What TensorFlow raises when a collective operation of several workers can't end.
@@ -20,6 +21,70 @@ LOST = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+
+AMPERE, BLACKWELL = (8, 0), (10, 0)  # compute capabilities: the first with bfloat16 and TF32; the first without kernels
+OLDEST = (6, 0)
+
+
+class Gpu(NamedTuple):
+    """A GPU that TensorFlow lists. capability: NVIDIA's compute capability; (0, 0) where it is unknown."""
+
+    name: str
+    capability: tuple[int, int]
+
+
+def gpus() -> list[Gpu]:
+    """All that TensorFlow lists, in its order, without starting it."""
+    found = []
+    for device in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(device)
+        found.append(Gpu(details.get("device_name", device.name), details.get("compute_capability", (0, 0))))
+    return found
+
+
+def device_in_use(config: Config) -> str:
+    """What a run computes on, in words."""
+    return f"{cards.in_words(gpu.name for gpu in _used(config))} (TensorFlow)"
+
+
+def drawbacks(config: Config) -> Iterator[str]:
+    """In a line each: a card that can't be used, or not as configured."""
+    used = _used(config)
+    unused = [] if used else cards.installed()
+    if unused:
+        yield (
+            f"TensorFlow can't use {cards.in_words(unused)}: pip install 'hicmd-tf[cuda]', or for Blackwell cards pip "
+            f"install 'hicmd-tf[jax-cuda]' and give --engine jax; docs/accelerators.md has more"
+        )
+    for gpu in dict.fromkeys(gpu for gpu in used if any(gpu.capability)):
+        card = f"{gpu.name} (compute capability {'.'.join(map(str, gpu.capability))})"
+        if not OLDEST <= gpu.capability < BLACKWELL:
+            yield f"TensorFlow's packages have no kernels for {card}: docs/accelerators.md says what computes on it"
+        elif _mixed(config) and gpu.capability < AMPERE:
+            yield f"{card} does not compute bfloat16, TensorFlow converts it: training.precision float32 is faster"
+    if _mixed(config) and not used and not cards.processor_has_bfloat16():
+        yield "this processor does not compute bfloat16 (AVX512_BF16, AMX): training.precision float32 may be faster"
+
+
+def _used(config: Config) -> list[Gpu]:
+    return gpus()[: config.training.devices or None]
+
+
+def _mixed(config: Config) -> bool:
+    return config.training.precision == "mixed_bfloat16"
+
+
+def hardware(config: Config) -> dict[str, Any]:
+    """Properties of kernels and devices that rounding may depend on, and how many devices and workers share a batch."""
+    found = gpus()
+    coarse = config.training.tf32 and any(gpu.capability >= AMPERE for gpu in found)
+    return {
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "gpus": sorted({gpu.name for gpu in found}),
+        "devices": config.training.devices or max(len(found), 1),
+        "workers": cluster().workers,
+        "float32": "TF32: products of 10-bit mantissas" if coarse else "products of 23-bit mantissas",
+    }
 
 
 class Cluster(NamedTuple):

@@ -88,6 +88,11 @@ def test_every_form_replaces_a_plain_one() -> None:
     assert fast._forms() is kernels.FORMS
 
 
+def test_every_form_that_is_for_speed_is_a_case() -> None:
+    """So the test below asks each of them; the others are about several devices and double precision."""
+    assert {name for name, *_ in CASES.values()} == set(kernels.FORMS) - {"of_all_devices", "convolve"}
+
+
 @pytest.mark.parametrize(("on_gpu", "dtype"), [(True, "float32"), (False, "float64")])
 def test_on_a_gpu_and_in_double_precision_the_plain_forms_are_taken(
     on_gpu: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
