@@ -68,8 +68,10 @@ class Engine(Protocol):
     ) -> Differentiated:
         """Calls a function, which returns a scalar and something else, on its inputs, and differentiates the scalar."""
 
-    def input_gradients(self, function: Callable[[Tree], Sequence[Tree]], x: Tree) -> tuple[Sequence[Tree], list[Tree]]:
-        """A function's results for x, and for each of them the gradient of the sum of all its entries with respect to
+    def input_gradients(
+        self, functions: Sequence[Callable[[Tree], Tree]], x: Tree
+    ) -> tuple[Sequence[Tree], Sequence[Tree]]:
+        """Results of functions for x, and for each of them the gradient of the sum of all its entries with respect to
         x. May stand inside a function that is differentiated itself."""
 
     def apply(self, part: Part, gradients: Gradients) -> None:

@@ -14,17 +14,27 @@ NUMBERS = (*WEIGHTS, "margin")
 
 
 class Number:
-    """A float64 scalar that a graph reads each time it runs. Not part of a model's state, so no checkpoint has it."""
+    """A float64 scalar that a graph reads each time it runs. Not part of a model's state, so no checkpoint has it.
+
+    JAX has no float64 by default; its engine hands such numbers to the iteration.
+    """
 
     def __init__(self, value: float) -> None:
-        self.variable = keras.Variable(value, dtype="float64", trainable=False)
-        self.assign = self.variable.assign
+        self._value = float(value)
+        in_graphs = keras.backend.backend() == "tensorflow"
+        self._variable = keras.Variable(value, dtype="float64", trainable=False) if in_graphs else None
+
+    def assign(self, value: float) -> None:
+        """Another value, from now on."""
+        self._value = float(value)
+        if self._variable is not None:
+            self._variable.assign(value)
 
     def __call__(self) -> Tensor:
-        return ops.convert_to_tensor(self.variable)
+        return ops.convert_to_tensor(self._value if self._variable is None else self._variable)
 
     def __float__(self) -> float:
-        return float(self.variable.numpy())
+        return self._value
 
 
 class RuntimeNumbers:
@@ -37,6 +47,10 @@ class RuntimeNumbers:
     def __call__(self) -> dict[str, Tensor]:
         """Tensors by name; to be called inside the graph."""
         return {name: number() for name, number in self._numbers.items()}
+
+    def values(self) -> dict[str, float]:
+        """Their present values by name."""
+        return {name: float(number) for name, number in self._numbers.items()}
 
     def assign(self, losses: LossConfig) -> None:
         """Takes the values of other settings. Raises ValueError when they differ in more than `NUMBERS`."""

@@ -1,6 +1,7 @@
 """The discriminators: scores of real and generated pictures, their side of Eq. 7, and the R1 penalty."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from keras import ops
 
@@ -44,11 +45,8 @@ def judge(
     """
     assert method.engine is not None
 
-    def by_scale(real: Mapping[Modality, Tensor]) -> list[dict[Modality, Tensor]]:
-        maps = _scores(method, real)
-        return [dict(zip(maps, of_scale, strict=True)) for of_scale in zip(*maps.values(), strict=True)]
-
-    scores, slopes = method.engine.input_gradients(by_scale, dict(real))
+    scales = range(method.config.networks.discriminator.scales)
+    scores, slopes = method.engine.input_gradients([partial(_score, method, number) for number in scales], dict(real))
     fakes = fake_scores(method, generated, learning=True)
     terms: dict[str, Tensor] = dict.fromkeys(("discriminator", "gradient_penalty", "real_score", "fake_score"), 0.0)
     for m in real:
@@ -66,6 +64,16 @@ def _scores(method: Method, x: Mapping[Modality, Tensor]) -> dict[Modality, Maps
 
     def score(discriminator: Discriminator, pictures: Tensor) -> Maps:
         return discriminator(pictures)
+
+    return method.both(networks, score, {m: (pictures,) for m, pictures in x.items()})
+
+
+def _score(method: Method, scale: int, x: Mapping[Modality, Tensor]) -> dict[Modality, Tensor]:
+    """The same of one scale."""
+    networks = {m: method.networks.discriminators[m] for m in x}
+
+    def score(discriminator: Discriminator, pictures: Tensor) -> Tensor:
+        return discriminator.at_scale(scale, pictures)
 
     return method.both(networks, score, {m: (pictures,) for m, pictures in x.items()})
 

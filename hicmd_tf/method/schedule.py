@@ -22,11 +22,19 @@ from hicmd_tf.method.generation import AllCodes, Decoded, Pictures, Terms, draw,
 from hicmd_tf.method.identification import identify, inputs
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.sampling import Kind
-from hicmd_tf.method.terms import Total, terms_of
+from hicmd_tf.method.terms import TERMS, Total, terms_of
 from hicmd_tf.notation import MODALITIES, Tensor
 
 if TYPE_CHECKING:
     from hicmd_tf.engines.base import Engine, Gradients
+
+LOGGED = tuple(
+    sorted(
+        {*(term.name for term in TERMS), *(f"{term.total}_total" for term in TERMS)}
+        | {"real_score", "fake_score", "accuracy", "active_triplets", "alpha"}
+    )
+)
+"""Names of what an iteration returns."""
 
 
 def iteration(method: Method, batch: dict[str, Any]) -> Terms:

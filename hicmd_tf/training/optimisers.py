@@ -6,6 +6,7 @@ Rates and bias corrections are computed in float64 and then take the variables' 
 computes 1 - beta_2 in the variable's type, in float32 wrong in the fifth digit for 0.999.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -34,6 +35,10 @@ class StepDrop(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             raise ValueError(f"StepDrop needs a positive drop_every, received {drop_every}")
         self.rate, self.drop_every, self.factor = Number(rate), drop_every, factor
 
+    def at(self, step: int) -> float:
+        """The same as a Python number."""
+        return float(self.rate) * self.factor ** (step // self.drop_every)
+
     def __call__(self, step: Tensor) -> Tensor:
         drops = ops.floor_divide(ops.cast(step, "int64"), self.drop_every)
         return self.rate() * ops.power(_double(self.factor), ops.cast(drops, "float64"))
@@ -53,6 +58,10 @@ class Coupled(keras.optimizers.Optimizer):  # type: ignore[misc]
         if not self.built:
             super().build(variables)
             self.buffers = self.add_optimizer_variables(variables, self.slots)
+
+    def rate_of(self, variable: Any) -> str:
+        """The name of a variable's rate among the `numbers` of an iteration."""
+        return "rate"
 
     def buffers_of(self, variable: Any) -> list[Any]:
         """Of one variable, in the order of `slots`."""
@@ -84,6 +93,12 @@ class CoupledAdam(Coupled):
     ) -> None:
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def numbers(self, step: int) -> dict[str, float]:
+        """What iteration `step`, counted from 0, computes with: `rate` and `epsilon`, corrected for the moments' bias."""
+        second = math.sqrt(1.0 - self.beta_2 ** (step + 1))
+        rate = self.schedule.at(step) * second / (1.0 - self.beta_1 ** (step + 1))
+        return {"rate": rate, "epsilon": self.epsilon * second}
 
     def _backend_update_step(self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Tensor) -> None:
         """Hands rate and epsilon, corrected for the moments' bias, to `update_step` in place of the rate: computed
@@ -136,6 +151,15 @@ class MomentumSGD(Coupled):
             if not any(path.endswith(key) for path in self.paths):
                 raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(self.paths)}")
         super().build(variables)
+
+    def rate_of(self, variable: Any) -> str:
+        """The key of `rate_factors` that fits, if one does."""
+        return next((key for key in self.rate_factors if variable.path.endswith(key)), "rate")
+
+    def numbers(self, step: int) -> dict[str, float]:
+        """What iteration `step`, counted from 0, computes with: `rate`, and by their keys those of `rate_factors`."""
+        rate = self.schedule.at(step)
+        return {"rate": rate, **{key: rate * float(factor) for key, factor in self.rate_factors.items()}}
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """One variable's update."""

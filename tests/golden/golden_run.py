@@ -5,6 +5,7 @@ Arrays come out as the release has them, (B, C, H, W).
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,9 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         parts[f"loss_gen_cyc_x_{letter}"] = l1(cycle[m], given[m])
         codes = model.generator.encoders(m)(given[m], training=True)
         parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
-        real, input_gradients = model.engine.input_gradients(model.networks.discriminators[m], given[m])
+        judge = model.networks.discriminators[m]
+        scales = [partial(judge.at_scale, number) for number in range(len(judge.scales))]
+        real, input_gradients = model.engine.input_gradients(scales, given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
         fakes = fake_scores(model.method(), {m: (decoded.cross[m], decoded.illumination[m])})[m]
         for suffix, fake in zip(("", "3"), fakes, strict=True):

@@ -59,12 +59,17 @@ class TensorFlowEngine:
         variables = {part: list(self.optimisers[part][1]) for part in parts}
         return Differentiated(value, aux, *tape.gradient(value, (variables, tuple(inputs))))
 
-    def input_gradients(self, function: Callable[[Tree], Sequence[Tree]], x: Tree) -> tuple[Sequence[Tree], list[Tree]]:
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            found = function(x)
-            totals = [tf.add_n([tf.reduce_sum(entry) for entry in tf.nest.flatten(one)]) for one in found]
-        return found, [tape.gradient(total, x) for total in totals]
+    def input_gradients(
+        self, functions: Sequence[Callable[[Tree], Tree]], x: Tree
+    ) -> tuple[Sequence[Tree], Sequence[Tree]]:
+        found, slopes = [], []
+        for function in functions:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                found.append(function(x))
+                total = tf.add_n([tf.reduce_sum(entry) for entry in tf.nest.flatten(found[-1])])
+            slopes.append(tape.gradient(total, x))
+        return found, slopes
 
     def apply(self, part: Part, gradients: Gradients) -> None:
         optimiser, variables = self.optimisers[part]

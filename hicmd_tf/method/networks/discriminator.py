@@ -65,8 +65,10 @@ class Discriminator(keras.layers.Layer):
             scale.build(input_shape)
 
     def call(self, x: Tensor) -> list[Tensor]:
-        maps = []
-        for position, scale in enumerate(self.scales):
-            x = halve(x) if position else x
-            maps.append(scale(x))
-        return maps
+        return [self.at_scale(number, x) for number in range(len(self.scales))]
+
+    def at_scale(self, number: int, x: Tensor) -> Tensor:
+        """The score map (B, h, w, 1) of one scale."""
+        for _ in range(number):
+            x = halve(x)
+        return self.scales[number](x)

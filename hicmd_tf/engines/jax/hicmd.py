@@ -1,0 +1,229 @@
+"""Hi-CMD for JAX: the state as Keras' variables, and iterations as one compiled function of it."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from hicmd_tf.config.schema import Config
+from hicmd_tf.data.batches import REAL
+from hicmd_tf.data.pictures import DEVIATION, MEAN
+from hicmd_tf.engines.base import Optimisers, Part
+from hicmd_tf.engines.jax import replicas
+from hicmd_tf.engines.jax.engine import JaxEngine
+from hicmd_tf.engines.jax.optimisers import Moments, Optimiser, adam, sgd
+from hicmd_tf.engines.jax.state import Leaf, Places
+from hicmd_tf.engines.model import Common
+from hicmd_tf.method.generation import Pictures, Reconstructed, reconstruct
+from hicmd_tf.method.method import Method
+from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.schedule import LOGGED, iteration
+from hicmd_tf.notation import MODALITIES, Tensor
+
+Array = np.ndarray[Any, Any]
+Batch = dict[str, Any]
+State = list[Tensor]
+"""The values of all variables that an iteration changes."""
+
+
+class HiCMD(Common):
+    """ID-PIG, the discriminators and HFL. Trains through `training.loop.iterate`.
+
+    mesh: devices that share every batch; None: one. joined: whether to compute few large things rather than many small
+    ones, which suits accelerators and not CPUs; None: by the devices.
+    """
+
+    def __init__(
+        self, networks: Networks, config: Config, mesh: Mesh | None = None, joined: bool | None = None
+    ) -> None:
+        self.hold(networks, config)
+        self.mesh = mesh
+        self.joined = jax.default_backend() != "cpu" if joined is None else joined
+
+    def compile(self, optimisers: Optimisers) -> None:
+        """Binds each optimiser to its own variables."""
+        self.optimisers = optimisers
+        low = self.settings.training.memory == "low"
+        places = Places(self.networks, paired=self.joined and not low)
+        for part, weights in self.weights().items():
+            optimisers.by_part()[part].build(weights)
+        rules = {part: self._rule(part, places) for part in places.parts}
+        self.engine = JaxEngine(places, together=not low, optimisers=rules)
+        self._leaves = [*places.leaves, *itertools.chain(*(self._slots(part) for part in places.parts))]
+        self.variables = [variable for leaf in self._leaves for variable in leaf.variables]
+
+    def _rule(self, part: Part, places: Places) -> Optimiser:
+        optimiser, settings = self.optimisers.by_part()[part], self.settings.optimisers
+        leaves = [places.leaves[place] for place in places.parts[part]]
+        shapes = [leaf.shape for leaf in leaves]
+        rates = [optimiser.rate_of(leaf.variables[0]) for leaf in leaves]
+        rule = sgd(settings) if part == "features" else adam(settings)
+        return Optimiser(rule, len(optimiser.slots), shapes, rates, self.joined)
+
+    def _slots(self, part: Part) -> list[Leaf]:
+        """The buffers of a part's optimiser, weight by weight."""
+        optimiser, places = self.optimisers.by_part()[part], self.engine.places
+        buffers = [[optimiser.buffers_of(v) for v in places.leaves[place].variables] for place in places.parts[part]]
+        return [Leaf(two) for of_weight in buffers for two in zip(*of_weight, strict=True)]
+
+    # ------------------------------------------------------------------------------------------------------- the state
+
+    def values(self) -> State:
+        """The state's present values."""
+        return [variable.value for variable in self.variables]
+
+    def take(self, values: State) -> None:
+        """Other values, of the same shapes and types."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable._value = value  # `assign` would convert and compare each of some 2,400
+
+    def _pack(self, values: State) -> tuple[list[Tensor], dict[Part, Moments]]:
+        """The state as the engine has it: the arrays of the leaves, and the optimisers' moments."""
+        left = iter(values)
+        arrays = [leaf.joined(list(itertools.islice(left, len(leaf.variables)))) for leaf in self._leaves]
+        rest = iter(arrays[len(self.engine.places.leaves) :])
+        moments = {}
+        for part, places in self.engine.places.parts.items():
+            slots = len(self.optimisers.by_part()[part].slots)
+            moments[part] = self.engine.optimisers[part].pack([list(itertools.islice(rest, slots)) for _ in places])
+        return arrays[: len(self.engine.places.leaves)], moments
+
+    def _unpack(self, arrays: list[Tensor], moments: dict[Part, Moments]) -> State:
+        """What `_pack` was given."""
+        buffers = [
+            buffer
+            for part, of_part in moments.items()
+            for of_weight in self.engine.optimisers[part].unpack(of_part)
+            for buffer in of_weight
+        ]
+        of_leaves = zip(self._leaves, [*arrays, *buffers], strict=True)
+        return [value for leaf, array in of_leaves for value in leaf.apart(array)]
+
+    # -------------------------------------------------------------------------------------------------- the iterations
+
+    def train_step(self, batch: Batch) -> dict[str, Tensor]:
+        """One iteration, by the schedule of the method, on a batch as `data.batches` gives it. Returns its named,
+        unweighted losses and what is logged beside them."""
+        step = self.step
+        batch = {name: part for name, part in batch.items() if name != "step"}
+        values, losses = self._single(self.values(), batch, self.rates(step), self.numbers.values())
+        self.take(values)
+        self.count(step + 1)
+        return losses
+
+    @cached_property
+    def _single(self) -> Callable[..., tuple[State, dict[str, Tensor]]]:
+        def single(values: State, batch: Batch, rates: Any, weights: Any) -> tuple[State, dict[str, Tensor]]:
+            arrays, moments, losses = self.iterate(*self._pack(values), batch, rates, weights)
+            return self._unpack(arrays, moments), losses
+
+        return jax.jit(single)
+
+    def iterate(
+        self, arrays: list[Tensor], moments: dict[Part, Moments], batch: Batch, rates: Any, weights: Any
+    ) -> tuple[list[Tensor], dict[Part, Moments], dict[str, Tensor]]:
+        """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and the losses' weights;
+        the new state and the losses."""
+        method = Method(self.networks, self.settings, weights, self.engine)
+        return self.engine.run(lambda: iteration(method, batch), arrays, moments, rates)
+
+    @cached_property
+    def several(self) -> Callable[..., tuple[State, Tensor]]:
+        """(state, batches, count, store, weights) -> the state after `count` iterations and their losses as `LOGGED` names them.
+
+        batches: as `prepared` takes one, each array with one more axis in front, of at least `count` entries. store:
+        all pictures, or None. On a CPU exactly one iteration: XLA computes loops with one thread there.
+        """
+
+        def several(values: State, batches: Any, count: Tensor, store: Any, weights: Any) -> tuple[State, Tensor]:
+            def body(number: Tensor, carried: Any) -> Any:
+                arrays, moments, logs = carried
+                batch = jax.tree.map(lambda of_all: of_all[number], batches)
+                given = prepared(batch, store)
+                arrays, moments, losses = self.iterate(arrays, moments, given, batch["rates"], weights)
+                row = jnp.stack([losses[name].astype(jnp.float32) for name in LOGGED])
+                return arrays, moments, logs.at[number].set(row)
+
+            length = len(jax.tree.leaves(batches)[0])
+            packed = *self._pack(values), jnp.zeros((length, len(LOGGED)), jnp.float32)
+            if self.joined:
+                arrays, moments, logs = lax.fori_loop(0, count, body, packed)
+            else:
+                arrays, moments, logs = body(jnp.int32(0), packed)
+            return self._unpack(arrays, moments), logs
+
+        return jax.jit(self._spread(several))
+
+    def _spread(self, several: Callable[..., Any]) -> Callable[..., Any]:
+        """The function on all devices of the mesh, each with its share of the pictures."""
+        if self.mesh is None:
+            return several
+        of_pictures, of_all = P(None, replicas.AXIS), P()
+        shares = {name: of_pictures for name in ("pictures", "rows", "flips", "erasing")}
+
+        def specified(values: State, batches: Any, count: Tensor, store: Any, weights: Any) -> Any:
+            specs = {name: shares.get(name, of_all) for name in batches}
+            spread = jax.shard_map(
+                several,
+                mesh=self.mesh,
+                in_specs=(of_all, specs, of_all, of_all, of_all),
+                out_specs=(of_all, of_all),
+                check_vma=False,  # what `replicas` sums and gathers is the same everywhere
+            )
+            return spread(values, batches, count, store, weights)
+
+        return specified
+
+    def rates(self, step: int) -> dict[Part, dict[str, Array]]:
+        """What each optimiser computes with in iteration `step`, counted from 0."""
+        numbers = {part: optimiser.numbers(step) for part, optimiser in self.optimisers.by_part().items()}
+        return {
+            part: {name: np.asarray(v, keras.config.floatx()) for name, v in of.items()} for part, of in numbers.items()
+        }
+
+    def count(self, step: int) -> None:
+        """Notes how many iterations the optimisers have made."""
+        for optimiser in self.optimisers.by_part().values():
+            optimiser.iterations.assign(step)
+
+    @cached_property
+    def reconstruct(self) -> Callable[[Pictures], Reconstructed]:
+        """`generation.reconstruct` with the present weights, compiled once."""
+        return compiled(
+            partial(reconstruct, Method(self.networks, self.settings)), list(self.networks.variables().values())
+        )
+
+
+def prepared(batch: Batch, store: Tensor | None) -> Batch:
+    """A batch for the method, of `rows` of the store or `pictures`, uint8 (P or N, H, W, 3) by name in `REAL`, and
+    `flips`: gathered, flipped and normalised on the device. The rest stays as it is."""
+    sizes = [len(batch["flips"][name]) for name in REAL]
+    flips = jnp.concatenate([batch["flips"][name] for name in REAL])
+    if store is None:
+        shown = jnp.concatenate([batch["pictures"][name] for name in REAL])
+    else:
+        shown = store[jnp.concatenate([batch["rows"][name] for name in REAL])]
+    shown = jnp.where(flips[:, None, None, None], shown[:, :, ::-1], shown)
+    x = shown.astype(jnp.float32) * (1 / (255 * DEVIATION)) - MEAN / DEVIATION
+    parts = jnp.split(x, np.cumsum(sizes)[:-1].tolist())
+    kept = ("identities", *(f"{m}_negative_identities" for m in MODALITIES), "erasing")
+    return {**dict(zip(REAL, parts, strict=True)), **{name: batch[name] for name in kept}}
+
+
+def compiled(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """A function of tensors that reads variables, compiled once for each shape of its arguments."""
+
+    @jax.jit
+    def run(values: State, *arguments: Any) -> Any:
+        with keras.StatelessScope(zip(variables, values, strict=True)):
+            return function(*arguments)
+
+    return lambda *arguments: run([variable.value for variable in variables], *arguments)
