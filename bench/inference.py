@@ -76,7 +76,9 @@ def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:
     from hicmd_tf.export.onnx import floats_graph, pictures_graph, quantised
     from hicmd_tf.export.saved_model import save_graphs
 
-    keras_graph = tf.function(lambda x: branch.describe("visible", normalise(x)), reduce_retracing=True)
+    keras_graph = tf.function(
+        lambda x: branch.describe("visible", normalise(tf.cast(x, tf.float32))), reduce_retracing=True
+    )
     saved = folder / "saved_model"
     save_graphs({"visible": branch.signatures()["visible"]}, saved)
     loaded = tf.saved_model.load(str(saved))

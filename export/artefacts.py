@@ -67,7 +67,7 @@ class OnnxModel:
             from hicmd_tf.data.pictures import fitted, normalise
 
             sized = (fitted(one, data.height, data.width, data.sixteen_bit) for one in encoded)
-            pictures = [normalise(picture).numpy() for picture in sized]
+            pictures = [normalise(picture) for picture in sized]
         else:
             pictures = [decode(one, data.sixteen_bit) for one in encoded]
         found = np.empty((len(pictures), self.metadata["descriptor"]["length"]), np.float32)

@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config import Config
-from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.data.pictures import normalise
 from hicmd_tf.export.artefacts import OUTPUT
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.graph import decode
+from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.runs.trained import Trained
 
@@ -71,7 +72,7 @@ class DescriptorBranch:
     def sized(self, pictures: Tensor) -> Tensor:
         """uint8 pictures (B, h, w, 3) of any one size -> normalised ones (B, height, width, 3)."""
         pictures = _some(tf.shape(pictures), pictures, "pictures are empty: give at least one, of at least one pixel")
-        return normalise(self._fitted(pictures))
+        return normalise(tf.cast(self._fitted(pictures), tf.float32))
 
     def decoded(self, picture_bytes: Tensor) -> Tensor:
         """Encoded files (B,) of any sizes -> normalised pictures (B, height, width, 3)."""
@@ -82,7 +83,7 @@ class DescriptorBranch:
             parallel_iterations=DECODED_AT_ONCE,
             fn_output_signature=tf.uint8,
         )
-        return normalise(pictures)
+        return normalise(tf.cast(pictures, tf.float32))
 
     def _fitted(self, pictures: Tensor) -> Tensor:
         """uint8 (..., h, w, 3) -> (..., height, width, 3)."""

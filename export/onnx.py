@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tensorflow as tf
 import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -26,6 +25,8 @@ from hicmd_tf.export.check import Row, check
 from hicmd_tf.export.metadata import FILE, metadata
 from hicmd_tf.files import making_folder, write_json
 from hicmd_tf.notation import MODALITIES, Modality
+
+Array = np.ndarray[Any, Any]
 
 OPSET = 18  # the highest that tf2onnx 1.17 converts correctly; the lowest whose Resize can antialias
 IR_VERSION = 10  # which onnxruntime reads from 1.18 on
@@ -63,7 +64,7 @@ def save(source: Source, folder: Path, options: argparse.Namespace) -> None:
     write_json(folder / FILE, described)
 
 
-def calibration(source: Source, modality: Modality, options: argparse.Namespace) -> Iterator[tf.Tensor]:
+def calibration(source: Source, modality: Modality, options: argparse.Namespace) -> Iterator[Array]:
     """Batches of normalised training pictures of a modality, evenly spread, as many as the options say."""
     config = with_data(source.config, options.data, options.source, options.trial)
     samples = load(config.data).train.of(modality)
@@ -96,7 +97,7 @@ def floats_graph(branch: DescriptorBranch, modality: Modality) -> onnx.ModelProt
 def pictures_graph(floats: onnx.ModelProto) -> onnx.ModelProto:
     """The same from uint8 pictures (batch, any height, any width, 3) on: resized and normalised in front.
 
-    Resize computes what `data.pictures.resize` does: cubic, a = -0.5, wider where it shrinks, borders renormalised.
+    Resize computes what `pictures.resizing.resize` does: cubic, a = -0.5, wider where it shrinks, borders renormalised.
     """
     model = onnx.ModelProto()
     model.CopyFrom(floats)
@@ -149,7 +150,7 @@ def check_graph(model: onnx.ModelProto) -> None:
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
-def quantised(file: Path, pictures: Iterator[tf.Tensor]) -> onnx.ModelProto:
+def quantised(file: Path, pictures: Iterator[Array]) -> onnx.ModelProto:
     """An ONNX file (floats in) with 8-bit convolutions, per channel.
 
     pictures: batches of normalised training pictures (b, H, W, 3), by whose extremes the activations' ranges are set.
@@ -161,7 +162,7 @@ def quantised(file: Path, pictures: Iterator[tf.Tensor]) -> onnx.ModelProto:
 
         def get_next(self) -> dict[str, Any] | None:
             batch = next(self._batches, None)
-            return None if batch is None else {"normalised": batch.numpy()}
+            return None if batch is None else {"normalised": batch}
 
     target = file.with_suffix(".quantised")
     quant_pre_process(str(file), str(target), skip_symbolic_shape=True)

@@ -1,15 +1,16 @@
 """The pictures of one iteration: identity pairs across modalities and unpaired negatives (row 5).
 
 A batch is a pure function of seed and step, so that a resumed run goes on with the same data without storing anything.
-`BatchPlanner` decides, in NumPy, which pictures, flips and erasing boxes; `batches` fetches the pixels ahead.
+`BatchPlanner` decides which pictures, flips and erasing boxes; `Pixels` has the pictures; `batches` puts both together,
+ahead. All in NumPy, for every engine.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from hicmd_tf.config.schema import BatchConfig
 from hicmd_tf.data.pictures import decoded, normalise, picture, pictures
@@ -154,18 +155,37 @@ def _modality(name: str) -> Modality:
     return VISIBLE if name.startswith("visible") else INFRARED
 
 
+class Pixels:
+    """The samples' pictures by row, in one size.
+
+    kept: all of them, decoded, uint8 (N, H, W, 3); None where they are more than `MEMORY_LIMIT`.
+    """
+
+    def __init__(self, samples: Samples, height: int, width: int) -> None:
+        """Raises UserError for a picture that can't be read any more."""
+        self._picture = partial(picture, samples, height=height, width=width)
+        fits = len(samples) * height * width * 3 <= MEMORY_LIMIT
+        self.kept = decoded(samples, height, width) if fits else None
+
+    def fetch(self, rows: Array) -> Array:
+        """New pictures uint8 (R, H, W, 3) of rows (R,). Raises UserError as above."""
+        if self.kept is None:
+            return np.stack([self._picture(row) for row in rows.tolist()])
+        return self.kept[rows]
+
+
 def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
     """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
 
-    Each is a dictionary with P pairs and N negatives per modality (N may be 0), or the share of their pictures and
-    boxes; class indices are always those of the whole batch:
+    Each is a dictionary of arrays with P pairs and N negatives per modality (N may be 0), or the share of their
+    pictures and boxes; class indices are always those of the whole batch:
     `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
     `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
     boxes (P or N, 4) by name of pictures, real or generated; `step` () int64.
 
     Raises UserError for a picture that can't be read any more.
     """
-    fetch = _fetcher(samples, planner.height, planner.width)
+    pixels = Pixels(samples, planner.height, planner.width)
 
     def part(values: Array) -> Array:
         return values[share.span(len(values))]
@@ -173,18 +193,16 @@ def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, shar
     def assemble(step: int) -> Batch:
         plan = planner.plan(step)
         rows, flips = (np.concatenate([part(of[name]) for name in REAL]) for of in (plan.rows, plan.flips))
-        shown = fetch(rows)
+        shown = pixels.fetch(rows)
         shown[flips] = shown[flips, :, ::-1]
-        with tf.device("CPU:0"):
-            ends = np.cumsum([len(part(plan.rows[name])) for name in REAL])[:-1]
-            normalised = (_normalised(kind) for kind in np.split(shown, ends))
-            return {
-                **dict(zip(REAL, normalised, strict=True)),
-                "identities": tf.constant(plan.labels["visible"]),
-                **{f"{m}_negative_identities": tf.constant(plan.labels[f"{m}_negatives"]) for m in MODALITIES},
-                "erasing": {name: tf.constant(part(boxes)) for name, boxes in plan.erasing.items()},
-                "step": tf.constant(step, tf.int64),
-            }
+        ends = np.cumsum([len(part(plan.rows[name])) for name in REAL])[:-1]
+        return {
+            **dict(zip(REAL, np.split(normalise(shown), ends), strict=True)),
+            "identities": plan.labels["visible"],
+            **{f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in MODALITIES},
+            "erasing": {name: part(boxes) for name, boxes in plan.erasing.items()},
+            "step": np.int64(step),
+        }
 
     return ahead(assemble, range(start, stop), AHEAD)
 
@@ -193,32 +211,17 @@ def divided(batch: Batch, among: int) -> tuple[Batch, ...]:
     """A batch, or a worker's share of one, as the shares of its devices."""
 
     def part(share: Share) -> Batch:
-        def own(tensors: Batch, names: Iterable[str]) -> Batch:
-            return {name: tensors[name][share.span(len(tensors[name]))] for name in names}
+        def own(arrays: Batch, names: Iterable[str]) -> Batch:
+            return {name: arrays[name][share.span(len(arrays[name]))] for name in names}
 
         return {**batch, **own(batch, REAL), "erasing": own(batch["erasing"], batch["erasing"])}
 
     return tuple(part(Share(number, among)) for number in range(among))
 
 
-def _fetcher(samples: Samples, height: int, width: int) -> Callable[[Array], Array]:
-    """A function from rows (R,) to new pictures uint8 (R, H, W, 3): from memory when all decoded pictures fit."""
-    if len(samples) * height * width * 3 > MEMORY_LIMIT:
-        return lambda rows: np.stack([picture(samples, row, height, width) for row in rows.tolist()])
-    kept = decoded(samples, height, width)
-    return lambda rows: kept[rows]
-
-
-@tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-def _normalised(pictures: tf.Tensor) -> tf.Tensor:
-    return normalise(pictures)
-
-
-def evaluation_batches(samples: Samples, height: int, width: int, batch: int) -> Iterator[tf.Tensor]:
-    """All pictures in order, normalised (b, H, W, 3); the last batch may be smaller. Raises UserError for a picture
-    that can't be read any more."""
+def evaluation_batches(samples: Samples, height: int, width: int, batch: int) -> Iterator[Array]:
+    """All pictures in order, normalised (b, H, W, 3) float32; the last batch may be smaller. Raises UserError for a
+    picture that can't be read any more."""
     found = pictures(samples, height, width)
     while part := list(islice(found, batch)):
-        with tf.device("CPU:0"):
-            normalised = _normalised(np.stack(part))
-        yield normalised  # out here: who takes it would compute on the CPU, too
+        yield normalise(np.stack(part))

@@ -13,8 +13,9 @@ from keras import layers, ops
 from scipy.ndimage import uniform_filter
 from tqdm import trange
 
-from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.data.pictures import normalise
 from hicmd_tf.notation import Tensor
+from hicmd_tf.pictures.resizing import resize
 
 Array = np.ndarray[Any, Any]
 
@@ -56,7 +57,9 @@ class Observer:
 
     def __init__(self, network: keras.Model) -> None:
         self._network = network
-        self._look = tf.function(lambda x: network(normalise(x), training=False), reduce_retracing=True)
+        self._look = tf.function(
+            lambda x: network(normalise(tf.cast(x, tf.float32)), training=False), reduce_retracing=True
+        )
 
     def look(self, pictures: Array) -> Reading:
         """pictures: (N, H, W, 3) uint8 of any size."""

@@ -32,10 +32,11 @@ class Replayed(NamedTuple):
 
 def replay(folder: Path) -> Replayed:
     """Runs the step that a folder of `write_failure` holds. Raises UserError when there is none, or it is damaged."""
-    config, failure, found, batch = read_failure(folder)
+    config, failure, found, arrays = read_failure(folder)
     set_up(config)
     model = build_model(config, found.classes, restored=True)
     found.fill(model.state)
+    batch = tf.nest.map_structure(tf.convert_to_tensor, arrays)
     losses = tf.function(lambda: model.train_step(batch), autograph=False)()
     found.fill(model.state)
     place = origin(lambda: model.train_step(batch))

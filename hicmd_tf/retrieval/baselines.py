@@ -82,8 +82,7 @@ class Block(NamedTuple):
 
 def _blocks(samples: Samples, height: int, width: int, step: int) -> Iterator[tuple[slice, Block]]:
     """So many pictures at a time, and which these are."""
-    for place, batch in enumerate(evaluation_batches(samples, height, width, step)):
-        pictures = batch.numpy()
+    for place, pictures in enumerate(evaluation_batches(samples, height, width, step)):
         pixels = pictures.reshape(len(pictures), -1)
         lengths = np.maximum(np.linalg.norm(pixels, axis=1), np.finfo(np.float32).tiny)
         yield slice(place * step, place * step + len(pixels)), Block(pixels, lengths, _histograms(pictures))

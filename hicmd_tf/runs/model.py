@@ -17,12 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config import Config
-from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.notation import Codes, Modality, Tensor
+from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.retrieval.embed import described_by, descriptors
 from hicmd_tf.runs.folder import RunFolder
 
@@ -109,7 +110,7 @@ class Model:
         """Normalised pictures in the networks' type and, from uint8, in the run's size."""
         if images.dtype == np.uint8:
             fits = images.shape[1:3] == (self.height, self.width)
-            return tf.cast(normalise(images if fits else resize(images, self.height, self.width)), _float())
+            images = normalise(images if fits else resize(images, self.height, self.width).numpy())
         return tf.constant(images, _float())
 
     def _checked(self, images: Array) -> Array:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras import ops
-
 from hicmd_tf.config import Config, dump, load
 from hicmd_tf.data.batches import REAL, batches
 from hicmd_tf.engines.chosen import LastGood
@@ -94,7 +92,7 @@ def write_failure(folder: Path, experiment: Experiment, step: int, losses: dict[
 
 
 def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, Any]]:
-    """The configuration, what is known of the step, the state before it, and its batch as the model takes it.
+    """The configuration, what is known of the step, the state before it, and its batch as `batches` has it.
 
     Raises UserError when there is none, or its files are damaged.
     """
@@ -114,7 +112,7 @@ def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, A
     for name, array in named.items():
         outer, _, inner = name.partition("/")
         into = batch[outer] if inner else batch
-        into[inner or outer] = ops.convert_to_tensor(array)
+        into[inner or outer] = array
     state = {name: array for name, array in found.arrays.items() if not name.startswith(BATCH)}
     return load(folder / CONFIG), failure, found._replace(arrays=state), batch
 

@@ -10,7 +10,7 @@ from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.method.generation import Pictures, Reconstructed
-from hicmd_tf.notation import MODALITIES, VISIBLE, Tensor
+from hicmd_tf.notation import MODALITIES, VISIBLE
 from hicmd_tf.pictures.sheet import labelled_columns
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +44,6 @@ class Reconstructions:
         return labelled_columns(columns)
 
 
-def _first_pictures(samples: Samples, identities: Array, height: int, width: int) -> Tensor:
+def _first_pictures(samples: Samples, identities: Array, height: int, width: int) -> Array:
     rows = np.array([np.flatnonzero(samples.identities == identity)[0] for identity in identities])
     return next(evaluation_batches(samples.select(rows), height, width, len(rows)))

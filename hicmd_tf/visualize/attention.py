@@ -32,7 +32,7 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
     E^a's map is its last with `LEAST_ROWS` rows.
     """
     encoders, descriptor = networks.generator.encoders(modality), Descriptor(networks)
-    pictures = normalise(tf.constant(x))
+    pictures = tf.constant(normalise(x))
     attribute = encoders.attribute
     with tf.GradientTape() as tape:
         prototype = encoders.prototype(pictures)  # (B, H/4, W/4, C)

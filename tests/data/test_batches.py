@@ -1,19 +1,24 @@
 """What an iteration sees (row 5)."""
 
-import contextlib
 import dataclasses
-import threading
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hicmd_tf.config.schema import BatchConfig
-from hicmd_tf.data.batches import AHEAD, GENERATED, REAL, BatchPlanner, batches, erasing_boxes, evaluation_batches
+from hicmd_tf.data.batches import (
+    AHEAD,
+    GENERATED,
+    REAL,
+    BatchPlanner,
+    Pixels,
+    batches,
+    erasing_boxes,
+    evaluation_batches,
+)
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Contents, Samples
 from hicmd_tf.errors import UserError
@@ -70,7 +75,7 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     resumed = list(batches(planner(), SAMPLES, 4, 6))
     other = next(iter(batches(planner(seed=6), SAMPLES, 4, 5)))
     for expected, batch in zip(whole[4:], resumed, strict=True):
-        tf.nest.map_structure(np.testing.assert_array_equal, expected, batch)
+        np.testing.assert_equal(batch, expected)
     assert int(resumed[0]["step"]) == 4
     assert not np.array_equal(other["visible"], resumed[0]["visible"])
 
@@ -86,22 +91,36 @@ def test_pixels_flips_labels_and_boxes_are_the_planned_ones() -> None:
         ])  # fmt: skip
         np.testing.assert_array_equal(batch[name], normalise(expected))
         flipped += int(plan.flips[name].sum())
-    assert 0 < flipped < 10
-    np.testing.assert_array_equal(batch["identities"], plan.labels["visible"])
+        assert batch[name].dtype == np.float32
+    assert 0 < flipped < 10 and batch["step"].dtype == np.int64
+    np.testing.assert_array_equal(batch["identities"], plan.labels["visible"], strict=True)
     for m in MODALITIES:
         np.testing.assert_array_equal(batch[f"{m}_negative_identities"], plan.labels[f"{m}_negatives"])
     for name in REAL + GENERATED:
-        np.testing.assert_array_equal(batch["erasing"][name], plan.erasing[name])
+        np.testing.assert_array_equal(batch["erasing"][name], plan.erasing[name], strict=True)
 
 
 def test_pictures_decoded_batch_by_batch_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = next(iter(batches(planner(), SAMPLES, 0, 1)))
     monkeypatch.setattr("hicmd_tf.data.batches.MEMORY_LIMIT", 0)
-    tf.nest.map_structure(np.testing.assert_array_equal, kept, next(iter(batches(planner(), SAMPLES, 0, 1))))
+    np.testing.assert_equal(next(iter(batches(planner(), SAMPLES, 0, 1))), kept)
+
+
+@pytest.mark.parametrize("fit", [True, False])
+def test_pixels_are_new_ones_by_row_kept_where_all_fit(fit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hicmd_tf.data.batches.MEMORY_LIMIT", PIXELS.nbytes - (not fit))
+    pixels = Pixels(SAMPLES, HEIGHT, WIDTH)
+    if fit:
+        np.testing.assert_array_equal(pixels.kept, PIXELS, strict=True)
+    else:
+        assert pixels.kept is None
+    rows = np.array([7, 0, 7])
+    pixels.fetch(rows)[:] = 0
+    np.testing.assert_array_equal(pixels.fetch(rows), PIXELS[rows], strict=True)
 
 
 def test_evaluation_shows_all_pictures_in_order() -> None:
-    parts = [np.asarray(part) for part in evaluation_batches(SAMPLES, HEIGHT, WIDTH, 16)]
+    parts = list(evaluation_batches(SAMPLES, HEIGHT, WIDTH, 16))
     assert [len(part) for part in parts] == [16, 16, 16, 6]
     np.testing.assert_array_equal(np.concatenate(parts), normalise(PIXELS))
 
@@ -124,24 +143,6 @@ def test_pictures_are_read_when_they_are_needed_and_few_ahead(monkeypatch: pytes
     assert each <= len(read) <= each * (AHEAD + 3)
     plan = planner().plan(0)
     assert {int(row) for rows in plan.rows.values() for row in rows} <= set(read)
-
-
-def test_who_takes_a_batch_computes_where_they_did_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    inside: set[int] = set()
-
-    @contextlib.contextmanager
-    def device(name: str) -> Iterator[None]:
-        assert name == "CPU:0"
-        inside.add(threading.get_ident())
-        try:
-            yield
-        finally:
-            inside.discard(threading.get_ident())
-
-    monkeypatch.setattr(tf, "device", device)
-    for taken in (evaluation_batches(SAMPLES, HEIGHT, WIDTH, 20), batches(planner(), SAMPLES, 0, 2)):
-        for _ in taken:
-            assert threading.get_ident() not in inside
 
 
 def test_what_goes_wrong_ahead_is_said_in_its_place() -> None:

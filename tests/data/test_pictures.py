@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from hicmd_tf.data.pictures import denormalise, fitted, normalise
@@ -33,7 +34,13 @@ def test_normalised_pictures_come_back() -> None:
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, -1)
     normalised = normalise(pixels)
     np.testing.assert_allclose(normalised[0, 0, 0], -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], rtol=1e-6)
-    np.testing.assert_array_equal(denormalise(np.asarray(normalised)), pixels)
+    assert normalised.dtype == np.float32
+    np.testing.assert_array_equal(denormalise(normalised), pixels)
+
+
+def test_a_graph_normalises_to_the_same_bits() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 8, 3), np.uint8)
+    np.testing.assert_array_equal(tf.function(normalise)(tf.cast(pixels, tf.float32)), normalise(pixels), strict=True)
 
 
 def test_what_cannot_be_shown_is_clipped() -> None:

@@ -21,7 +21,7 @@ import hicmd_tf
 from hicmd_tf.commands import main as hicmd
 from hicmd_tf.commands.evaluate import main as evaluate
 from hicmd_tf.config import load
-from hicmd_tf.data.pictures import normalise, resize
+from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.export import check as check_module
@@ -32,6 +32,7 @@ from hicmd_tf.export.onnx import check_graph, pictures_graph
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode
+from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.runs.opened import OpenedRun
 
 DISTANCE = 1e-5
@@ -217,7 +218,7 @@ def test_onnx_resizes_and_normalises_as_training_does(height: int, width: int, s
 
     run = onnxruntime.InferenceSession(pictures_graph(model).SerializeToString())
     (found,) = run.run(None, {"pictures": pictures})
-    expected = normalise(resize(pictures, 32, 16)).numpy().reshape(2, -1)
+    expected = normalise(resize(pictures, 32, 16).numpy()).reshape(2, -1)
     assert np.abs(found - expected).max() <= 1.01 / (255 * 0.224)
 
 

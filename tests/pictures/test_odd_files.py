@@ -11,11 +11,12 @@ from odd_files import DEEP_COUNTS, DEEP_FILES, ODD_FILES, SEVERAL, deep_png, dra
 from PIL import Image, ImageOps
 
 from hicmd_tf.data.batches import evaluation_batches
-from hicmd_tf.data.pictures import fitted, normalise, resize
+from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.pictures import graph
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, opened, simple
+from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.pictures.sixteen_bit import is_setting, range_of
 
 HEIGHT, WIDTH = 32, 16

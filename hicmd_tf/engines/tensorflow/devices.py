@@ -192,12 +192,14 @@ class Workers:
         self._sum = tf.function(self._sum_over_replicas, autograph=False)
 
     def spread(self, shares: tuple[Any, ...]) -> Any:
-        """A value for each replica of this process, as `strategy.run` takes it."""
+        """A value for each replica of this process, of arrays or tensors, as `strategy.run` takes it."""
         if self.strategy.num_replicas_in_sync == 1:
-            return shares[0]
+            return _tensors(shares[0])
         first = self.place.number * self.replicas
+        with tf.device("CPU:0"):  # from there to each replica's device, else by way of the first one
+            own = [_tensors(share) for share in shares]
         return self.strategy.experimental_distribute_values_from_function(
-            lambda context: shares[context.replica_id_in_sync_group - first]
+            lambda context: own[context.replica_id_in_sync_group - first]
         )
 
     def of_one(self, value: Any) -> Any:
@@ -227,3 +229,8 @@ class Workers:
             return tf.distribute.get_replica_context().all_reduce("SUM", [tf.identity(value) for value in own])
 
         return self.strategy.run(total, args=(values,))
+
+
+def _tensors(arrays: Any) -> Any:
+    """A tree of arrays as tensors of the same types: a compiled function is traced for these once."""
+    return tf.nest.map_structure(tf.convert_to_tensor, arrays)

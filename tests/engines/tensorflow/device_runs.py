@@ -52,7 +52,7 @@ def run(config: Path, settings: dict[str, Any], devices: int) -> tuple[list[dict
 def double_precision() -> None:
     """Networks and pictures are float64 from now on."""
     keras.config.set_floatx("float64")
-    batches.normalise = lambda pixels: tf.cast(pictures.normalise(pixels), "float64")
+    batches.normalise = lambda pixels: pictures.normalise(pixels).astype("float64")
     # Improving the graph takes longer than its few iterations.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
