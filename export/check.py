@@ -60,7 +60,9 @@ def check(source: Source, folders: Sequence[Path], options: argparse.Namespace) 
     config = with_data(source.config, options.data, options.source, options.trial)
     samples = tested(config, options.identities)
     branch = source.branch
-    own = described(branch, samples, branch.height, branch.width, config.training.embed_batch)
+    own = described(
+        lambda m, x: branch.describe(m, x).numpy(), samples, branch.height, branch.width, config.training.embed_batch
+    )
     rows = [_row("Keras", own, own, samples, config)]
     rows += [_row(one.name, own, descriptors(one, samples), samples, config) for one in artefacts]
     for row in rows[1:]:

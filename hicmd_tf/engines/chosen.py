@@ -4,7 +4,7 @@ HiCMD: the Keras model, with `train_step`, that an engine differentiates. Worker
 LastGood: what goes back when a step fails. devices: those of a configuration, as a context to build networks in.
 device_in_use: these in words. drawbacks: lines about cards that can't be used. hardware: what rounding depends on.
 PACKAGES: distributions that compute. lost_workers: a context that reports them. set_up: threads, determinism, memory,
-what float32 means.
+what float32 means. describing: a descriptor as a function of NumPy arrays, compiled.
 """
 
 import keras
@@ -15,6 +15,7 @@ if keras.backend.backend() != "tensorflow":
     raise UserError(f"KERAS_BACKEND is {keras.backend.backend()}: training has an engine for tensorflow only; unset it")
 
 from hicmd_tf.engines.tensorflow import PACKAGES
+from hicmd_tf.engines.tensorflow.describing import describing
 from hicmd_tf.engines.tensorflow.devices import Workers, cluster, device_in_use, devices, drawbacks, hardware
 from hicmd_tf.engines.tensorflow.devices import reporting_lost_workers as lost_workers
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
@@ -27,6 +28,7 @@ __all__ = [
     "LastGood",
     "Workers",
     "cluster",
+    "describing",
     "device_in_use",
     "devices",
     "drawbacks",

@@ -38,7 +38,7 @@ class Descriptor(keras.Model):
         return self.of_codes(prototype, self.layout.style_of(attributes))
 
     def describe(self, modality: Modality, x: Tensor) -> Tensor:
-        """The same, as `retrieval.embed` asks for it."""
+        """The same, as `describing` of an engine asks for it."""
         return self(x, modality=modality)
 
     def of_codes(self, prototype: Tensor, style: Tensor) -> Tensor:

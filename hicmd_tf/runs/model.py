@@ -19,12 +19,13 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.engines.chosen import describing
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.notation import Codes, Modality, Tensor
 from hicmd_tf.pictures.resizing import resize
-from hicmd_tf.retrieval.embed import described_by, descriptors
+from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
 
 Array = np.ndarray[Any, Any]
@@ -65,11 +66,12 @@ class Model:
     def embed(self, images: Array, modality: Modality) -> Array:
         """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
         of = _known(modality)
-        return self._pictures("embed", images, modality, lambda x: [described_by(self.descriptor, of, x)])[0]
+        return self._pictures("embed", images, modality, lambda x: [self.descriptor.describe(of, x)])[0]
 
     def descriptors(self, samples: Samples) -> Array:
         """Descriptors (N, E) of length 1 of pictures of either modality, in their order."""
-        return descriptors(self.descriptor, samples, self.height, self.width, self.config.training.embed_batch)
+        describe = describing(self.descriptor)
+        return descriptors(describe, samples, self.height, self.width, self.config.training.embed_batch)
 
     def dissect(self, images: Array, modality: Modality) -> dict[str, Array]:
         """images (B, H, W, 3) -> what HFL and G see of each, as vectors, float32.

@@ -10,7 +10,7 @@ from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, lost_workers
+from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, describing, lost_workers
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
@@ -239,6 +239,5 @@ class _Run:
 
 def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
     """Descriptors (N, E) of the samples in the configuration's size, computed in full precision."""
-    return descriptors(
-        descriptor_in_full_precision(model), samples, config.data.height, config.data.width, config.training.embed_batch
-    )
+    describe = describing(descriptor_in_full_precision(model))
+    return descriptors(describe, samples, config.data.height, config.data.width, config.training.embed_batch)
