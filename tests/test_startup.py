@@ -46,6 +46,27 @@ def test_a_system_without_locks_is_one_line() -> None:
     assert code == 2 and line.startswith("error: hicmd_tf runs on Linux") and "WSL" in line
 
 
+FREE = """
+import importlib, pkgutil, sys
+import numpy as np
+import hicmd_tf.data, hicmd_tf.retrieval
+for package in hicmd_tf.data, hicmd_tf.retrieval:
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+from hicmd_tf.data.batches import evaluation_batches
+from hicmd_tf.data.samples import Samples
+from hicmd_tf.pictures.decode import as_png
+one = np.ones(1, np.int64)
+samples = Samples([as_png(np.zeros((8, 4, 3), np.uint8))], ["a"], one, one == 0, one)
+assert next(evaluation_batches(samples, 8, 4, 1)).shape == (1, 8, 4, 3)
+print(*{"tensorflow", "keras", "jax", "torch"} & {*sys.modules}, file=sys.stderr, end="")
+"""
+
+
+def test_data_and_rankings_need_no_framework() -> None:
+    assert answer("-c", FREE) == (0, [])
+
+
 @pytest.mark.parametrize(("level", "lines"), [("3", ["real", "hello"]), ("0", ["W", "I", "real", "hello"])])
 def test_tensorflow_is_loaded_without_its_first_lines(level: str, lines: list[str], tmp_path: Path) -> None:
     said = (
