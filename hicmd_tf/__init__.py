@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 prepare()
 fast.SOURCES["tensorflow"] = "hicmd_tf.engines.tensorflow.kernels"
+fast.SOURCES["jax"] = "hicmd_tf.engines.jax.kernels"
 
 
 def load(run_folder: str | Path) -> Model:

@@ -99,6 +99,3 @@ class Engine(Protocol):
 
     def mean(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """The replicas' mean of every value."""
-
-    def compile(self, step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
-        """A whole iteration on every replica, traced once."""

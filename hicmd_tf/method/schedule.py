@@ -101,7 +101,8 @@ def _learn_at_once(
 
     found = engine.value_and_grad(learning, ["generator", "features"], (codes, decoded))
     of_generator = _sum(found.of_parts["generator"], pull(found.of_inputs))
-    return Learned(*found.aux, of_generator, found.of_parts["features"])
+    generation, feature = found.aux
+    return Learned(generation, feature, of_generator, found.of_parts["features"])
 
 
 def _learn_in_turn(

@@ -95,7 +95,7 @@ class CoupledAdam(Coupled):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def numbers(self, step: int) -> dict[str, float]:
-        """What iteration `step`, counted from 0, computes with: `rate` and `epsilon`, corrected for the moments' bias."""
+        """What iteration `step`, from 0 on, computes with: `rate` and `epsilon`, corrected for the moments' bias."""
         second = math.sqrt(1.0 - self.beta_2 ** (step + 1))
         rate = self.schedule.at(step) * second / (1.0 - self.beta_1 ** (step + 1))
         return {"rate": rate, "epsilon": self.epsilon * second}

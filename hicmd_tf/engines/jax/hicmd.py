@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec as P
 
 from hicmd_tf.config.schema import Config
 from hicmd_tf.data.batches import REAL
-from hicmd_tf.data.pictures import DEVIATION, MEAN
+from hicmd_tf.data.pictures import SCALE, SHIFT
 from hicmd_tf.engines.base import Optimisers, Part
 from hicmd_tf.engines.jax import replicas
 from hicmd_tf.engines.jax.engine import JaxEngine
@@ -130,14 +130,15 @@ class HiCMD(Common):
     def iterate(
         self, arrays: list[Tensor], moments: dict[Part, Moments], batch: Batch, rates: Any, weights: Any
     ) -> tuple[list[Tensor], dict[Part, Moments], dict[str, Tensor]]:
-        """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and the losses' weights;
-        the new state and the losses."""
+        """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and the weights of the
+        losses; the new state and the losses."""
         method = Method(self.networks, self.settings, weights, self.engine)
         return self.engine.run(lambda: iteration(method, batch), arrays, moments, rates)
 
     @cached_property
     def several(self) -> Callable[..., tuple[State, Tensor]]:
-        """(state, batches, count, store, weights) -> the state after `count` iterations and their losses as `LOGGED` names them.
+        """(state, batches, count, store, weights) -> the state after `count` iterations, and their losses in the order
+        of `LOGGED`.
 
         batches: as `prepared` takes one, each array with one more axis in front, of at least `count` entries. store:
         all pictures, or None. On a CPU exactly one iteration: XLA computes loops with one thread there.
@@ -212,7 +213,7 @@ def prepared(batch: Batch, store: Tensor | None) -> Batch:
     else:
         shown = store[jnp.concatenate([batch["rows"][name] for name in REAL])]
     shown = jnp.where(flips[:, None, None, None], shown[:, :, ::-1], shown)
-    x = shown.astype(jnp.float32) * (1 / (255 * DEVIATION)) - MEAN / DEVIATION
+    x = shown.astype(jnp.float32) * SCALE - SHIFT
     parts = jnp.split(x, np.cumsum(sizes)[:-1].tolist())
     kept = ("identities", *(f"{m}_negative_identities" for m in MODALITIES), "erasing")
     return {**dict(zip(REAL, parts, strict=True)), **{name: batch[name] for name in kept}}

@@ -19,7 +19,7 @@ class TensorFlowEngine:
         self.optimisers: dict[Part, tuple[Any, Sequence[Any]]] = {}
         self._turns: dict[Hashable, InTurns] = {}
 
-    def take(self, optimisers: Optimisers, variables: dict[Part, Sequence[Any]]) -> None:
+    def take(self, optimisers: Optimisers, variables: Mapping[Part, Sequence[Any]]) -> None:
         """Builds the optimisers, so that checkpoints carry their whole state from the first step on."""
         for part, optimiser in optimisers.by_part().items():
             optimiser.build(variables[part])
@@ -97,4 +97,5 @@ class TensorFlowEngine:
         return replicas.mean(values)
 
     def compile(self, step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
+        """A whole iteration on every replica, traced once."""
         return tf.function(lambda batch: self.strategy.run(step, args=(batch,)), autograph=False)

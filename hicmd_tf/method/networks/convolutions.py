@@ -38,9 +38,10 @@ def reflected_convolution(x: Tensor, kernel: Tensor, stride: int, dilation: int)
 
 def zero_padded_convolution(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
     """Convolution of (B, H, W, C), padded by zeros so that stride 1 keeps the size, by a kernel (k, k, C, F)."""
-    if stride == 1:
+    pad = kernel.shape[0] // 2
+    if stride == 1 and pad:
         return ops.conv(x, kernel, padding="same", data_format="channels_last")
-    pad = kernel.shape[0] // 2  # 'same' would pad only below and to the right
+    # 'same' would pad only below and to the right
     padded = ops.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else x
     return convolve(padded, kernel, stride, 1)
 

@@ -1,0 +1,183 @@
+"""Forms, for JAX, of what `method.networks` computes in `keras.ops` (see `networks/fast.py`): few operations.
+
+On an accelerator an iteration's time goes into starting its thousands of small kernels, and compilation grows with
+their number. What autodiff makes of a norm or a border is several times as much as its gradient needs, so these bring
+their own; each is made of differentiable operations, for R1 differentiates gradients.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from hicmd_tf.engines.jax import replicas
+from hicmd_tf.method.networks.layers import LEAKY_SLOPE
+from hicmd_tf.method.networks.norms import EPSILON, KindGroups, Normalised
+from hicmd_tf.method.precision import accurate
+from hicmd_tf.notation import Tensor
+
+FORMS: dict[str, Callable[..., Any]] = {}
+"""By the name of the plain form."""
+
+
+def _form(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a function the form of its name."""
+    FORMS[function.__name__] = function
+    return function
+
+
+# --------------------------------------------------------------------------------------------------------------- norms
+
+
+@jax.custom_vjp
+def _normalised(x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """x (G, .., C) in at least float32, with mean 0 and variance 1 in each channel of each group, times gamma, plus
+    beta, (C,) or (G, C); the means and the biased variances (G, C), which carry no gradient."""
+    return _normalise(x, gamma, beta)[0]
+
+
+def _normalise(x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
+    count = 1 / _entries(x)
+    mean = _sums(accurate(x)) * count
+    centred = accurate(x) - _over(mean, x)
+    variance = _sums(centred * centred) * count
+    scale = lax.rsqrt(variance + EPSILON)
+    y = centred * _over(scale if gamma is None else scale * gamma, x)
+    return (y if beta is None else y + _over(beta, x), mean, variance), (x, gamma, mean, scale)
+
+
+def _normalise_back(kept: Any, upstream: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """With z the result before gamma and beta, and u the gradient that arrives: of x it is
+    gamma (u - mean u - z mean(u z)) / deviation, of gamma the sum of u z, of beta that of u."""
+    x, gamma, mean, scale = kept
+    u, count = accurate(upstream[0]), 1 / _entries(x)
+    z = (accurate(x) - _over(mean, x)) * _over(scale, x)
+    of_shift, of_scale = _sums(u), _sums(u * z)  # (G, C)
+    pull = u - _over(of_shift * count, x) - z * _over(of_scale * count, x)
+    of_x = (pull * _over(scale if gamma is None else scale * gamma, x)).astype(x.dtype)
+    if gamma is None:
+        return of_x, None, None
+    return (of_x, of_scale, of_shift) if gamma.ndim > 1 else (of_x, jnp.sum(of_scale, 0), jnp.sum(of_shift, 0))
+
+
+_normalised.defvjp(_normalise, _normalise_back)
+
+
+def _entries(x: Tensor) -> int:
+    """Of a channel of a group."""
+    return math.prod(x.shape[1:-1])
+
+
+def _sums(x: Tensor) -> Tensor:
+    """(G, .., C) -> (G, C)."""
+    return jnp.sum(x, tuple(range(1, x.ndim - 1)))
+
+
+def _over(values: Tensor, x: Tensor) -> Tensor:
+    """(C,) or (G, C) in the shape of x (G, .., C)."""
+    return lax.broadcast_in_dim(values, x.shape, (0, x.ndim - 1)[-values.ndim :])
+
+
+@_form
+def instance_norm(x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    """With a gradient of its own."""
+    given = (None, None) if scale is None or shift is None else (accurate(scale), accurate(shift))
+    return _normalised(x, *given)[0].astype(x.dtype)
+
+
+@_form
+def group_norm(x: Tensor, sizes: Sequence[int], gamma: Tensor, beta: Tensor) -> Any:
+    """The same for groups of equal size."""
+    if len(set(sizes)) > 1:
+        return NotImplemented
+    groups = x.reshape(len(sizes) or 1, -1, *x.shape[1:])  # (G, n, .., C)
+    y, means, variances = _normalised(groups, gamma, beta)
+    unbiased = variances * (_entries(groups) / max(_entries(groups) - 1, 1))
+    return Normalised(y.astype(x.dtype).reshape(x.shape), lax.stop_gradient(means), lax.stop_gradient(unbiased))
+
+
+@_form
+def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> Any:
+    """Gathered from the replicas, and put in the order in which one device with all groups would have them."""
+    if replicas.count() == 1:
+        return NotImplemented
+    kinds, each = len(groups.kinds), groups.each
+    return [
+        one.reshape(-1, kinds, each, one.shape[-1]).transpose(1, 0, 2, 3).reshape(-1, one.shape[-1])
+        for one in replicas.gather(statistics)
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------- maps
+
+
+@_form
+def leaky_relu(x: Tensor) -> Tensor:
+    """Its gradient without autodiff's case of equal arguments."""
+    return _leaky(x)
+
+
+@jax.custom_jvp
+def _leaky(x: Tensor) -> Tensor:
+    return jnp.maximum(x, LEAKY_SLOPE * x)
+
+
+@_leaky.defjvp
+def _leaky_tangent(primals: tuple[Tensor], tangents: tuple[Tensor]) -> tuple[Tensor, Tensor]:
+    (x,), (t,) = primals, tangents
+    one, slope = (jnp.asarray(value, x.dtype) for value in (1, LEAKY_SLOPE))
+    return _leaky(x), t * jnp.where(x > 0, one, slope)
+
+
+Mode = Literal["reflect", "symmetric"]
+
+
+@_form
+def mirrored(x: Tensor, pad: int, mode: Mode) -> Tensor:
+    """One axis after the other, each as one concatenation."""
+    return _mirrored(_mirrored(x, 1, pad, mode), 2, pad, mode)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def _mirrored(x: Tensor, axis: int, pad: int, mode: Mode) -> Tensor:
+    skip, length = int(mode == "reflect"), x.shape[axis]
+    before = lax.slice_in_dim(x, skip, skip + pad, axis=axis)
+    after = lax.slice_in_dim(x, length - skip - pad, length - skip, axis=axis)
+    return jnp.concatenate([_turned(before, axis), x, _turned(after, axis)], axis)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def _folded(u: Tensor, axis: int, pad: int, mode: Mode) -> Tensor:
+    """The transpose of `_mirrored`: what fell on the border goes back to the pixels that it showed."""
+    skip, length = int(mode == "reflect"), u.shape[axis] - 2 * pad
+    before = _turned(lax.slice_in_dim(u, 0, pad, axis=axis), axis)
+    after = _turned(lax.slice_in_dim(u, pad + length, None, axis=axis), axis)
+    inside = lax.slice_in_dim(u, pad, pad + length, axis=axis)
+    return inside + _placed(before, axis, skip, length) + _placed(after, axis, length - skip - pad, length)
+
+
+def _turned(x: Tensor, axis: int) -> Tensor:
+    return x if x.shape[axis] == 1 else lax.rev(x, (axis,))
+
+
+def _placed(x: Tensor, axis: int, start: int, length: int) -> Tensor:
+    """x from `start` on along an axis of this length, among zeros."""
+    around = [(0, 0, 0)] * x.ndim
+    around[axis] = (start, length - start - x.shape[axis], 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), around)
+
+
+_mirrored.defvjp(lambda x, *how: (_mirrored(x, *how), None), lambda *given: (_folded(given[-1], *given[:3]),))
+_folded.defvjp(lambda u, *how: (_folded(u, *how), None), lambda *given: (_mirrored(given[-1], *given[:3]),))
+
+
+@_form
+def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Any:
+    """A convolution 1 x 1 in full precision as a matrix product, which two networks share without rearrangement."""
+    if kernel.shape[:2] != (1, 1) or x.dtype == jnp.bfloat16:
+        return NotImplemented
+    return jnp.einsum("bhwc,cf->bhwf", x[:, ::stride, ::stride] if stride > 1 else x, kernel[0, 0].astype(x.dtype))
