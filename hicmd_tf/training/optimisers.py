@@ -16,6 +16,7 @@ from keras import ops
 from hicmd_tf.config.schema import OptimiserConfig
 from hicmd_tf.engines.base import Part
 from hicmd_tf.engines.numbers import Number
+from hicmd_tf.method.networks.layers import initial
 from hicmd_tf.notation import Tensor
 
 Rate = Any  # a float (kept in float32 by Keras) or a LearningRateSchedule
@@ -57,7 +58,7 @@ class Coupled(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Makes the buffers, in their variables' types."""
         if not self.built:
             super().build(variables)
-            self.buffers = self.add_optimizer_variables(variables, self.slots)
+            self.buffers = self.add_optimizer_variables(variables, self.slots, initial(keras.initializers.Zeros()))
 
     def rate_of(self, variable: Any) -> str:
         """The name of a variable's rate among the `numbers` of an iteration."""

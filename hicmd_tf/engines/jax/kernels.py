@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import keras
+import numpy as np
 from jax import lax
 
 from hicmd_tf.engines.jax import replicas
@@ -28,6 +30,39 @@ def _form(function: Callable[..., Any]) -> Callable[..., Any]:
     """Makes a function the form of its name."""
     FORMS[function.__name__] = function
     return function
+
+
+# ----------------------------------------------------------------------------------------------------- initial weights
+
+
+class ByNumPy(keras.initializers.Initializer):  # type: ignore[misc]
+    """Weights of the same distribution as another initialiser's, and by its seed, but made with NumPy: JAX compiles a
+    program for every kind and shape, which takes longer than all else that building the networks does."""
+
+    def __init__(self, like: Any) -> None:
+        self.like = like
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        return jnp.asarray(self._values(shape), dtype)
+
+    def _values(self, shape: tuple[int, ...]) -> Any:
+        like = self.like
+        if isinstance(like, keras.initializers.Zeros):
+            return np.zeros(shape, np.float32)
+        generator = np.random.default_rng(like.seed)
+        if isinstance(like, keras.initializers.RandomUniform):
+            return generator.uniform(like.minval, like.maxval, shape)
+        standard = generator.standard_normal(shape, np.float32)
+        if isinstance(like, keras.initializers.RandomNormal):
+            return like.mean + like.stddev * standard
+        fan = math.prod(shape[:-1]) if like.mode == "fan_in" else math.prod(shape[:-2]) * shape[-1]
+        return math.sqrt(like.scale / fan) * standard
+
+
+@_form
+def initial(values: Any) -> Any:
+    """By NumPy."""
+    return ByNumPy(values)
 
 
 # --------------------------------------------------------------------------------------------------------------- norms

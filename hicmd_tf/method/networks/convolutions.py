@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.fast import replaceable
-from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, leaky_relu, serialisable
+from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, leaky_relu, normal, serialisable
 from hicmd_tf.method.networks.norms import ImageLayerNorm, instance_norm
 from hicmd_tf.method.networks.upsampling import mirrored, upsampled_convolution
 from hicmd_tf.notation import Tensor
@@ -70,9 +70,9 @@ class Convolution(keras.layers.Layer):
         self.upsample, self.deviation = upsample, deviation
 
     def build(self, input_shape: Shape) -> None:
-        normal = kaiming() if self.deviation is None else keras.initializers.RandomNormal(0.0, self.deviation)
+        weights = kaiming() if self.deviation is None else normal(0.0, self.deviation)
         shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.channels)
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=normal)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=weights)
         self.bias = self.add_weight(name="bias", shape=(self.channels,), initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:

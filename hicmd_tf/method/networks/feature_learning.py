@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import keras
 from keras import ops
 
-from hicmd_tf.method.networks.layers import Composed, Shape, build_chain, kaiming, run_chain, serialisable
+from hicmd_tf.method.networks.layers import Composed, Shape, build_chain, kaiming, normal, run_chain, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
 from hicmd_tf.method.networks.resnet import Stage
 from hicmd_tf.method.precision import accurate, full_precision
@@ -114,7 +114,7 @@ class IdentityHead(keras.layers.Layer):
         self.norm = GroupedBatchNorm(gamma_deviation=0.02, name="norm", dtype=self.dtype_policy.name)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
         self.triplet = dense(triplet_embedding, kernel_initializer=kaiming("fan_out"), name="triplet")
-        self.classify = dense(classes, kernel_initializer=keras.initializers.RandomNormal(0.0, 0.001), name="classify")
+        self.classify = dense(classes, kernel_initializer=normal(0.0, 0.001), name="classify")
 
     def build(self, input_shape: Shape) -> None:
         self.embed.build(input_shape)

@@ -53,9 +53,20 @@ def run_chain(layers: Iterable[Any], x: Tensor, **mode: Any) -> Tensor:
     return x
 
 
+@replaceable
+def initial(values: keras.initializers.Initializer) -> keras.initializers.Initializer:
+    """Initial weights: RandomNormal, RandomUniform, Zeros or `kaiming`'s."""
+    return values
+
+
 def kaiming(mode: Literal["fan_in", "fan_out"] = "fan_in") -> keras.initializers.Initializer:
     """Kaiming normal weights for rectifiers, N(0, 2 / fan)."""
-    return keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal")
+    return initial(keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal"))
+
+
+def normal(mean: float, deviation: float) -> keras.initializers.Initializer:
+    """Weights from a normal distribution."""
+    return initial(keras.initializers.RandomNormal(mean, deviation))
 
 
 @replaceable

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from hicmd_tf.method.networks.fast import replaceable
-from hicmd_tf.method.networks.layers import Shape, serialisable
+from hicmd_tf.method.networks.layers import Shape, initial, normal, serialisable
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
@@ -82,7 +82,8 @@ class ImageLayerNorm(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
-        self.gamma = self.add_weight(name="gamma", initializer=keras.initializers.RandomUniform(0.0, 1.0), **full)
+        uniform = keras.initializers.RandomUniform(0.0, 1.0)
+        self.gamma = self.add_weight(name="gamma", initializer=initial(uniform), **full)
         self.beta = self.add_weight(name="beta", initializer="zeros", **full)
 
     def call(self, x: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class GroupedBatchNorm(keras.layers.Layer):
         self.gamma_deviation = gamma_deviation
 
     def build(self, input_shape: Shape) -> None:
-        gamma = keras.initializers.RandomNormal(1.0, self.gamma_deviation)
+        gamma = normal(1.0, self.gamma_deviation)
         full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
         self.gamma = self.add_weight(name="gamma", initializer=gamma, **full)
         self.beta = self.add_weight(name="beta", initializer="zeros", **full)
