@@ -13,6 +13,7 @@ from types import ModuleType, TracebackType
 
 from hicmd_tf.errors import UserError, missing, refuse
 
+BACKEND = "KERAS_BACKEND"
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CHATTER = re.compile(rb"[IWE]\d{4} \d\d:\d\d:\d+\.\d+ .*\n|WARNING: All log messages before absl.*\n")
 
@@ -26,6 +27,18 @@ def prepare() -> None:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which warns where no home folder can be written
     if importlib.util.find_spec("fcntl") is None:
         raise UserError(f"hicmd_tf runs on Linux, not on {sys.platform}: on Windows, install it inside of WSL 2")
+
+
+def choose_engine(engine: str) -> None:
+    """Has Keras compute with the engine of `training.engine`; to be called before Keras is imported. Raises UserError
+    where this process has another one already."""
+    chosen = sys.modules["keras"].backend.backend() if "keras" in sys.modules else os.environ.get(BACKEND, engine)
+    if chosen != engine:
+        raise UserError(
+            f"training.engine is {engine} and Keras computes with {chosen}: give --engine {chosen}, or set {BACKEND} "
+            f"to {engine} before Python begins"
+        )
+    os.environ[BACKEND] = engine
 
 
 def _say_what_is_missing(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

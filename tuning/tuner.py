@@ -43,6 +43,7 @@ class HeldOut(EachStep):
     ):
         super().__init__(start)
         self.every, self.config, self.experiment, self.report = every, config, experiment, report
+        self.looks_every = every
         self.table = GrowingTable(start, folder.path / "held_out.csv", TensorBoard(folder.tensorboard), "held_out/")
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:

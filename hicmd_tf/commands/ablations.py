@@ -10,11 +10,15 @@ from pathlib import Path
 
 from hicmd_tf.arguments import Parser, positive
 from hicmd_tf.config.command_line import parse
+from hicmd_tf.startup import choose_engine
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, runs the grid, writes and prints the table."""
-    config, options = parse("hicmd ablations", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    config, options = parse(
+        "hicmd ablations", __doc__ or "", arguments, _options, {"steps": "training.steps", "engine": "training.engine"}
+    )
+    choose_engine(config.training.engine)
     from hicmd_tf.tuning.ablations import run_grid
 
     command = [sys.executable, "-m", "hicmd_tf", "ablations", *arguments]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,11 +15,14 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.settings import read_changes
 from hicmd_tf.errors import UserError, stop
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.startup import BACKEND, choose_engine
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, trains, prints the figures."""
-    config, options = parse("hicmd fit", __doc__ or "", arguments, _options, {"steps": "training.steps"})
+    config, options = parse(
+        "hicmd fit", __doc__ or "", arguments, _options, {"steps": "training.steps", "engine": "training.engine"}
+    )
     changes = read_changes(options.change or [])
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
@@ -31,6 +35,7 @@ def main(arguments: Sequence[str]) -> None:
     run = RunFolder(Path(options.run))
     if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds: mistakes come first
         run.check(config, options.resume, changes)
+    choose_engine(config.training.engine)
     from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks
     from hicmd_tf.runs.metrics import shown
     from hicmd_tf.training.run import Interrupted, assist, train
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
         stop(f"stopped; {go_on}")
     print(shown(metrics))
     if not options.no_report:
-        _report(run.path)
+        _report(run.path, config.training.engine)
     elif (run.path / "report.html").exists():
         print(f"report.html is of an earlier state: hicmd report --run {run.path} makes it again")
     print(
@@ -57,8 +62,11 @@ def main(arguments: Sequence[str]) -> None:
     )
 
 
-def _report(run: Path) -> None:
+def _report(run: Path, engine: str) -> None:
     """Writes the run's report. The run is done: what keeps a report from being made is a warning, no failure."""
+    if engine != "tensorflow":  # which opens runs; a process has one engine
+        _report_apart(run)
+        return
     from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.visualize.figures import all_figures
     from hicmd_tf.visualize.report import write_report
@@ -70,6 +78,17 @@ def _report(run: Path) -> None:
         warnings.warn(f"no report: {error}", stacklevel=1)
     except KeyboardInterrupt:
         stop(f"no report; the run is whole: hicmd report --run {run}")
+
+
+def _report_apart(run: Path) -> None:
+    """The same, in a process that computes with TensorFlow."""
+    again = [sys.executable, "-m", "hicmd_tf", "report", "--run", str(run)]
+    try:
+        done = subprocess.run(again, env={**os.environ, BACKEND: "tensorflow"}, check=False)
+    except KeyboardInterrupt:
+        stop(f"no report; the run is whole: hicmd report --run {run}")
+    if done.returncode:
+        warnings.warn(f"no report: hicmd report --run {run} makes it", stacklevel=1)
 
 
 def _options(parser: Parser) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from hicmd_tf.arguments import Parser, count
 from hicmd_tf.errors import stop
 from hicmd_tf.files import check_writable
+from hicmd_tf.startup import choose_engine
 
 UNLIKE = 1
 """Exit code when something is not equal bit for bit."""
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     target = options.run or options.original / "reproduction"
     config, folder = repetition(original, target, options.source, options.devices)
     check_writable(folder.lock)
+    choose_engine(config.training.engine)
     from hicmd_tf.training.run import Interrupted  # TensorFlow takes seconds: mistakes come first
 
     try:

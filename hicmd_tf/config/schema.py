@@ -240,6 +240,7 @@ class OptimiserConfig:
 class TrainingConfig:
     """Length, logs and checkpoints of a run."""
 
+    engine: Literal["tensorflow", "jax"] = free("who trains; every other command opens either's runs with TensorFlow")
     steps: Count = note("iterations", "row 20; released for RegDB", fixed="a run is made longer by --steps")
     log_every: Count = free("iterations between two rows of the logs")
     picture_every: Count = free("iterations between two picture grids")

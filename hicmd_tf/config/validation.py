@@ -21,6 +21,8 @@ READ_WITH = {
     "losses.triplet_regulariser": ("losses.triplet_form", "cosine"),
     "networks.feature_learning.triplet_embedding": ("losses.triplet_form", "cosine"),
     "data.synthetic.albedo_follows_lightness": ("data.synthetic.spectrum", "near_infrared"),
+    "training.intra_op_threads": ("training.engine", "tensorflow"),
+    "training.inter_op_threads": ("training.engine", "tensorflow"),
 }
 """Settings that count only where another one has this value."""
 

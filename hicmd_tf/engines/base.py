@@ -38,6 +38,33 @@ class Differentiated(NamedTuple):
     of_inputs: Tree
 
 
+class Failed(NamedTuple):
+    """An iteration that gave non-finite numbers. losses: by name. spoilt: paths of the weights and running statistics
+    that it would have made non-finite, or so large (1e19) that their squares are."""
+
+    losses: dict[str, float]
+    spoilt: list[str]
+
+
+class Advanced(NamedTuple):
+    """losses: of each iteration that was made, by name. failed: the one after them, if it failed."""
+
+    losses: list[dict[str, float]]
+    failed: Failed | None = None
+
+
+class Training(Protocol):
+    """Iterations of a model from a step on, on batches that are made ahead. Between two calls the model's state is that
+    after the last iteration that went well."""
+
+    def advance(self, most: int) -> Advanced:
+        """Makes from 1 to `most` iterations, as many as suit the engine, or fewer where one fails. Raises UserError
+        when another worker is gone, or a picture can't be read any more."""
+
+    def anyone(self, wants: bool) -> bool:
+        """Whether any worker wants something. Every one of them must ask at the same time."""
+
+
 class Engine(Protocol):
     """The verbs of `method.schedule`."""
 

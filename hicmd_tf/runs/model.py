@@ -19,7 +19,7 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.chosen import describing
+from hicmd_tf.engines.chosen import BACKEND, describing
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
@@ -27,6 +27,9 @@ from hicmd_tf.notation import Codes, Modality, Tensor
 from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
+
+if BACKEND != "tensorflow":
+    raise UserError(f"KERAS_BACKEND is {BACKEND}: runs are opened with TensorFlow, whoever trained them; unset it")
 
 Array = np.ndarray[Any, Any]
 

@@ -15,7 +15,12 @@ Logs = dict[str, float]
 
 
 class EachStep(keras.callbacks.Callback):
-    """A callback that counts the run's iterations, also those before a resumption, from 1."""
+    """A callback that counts the run's iterations, also those before a resumption, from 1.
+
+    looks_every: after how many steps each it looks at the model's state; None: never, at losses alone.
+    """
+
+    looks_every: int | None = None
 
     def __init__(self, start: int) -> None:
         super().__init__()
@@ -35,6 +40,7 @@ class Every(EachStep):
     def __init__(self, start: int, every: int, call: Callable[[int], None]) -> None:
         super().__init__(start)
         self.every, self.call = every, call
+        self.looks_every = every
 
     def on_step(self, step: int, logs: Logs) -> None:
         if step % self.every == 0:

@@ -10,7 +10,8 @@ from hicmd_tf.data.batches import BatchPlanner
 from hicmd_tf.data.datasets import evaluated, load, published
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.searches import refuse_hidden
-from hicmd_tf.engines.chosen import HiCMD, devices, set_up
+from hicmd_tf.engines.chosen import BACKEND, HiCMD, devices, set_up
+from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.pretrained import read_resnet
@@ -34,6 +35,11 @@ class Experiment(NamedTuple):
 def prepare(config: Config) -> Experiment:
     """Sets threads and seeds, loads the data and builds the model, to be trained on the devices that the configuration
     names, otherwise on one. Raises UserError as its parts do."""
+    if config.training.engine != BACKEND:
+        raise UserError(
+            f"training.engine is {config.training.engine} and Keras computes with {BACKEND}: set KERAS_BACKEND so "
+            f"before Python begins, or training.engine to {BACKEND}"
+        )
     set_up(config)
     read_resnet(config.networks.resnet_weights)  # what can't be had is reported now, not after data sets are drawn
     # Several workers can only find each other before TensorFlow's first operation.

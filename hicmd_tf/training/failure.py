@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, dump, load
 from hicmd_tf.data.batches import REAL, batches
-from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.files import making_folder, read_json, write_json, write_text
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
-from hicmd_tf.training.callbacks import EachStep, Logs
+from hicmd_tf.training.callbacks import Logs
 from hicmd_tf.training.experiment import Experiment
 
 DESCRIPTION, CONFIG = "failure.json", "config.yaml"
@@ -31,36 +30,16 @@ Report = Callable[[int, Logs, list[str]], str]
 START_AGAIN = "lower the learning rates (optimisers.*_rate) and start again"  # where no run folder is written
 
 
-class StopAtNonFinite(EachStep):
-    """Ends a run at the step in which a loss, or by its gradient a weight, is non-finite. The model then holds
-    again what it held before that step."""
-
-    def __init__(self, start: int, report: Report = lambda *_: START_AGAIN) -> None:
-        super().__init__(start)
-        self.report = report
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.good = LastGood(self.model)
-
-    def on_step(self, step: int, logs: Logs) -> None:
-        terms = [name for name, value in logs.items() if not math.isfinite(value)]
-        spoilt = self.good.spoilt()
-        if not terms and not spoilt:
-            self.good.keep()
-            return
-        self.good.restore()
-        raise NotFiniteError(f"step {step}: {_said(terms, spoilt, logs)}; {self.report(step, logs, spoilt)}")
-
-
-def _said(terms: list[str], spoilt: list[str], logs: Logs) -> str:
-    """The failure in words. Totals are named only when no other loss is non-finite."""
+def said(logs: Logs, spoilt: list[str]) -> str:
+    """A failure in words. Totals are named only when no other loss is non-finite."""
+    terms = [name for name, value in logs.items() if not math.isfinite(value)]
     named = [name for name in terms if not name.endswith("_total")] or terms
-    said = [f"{name} became {logs[name]}" for name in named[:NAMED]]
+    words = [f"{name} became {logs[name]}" for name in named[:NAMED]]
     if len(named) > NAMED:
-        said.append(f"{len(named) - NAMED} more losses too")
+        words.append(f"{len(named) - NAMED} more losses too")
     if spoilt:
-        said.append(f"the gradients would spoil {len(spoilt)} weights, the first is {spoilt[0]}")
-    return ", ".join(said)
+        words.append(f"the gradients would spoil {len(spoilt)} weights, the first is {spoilt[0]}")
+    return ", ".join(words)
 
 
 class Failure(NamedTuple):

@@ -123,4 +123,4 @@ class LossTable(Means):
 
     def further(self) -> Logs:
         optimisers = self.model.optimisers.by_part()
-        return {f"{part.removesuffix('s')}_rate": float(one.learning_rate) for part, one in optimisers.items()}
+        return {f"{part.removesuffix('s')}_rate": one.schedule.at(self.step) for part, one in optimisers.items()}

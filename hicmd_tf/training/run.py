@@ -10,7 +10,7 @@ from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, describing, lost_workers
+from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, describing
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
@@ -25,7 +25,7 @@ from hicmd_tf.runs.trained import Trained, written
 from hicmd_tf.training.callbacks import EachStep, Every, Interruption, ProgressBar
 from hicmd_tf.training.collapse import Collapse
 from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, prepare
-from hicmd_tf.training.failure import StopAtNonFinite, write_failure
+from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.logs import GrowingTable, LossTable, Means, TensorBoard
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
@@ -72,6 +72,8 @@ def train(
     with folder.unless_refused(), alone(folder.lock, in_use):
         found = newest(folder.checkpoints)  # where all are damaged, nothing in the folder is to be changed
         start = 0 if found is None else found.step
+        if found is not None:
+            _tell_of_another_engine(folder, now)
         if changes and start >= now.training.steps and folder.open() != now:
             raise UserError(
                 f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
@@ -85,12 +87,21 @@ def train(
         write_json(folder.identities, {**people, "data_sha256": hashes})
         run = _Run(now, folder, ready, found)
         if run.start < now.training.steps:
-            iterate(ready, run.workers, run.start, now.training.steps, run.watchers(watch(run.start)))
+            iterate(ready, run.start, now.training.steps, run.watchers(watch(run.start)), run.report)
             run.finish()
         metrics = metrics_of(now, folder, ready.data, ready.model.step, run.describe(), ready.unlearned)
         write_json(folder.metrics, metrics)
-        _wait_for_all(run.workers)
+        run.workers.anyone(False)  # the chief, which evaluates, comes last: who ended earlier would be taken for lost
     return metrics
+
+
+def _tell_of_another_engine(folder: RunFolder, now: Config) -> None:
+    before, engine = folder.open().training.engine, now.training.engine
+    if before != engine:
+        warnings.warn(
+            f"{folder.path} was trained with {before} so far: {engine} goes on, and differs in the last digits",
+            stacklevel=1,
+        )
 
 
 def _refuse_unshared(said: Config, meant: Config) -> None:
@@ -118,26 +129,19 @@ def assist(config: Config) -> None:
     Raises UserError for what the user can mend, Interrupted when any worker was asked to stop.
     """
     experiment = prepare(config)
-    workers = Workers(experiment.model.distribute_strategy)
+    workers = Workers(experiment.model)
     start = _join(experiment, workers)
     if start < config.training.steps:
-        iterate(experiment, workers, start, config.training.steps, [StopAtNonFinite(start), Interruption(start)])
+        iterate(experiment, start, config.training.steps, [Interruption(start)])
         if experiment.model.step < config.training.steps:
             raise Interrupted(f"stopped at step {experiment.model.step}")
-    _wait_for_all(workers)
+    workers.anyone(False)
 
 
 def _join(experiment: Experiment, workers: Workers) -> int:
     """Begins where the chief does; says at which step."""
-    with lost_workers(workers.place.workers):
-        workers.take_chiefs(list(experiment.model.state.values()))
+    workers.take_chiefs(list(experiment.model.state.values()))
     return experiment.model.step
-
-
-def _wait_for_all(workers: Workers) -> None:
-    """The chief, which evaluates, comes last: a worker that ended earlier would be taken for a lost one."""
-    with lost_workers(workers.place.workers):
-        workers.anyone(False)
 
 
 class _Run:
@@ -152,7 +156,7 @@ class _Run:
             write_json(folder.untrained, self.figures(self.describe()))
         else:
             found.fill(experiment.model.state)
-        self.workers = Workers(experiment.model.distribute_strategy)
+        self.workers = Workers(experiment.model)
         self.start = _join(experiment, self.workers)
 
     def describe(self) -> Array:
@@ -194,7 +198,6 @@ class _Run:
             evaluations.append(step, figures)
 
         return [
-            StopAtNonFinite(start, self.report),
             *self.means,
             Every(start, training.picture_every, draw),
             Every(start, training.picture_every, judge),

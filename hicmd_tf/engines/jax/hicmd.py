@@ -1,7 +1,7 @@
 """Hi-CMD for JAX: the state as Keras' variables, and iterations as one compiled function of it."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from hicmd_tf.data.batches import REAL
 from hicmd_tf.data.pictures import SCALE, SHIFT
 from hicmd_tf.engines.base import Optimisers, Part
 from hicmd_tf.engines.jax import replicas
+from hicmd_tf.engines.jax.compiling import compiled
+from hicmd_tf.engines.jax.devices import current_mesh
 from hicmd_tf.engines.jax.engine import JaxEngine
 from hicmd_tf.engines.jax.optimisers import Moments, Optimiser, adam, sgd
 from hicmd_tf.engines.jax.state import Leaf, Places
@@ -37,15 +39,15 @@ State = list[Tensor]
 class HiCMD(Common):
     """ID-PIG, the discriminators and HFL. Trains through `training.loop.iterate`.
 
-    mesh: devices that share every batch; None: one. joined: whether to compute few large things rather than many small
-    ones, which suits accelerators and not CPUs; None: by the devices.
+    mesh: devices that share every batch; None: those of `devices` around. joined: whether to compute few large things
+    rather than many small ones, which suits accelerators and not CPUs; None: by the devices.
     """
 
     def __init__(
         self, networks: Networks, config: Config, mesh: Mesh | None = None, joined: bool | None = None
     ) -> None:
         self.hold(networks, config)
-        self.mesh = mesh
+        self.mesh = current_mesh() if mesh is None else mesh
         self.joined = jax.default_backend() != "cpu" if joined is None else joined
 
     def compile(self, optimisers: Optimisers) -> None:
@@ -59,6 +61,7 @@ class HiCMD(Common):
         self.engine = JaxEngine(places, together=not low, optimisers=rules)
         self._leaves = [*places.leaves, *itertools.chain(*(self._slots(part) for part in places.parts))]
         self.variables = [variable for leaf in self._leaves for variable in leaf.variables]
+        self.networks_end = sum(len(leaf.variables) for leaf in places.leaves)  # behind come the optimisers' buffers
 
     def _rule(self, part: Part, places: Places) -> Optimiser:
         optimiser, settings = self.optimisers.by_part()[part], self.settings.optimisers
@@ -168,10 +171,9 @@ class HiCMD(Common):
         if self.mesh is None:
             return several
         of_pictures, of_all = P(None, replicas.AXIS), P()
-        shares = {name: of_pictures for name in ("pictures", "rows", "flips", "erasing")}
 
         def specified(values: State, batches: Any, count: Tensor, store: Any, weights: Any) -> Any:
-            specs = {name: shares.get(name, of_all) for name in batches}
+            specs = {name: of_pictures if name in replicas.SHARES else of_all for name in batches}
             spread = jax.shard_map(
                 several,
                 mesh=self.mesh,
@@ -217,14 +219,3 @@ def prepared(batch: Batch, store: Tensor | None) -> Batch:
     parts = jnp.split(x, np.cumsum(sizes)[:-1].tolist())
     kept = ("identities", *(f"{m}_negative_identities" for m in MODALITIES), "erasing")
     return {**dict(zip(REAL, parts, strict=True)), **{name: batch[name] for name in kept}}
-
-
-def compiled(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
-    """A function of tensors that reads variables, compiled once for each shape of its arguments."""
-
-    @jax.jit
-    def run(values: State, *arguments: Any) -> Any:
-        with keras.StatelessScope(zip(variables, values, strict=True)):
-            return function(*arguments)
-
-    return lambda *arguments: run([variable.value for variable in variables], *arguments)

@@ -9,6 +9,8 @@ from hicmd_tf.notation import Tensor
 
 AXIS = "replicas"
 """The mesh's axis."""
+SHARES = ("pictures", "rows", "flips", "erasing")
+"""What of a batch is shared out among the replicas, by pictures; the rest, labels and rates, everyone has."""
 
 
 def count() -> int:

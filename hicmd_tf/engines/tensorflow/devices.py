@@ -1,6 +1,5 @@
 """Where a run computes: one device, several of this machine, or those of several machines that TF_CONFIG names."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +11,7 @@ import tensorflow as tf
 from hicmd_tf.addresses import go_direct
 from hicmd_tf.config import Config
 from hicmd_tf.engines import cards
+from hicmd_tf.engines.cluster import check_groups, cluster
 from hicmd_tf.errors import UserError
 
 # What TensorFlow raises when a collective operation of several workers can't end.
@@ -87,38 +87,6 @@ def hardware(config: Config) -> dict[str, Any]:
     }
 
 
-class Cluster(NamedTuple):
-    """The processes of one run, a process a machine. The chief, of number 0, alone writes the run folder."""
-
-    number: int = 0
-    workers: int = 1
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process is the chief."""
-        return self.number == 0
-
-
-def cluster() -> Cluster:
-    """The place of this process by TF_CONFIG. Raises UserError when that isn't what TensorFlow expects."""
-    text = os.environ.get("TF_CONFIG", "")
-    if not text:
-        return Cluster()
-    try:
-        said = json.loads(text)
-        jobs = {job: len(said["cluster"].get(job, [])) for job in ("chief", "worker")}
-        job, index = said["task"]["type"], int(said["task"]["index"])
-        if index not in range(jobs[job]):
-            raise ValueError(f"{job} {index} is not in cluster")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"TF_CONFIG is {text[:200]}: expected the addresses of all workers and this one's place, "
-            f'{{"cluster": {{"worker": ["host:port", ..]}}, "task": {{"type": "worker", "index": 0}}}}; set it so, or '
-            f"unset it to train on this machine alone"
-        ) from error
-    return Cluster(index + (jobs["chief"] if job == "worker" else 0), sum(jobs.values()))
-
-
 def devices(config: Config) -> AbstractContextManager[Any]:
     """The scope of TensorFlow's strategy for the configured devices, to build what is trained in; with several workers
     it waits until all are there.
@@ -128,14 +96,14 @@ def devices(config: Config) -> AbstractContextManager[Any]:
     """
     wanted, place = config.training.devices, cluster()
     if place.workers > 1:
-        _check_groups(config, max(wanted, 1) * place.workers)
+        check_groups(config, max(wanted, 1) * place.workers)
         _show_gpus(wanted)
         go_direct()
         with reporting_lost_workers(place.workers):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         strategy = _of_this_machine(wanted)
-    _check_groups(config, strategy.num_replicas_in_sync)
+    check_groups(config, strategy.num_replicas_in_sync)
     if config.training.memory == "low" and strategy.num_replicas_in_sync > 1:
         raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
     return strategy.scope()
@@ -160,14 +128,6 @@ def _show_gpus(wanted: int) -> None:
         tf.config.set_visible_devices(found[:wanted], "GPU")
 
 
-def _check_groups(config: Config, replicas: int) -> None:
-    if config.batch.norm_groups % replicas:
-        raise UserError(
-            f"batch.norm_groups is {config.batch.norm_groups}: {replicas} devices share every batch, and groups can't "
-            f"straddle them; take a multiple of {replicas}"
-        )
-
-
 @contextmanager
 def reporting_lost_workers(workers: int) -> Iterator[None]:
     """Raises UserError in the place of TensorFlow's error when another of several workers is gone."""
@@ -185,8 +145,9 @@ def reporting_lost_workers(workers: int) -> Iterator[None]:
 class Workers:
     """How the process of one worker drives its replicas, and agrees with the other workers, if there are any."""
 
-    def __init__(self, strategy: tf.distribute.Strategy) -> None:
-        self.strategy = strategy
+    def __init__(self, model: Any) -> None:
+        self.strategy: tf.distribute.Strategy = model.distribute_strategy
+        strategy = self.strategy
         self.place = cluster()
         self.replicas: int = strategy.num_replicas_in_sync // self.place.workers
         self._sum = tf.function(self._sum_over_replicas, autograph=False)
@@ -208,7 +169,10 @@ class Workers:
 
     def anyone(self, wants: bool) -> bool:
         """Whether any worker wants something. Every one of them must ask at the same time."""
-        return wants if self.place.workers == 1 else float(self._sum_over_workers([tf.constant(float(wants))])[0]) > 0
+        if self.place.workers == 1:
+            return wants
+        with reporting_lost_workers(self.place.workers):
+            return float(self._sum_over_workers([tf.constant(float(wants))])[0]) > 0
 
     def take_chiefs(self, variables: Sequence[keras.Variable]) -> None:
         """Gives the variables of every worker the chief's values. All of them must call it at the same time."""
@@ -216,8 +180,9 @@ class Workers:
             return
         # Steps and random states, whole numbers, are exact in float64 too.
         own = [float(self.place.is_chief) * tf.cast(variable.numpy(), "float64") for variable in variables]
-        for variable, value in zip(variables, self._sum_over_workers(own), strict=True):
-            variable.assign(tf.cast(value, variable.dtype))
+        with reporting_lost_workers(self.place.workers):
+            for variable, value in zip(variables, self._sum_over_workers(own), strict=True):
+                variable.assign(tf.cast(value, variable.dtype))
 
     def _sum_over_workers(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
         zeros = [tf.zeros_like(value) for value in values]

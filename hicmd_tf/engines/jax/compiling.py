@@ -1,0 +1,18 @@
+"""Functions that read Keras' variables, compiled."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import keras
+
+
+def compiled(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """A function of tensors that reads variables, compiled once for each shape of its arguments."""
+
+    @jax.jit
+    def run(values: list[Any], *arguments: Any) -> Any:
+        with keras.StatelessScope(list(zip(variables, values, strict=True))):
+            return function(*arguments)
+
+    return lambda *arguments: run([variable.value for variable in variables], *arguments)

@@ -1,0 +1,39 @@
+"""A descriptor as a function of NumPy arrays."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from hicmd_tf.engines.jax.compiling import compiled
+from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.notation import MODALITIES, Modality
+
+Array = np.ndarray[Any, Any]
+Describe = Callable[[Modality, Array], Array]
+
+_MADE: WeakKeyDictionary[Descriptor, Describe] = WeakKeyDictionary()
+
+
+def describing(descriptor: Descriptor) -> Describe:
+    """From normalised pictures (B, H, W, 3) of one modality to descriptors (B, E), by the descriptor's weights when it
+    is called. Compiled once a descriptor and modality."""
+    if descriptor not in _MADE:
+        _MADE[descriptor] = _describing(descriptor)
+    return _MADE[descriptor]
+
+
+def _describing(descriptor: Descriptor) -> Describe:
+    by_modality = {m: compiled(partial(descriptor.describe, m), descriptor.variables) for m in MODALITIES}
+    largest = 0
+
+    def describe(modality: Modality, x: Array) -> Array:
+        nonlocal largest
+        largest, rows = max(largest, len(x)), len(x)
+        # A last, smaller batch is filled up: another size would be compiled anew.
+        filled = np.concatenate([x, np.zeros((largest - rows, *x.shape[1:]), x.dtype)])
+        return np.asarray(by_modality[modality](filled))[:rows]
+
+    return describe

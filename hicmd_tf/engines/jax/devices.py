@@ -1,0 +1,153 @@
+"""Where a run computes with JAX: one device, several of this machine, or those of several that TF_CONFIG names."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from hicmd_tf.addresses import go_direct
+from hicmd_tf.config import Config
+from hicmd_tf.engines import cards
+from hicmd_tf.engines.cluster import check_groups, cluster
+from hicmd_tf.engines.jax.replicas import AXIS, SHARES
+from hicmd_tf.errors import UserError
+
+_meshes: list[Mesh | None] = [None]
+
+
+def current_mesh() -> Mesh | None:
+    """Devices that share every batch of a model built now; None: one."""
+    return _meshes[-1]
+
+
+def devices(config: Config) -> AbstractContextManager[Any]:
+    """The mesh of the configured devices, as a context to build what is trained in; with several workers it waits until
+    all are there.
+
+    Raises UserError when there are too few devices, batch norm's groups would straddle some, or several are to do with
+    little memory.
+    """
+    wanted, place = config.training.devices, cluster()
+    if place.workers > 1 and not jax.distributed.is_initialized():
+        go_direct()
+        try:
+            jax.distributed.initialize(place.chief, place.workers, place.number)
+        except RuntimeError as error:
+            raise UserError(
+                f"the workers of TF_CONFIG did not find each other ({str(error).splitlines()[0]}): start all of them, "
+                f"and check that {place.chief} can be reached from each"
+            ) from error
+    found = jax.local_devices()
+    # On CPUs one device computes faster than several, unless these are asked for.
+    every = len(found) if wanted == 0 and found[0].platform != "cpu" else wanted or 1
+    if len(found) < every:
+        raise UserError(f"training.devices is {wanted}: this machine has {len(found)}; choose so many or fewer")
+    replicas = every * place.workers
+    check_groups(config, replicas)
+    if config.training.memory == "low" and replicas > 1:
+        raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
+    own = [one for worker in range(place.workers) for one in jax.devices() if one.process_index == worker]
+    used = [one for worker in range(place.workers) for one in [o for o in own if o.process_index == worker][:every]]
+    return _building(Mesh(np.array(used), (AXIS,)) if replicas > 1 else None)
+
+
+@contextmanager
+def _building(mesh: Mesh | None) -> Iterator[None]:
+    _meshes.append(mesh)
+    try:
+        yield
+    finally:
+        _meshes.pop()
+
+
+class Workers:
+    """How the process of one worker drives its devices, and agrees with the other workers, if there are any."""
+
+    def __init__(self, model: Any) -> None:
+        self._mesh: Mesh | None = model.mesh
+        self.place = cluster()
+
+    def replicated(self, value: Any) -> Any:
+        """Arrays that every device has whole."""
+        return self._put(value, P())
+
+    def shared(self, batches: dict[str, Any]) -> dict[str, Any]:
+        """Batches (K, ...) of this worker, each device's share on it."""
+        return {name: self._put(part, P(None, AXIS) if name in SHARES else P()) for name, part in batches.items()}
+
+    def _put(self, value: Any, spec: P) -> Any:
+        if self._mesh is None:
+            return jax.device_put(value)
+        sharding = NamedSharding(self._mesh, spec)
+        return jax.tree.map(lambda own: jax.make_array_from_process_local_data(sharding, np.asarray(own)), value)
+
+    def anyone(self, wants: bool) -> bool:
+        """Whether any worker wants something. Every one of them must ask at the same time."""
+        if self.place.workers == 1:
+            return wants
+        with reporting_lost_workers(self.place.workers):
+            return bool(np.any(multihost_utils.process_allgather(np.array(wants))))
+
+    def take_chiefs(self, variables: Sequence[Any]) -> None:
+        """Gives the variables of every worker the chief's values, on all devices. All of them must call it at the same
+        time."""
+        if self._mesh is None:
+            return
+        values = [np.asarray(variable) for variable in variables]
+        if self.place.workers > 1:
+            with reporting_lost_workers(self.place.workers):
+                values = multihost_utils.broadcast_one_to_all(values)
+        for variable, value in zip(variables, self.replicated(values), strict=True):
+            variable._value = value  # assigning would put it on one device
+
+
+@contextmanager
+def reporting_lost_workers(workers: int) -> Iterator[None]:
+    """Raises UserError in the place of JAX's error when another of several workers is gone."""
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, RuntimeError) as error:
+        if workers == 1:
+            raise
+        raise UserError(
+            f"another of the {workers} workers ended, or can't be reached any more ({type(error).__name__}): start all "
+            f"of them again with the same command and --resume, which goes on from the newest checkpoint"
+        ) from error
+
+
+# ------------------------------------------------------------------------------------------------------- in words
+
+
+def device_in_use(config: Config) -> str:
+    """What a run computes on, in words."""
+    used = [] if jax.default_backend() == "cpu" else jax.local_devices()[: config.training.devices or None]
+    return f"{cards.in_words(device.device_kind for device in used)} (JAX)"
+
+
+def drawbacks(config: Config) -> Iterator[str]:
+    """In a line each: a card that can't be used, or not as configured."""
+    if jax.default_backend() != "cpu":
+        return
+    unused = cards.installed()
+    if unused:
+        yield f"JAX can't use {cards.in_words(unused)}: pip install 'hicmd-tf[jax-cuda]'; docs/accelerators.md has more"
+    if config.training.precision == "mixed_bfloat16":
+        yield "JAX computes bfloat16 slowly on a CPU: training.precision float32 is faster"
+
+
+def hardware(config: Config) -> dict[str, Any]:
+    """Properties of kernels and devices that rounding may depend on, and how many devices and workers share a batch."""
+    platform, found = jax.default_backend(), jax.local_devices()
+    coarse = config.training.tf32 and platform != "cpu"
+    return {
+        "platform": platform,
+        "gpus": sorted({device.device_kind for device in found}) if platform != "cpu" else [],
+        "devices": config.training.devices or (1 if platform == "cpu" else len(found)),
+        "workers": cluster().workers,
+        "float32": "TF32: products of 10-bit mantissas" if coarse else "products of 23-bit mantissas",
+    }

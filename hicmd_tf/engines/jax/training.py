@@ -1,0 +1,133 @@
+"""Iterations of JAX's model: several a call where there is an accelerator, with nothing fetched in between."""
+
+import sys
+from itertools import islice
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hicmd_tf.data.batches import REAL, BatchPlanner, Pixels, Share
+from hicmd_tf.data.samples import Samples, ahead
+from hicmd_tf.engines.base import Advanced, Failed
+from hicmd_tf.engines.jax.devices import Workers
+from hicmd_tf.engines.jax.hicmd import HiCMD, State
+from hicmd_tf.method.schedule import LOGGED
+from hicmd_tf.notation import MODALITIES, Tensor
+
+Array = np.ndarray[Any, Any]
+
+CALL = 25  # iterations of one call, at most: Ctrl-C is heard of after it
+AHEAD = 2 * CALL  # plans, or decoded batches, that are made before they are asked for
+LARGEST = 1e19  # of which the square is still finite in float32
+
+
+class Training:
+    """See `engines.base.Training`. Decoded pictures that fit in memory go to the device once, as uint8."""
+
+    def __init__(self, model: HiCMD, planner: BatchPlanner, samples: Samples, start: int, stop: int) -> None:
+        self._model, self._workers = model, Workers(model)
+        self.anyone = self._workers.anyone
+        self._planner, self._step = planner, start
+        pixels = Pixels(samples, planner.height, planner.width)
+        self._store = None if pixels.kept is None else self._workers.replicated(pixels.kept)
+        self._fetch = pixels.fetch
+        self._waiting: list[dict[str, Any]] = []  # of iterations to be made again
+        self._batches = ahead(self._batch, range(start, stop), AHEAD)
+        self._length = CALL if model.joined else 1
+        self._told = False
+
+    def advance(self, most: int) -> Advanced:
+        count = min(most, self._length)
+        batches = self._next(count)
+        if not self._told:
+            print("compiling the iteration: a minute or more, once", file=sys.stderr)
+            self._told = True
+        before = self._model.values()
+        done = self._run(batches)
+        if done.failed is None or count == 1:
+            return done
+        self._model.take(before)  # one of them failed: one by one, which tells which
+        self._model.count(self._step)
+        self._waiting = batches[1:] + self._waiting
+        return self._run(batches[:1])
+
+    def _run(self, batches: list[dict[str, Any]]) -> Advanced:
+        """Makes iterations at once; where one fails, the state is what it was before all of them."""
+        before, count = self._model.values(), len(batches)
+        filled = [*batches, *[batches[-1]] * (self._length - count)]
+        stacked = self._workers.shared(jax.tree.map(lambda *of_each: np.stack(of_each), *filled))
+        weights = self._model.numbers.values()
+        values, logs = self._model.several(before, stacked, np.int32(count), self._store, weights)
+        self._model.take(values)
+        rows = np.asarray(logs)[:count]
+        losses = [dict(zip(LOGGED, map(float, row), strict=True)) for row in rows]
+        spoilt = self._spoilt(values)
+        if spoilt or not np.isfinite(rows).all():
+            self._model.take(before)
+            return Advanced([], Failed(losses[-1], spoilt))
+        self._step += count
+        self._model.count(self._step)
+        return Advanced(losses)
+
+    def _spoilt(self, values: State) -> list[str]:
+        """Paths of the weights and running statistics that are non-finite, or too large."""
+        variables = self._model.variables[: self._model.networks_end]
+        flags = np.asarray(_too_large(values[: self._model.networks_end]))
+        return [variable.path for variable, bad in zip(variables, flags, strict=True) if bad]
+
+    def _next(self, count: int) -> list[dict[str, Any]]:
+        given = self._waiting[:count]
+        self._waiting = self._waiting[count:]
+        return [*given, *islice(self._batches, count - len(given))]
+
+    def _batch(self, step: int) -> dict[str, Any]:
+        """An iteration's pictures, or their rows in the store, and all else that `HiCMD.several` takes, in NumPy."""
+        plan = self._planner.plan(step)
+        place = self._workers.place
+        share = Share(place.number, place.workers)
+
+        def part(of_kinds: dict[str, Array]) -> dict[str, Array]:
+            return {name: of[share.span(len(of))] for name, of in of_kinds.items()}
+
+        rows = part(plan.rows)
+        pictures: dict[str, Any] = {}
+        if self._store is None:
+            ends = np.cumsum([len(rows[name]) for name in REAL])[:-1]
+            fetched = self._fetch(np.concatenate([rows[name] for name in REAL]))
+            pictures["pictures"] = dict(zip(REAL, np.split(fetched, ends), strict=True))
+        else:
+            pictures["rows"] = {name: of.astype(np.int32) for name, of in rows.items()}
+        return {
+            **pictures,
+            "flips": part(plan.flips),
+            "erasing": part(plan.erasing),
+            "identities": plan.labels["visible"],
+            **{f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in MODALITIES},
+            "rates": self._model.rates(step),
+        }
+
+
+@jax.jit
+def _too_large(values: State) -> Tensor:
+    """For each tensor whether an entry is non-finite or too large."""
+    reckoned = (jnp.issubdtype(v.dtype, jnp.floating) for v in values)
+    return jnp.stack(
+        [
+            jnp.any(~(jnp.abs(v) < LARGEST)) if does else jnp.array(False)
+            for v, does in zip(values, reckoned, strict=True)
+        ]
+    )
+
+
+class LastGood:
+    """A model's state as it is now, to be given back."""
+
+    def __init__(self, model: HiCMD) -> None:
+        self._model, self._values, self._step = model, model.values(), model.step
+
+    def restore(self) -> None:
+        """Gives the model back what was kept."""
+        self._model.take(self._values)
+        self._model.count(self._step)
