@@ -103,8 +103,8 @@ class HiCMD(Common):
         """What `_pack` was given."""
         buffers = [
             buffer
-            for part, of_part in moments.items()
-            for of_weight in self.engine.optimisers[part].unpack(of_part)
+            for part in self.engine.places.parts  # JAX sorts dictionaries
+            for of_weight in self.engine.optimisers[part].unpack(moments[part])
             for buffer in of_weight
         ]
         of_leaves = zip(self._leaves, [*arrays, *buffers], strict=True)
