@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from hicmd_tf.engines.base import Differentiated, Gradients, Part, Tree
 from hicmd_tf.engines.jax import replicas
 from hicmd_tf.engines.jax.optimisers import Moments, Optimiser
-from hicmd_tf.engines.jax.state import Places, Reading, Values, of_one
+from hicmd_tf.engines.jax.state import Places, Reading, Values
 from hicmd_tf.notation import MODALITIES, VISIBLE, Modality, Tensor
 
 Weights = dict[Part, list[Tensor]]
@@ -25,7 +25,7 @@ class JaxEngine:
 
     def __init__(self, places: Places, together: bool, optimisers: dict[Part, Optimiser]) -> None:
         self.places, self.together, self.optimisers = places, together, optimisers
-        self._reading = Reading(places.of_variable, Values({}))
+        self._reading = Reading(places, Values({}))
 
     def run(
         self, step: Callable[[], Tree], arrays: list[Tensor], moments: dict[Part, Moments], numbers: dict[Part, Any]
@@ -49,20 +49,11 @@ class JaxEngine:
     ) -> dict[Modality, Tree]:
         if not self.places.paired:
             return {m: call(network, *inputs[m]) for m, network in networks.items()}
-        network = networks[VISIBLE]
-        of_variable, now = of_one(self.places, network), self._reading.values
-        arrays = {place: now.arrays[place] for place in of_variable.values()}
-
-        def one(arrays: dict[int, Tensor], *given: Tree) -> tuple[Tree, dict[int, Tensor]]:
-            with Reading(of_variable, Values(arrays)) as reading:
-                results = call(network, *given)
-            now.read |= reading.values.read
-            return results, reading.values.where_moved()
-
-        stacked = jax.tree.map(lambda *of_each: jnp.stack(of_each), *(inputs[m] for m in MODALITIES))
-        results, moved = jax.vmap(one)(arrays, *stacked)
-        self._take(moved)
-        return {m: jax.tree.map(lambda of_both: of_both[i], results) for i, m in enumerate(MODALITIES)}  # noqa: B023
+        together = jax.tree.map(lambda *of_each: jnp.concatenate(of_each, -1), *(inputs[m] for m in MODALITIES))
+        with self._reading.of_twins():
+            results = call(networks[VISIBLE], *together)
+        halves = jax.tree.map(lambda of_both: jnp.split(of_both, 2, -1), results)
+        return dict(zip(MODALITIES, jax.tree.transpose(jax.tree.structure(results), None, halves), strict=True))
 
     def pullback(self, function: Callable[[], Tree], part: Part) -> tuple[Tree, Callable[[Tree], Gradients]]:
         pure, weights, read = self._pure(function, [part])

@@ -17,8 +17,9 @@ import numpy as np
 from jax import lax
 
 from hicmd_tf.engines.jax import replicas
+from hicmd_tf.engines.jax.state import Batches, Reading
 from hicmd_tf.method.networks.layers import LEAKY_SLOPE
-from hicmd_tf.method.networks.norms import EPSILON, KindGroups, Normalised
+from hicmd_tf.method.networks.norms import EPSILON, Groups, KindGroups, Normalised
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Tensor
 
@@ -147,7 +148,24 @@ def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> Any:
     ]
 
 
+@_form
+def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, updates: int) -> Any:
+    """Later, and all layers' at once, where their running statistics stand as one."""
+    reading = Reading.now
+    noted = reading is not None and reading.note(running[0], Batches(statistics, groups, updates))
+    return None if noted else NotImplemented
+
+
 # ---------------------------------------------------------------------------------------------------------------- maps
+
+
+@_form
+def beside(maps: list[Tensor]) -> Any:
+    """Of twins: the maps of the one, then those of the other."""
+    if Reading.now is None or not Reading.now.twins:
+        return NotImplemented
+    y = jnp.concatenate([x.reshape(*x.shape[:-1], 2, -1) for x in maps], -1)
+    return y.reshape(*y.shape[:-2], -1)
 
 
 @_form
@@ -189,20 +207,25 @@ def _mirrored(x: Tensor, axis: int, pad: int, mode: Mode) -> Tensor:
 def _folded(u: Tensor, axis: int, pad: int, mode: Mode) -> Tensor:
     """The transpose of `_mirrored`: what fell on the border goes back to the pixels that it showed."""
     skip, length = int(mode == "reflect"), u.shape[axis] - 2 * pad
+    inside = lax.slice_in_dim(u, pad, pad + length, axis=axis)
+    between = length - 2 - 2 * skip
+    if pad == 1 and between >= 0:
+        both = lax.slice_in_dim(u, 0, None, stride=length + 1, axis=axis)
+        return inside + _placed(both, axis, skip, skip, between)
     before = _turned(lax.slice_in_dim(u, 0, pad, axis=axis), axis)
     after = _turned(lax.slice_in_dim(u, pad + length, None, axis=axis), axis)
-    inside = lax.slice_in_dim(u, pad, pad + length, axis=axis)
-    return inside + _placed(before, axis, skip, length) + _placed(after, axis, length - skip - pad, length)
+    far = length - skip - pad
+    return inside + _placed(before, axis, skip, far) + _placed(after, axis, far, skip)
 
 
 def _turned(x: Tensor, axis: int) -> Tensor:
     return x if x.shape[axis] == 1 else lax.rev(x, (axis,))
 
 
-def _placed(x: Tensor, axis: int, start: int, length: int) -> Tensor:
-    """x from `start` on along an axis of this length, among zeros."""
+def _placed(x: Tensor, axis: int, before: int, after: int, between: int = 0) -> Tensor:
+    """x with so many zeros before it, after it and between its entries along an axis."""
     around = [(0, 0, 0)] * x.ndim
-    around[axis] = (start, length - start - x.shape[axis], 0)
+    around[axis] = (before, after, between)
     return lax.pad(x, jnp.zeros((), x.dtype), around)
 
 
@@ -212,7 +235,11 @@ _folded.defvjp(lambda u, *how: (_folded(u, *how), None), lambda *given: (_mirror
 
 @_form
 def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Any:
-    """A convolution 1 x 1 in full precision as a matrix product, which two networks share without rearrangement."""
+    """A convolution 1 x 1 in full precision as a matrix product; of twins, one for each."""
     if kernel.shape[:2] != (1, 1) or x.dtype == jnp.bfloat16:
         return NotImplemented
-    return jnp.einsum("bhwc,cf->bhwf", x[:, ::stride, ::stride] if stride > 1 else x, kernel[0, 0].astype(x.dtype))
+    x, kernel = x[:, ::stride, ::stride] if stride > 1 else x, kernel[0, 0].astype(x.dtype)
+    if x.shape[-1] == len(kernel):
+        return jnp.einsum("bhwc,cf->bhwf", x, kernel)
+    of_each, kernels = x.reshape(*x.shape[:-1], 2, -1), kernel.reshape(len(kernel), 2, -1)
+    return jnp.einsum("bhwtc,ctf->bhwtf", of_each, kernels).reshape(*x.shape[:-1], -1)

@@ -98,7 +98,9 @@ class Optimiser:
         for bucket, slots in zip(self.buckets, moments, strict=True):
             learn = [place for place in bucket.places if gradients[place] is not None]
             whole = len(learn) == len(bucket.places)
-            of_each = [dict(zip(bucket.places, self._apart(slot, bucket.places), strict=True)) for slot in slots]
+            of_each: list[dict[int, Tensor]] = []
+            if not whole:
+                of_each = [dict(zip(bucket.places, self._apart(slot, bucket.places), strict=True)) for slot in slots]
             kept = slots if whole else [_joined([of[place] for place in learn]) for of in of_each if learn]
             if learn:
                 w, g = (_joined([of[place] for place in learn]) for of in (weights, gradients))

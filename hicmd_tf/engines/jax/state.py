@@ -1,79 +1,112 @@
 """The state of an iteration: arrays in the place of Keras' variables.
 
-Networks of both modalities are equal, and `JaxEngine.both` calls them as one. Where it does, each variable of the
-visible one and its twin of the infrared one stand as one array (2, ...).
+Networks of both modalities are equal, and `JaxEngine.both` calls them as one: with the channels of both side by side,
+which convolutions, in two groups, and all norms of single channels keep apart. So each variable of the visible network
+and its twin of the infrared one stand as one array along their last axis, that of the channels.
 """
 
+import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import keras
+import numpy as np
 
 from hicmd_tf.engines.base import Part
 from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.norms import Groups, moved, of_all_devices
 from hicmd_tf.notation import MODALITIES, Tensor
 
 
 class Leaf(NamedTuple):
-    """A variable, or two that stand as one array (2, ...)."""
+    """A variable; or several, of equal shapes but for their last axis, that stand as one array along it."""
 
     variables: tuple[keras.Variable, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the leaf's array."""
-        shape = tuple(self.variables[0].shape)
-        return (len(self.variables), *shape) if len(self.variables) > 1 else shape
+        first = tuple(self.variables[0].shape)
+        return (*first[:-1], sum(self._sizes)) if len(self.variables) > 1 else first
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [variable.shape[-1] for variable in self.variables]
 
     def joined(self, values: list[Tensor]) -> Tensor:
         """The leaf's array of its variables' values."""
-        return jnp.stack(values) if len(values) > 1 else values[0]
+        return jnp.concatenate(values, -1) if len(values) > 1 else values[0]
 
     def apart(self, array: Tensor) -> list[Tensor]:
         """The variables' values of the leaf's array."""
-        return [array[i] for i in range(len(self.variables))] if len(self.variables) > 1 else [array]
+        return jnp.split(array, np.cumsum(self._sizes)[:-1].tolist(), -1) if len(self.variables) > 1 else [array]
+
+
+class Norms(NamedTuple):
+    """Norms that take part in the same passes: their running means are one leaf, and their running variances another.
+
+    means: the (visible) norms' variables by their ids, in the leaf's order. places: of both leaves.
+    """
+
+    means: list[int]
+    places: tuple[int, int]
 
 
 class Places:
     """All leaves of the networks' variables, and where each variable stands.
 
-    paired: whether networks of both modalities are called as one.
+    paired: whether networks of both modalities are called as one, and all norms' running statistics move as one.
     """
 
     def __init__(self, networks: Networks, paired: bool) -> None:
         self.paired = paired
         self.leaves: list[Leaf] = []
         self.of_variable: dict[int, int] = {}
-        generator, discriminators = networks.generator, networks.discriminators
-        twins = ([generator.encoders(m) for m in MODALITIES], [discriminators[m] for m in MODALITIES])
-        encoders, judges = (self._add_twins(*(network.variables for network in two)) for two in twins)
-        decoder, features = self._add(generator.decoder.variables), self._add(networks.features.variables)
+        self.norms: list[Norms] = []
+        generator, features = networks.generator, networks.features
+        twins = [generator.encoders(m) for m in MODALITIES], [networks.discriminators[m] for m in MODALITIES]
+        encoders, judges = (self._add_twins([network.variables for network in two]) for two in twins)
+        decoder, *identity = (
+            self._add([(variable,) for variable in part.variables])
+            for part in (generator.decoder, features.embedding, features.combination, features.head)
+        )
         self.parts: dict[Part, list[int]] = {
             "generator": self._trainable([*encoders, *decoder]),
             "discriminator": self._trainable(judges),
-            "features": self._trainable(features),
+            "features": self._trainable(itertools.chain(*identity)),
         }
 
-    def _add_twins(self, visible: list[Any], infrared: list[Any]) -> list[int]:
-        if not self.paired:
-            return self._add([*visible, *infrared])
-        start = len(self.leaves)
-        for two in zip(visible, infrared, strict=True):
-            self.of_variable.update({id(variable): len(self.leaves) for variable in two})
-            self.leaves.append(Leaf(two))
-        return list(range(start, len(self.leaves)))
+    def _add_twins(self, two: list[list[Any]]) -> list[int]:
+        if self.paired:
+            return self._add(list(zip(*two, strict=True)))
+        return self._add([(variable,) for of_one in two for variable in of_one])
 
-    def _add(self, variables: list[Any]) -> list[int]:
+    def _add(self, variables: list[tuple[Any, ...]]) -> list[int]:
+        """The places of new leaves. Norms among the variables become leaves of their own."""
         start = len(self.leaves)
-        for variable in variables:
-            self.of_variable[id(variable)] = len(self.leaves)
-            self.leaves.append(Leaf((variable,)))
+        by_name = {name: [v for v in variables if v[0].name == name] for name in ("moving_mean", "moving_variance")}
+        if self.paired and by_name["moving_mean"]:
+            self.norms.append(Norms([id(v[0]) for v in by_name["moving_mean"]], (start, start + 1)))
+            self.leaves += [Leaf(tuple(itertools.chain(*of_norms))) for of_norms in by_name.values()]
+            variables = [v for v in variables if v[0].name not in by_name]
+        for of_leaf in variables:
+            self.of_variable.update({id(variable): len(self.leaves) for variable in of_leaf})
+            self.leaves.append(Leaf(of_leaf))
         return list(range(start, len(self.leaves)))
 
     def _trainable(self, places: Iterable[int]) -> list[int]:
         return [place for place in places if self.leaves[place].variables[0].trainable]
+
+
+class Batches(NamedTuple):
+    """What a norm's running statistics are to take in: see `norms.take_in`."""
+
+    statistics: list[Tensor]
+    groups: Groups
+    updates: int
 
 
 class Values:
@@ -83,6 +116,7 @@ class Values:
         self.arrays = dict(arrays)
         self.read: set[int] = set()
         self.moved: set[int] = set()
+        self.noted: dict[int, list[Batches]] = defaultdict(list)  # by the id of a norm's running means
 
     def take(self, place: int) -> Tensor:
         """An array, which counts as read."""
@@ -98,32 +132,69 @@ class Values:
         """The arrays that moved."""
         return {place: self.arrays[place] for place in sorted(self.moved)}
 
+    def take_in(self, norms: Norms) -> None:
+        """Moves the running statistics of norms by what was noted, one pass of all of them after another."""
+        for of_norms in zip(*(self.noted.pop(norm, []) for norm in norms.means), strict=True):
+            _, groups, updates = of_norms[0]
+            pairs = zip(*(batches.statistics for batches in of_norms), strict=True)
+            statistics = [jnp.concatenate(of_kind, -1) for of_kind in pairs]  # (G, C of all norms)
+            of_all = of_all_devices(statistics, groups) if groups else statistics
+            for place, batches in zip(norms.places, of_all, strict=True):
+                self.move(place, moved(self.arrays[place], batches, updates))
+
 
 class Reading(keras.StatelessScope):  # type: ignore[misc]
-    """Inside, Keras' variables read and move the present values instead of their own."""
+    """Inside, Keras' variables read and move the present values instead of their own.
 
-    def __init__(self, of_variable: dict[int, int], values: Values) -> None:
+    now: the one that is entered. twins: whether a network stands for those of both modalities (`JaxEngine.both`).
+    """
+
+    now: ClassVar["Reading | None"] = None
+
+    def __init__(self, places: Places, values: Values) -> None:
         super().__init__(initialize_variables=False)
-        self._of_variable, self.values = of_variable, values
+        self._places, self.values, self.twins = places, values, False
+        self._norms = set(itertools.chain(*(norms.means for norms in places.norms)))
+
+    def __enter__(self) -> "Reading":
+        super().__enter__()
+        Reading.now = self
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        Reading.now = None
+        super().__exit__(*error)
 
     def get_current_value(self, variable: Any) -> Tensor | None:
-        place = self._of_variable.get(id(variable))
+        place = self._places.of_variable.get(id(variable))
         return None if place is None else self.values.take(place)
 
     def add_update(self, update: tuple[Any, Tensor]) -> None:
         variable, value = update
-        self.values.move(self._of_variable[id(variable)], value)
+        self.values.move(self._places.of_variable[id(variable)], value)
+
+    def note(self, means: Any, batches: Batches) -> bool:
+        """Notes what a norm with these running means takes in, if it is one of `Norms`; whether it is."""
+        if id(means) in self._norms:
+            self.values.noted[id(means)].append(batches)
+        return id(means) in self._norms
 
     @contextmanager
     def at(self, values: Values) -> Iterator[Values]:
-        """Other values for a while."""
+        """Other values for a while, at whose end running statistics have moved."""
         before, self.values = self.values, values
         try:
             yield values
+            for norms in self._places.norms:
+                values.take_in(norms)
         finally:
             self.values = before
 
-
-def of_one(places: Places, network: Any) -> dict[int, int]:
-    """Where the variables of a visible network stand, to be read as they are inside `JaxEngine.both`."""
-    return {id(variable): places.of_variable[id(variable)] for variable in network.variables}
+    @contextmanager
+    def of_twins(self) -> Iterator[None]:
+        """Networks stand for two."""
+        self.twins = True
+        try:
+            yield
+        finally:
+            self.twins = False

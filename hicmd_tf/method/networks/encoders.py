@@ -6,11 +6,18 @@ import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.fast import replaceable
 from hicmd_tf.method.networks.layers import Composed, Shape, build_chain, run_chain, serialisable
 from hicmd_tf.method.networks.norms import Groups
 from hicmd_tf.method.networks.resnet import Stage, Stem
 from hicmd_tf.method.precision import accurate
 from hicmd_tf.notation import Codes, Tensor
+
+
+@replaceable
+def beside(maps: list[Tensor]) -> Tensor:
+    """Maps (B, h, w, C), (B, h, w, D), .. as one (B, h, w, C + D + ..)."""
+    return ops.concatenate(maps, axis=-1)
 
 
 @serialisable
@@ -36,7 +43,7 @@ class AtrousPyramid(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         branches = zip(self.reductions, self.dilated, strict=True)
-        return self.fuse(ops.concatenate([self.point(x), *(run_chain(branch, x) for branch in branches)], axis=-1))
+        return self.fuse(beside([self.point(x), *(run_chain(branch, x) for branch in branches)]))
 
 
 @serialisable

@@ -148,6 +148,25 @@ def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> list[Tensor]
 Groups = KindGroups | None
 
 
+@replaceable
+def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, updates: int) -> None:
+    """Moves running means and variances, variables (C,), by this device's means and variances (G, C) in a batch.
+
+    updates: see `GroupedBatchNorm`.
+    """
+    of_all = of_all_devices(statistics, groups) if groups else statistics
+    for variable, batches in zip(running, of_all, strict=True):
+        variable.assign(moved(variable, batches, updates))
+
+
+def moved(running: Tensor, batches: Tensor, updates: int) -> Tensor:
+    """running <- 0.9 running + 0.1 batch, for each of (G, C) in turn, `updates` times each, in closed form."""
+    keep, count = (1 - MOMENTUM) ** updates, batches.shape[0]
+    shares = [[(1 - keep) * keep**later] for later in reversed(range(count))]  # (G, 1)
+    batch = ops.convert_to_tensor(shares, running.dtype) * ops.cast(batches, running.dtype)  # (G, C)
+    return keep**count * running + ops.sum(batch, 0)
+
+
 @serialisable
 class GroupedBatchNorm(keras.layers.Layer):
     """Batch norm over all axes but the last; in training each group of consecutive rows uses its own statistics.
@@ -189,14 +208,5 @@ class GroupedBatchNorm(keras.layers.Layer):
         sizes = groups.sizes() if groups else ()
         y, *statistics = group_norm(x, sizes, ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta))
         if updates:
-            means, variances = of_all_devices(statistics, groups) if groups else statistics
-            self._move(means, variances, updates)
+            take_in((self.moving_mean, self.moving_variance), statistics, groups, updates)
         return y
-
-    def _move(self, means: Tensor, variances: Tensor, updates: int) -> None:
-        """running <- 0.9 running + 0.1 batch, for each group in turn, `updates` times each, in closed form."""
-        keep, count = (1 - MOMENTUM) ** updates, means.shape[0]
-        shares = [[(1 - keep) * keep**later] for later in reversed(range(count))]  # (G, 1)
-        for running, batches in ((self.moving_mean, means), (self.moving_variance, variances)):
-            batch = ops.convert_to_tensor(shares, running.dtype) * ops.cast(batches, running.dtype)  # (G, C)
-            running.assign(keep**count * running + ops.sum(batch, 0))
