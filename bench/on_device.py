@@ -241,7 +241,7 @@ def descriptors(config: Any, cache: Path, gate: Gate) -> None:
     import numpy as np
 
     from hicmd_tf.data.pictures import SCALE, SHIFT
-    from hicmd_tf.engines.jax.hicmd import compiled
+    from hicmd_tf.engines.jax.compiling import compiled
     from hicmd_tf.method.descriptor import Descriptor
     from hicmd_tf.method.networks.build import build_networks
     from hicmd_tf.method.precision import computing_in
