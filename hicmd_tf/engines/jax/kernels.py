@@ -18,6 +18,7 @@ from jax import lax
 
 from hicmd_tf.engines.jax import replicas
 from hicmd_tf.engines.jax.state import Batches, Reading
+from hicmd_tf.method.networks.decoder import Perceptron
 from hicmd_tf.method.networks.layers import LEAKY_SLOPE
 from hicmd_tf.method.networks.norms import EPSILON, Groups, KindGroups, Normalised
 from hicmd_tf.method.precision import accurate
@@ -82,19 +83,20 @@ def _normalise(x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> tuple[tu
     centred = accurate(x) - _over(mean, x)
     variance = _sums(centred * centred) * count
     scale = lax.rsqrt(variance + EPSILON)
-    y = centred * _over(scale if gamma is None else scale * gamma, x)
-    return (y if beta is None else y + _over(beta, x), mean, variance), (x, gamma, mean, scale)
+    factor = scale if gamma is None else scale * gamma
+    y = centred * _over(factor, x)
+    return (y if beta is None else y + _over(beta, x), mean, variance), (x, gamma, mean, scale, factor)
 
 
 def _normalise_back(kept: Any, upstream: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """With z the result before gamma and beta, and u the gradient that arrives: of x it is
     gamma (u - mean u - z mean(u z)) / deviation, of gamma the sum of u z, of beta that of u."""
-    x, gamma, mean, scale = kept
-    u, count = accurate(upstream[0]), 1 / _entries(x)
+    x, gamma, mean, scale, factor = kept
+    u = accurate(upstream[0])
     z = (accurate(x) - _over(mean, x)) * _over(scale, x)
     of_shift, of_scale = _sums(u), _sums(u * z)  # (G, C)
-    pull = u - _over(of_shift * count, x) - z * _over(of_scale * count, x)
-    of_x = (pull * _over(scale if gamma is None else scale * gamma, x)).astype(x.dtype)
+    share = factor * (1 / _entries(x))
+    of_x = (u * _over(factor, x) - _over(of_shift * share, x) - z * _over(of_scale * share, x)).astype(x.dtype)
     if gamma is None:
         return of_x, None, None
     return (of_x, of_scale, of_shift) if gamma.ndim > 1 else (of_x, jnp.sum(of_scale, 0), jnp.sum(of_shift, 0))
@@ -157,6 +159,23 @@ def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, 
 
 
 # ---------------------------------------------------------------------------------------------------------------- maps
+
+
+@_form
+def biased(x: Tensor, bias: Tensor) -> Tensor:
+    """By one broadcast, whose transpose is one sum."""
+    return x + lax.broadcast_in_dim(bias, x.shape, (x.ndim - 1,))
+
+
+@_form
+def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """As one perceptron of stacked weights and inputs."""
+    x = accurate(jnp.stack(inputs))  # (K, B, D)
+    for number, layers in enumerate(zip(*(perceptron.dense for perceptron in perceptrons), strict=True)):
+        kernels, biases = (jnp.stack([getattr(one, name).value for one in layers]) for name in ("kernel", "bias"))
+        x = jnp.einsum("kbd,kdu->kbu", x if number == 0 else _leaky(x), kernels)
+        x = x + lax.broadcast_in_dim(biases, x.shape, (0, 2))
+    return list(x)
 
 
 @_form
@@ -238,8 +257,8 @@ def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Any:
     """A convolution 1 x 1 in full precision as a matrix product; of twins, one for each."""
     if kernel.shape[:2] != (1, 1) or x.dtype == jnp.bfloat16:
         return NotImplemented
-    x, kernel = x[:, ::stride, ::stride] if stride > 1 else x, kernel[0, 0].astype(x.dtype)
-    if x.shape[-1] == len(kernel):
-        return jnp.einsum("bhwc,cf->bhwf", x, kernel)
-    of_each, kernels = x.reshape(*x.shape[:-1], 2, -1), kernel.reshape(len(kernel), 2, -1)
-    return jnp.einsum("bhwtc,ctf->bhwtf", of_each, kernels).reshape(*x.shape[:-1], -1)
+    x, kernel, inputs = x[:, ::stride, ::stride] if stride > 1 else x, jnp.asarray(kernel, x.dtype), kernel.shape[2]
+    if x.shape[-1] == inputs:
+        return jnp.einsum("bhwc,cf->bhwf", x, kernel.reshape(inputs, -1))
+    of_each = x.reshape(*x.shape[:-1], 2, -1)
+    return jnp.einsum("bhwtc,ctf->bhwtf", of_each, kernel.reshape(inputs, 2, -1)).reshape(*x.shape[:-1], -1)

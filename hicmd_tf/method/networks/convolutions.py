@@ -36,6 +36,12 @@ def reflected_convolution(x: Tensor, kernel: Tensor, stride: int, dilation: int)
     return convolve(mirrored(x, pad, "reflect") if pad else x, kernel, stride, dilation)
 
 
+@replaceable
+def biased(x: Tensor, bias: Tensor) -> Tensor:
+    """(B, H, W, C) plus a bias (C,)."""
+    return x + bias
+
+
 def zero_padded_convolution(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
     """Convolution of (B, H, W, C), padded by zeros so that stride 1 keeps the size, by a kernel (k, k, C, F)."""
     pad = kernel.shape[0] // 2
@@ -79,7 +85,7 @@ class Convolution(keras.layers.Layer):
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         if self.upsample:
             return upsampled_convolution(x, kernel, bias)
-        return reflected_convolution(x, kernel, self.stride, self.dilation) + bias
+        return biased(reflected_convolution(x, kernel, self.stride, self.dilation), bias)
 
 
 @serialisable

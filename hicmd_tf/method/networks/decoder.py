@@ -1,11 +1,13 @@
 """G, the decoder that both modalities share: x = G(p, a), an image of a prototype and an attribute code (Sec. 3.2)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from hicmd_tf.method.networks.convolutions import ConvolutionBlock, ResidualBlock
+from hicmd_tf.method.networks.fast import replaceable
 from hicmd_tf.method.networks.layers import Shape, build_chain, kaiming, leaky_relu, run_chain, serialisable
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import Tensor
@@ -30,6 +32,12 @@ class Perceptron(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         first, second, third = self.dense
         return third(leaky_relu(second(leaky_relu(first(x)))))
+
+
+@replaceable
+def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Equal perceptrons, each of its own input (B, D): (B, units) of each."""
+    return [perceptron(x) for perceptron, x in zip(perceptrons, inputs, strict=True)]
 
 
 @serialisable
@@ -72,7 +80,8 @@ class Decoder(keras.layers.Layer):
         prototype, attributes = codes  # (B / n, h, w, 256), (B, 2048)
         x = ops.cast(prototype, self.compute_dtype)
         chunks = ops.split(attributes, len(self.residuals), axis=1)  # 4 of (B, 512)
-        for chunk, scales, shifts, residual in zip(chunks, self.scales, self.shifts, self.residuals, strict=True):
-            x = residual(x, scales(chunk), shifts(chunk))
+        steering = each_on_its_own([*self.scales, *self.shifts], [*chunks, *chunks])
+        for number, residual in enumerate(self.residuals):
+            x = residual(x, steering[number], steering[number + len(chunks)])
         x = run_chain(self.upsampled, x)  # (B, 2h, 2w, 128), (B, 4h, 4w, 64)
         return accurate(self.colour(run_chain(self.refine, x)))  # (B, 4h, 4w, 3)
