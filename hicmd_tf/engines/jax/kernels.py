@@ -168,11 +168,15 @@ def biased(x: Tensor, bias: Tensor) -> Tensor:
 
 
 @_form
-def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor]) -> list[Tensor]:
-    """As one perceptron of stacked weights and inputs."""
+def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor]) -> Any:
+    """As one perceptron of stacked weights, in their full precision, and inputs."""
+    reading = Reading.now
+    if reading is None:
+        return NotImplemented
     x = accurate(jnp.stack(inputs))  # (K, B, D)
     for number, layers in enumerate(zip(*(perceptron.dense for perceptron in perceptrons), strict=True)):
-        kernels, biases = (jnp.stack([getattr(one, name).value for one in layers]) for name in ("kernel", "bias"))
+        of_kinds = ([getattr(one, name) for one in layers] for name in ("kernel", "bias"))
+        kernels, biases = (jnp.stack(reading.present(variables)) for variables in of_kinds)
         x = jnp.einsum("kbd,kdu->kbu", x if number == 0 else _leaky(x), kernels)
         x = x + lax.broadcast_in_dim(biases, x.shape, (0, 2))
     return list(x)

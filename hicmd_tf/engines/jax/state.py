@@ -173,6 +173,10 @@ class Reading(keras.StatelessScope):  # type: ignore[misc]
         variable, value = update
         self.values.move(self._places.of_variable[id(variable)], value)
 
+    def present(self, variables: Iterable[Any]) -> list[Tensor]:
+        """The present values of variables, in their own type under every policy."""
+        return [self.values.take(self._places.of_variable[id(variable)]) for variable in variables]
+
     def note(self, means: Any, batches: Batches) -> bool:
         """Notes what a norm with these running means takes in, if it is one of `Norms`; whether it is."""
         if id(means) in self._norms:
