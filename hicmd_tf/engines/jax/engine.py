@@ -100,13 +100,14 @@ class JaxEngine:
         and a set of the places that it has read once it was called."""
         before = self._reading.values
         weights: Weights = {part: [before.arrays[place] for place in self.places.parts[part]] for part in parts}
+        name = getattr(function, "func", function).__name__ if parts else "inputs"  # profiles and bench.graph show it
         read: set[int] = set()
 
         def pure(weights: Weights, *inputs: Tree) -> tuple[Tree, dict[int, Tensor]]:
             own = {
                 place: w for part in weights for place, w in zip(self.places.parts[part], weights[part], strict=True)
             }
-            with self._reading.at(Values({**before.arrays, **own})) as values:
+            with self._reading.at(Values({**before.arrays, **own})) as values, jax.named_scope(name):
                 results = function(*inputs)
             read.update(values.read)
             before.read |= values.read
@@ -131,7 +132,9 @@ class JaxEngine:
         summed = replicas.total([g for g in gradients if g is not None])
         left = iter(summed)
         given = [None if g is None else next(left) for g in gradients]
-        new, self._moments[part] = self.optimisers[part].step(weights, given, self._moments[part], self._numbers[part])
+        with jax.named_scope("optimiser"):
+            step = self.optimisers[part].step
+            new, self._moments[part] = step(weights, given, self._moments[part], self._numbers[part])
         for place, weight in zip(places, new, strict=True):
             values.move(place, weight)
 
