@@ -6,8 +6,8 @@ mixed_bfloat16, of larger batches, and with convolutions in CUDA graphs; memory;
 and how much of the time one runs; descriptors a second. Networks are of full size with random weights, pictures are
 noise that the device keeps, optimisers are included. Without a GPU: the same but for what needs one.
 
-Each case has a process of its own (`bench.turns`): they compile side by side, and are measured alone, the first ones
-first. Results are in the file of --json after each; the same command goes on where the last one was cut.
+Each case has a process of its own (`bench.turns`), one after the other, the most useful first. Results are in the file
+of --json after each; the same command goes on where the last one was cut.
 
 A machine that has JAX, but not our packages, needs some wheels beside the checkout, and none of TensorFlow:
 docs/accelerators.md has the commands.
@@ -40,8 +40,7 @@ from hicmd_tf.tables import as_text
 GRAPHS = "--xla_gpu_enable_command_buffer=+CONVOLUTION"
 FOLDER = Path("runs/accelerator")
 CACHE, LOGS = FOLDER / "cache", FOLDER / "logs"
-CORES = 3  # that a compilation keeps busy, about
-ENDING = 5  # seconds for the table
+ENDING = 3  # seconds for the table
 START = ("import", "networks", "optimisers", "trace", "lower", "compile", "first_call", "in_all")
 PRODUCT = {"bfloat16": "bfloat16", "exact": "float32"}  # by a part of a case's name, else float32_tf32
 NAMED = 10  # kernels that the table names
@@ -83,9 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if outcome:
             print(f"{time.monotonic() - begin:5.0f} s  {name}: {outcome}", flush=True)
 
-    cores = len(os.sched_getaffinity(0))
     until = begin + 60 * options.minutes - ENDING
-    run([case for case in wanted if case.name not in done], max(1, cores // CORES), until, LOGS, found)
+    run([case for case in wanted if case.name not in done], until, LOGS, found)
     print(tables(figures))
 
 
@@ -104,13 +102,13 @@ def cases(config: Config, card: bool, joined: bool | None = None) -> list[Case]:
     full = with_values(config, {"training.precision": "float32"})
     half = with_values(config, bfloat16)
     found = [
-        case("float32", {}, profiled=True, calm=True, first=True),
-        Case("warm", partial(on_device.start, full, CACHE, joined), after="float32", calm=True),
-        case("bfloat16", bfloat16, profiled=True),
+        case("float32", {}, profiled=True),
         Case("rates", partial(on_device.rates, CACHE)),
-        larger(8),
+        case("bfloat16", bfloat16, profiled=True),
+        Case("warm", partial(on_device.start, full, CACHE, joined)),
         Case("descriptors_float32", partial(on_device.descriptors, full, CACHE)),
         Case("descriptors_bfloat16", partial(on_device.descriptors, half, CACHE)),
+        larger(8),
     ]
     if card:
         flags = f"{os.environ.get('XLA_FLAGS', '')} {GRAPHS}".strip()
@@ -123,7 +121,7 @@ def cases(config: Config, card: bool, joined: bool | None = None) -> list[Case]:
 
 
 NAMES = (
-    *("float32", "warm", "bfloat16", "rates", "pairs_8_bfloat16", "descriptors_float32", "descriptors_bfloat16"),
+    *("float32", "rates", "bfloat16", "warm", "descriptors_float32", "descriptors_bfloat16", "pairs_8_bfloat16"),
     *("float32_exact", "bfloat16_graphs", "float32_graphs", *(f"pairs_{pairs}_bfloat16" for pairs in (16, 32, 4))),
 )
 

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.operations import CLASSES, SEED, tflop, timed_model
-from bench.turns import Figures, Gate
+from bench.turns import Figures, Teller
 
-ITERATIONS = 5  # of one call
-CALLS = 6  # that are measured
+ITERATIONS = 10  # of one call
+CALLS = 4  # that are measured
 LEAST, ENOUGH = 4, 12.0  # calls that are measured in any case, and the seconds after which no more are
 BATCHES = (1, 64, 256)  # pictures that are described at once
 SIDE, COPIED = 8192, 2**30  # rows and columns of the products, bytes of the copy
@@ -85,14 +85,13 @@ class Iterations:
             "rates": self.model.rates(step),
         }
 
-    def compile(self, gate: Gate) -> Figures:
+    def compile(self) -> Figures:
         """Traces and compiles. Returns the arithmetic of an iteration and what is known of its memory."""
         times = [time.perf_counter()]
         traced = self.model.several.trace(*self._arguments())
         times.append(time.perf_counter())
         lowered = traced.lower()
         times.append(time.perf_counter())
-        gate.unhurried()
         self._compiled = lowered.compile()
         times.append(time.perf_counter())
         self.seconds |= dict(zip(("trace", "lower", "compile"), (b - a for a, b in pairwise(times)), strict=True))
@@ -110,53 +109,52 @@ class Iterations:
         return seconds, self._np.asarray(logs[:count])
 
 
-def iterations(config: Any, cache: Path, joined: bool | None, profiled: bool, tf32: bool, gate: Gate) -> None:
+def iterations(config: Any, cache: Path, joined: bool | None, profiled: bool, tf32: bool, tell: Teller) -> None:
     """Seconds until the first iteration, of an iteration in a call of several, and of a call with one; memory; where
     the device's time goes."""
     jax = begin(cache, tf32)
     entries = len(list(cache.glob("*-cache")))
-    gate.found(**device(jax), cached_before=entries)
+    tell.found(**device(jax), cached_before=entries)
     work = Iterations(jax, config, joined)
-    gate.found(**work.compile(gate))
+    tell.found(**work.compile())
     batch = config.batch
     pictures = 2 * (batch.pairs + batch.negatives)
-    with gate.alone():
-        gate.found(start={**work.seconds, "first_call": _first(work, gate), "in_all": gate.age}, pictures=pictures)
-        times: list[float] = []
-        while len(times) < CALLS and not (len(times) >= LEAST and sum(times) * work.most > ENOUGH):
-            times.append(work.call()[0] / work.most)
-        singles = [work.call(1)[0] for _ in range(LEAST)]
-        gate.found(
-            iteration_s=statistics.median(times),
-            iteration_least_s=min(times),
-            iterations=len(times) * work.most,
-            single_s=statistics.median(singles),
-            peak_gib=_peak(jax),
-        )
-        if profiled:
-            try:
-                gate.found(profile=profile(jax, work))
-            except Exception as error:  # a profiler that may not look is no reason to lose the rest
-                gate.found(profile_failed=f"{type(error).__name__}: {error}"[:300])
+    tell.found(start={**work.seconds, "first_call": _first(work, tell), "in_all": tell.age}, pictures=pictures)
+    times: list[float] = []
+    while len(times) < CALLS and not (len(times) >= LEAST and sum(times) * work.most > ENOUGH):
+        times.append(work.call()[0] / work.most)
+    singles = [work.call(1)[0] for _ in range(LEAST)]
+    tell.found(
+        iteration_s=statistics.median(times),
+        iteration_least_s=min(times),
+        iterations=len(times) * work.most,
+        single_s=statistics.median(singles),
+        peak_gib=_peak(jax),
+    )
+    if profiled:
+        try:
+            tell.found(profile=profile(jax, work))
+        except Exception as error:  # a profiler that may not look is no reason to lose the rest
+            tell.found(profile_failed=f"{type(error).__name__}: {error}"[:300])
 
 
-def start(config: Any, cache: Path, joined: bool | None, gate: Gate) -> None:
+def start(config: Any, cache: Path, joined: bool | None, tell: Teller) -> None:
     """Seconds until the first iteration, by what the cache holds."""
     jax = begin(cache)
-    gate.found(**device(jax))
+    tell.found(**device(jax))
     work = Iterations(jax, config, joined)
-    work.compile(gate)
-    gate.found(start={**work.seconds, "first_call": _first(work, gate), "in_all": gate.age})
+    work.compile()
+    tell.found(start={**work.seconds, "first_call": _first(work, tell), "in_all": tell.age})
 
 
-def _first(work: Iterations, gate: Gate) -> float:
+def _first(work: Iterations, tell: Teller) -> float:
     """Seconds of a call with one iteration, whose losses are noted: they are to be the same everywhere, but for
     rounding."""
     from hicmd_tf.method.schedule import LOGGED
 
     seconds, logs = work.call(1)
     losses = {name: float(value) for name, value in zip(LOGGED, logs[0], strict=True)}
-    gate.found(losses={name: value if abs(value) < 1e30 else None for name, value in losses.items()})
+    tell.found(losses={name: value if abs(value) < 1e30 else None for name, value in losses.items()})
     return seconds
 
 
@@ -233,11 +231,11 @@ def summary(kernels: Iterable[tuple[str, float, float]], iterations: int) -> Fig
 # --------------------------------------------------------------------------------------------------------- descriptors
 
 
-def descriptors(config: Any, cache: Path, gate: Gate) -> None:
+def descriptors(config: Any, cache: Path, tell: Teller) -> None:
     """Pictures a second that become descriptors, of one modality: uint8 in the host's memory to float32 there, and
     what the device alone takes."""
     jax = begin(cache)
-    gate.found(**device(jax))
+    tell.found(**device(jax))
     import numpy as np
 
     from hicmd_tf.data.pictures import SCALE, SHIFT
@@ -248,7 +246,6 @@ def descriptors(config: Any, cache: Path, gate: Gate) -> None:
 
     with computing_in(config.training.precision):
         descriptor = Descriptor(build_networks(config.networks, CLASSES, restored=True))
-    gate.unhurried()
 
     def describe(pictures: Any) -> Any:
         return descriptor.describe("visible", pictures.astype("float32") * SCALE - SHIFT)
@@ -258,13 +255,12 @@ def descriptors(config: Any, cache: Path, gate: Gate) -> None:
     shown = {batch: random.integers(0, 256, (batch, *size), np.uint8) for batch in BATCHES}
     for pictures in shown.values():
         np.asarray(work(pictures))
-    with gate.alone():
-        for batch, pictures in shown.items():
-            there = jax.device_put(pictures)
-            whole = _median(lambda: np.asarray(work(pictures)))  # noqa: B023
-            alone = _median(lambda: jax.block_until_ready(work(there)))  # noqa: B023
-            gate.found(**{f"batch_{batch}": {"per_s": batch / whole, "per_s_on_device": batch / alone}})
-        gate.found(peak_gib=_peak(jax))
+    for batch, pictures in shown.items():
+        there = jax.device_put(pictures)
+        whole = _median(lambda: np.asarray(work(pictures)))  # noqa: B023
+        alone = _median(lambda: jax.block_until_ready(work(there)))  # noqa: B023
+        tell.found(**{f"batch_{batch}": {"per_s": batch / whole, "per_s_on_device": batch / alone}})
+    tell.found(peak_gib=_peak(jax))
 
 
 def _median(work: Callable[[], Any], least: int = 5, seconds: float = 1.0) -> float:
@@ -281,11 +277,11 @@ def _median(work: Callable[[], Any], least: int = 5, seconds: float = 1.0) -> fl
 # --------------------------------------------------------------------------------------------------------------- rates
 
 
-def rates(cache: Path, gate: Gate) -> None:
+def rates(cache: Path, tell: Teller) -> None:
     """What the device itself reaches on random data: products of large matrices, and a copy."""
     jax = begin(cache)
     jnp = jax.numpy
-    gate.found(**device(jax))
+    tell.found(**device(jax))
     large = jax.default_backend() != "cpu"
     side = SIDE if large else SMALL_SIDE
     entries = (COPIED if large else SMALL_COPY) // 4
@@ -295,7 +291,6 @@ def rates(cache: Path, gate: Gate) -> None:
         "float32": (jnp.float32, "highest"),
         "bfloat16": (jnp.bfloat16, "default"),
     }
-    gate.unhurried()
     works: dict[str, tuple[Callable[[], Any], float]] = {}
     for name, (kind, precision) in products.items():
         a, b = one.astype(kind), two.astype(kind)
@@ -306,13 +301,10 @@ def rates(cache: Path, gate: Gate) -> None:
     works["copy"] = partial(copy, there), 2 * 4 * entries / 1e12  # read and written
     for work, _ in works.values():
         jax.block_until_ready(work())
-    with gate.alone():
-        for name, (work, amount) in works.items():
-            times = [_back_to_back(jax, work) for _ in range(ROUNDS)]
-            gate.found(
-                **{f"{name}_per_s": amount / statistics.median(times), f"{name}_best_per_s": amount / min(times)}
-            )
-        gate.found(side=side, copied_mib=4 * entries / 2**20)
+    for name, (work, amount) in works.items():
+        times = [_back_to_back(jax, work) for _ in range(ROUNDS)]
+        tell.found(**{f"{name}_per_s": amount / statistics.median(times), f"{name}_best_per_s": amount / min(times)})
+    tell.found(side=side, copied_mib=4 * entries / 2**20)
 
 
 def _back_to_back(jax: Any, work: Callable[[], Any], times: int = 10) -> float:

@@ -2,73 +2,76 @@
 
 import os
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bench import turns
 from bench.on_device import summary
 from bench.turns import CUT, DONE, Case, run
 
 
-def noted(file: Path, seconds: float, gate) -> None:
-    """Writes down when it is measured."""
-    with gate.alone():
-        begin = time.time()
-        time.sleep(seconds)
-        gate.found(begin=begin, end=time.time())
-    gate.found(last=True)
+def works(tell) -> None:
+    tell.found(begin=time.time())
+    tell.found(end=time.time())
 
 
-def fails(gate) -> None:
-    gate.found(before=1)
+def fails(tell) -> None:
+    tell.found(before=1)
     raise MemoryError("out of memory")
 
 
-def dies(gate) -> None:
-    with gate.alone():
-        os._exit(9)
+def dies(tell) -> None:
+    os._exit(9)
 
 
-def hangs(gate) -> None:
+def hangs(tell) -> None:
     time.sleep(1000)
 
 
-def told(gate) -> None:
-    gate.found(flags=os.environ["XLA_FLAGS"])
+def told(tell) -> None:
+    tell.found(flags=os.environ["XLA_FLAGS"])
 
 
-def taken(cases: list[Case], folder: Path, seconds: float = 30.0, most: int = 4):
+def taken(cases: list[Case], folder: Path, seconds: float = 60.0) -> tuple[dict[str, str], dict[str, dict]]:
     figures: dict[str, dict] = {case.name: {} for case in cases}
-    outcomes = run(
-        cases, most, time.monotonic() + seconds, folder, lambda name, new, outcome: figures[name].update(new)
-    )
+    outcomes: dict[str, str] = {}
+
+    def found(name: str, new: dict, outcome: str) -> None:
+        figures[name].update(new)
+        outcomes[name] = outcome
+
+    run(cases, time.monotonic() + seconds, folder, found)
     return outcomes, figures
 
 
-def test_cases_are_measured_one_at_a_time_and_what_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+def test_cases_run_one_after_the_other_and_what_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     cases = [
-        Case("dies", dies, calm=True, first=True),
-        *(Case(f"{number}", partial(noted, tmp_path, 0.3)) for number in range(3)),
+        Case("dies", dies),
+        Case("first", works),
         Case("fails", fails),
-        Case("told", told, {"XLA_FLAGS": "--one"}, after="fails"),
+        Case("second", works),
+        Case("told", told, {"XLA_FLAGS": "--one"}),
     ]
     outcomes, figures = taken(cases, tmp_path)
     assert outcomes == {
         "dies": "failed: its process ended with 9",
         "fails": "failed: MemoryError: out of memory",
-        **dict.fromkeys(["0", "1", "2", "told"], DONE),
+        **dict.fromkeys(["first", "second", "told"], DONE),
     }
-    turns = sorted((figures[f"{number}"]["begin"], figures[f"{number}"]["end"]) for number in range(3))
-    assert turns[0][1] <= turns[1][0] and turns[1][1] <= turns[2][0]
-    assert figures["0"]["last"] and figures["fails"]["before"] == 1 and figures["told"]["flags"] == "--one"
+    assert figures["first"]["end"] <= figures["second"]["begin"]
+    assert figures["fails"]["before"] == 1 and figures["told"]["flags"] == "--one"
     assert figures["fails"]["log"][-1] == "MemoryError: out of memory"
 
 
-def test_what_hangs_is_cut_when_the_time_is_up(tmp_path: Path) -> None:
-    cases = [Case("hangs", hangs, calm=True), Case("works", partial(noted, tmp_path, 0.1)), Case("later", hangs)]
-    outcomes, figures = taken(cases, tmp_path, seconds=8, most=2)
-    assert outcomes == {"hangs": CUT, "works": DONE, "later": CUT} and figures["works"]["last"]
+def test_what_hangs_loses_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN", 0.05)  # of 60 s
+    outcomes, figures = taken([Case("hangs", hangs), Case("works", works)], tmp_path)
+    assert outcomes == {"hangs": "failed: took more than 3 s", "works": DONE} and figures["works"]["end"]
+
+
+def test_what_comes_when_time_is_up_is_cut(tmp_path: Path) -> None:
+    assert taken([Case("works", works)], tmp_path, seconds=-1)[0] == {"works": CUT}
 
 
 def test_a_profile_is_summed_by_name_and_overlaps_count_once() -> None:

@@ -164,7 +164,7 @@ class HiCMD(Common):
                 arrays, moments, logs = body(jnp.int32(0), packed)
             return self._unpack(arrays, moments), logs
 
-        return jax.jit(self._spread(several))
+        return jax.jit(self._spread(several), compiler_options=compiler_options())
 
     def _spread(self, several: Callable[..., Any]) -> Callable[..., Any]:
         """The function on all devices of the mesh, each with its share of the pictures."""
@@ -203,6 +203,11 @@ class HiCMD(Common):
         return compiled(
             partial(reconstruct, Method(self.networks, self.settings)), list(self.networks.variables().values())
         )
+
+
+def compiler_options() -> dict[str, Any]:
+    """cuBLAS for all matrix products on NVIDIA's cards: to try out Triton's for each of hundreds takes a minute."""
+    return {"xla_gpu_enable_triton_gemm": False} if jax.default_backend() == "gpu" else {}
 
 
 def prepared(batch: Batch, store: Tensor | None) -> Batch:

@@ -258,8 +258,8 @@ _folded.defvjp(lambda u, *how: (_folded(u, *how), None), lambda *given: (_mirror
 
 @_form
 def convolve(x: Tensor, kernel: Tensor, stride: int, dilation: int) -> Any:
-    """A convolution 1 x 1 in full precision as a matrix product; of twins, one for each."""
-    if kernel.shape[:2] != (1, 1) or x.dtype == jnp.bfloat16:
+    """A convolution 1 x 1 as a matrix product; of twins, one for each."""
+    if kernel.shape[:2] != (1, 1):
         return NotImplemented
     x, kernel, inputs = x[:, ::stride, ::stride] if stride > 1 else x, jnp.asarray(kernel, x.dtype), kernel.shape[2]
     if x.shape[-1] == inputs:
