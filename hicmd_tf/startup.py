@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from hicmd_tf.errors import UserError, missing, refuse
 
 BACKEND = "KERAS_BACKEND"
+ENGINES = ("tensorflow", "jax")
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CHATTER = re.compile(rb"[IWE]\d{4} \d\d:\d\d:\d+\.\d+ .*\n|WARNING: All log messages before absl.*\n")
 
@@ -34,9 +35,10 @@ def choose_engine(engine: str) -> None:
     where this process has another one already."""
     chosen = sys.modules["keras"].backend.backend() if "keras" in sys.modules else os.environ.get(BACKEND, engine)
     if chosen != engine:
+        give = f"give --engine {chosen}, or " if chosen in ENGINES else ""
         raise UserError(
-            f"training.engine is {engine} and Keras computes with {chosen}: give --engine {chosen}, or set {BACKEND} "
-            f"to {engine} before Python begins"
+            f"training.engine is {engine} and Keras computes with {chosen}: {give}set {BACKEND} to {engine} before "
+            f"Python begins"
         )
     os.environ[BACKEND] = engine
 

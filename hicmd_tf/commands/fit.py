@@ -36,10 +36,11 @@ def main(arguments: Sequence[str]) -> None:
     if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds: mistakes come first
         run.check(config, options.resume, changes)
     choose_engine(config.training.engine)
-    from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks
+    from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks, set_up
     from hicmd_tf.runs.metrics import shown
     from hicmd_tf.training.run import Interrupted, assist, train
 
+    set_up(config)  # before a device is asked for: then engines start
     try:
         print(f"training on {device_in_use(config)}", file=sys.stderr)
         for line in drawbacks(config):

@@ -132,7 +132,7 @@ def differences(then: Provenance, now: Provenance) -> Iterator[str]:
         yield "the run's config.yaml is not, or in this version means not, what its figures were made with"
     if not then["deterministic"]:
         yield (
-            "the run was trained with training.deterministic false: TensorFlow may add up in another order each time, "
+            "the run was trained with training.deterministic false: sums may be added up in another order each time, "
             "and its bits can't be expected to come out again"
         )
     if len(then["origins"]) > 1:

@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
-from hicmd_tf.engines.chosen import set_up
+from hicmd_tf.engines.chosen import BACKEND, set_up
+from hicmd_tf.errors import UserError
 from hicmd_tf.tables import as_text
 from hicmd_tf.training.experiment import build_model
 from hicmd_tf.training.failure import Failure, read_failure
@@ -20,18 +21,24 @@ DIFFERS = (
     "another device, or a fault of the machine"
 )
 
+OTHERS = "TensorFlow, which runs the step again, rounds otherwise, so that finite numbers differ in their last digits"
+
 
 class Replayed(NamedTuple):
     """failure: what the run noted. losses: what the step gives now. origin: the first operation whose result is
-    non-finite, and where it stands in our code; empty where there is none."""
+    non-finite, and where it stands in our code; empty where there is none. engine: of the run."""
 
     failure: Failure
     losses: dict[str, float]
     origin: str
+    engine: str = BACKEND
 
 
 def replay(folder: Path) -> Replayed:
-    """Runs the step that a folder of `write_failure` holds. Raises UserError when there is none, or it is damaged."""
+    """Runs the step that a folder of `write_failure` holds, with TensorFlow, whoever trained. Raises UserError when
+    there is none, or it is damaged."""
+    if BACKEND != "tensorflow":
+        raise UserError(f"KERAS_BACKEND is {BACKEND}: steps are run again with TensorFlow, whoever trained; unset it")
     config, failure, found, arrays = read_failure(folder)
     set_up(config)
     model = build_model(config, found.classes, restored=True)
@@ -40,7 +47,7 @@ def replay(folder: Path) -> Replayed:
     losses = tf.function(lambda: model.train_step(batch), autograph=False)()
     found.fill(model.state)
     place = origin(lambda: model.train_step(batch))
-    return Replayed(failure, {name: float(value) for name, value in losses.items()}, place)
+    return Replayed(failure, {name: float(value) for name, value in losses.items()}, place, config.training.engine)
 
 
 def origin(step: Callable[[], Any]) -> str:
@@ -84,5 +91,8 @@ def shown(replayed: Replayed) -> str:
     rows += [as_text([["loss", "in the run", "now"], *compared]), ""]
     rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else "all results are finite")
     same = repr(failure.losses) == repr({name: losses[name] for name in failure.losses})  # where NaN equals itself
-    rows.append("the step gives what it gave in the run" if same else DIFFERS)
+    if same:
+        rows.append("the step gives what it gave in the run")
+    else:
+        rows.append(DIFFERS if replayed.engine == BACKEND else f"the run was trained with {replayed.engine}; {OTHERS}")
     return "\n".join(rows)

@@ -2,16 +2,19 @@
 
 One run of each kind is trained, by relative paths in a folder of its own; the other commands are called from elsewhere
 and share it. Each asserts a right value, not merely that nothing is raised. The kind `folder` is part of `make test`,
-the others of `make test-slow`.
+the others of `make test-slow`. The run of the kind `jax`, on drawn people, is trained by JAX, in processes of its own.
 """
 
 import contextlib
 import csv
 import io
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,7 @@ from hicmd_tf import commands
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.walking import PICTURES
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import EXIT_CODE, UserError
 from hicmd_tf.explorer.studio import Mixture, Studio
 from hicmd_tf.export.artefacts import open_artefacts
 from hicmd_tf.notation import INFRARED, MODALITIES, other
@@ -35,7 +38,8 @@ from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.tuning import ablations
 from hicmd_tf.visualize import figures
 
-DRAWN = "synthetic_vi"
+DRAWN, JAX = "synthetic_vi", "jax"
+TRAINS = ("fit", "reproduce", "tune")  # commands that compute with the run's engine
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 PEOPLE = ("Ἀντιγόνη", "bob", "C. D.", "12", "anna", "0042", "eve", "zoë")
 STEPS = 2
@@ -64,7 +68,7 @@ TREES: dict[str, Callable[[Path], Any]] = {
 }
 KINDS = [
     kind if kind == "folder" else pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.xdist_group(kind)])
-    for kind in TREES
+    for kind in (*TREES, JAX)
 ]
 
 
@@ -74,6 +78,10 @@ class Place:
 
     def __init__(self, kind: str, root: Path) -> None:
         self.kind, self.project, self.elsewhere = kind, root / "a project", root / "elsewhere"
+        self.jax = kind == JAX
+        if self.jax:
+            pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+            self.kind = kind = DRAWN
         self.run = self.project / "run"
         for folder in (self.project, self.elsewhere):
             folder.mkdir()
@@ -85,6 +93,7 @@ class Place:
         """Options of whatever trains. data, source: folders of drawn and of other pictures."""
         given = [] if self.kind == DRAWN else ["--data.name", self.kind, "--data.source", source]
         few = ["--training.checkpoint_every", 1, "--training.picture_every", 2]
+        given += ["--training.engine", "jax"] if self.jax else []
         return ["--config", PLUMBING, "--data.directory", data, *given, *few]
 
     @cached_property
@@ -94,6 +103,8 @@ class Place:
 
     def say(self, *words: object, at: Path | None = None) -> str:
         """What a command prints, called elsewhere or in another folder."""
+        if self.jax and words[0] in TRAINS:
+            return said_apart(words, at or self.elsewhere, self.project.parent / "compiled")
         with contextlib.chdir(at or self.elsewhere), contextlib.redirect_stdout(io.StringIO()) as said:
             commands.main([str(word) for word in words])
         return said.getvalue()
@@ -142,6 +153,27 @@ class Place:
     def of(self, files: list[Path]) -> Array:
         """The descriptors of some photographs."""
         return np.stack([self.described[file] for file in files])
+
+
+def said_apart(words: Sequence[object], at: Path, compiled: Path) -> str:
+    """What a command prints that computes with JAX: a process has one engine. compiled: a folder of programs."""
+    quickly = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": quickly,
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    environment.pop("KERAS_BACKEND", None)
+    command = [sys.executable, "-m", "hicmd_tf", *map(str, words)]
+    done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False)
+    lines = done.stderr.replace("\r", "\n").splitlines()
+    if done.returncode == EXIT_CODE:
+        raise UserError(next(line for line in lines if line.startswith("error: ")).removeprefix("error: "))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -377,9 +409,24 @@ def test_a_search_reports_its_trial_beside_chance(place: Place, tmp_path: Path) 
 
 
 def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if place.jax:
+        pytest.skip("rows of other processes can't be left out")
     monkeypatch.setattr(ablations, "ABLATIONS", {"full": ablations.ABLATIONS["full"]})
     printed = place.say("ablations", *place.whole, "--steps", 1, "--seeds", 1, "--out", tmp_path / "grid")
     metrics = json.loads((tmp_path / "grid" / "runs" / "trial_0" / "metrics.json").read_text())
     for start, of in (("|alternate|CE+triplet", metrics), ("|chance|", metrics["chance"])):
         (cells,) = [line.split() for line in printed.splitlines() if line.replace(" ", "").startswith(start)]
         assert {f"{100 * row[key]:.1f}" for row in main_rows(of).values() for key in ("rank1", "mAP")} <= set(cells)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group(JAX)
+@pytest.mark.parametrize("kind", ["sysu_mm01", "llcm", "folder"])  # RegDB's trials: tests/engines/jax/test_runs.py
+def test_jax_trains_on_data_sets_from_folders(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+    TREES[kind](tmp_path / "source")
+    given = ["--config", PLUMBING, "--data.name", kind, "--data.source", "source", "--data.directory", "data"]
+    fit = ["fit", *given, "--run", "run", "--steps", STEPS, "--no-report", "--engine", "jax"]
+    printed = said_apart(fit, tmp_path, tmp_path / "compiled")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["steps"] == STEPS and in_table(main_rows(metrics), printed)

@@ -15,4 +15,10 @@ def compiled(function: Callable[..., Any], variables: Sequence[keras.Variable]) 
         with keras.StatelessScope(list(zip(variables, values, strict=True))):
             return function(*arguments)
 
-    return lambda *arguments: run([variable.value for variable in variables], *arguments)
+    return lambda *arguments: run([here(variable.value) for variable in variables], *arguments)
+
+
+def here(value: Any) -> Any:
+    """An array that every device of a mesh has whole, as the first one of this process has it: what one process
+    computes beside the iterations is for one device."""
+    return value if len(value.sharding.device_set) == 1 else value.addressable_data(0)

@@ -1,11 +1,14 @@
 """Where a run computes with JAX: one device, several of this machine, or those of several that TF_CONFIG names."""
 
+import atexit
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import jax
 import numpy as np
+from jax._src import distributed
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -13,11 +16,14 @@ from jax.sharding import PartitionSpec as P
 from hicmd_tf.addresses import go_direct
 from hicmd_tf.config import Config
 from hicmd_tf.engines import cards
-from hicmd_tf.engines.cluster import check_groups, cluster
+from hicmd_tf.engines.cluster import Cluster, check_groups, cluster
 from hicmd_tf.engines.jax.replicas import AXIS, SHARES
 from hicmd_tf.errors import UserError
 
 _meshes: list[Mesh | None] = [None]
+FAREWELL = 10  # seconds in which the chief waits at its end for the others to have ended
+LOST = ("Gloo", "NCCL", "UNAVAILABLE", "onnection", "eartbeat")
+"""In the texts of errors of collective operations, for which JAX has no type of its own."""
 
 
 def current_mesh() -> Mesh | None:
@@ -33,15 +39,8 @@ def devices(config: Config) -> AbstractContextManager[Any]:
     little memory.
     """
     wanted, place = config.training.devices, cluster()
-    if place.workers > 1 and not jax.distributed.is_initialized():
-        go_direct()
-        try:
-            jax.distributed.initialize(place.chief, place.workers, place.number)
-        except RuntimeError as error:
-            raise UserError(
-                f"the workers of TF_CONFIG did not find each other ({str(error).splitlines()[0]}): start all of them, "
-                f"and check that {place.chief} can be reached from each"
-            ) from error
+    check_groups(config, max(wanted, 1) * place.workers)  # before others are waited for
+    _meet(place)
     found = jax.local_devices()
     # On CPUs one device computes faster than several, unless these are asked for.
     every = len(found) if wanted == 0 and found[0].platform != "cpu" else wanted or 1
@@ -51,9 +50,35 @@ def devices(config: Config) -> AbstractContextManager[Any]:
     check_groups(config, replicas)
     if config.training.memory == "low" and replicas > 1:
         raise UserError("training.memory is low: that goes with one device; take training.memory normal on several")
-    own = [one for worker in range(place.workers) for one in jax.devices() if one.process_index == worker]
-    used = [one for worker in range(place.workers) for one in [o for o in own if o.process_index == worker][:every]]
+    used = [one for worker in range(place.workers) for one in jax.local_devices(process_index=worker)[:every]]
     return _building(Mesh(np.array(used), (AXIS,)) if replicas > 1 else None)
+
+
+def _meet(place: Cluster) -> None:
+    """Waits for the other workers, if there are any. To be called before anything asks for devices."""
+    if place.workers == 1 or jax.distributed.is_initialized():
+        return
+    go_direct()
+    # Otherwise who ends by an error waits minutes for the others, which wait for it.
+    jax.config.update("jax_enable_recoverability", True)
+    jax.config.update("jax_enable_preemption_service", False)  # SIGTERM is ours
+    jax.config.update("jax_check_proxy_envs", False)  # of which `go_direct` has just set one
+    try:
+        jax.distributed.initialize(place.chief, place.workers, place.number)
+    except RuntimeError as error:
+        raise UserError(
+            f"the workers of TF_CONFIG did not find each other ({str(error).splitlines()[0]}): start all of them, and "
+            f"check that {place.chief} can be reached from each"
+        ) from error
+    if place.is_chief:
+        atexit.register(_see_off, place.workers)
+
+
+def _see_off(workers: int) -> None:
+    """Waits for the other workers to have ended: JAX aborts who loses the chief."""
+    client, end = distributed.global_state.client, time.monotonic() + FAREWELL
+    while client is not None and client.get_live_nodes(list(range(workers))).keys() > {0} and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -111,9 +136,10 @@ def reporting_lost_workers(workers: int) -> Iterator[None]:
     """Raises UserError in the place of JAX's error when another of several workers is gone."""
     try:
         yield
-    except (jax.errors.JaxRuntimeError, RuntimeError) as error:
-        if workers == 1:
+    except (jax.errors.JaxRuntimeError, RuntimeError, ValueError) as error:
+        if workers == 1 or not any(word in str(error) for word in LOST):
             raise
+        atexit.unregister(_see_off)
         raise UserError(
             f"another of the {workers} workers ended, or can't be reached any more ({type(error).__name__}): start all "
             f"of them again with the same command and --resume, which goes on from the newest checkpoint"
@@ -124,7 +150,8 @@ def reporting_lost_workers(workers: int) -> Iterator[None]:
 
 
 def device_in_use(config: Config) -> str:
-    """What a run computes on, in words."""
+    """What a run computes on, in words. With several workers it waits until all are there, for then JAX starts."""
+    _meet(cluster())
     used = [] if jax.default_backend() == "cpu" else jax.local_devices()[: config.training.devices or None]
     return f"{cards.in_words(device.device_kind for device in used)} (JAX)"
 

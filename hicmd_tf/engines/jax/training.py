@@ -11,7 +11,7 @@ import numpy as np
 from hicmd_tf.data.batches import REAL, BatchPlanner, Pixels, Share
 from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.engines.base import Advanced, Failed
-from hicmd_tf.engines.jax.devices import Workers
+from hicmd_tf.engines.jax.devices import Workers, reporting_lost_workers
 from hicmd_tf.engines.jax.hicmd import HiCMD, State
 from hicmd_tf.method.schedule import LOGGED
 from hicmd_tf.notation import MODALITIES, Tensor
@@ -39,34 +39,31 @@ class Training:
         self._told = False
 
     def advance(self, most: int) -> Advanced:
-        count = min(most, self._length)
+        count = 1 if self._waiting else min(most, self._length)
         batches = self._next(count)
         if not self._told:
             print("compiling the iteration: a minute or more, once", file=sys.stderr)
             self._told = True
-        before = self._model.values()
         done = self._run(batches)
         if done.failed is None or count == 1:
             return done
-        self._model.take(before)  # one of them failed: one by one, which tells which
-        self._model.count(self._step)
-        self._waiting = batches[1:] + self._waiting
+        self._waiting = batches[1:]  # one of them failed: one by one, which tells which
         return self._run(batches[:1])
 
     def _run(self, batches: list[dict[str, Any]]) -> Advanced:
-        """Makes iterations at once; where one fails, the state is what it was before all of them."""
-        before, count = self._model.values(), len(batches)
+        """Makes iterations at once; where one fails, the state stays what it was before all of them."""
+        count = len(batches)
         filled = [*batches, *[batches[-1]] * (self._length - count)]
         stacked = self._workers.shared(jax.tree.map(lambda *of_each: np.stack(of_each), *filled))
         weights = self._model.numbers.values()
-        values, logs = self._model.several(before, stacked, np.int32(count), self._store, weights)
-        self._model.take(values)
-        rows = np.asarray(logs)[:count]
+        with reporting_lost_workers(self._workers.place.workers):
+            values, logs = self._model.several(self._model.values(), stacked, np.int32(count), self._store, weights)
+            rows = np.asarray(logs)[:count]
         losses = [dict(zip(LOGGED, map(float, row), strict=True)) for row in rows]
         spoilt = self._spoilt(values)
         if spoilt or not np.isfinite(rows).all():
-            self._model.take(before)
             return Advanced([], Failed(losses[-1], spoilt))
+        self._model.take(values)
         self._step += count
         self._model.count(self._step)
         return Advanced(losses)
@@ -78,9 +75,10 @@ class Training:
         return [variable.path for variable, bad in zip(variables, flags, strict=True) if bad]
 
     def _next(self, count: int) -> list[dict[str, Any]]:
-        given = self._waiting[:count]
-        self._waiting = self._waiting[count:]
-        return [*given, *islice(self._batches, count - len(given))]
+        if not self._waiting:
+            return list(islice(self._batches, count))
+        first, *self._waiting = self._waiting
+        return [first]
 
     def _batch(self, step: int) -> dict[str, Any]:
         """An iteration's pictures, or their rows in the store, and all else that `HiCMD.several` takes, in NumPy."""

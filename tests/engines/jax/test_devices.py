@@ -1,0 +1,206 @@
+"""JAX on several devices, and in several processes, computes what one device computes; a lost worker ends a run."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+
+TESTS = Path(__file__).parents[2]
+RUNS = Path(__file__).with_name("device_runs.py")
+SMOKE = TESTS / "fixtures" / "smoke.yaml"
+DEADLINE = 1200  # seconds, only so that a hang ends
+SETTINGS = {
+    "training.engine": "jax",
+    "data.synthetic.identities": 20,
+    "batch.pairs": 4,
+    "batch.negatives": 4,
+    "batch.norm_groups": 4,
+    "batch.erasing": 0.5,
+    "networks.feature_learning.dropout": 0.5,
+    # Fewer layers, which are compiled again for each case.
+    "networks.prototype_encoder.residual_blocks": 0,
+    "networks.decoder.residual_blocks": 1,
+    "networks.discriminator.scales": 1,
+    "networks.discriminator.residual_blocks": 0,
+}
+REACHING = {"sampling.detach_generated": False}  # identity losses reach the decoder
+CASES: dict[str, tuple[dict[str, Any], bool]] = {
+    "one": ({}, False),
+    "two": ({"training.devices": 2}, False),
+    "four": ({"training.devices": 4}, True),
+    "low": ({"training.memory": "low"}, False),
+    "one reaching": (REACHING, True),
+    "two reaching": ({"training.devices": 2, **REACHING}, True),
+}
+"""Settings, and whether few large things are computed, as on accelerators."""
+ENDLESS = 10**6  # steps of a run that is stopped
+
+
+def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
+    """Double precision, so many devices; programs that are compiled once, and quickly."""
+    quickly = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    return {
+        **os.environ,
+        "PYTHONPATH": str(TESTS.parent),
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} {quickly}",
+        **more,
+    }
+
+
+class Compared:
+    """What the cases gave: losses of each step, and the state after three of them."""
+
+    def __init__(self, folder: Path, data: Path, cache: Path) -> None:
+        cases = {
+            name: [{**SETTINGS, **of, "data.directory": str(data)}, joined] for name, (of, joined) in CASES.items()
+        }
+        out = folder / "losses.json"
+        command = [sys.executable, str(RUNS), "compare", str(SMOKE), json.dumps(cases), str(out)]
+        done = subprocess.run(
+            command, env=environment(cache, 4), capture_output=True, text=True, timeout=DEADLINE, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        self.losses = json.loads(out.read_text())
+        self.state = {name: dict(np.load(folder / f"{name}.npz")) for name in CASES}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def compared(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return Compared(tmp_path_factory.mktemp("compared"), data, cache)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("jax devices")
+@pytest.mark.parametrize(
+    ("name", "of"), [("two", "one"), ("four", "one"), ("low", "one"), ("two reaching", "one reaching")]
+)
+def test_several_devices_and_little_memory_equal_one_device(name: str, of: str, compared: Compared) -> None:
+    """Dropout, erasing and alternate sampling included."""
+    assert len(compared.losses[of]) == len(compared.losses[name]) == 3
+    for one, other in zip(compared.losses[of], compared.losses[name], strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
+    one, other = compared.state[of], compared.state[name]
+    assert one.keys() == other.keys()
+    # Biases before a norm have a gradient that is nothing but rounding, and Adam divides by it.
+    keys = [key for key in one if "bias" not in key]
+    assert len(keys) > 300 and any("moving_" in key for key in keys)
+    for key in keys:
+        assert np.abs(one[key] - other[key]).max() < 1e-4 * max(np.abs(one[key]).max(), 1e-6), key
+
+
+class Workers:
+    """Two processes that train one run; those that are left end with the test."""
+
+    def __init__(self, data: Path, cache: Path, folder: Path) -> None:
+        self.data, self.cache, self.folder, self.running = data, cache, folder, []
+        self.run = folder / "run"
+
+    def start(self, *options: str) -> list[subprocess.Popen[str]]:
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+        return [self._start(cluster, index, options) for index in range(2)]
+
+    def _start(self, cluster: dict[str, list[str]], index: int, options: tuple[str, ...]) -> subprocess.Popen[str]:
+        settings = {
+            **SETTINGS,
+            "data.directory": self.data,
+            "training.steps": ENDLESS,
+            "training.picture_every": ENDLESS,
+        }
+        given = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
+        # Only the chief's folder may be written.
+        run = self.run if index == 0 else self.folder / "untouched"
+        command = [sys.executable, str(RUNS), "fit", "--config", str(SMOKE), "--run", str(run), *given, *options]
+        task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        with self.errors(index).open("w") as file:
+            process = subprocess.Popen(
+                command, env=environment(self.cache, TF_CONFIG=task), stderr=file, stdout=file, text=True
+            )
+        self.running.append(process)
+        return process
+
+    def errors(self, index: int) -> Path:
+        return self.folder / f"worker_{index}.log"
+
+    def rows(self) -> list[dict[str, str]]:
+        table = self.run / "losses.csv"
+        if not table.exists():
+            return []
+        with table.open() as file:
+            return list(csv.DictReader(file))
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        end = time.monotonic() + DEADLINE
+        while not until():
+            logs = [self.errors(index).read_text()[-2000:] for index in range(2)]
+            assert all(process.poll() is None for process in self.running), logs
+            assert time.monotonic() < end, logs
+            time.sleep(0.2)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that the system has just given out, and so gives to nobody else at once."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture
+def workers(data: Path, cache: Path, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(data, cache, tmp_path)
+    yield made
+    for process in made.running:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("jax devices")
+def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: Compared, workers: Workers) -> None:
+    chief, other = workers.start()
+    workers.wait(lambda: len(workers.rows()) > 4)
+    other.kill()
+    assert chief.wait(DEADLINE) == 2, workers.errors(0).read_text()[-3000:]
+    lines = workers.errors(0).read_text().splitlines()
+    assert [line for line in lines if line.startswith("error: another of the 2 workers ended") and "--resume" in line]
+    for one, row in zip(compared.losses["one"], workers.rows(), strict=False):
+        assert one == pytest.approx({name: float(row[name]) for name in one}, rel=1e-5)
+
+    newest = max(int(path.stem.split("-")[1]) for path in (workers.run / "checkpoints").glob("step-*"))
+    lost, before = len(workers.rows()), workers.rows()[newest - 1]
+    workers.running.clear()
+    chief, other = workers.start("--resume")
+    workers.wait(lambda: len(workers.rows()) > lost)
+    other.send_signal(signal.SIGTERM)
+    assert [process.wait(DEADLINE) for process in (chief, other)] == [130, 130]
+    rows = workers.rows()
+    assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1)) and rows[newest - 1] == before
+    assert not (workers.folder / "untouched").exists()
