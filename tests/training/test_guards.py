@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from hicmd_tf.config import load, with_values
 from hicmd_tf.data.batches import batches
-from hicmd_tf.engines.chosen import LastGood, Workers
+from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.errors import UserError
-from hicmd_tf.provenance.replaying import origin, replay, shown
+from hicmd_tf.provenance.replaying import Replayed, origin, replay, shown
 from hicmd_tf.training.callbacks import Every
 from hicmd_tf.training.experiment import Experiment, prepare
-from hicmd_tf.training.failure import StopAtNonFinite, read_failure, write_failure
+from hicmd_tf.training.failure import read_failure, write_failure
 from hicmd_tf.training.loop import iterate
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
@@ -43,12 +43,11 @@ class Failed:
         self.initial, self.begin = state(self.experiment), LastGood(self.experiment.model).restore
         self.experiment.model.adopt(with_values(config, {"optimisers.generator_rate": 1e12}))
         states: list[State] = []
-        watching = [
-            StopAtNonFinite(0, lambda *step: f"seen: {write_failure(folder, self.experiment, *step)}"),
-            Every(0, 1, lambda step: states.append(state(self.experiment))),
-        ]
+        watching = [Every(0, 1, lambda step: states.append(state(self.experiment)))]
         with pytest.raises(UserError) as caught:
-            iterate(self.experiment, Workers(self.experiment.model.distribute_strategy), 0, 9, watching)
+            iterate(
+                self.experiment, 0, 9, watching, lambda *step: f"seen: {write_failure(folder, self.experiment, *step)}"
+            )
         self.said, self.good = str(caught.value), states[-1]
         self.left = state(self.experiment)
         self.experiment.model.adopt(config)
@@ -127,3 +126,9 @@ def test_one_weight_without_a_number_is_found(value: float, failed: Failed) -> N
     changed.flat[-1] = value
     variable.assign(changed)
     assert good.spoilt() == [variable.path]
+
+
+def test_numbers_of_a_run_by_another_engine_are_no_fault_of_the_machine(failed: Failed) -> None:
+    again = Replayed(read_failure(failed.folder)[1], {}, "", "jax")
+    other = again._replace(losses={**again.failure.losses, "accuracy": 2.0})
+    assert "was trained with jax; TensorFlow" in shown(other) and "fault of the machine" not in shown(other)

@@ -31,6 +31,8 @@ STEPS = 3
 class Losses(keras.callbacks.Callback):
     """Keeps what each step logs."""
 
+    looks_every = None
+
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[dict[str, float]] = []
@@ -43,9 +45,9 @@ def run(config: Path, settings: dict[str, Any], devices: int) -> tuple[list[dict
     """Losses of the first steps, and the running statistics after them."""
     keras.utils.clear_session()
     experiment = prepare(load(config, {**settings, "training.devices": devices}))
-    workers, losses = Workers(experiment.model.distribute_strategy), Losses()
+    workers, losses = Workers(experiment.model), Losses()
     assert workers.strategy.num_replicas_in_sync == devices
-    iterate(experiment, workers, 0, STEPS, [losses])
+    iterate(experiment, 0, STEPS, [losses])
     return losses.rows, [v.numpy() for v in experiment.model.non_trainable_variables if "moving_" in v.path]
 
 

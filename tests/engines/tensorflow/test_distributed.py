@@ -176,9 +176,9 @@ def test_a_tf_config_that_makes_no_sense_is_refused(text: str, monkeypatch: pyte
 
 def test_the_chief_is_the_first_worker_or_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert chosen.cluster() == (0, 1) and chosen.cluster().is_chief
+    assert chosen.cluster() == (0, 1, "") and chosen.cluster().is_chief
     of_worker(monkeypatch, {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "worker", 1)
-    assert chosen.cluster() == (2, 3) and not chosen.cluster().is_chief
+    assert chosen.cluster() == (2, 3, "a:1") and not chosen.cluster().is_chief
 
 
 def test_workers_on_this_machine_ask_each_other_without_a_proxy(
