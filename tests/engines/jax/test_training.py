@@ -1,0 +1,86 @@
+"""Several iterations a call: which of them failed is found, and nothing of it stays. With arithmetic for a model."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hicmd_tf.config import Config
+from hicmd_tf.data.batches import BatchPlanner
+from hicmd_tf.data.datasets import load
+from hicmd_tf.method.schedule import LOGGED
+
+pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+
+import jax.numpy as jnp
+
+from hicmd_tf.engines.jax import training
+
+
+class Sum:
+    """A state of one number, to which every iteration adds its step, counted from 0. bad: the step that adds `what`."""
+
+    mesh, joined, networks_end = None, True, 1
+
+    def __init__(self, bad: int, what: float) -> None:
+        self.bad, self.what, self.step, self.calls = bad, what, 0, []
+        self.state = [jnp.zeros(())]
+        self.variables = [SimpleNamespace(path="the sum")]
+        self.numbers = SimpleNamespace(values=dict)
+
+    def values(self) -> list[Any]:
+        return self.state
+
+    def take(self, values: list[Any]) -> None:
+        self.state = values
+
+    def count(self, step: int) -> None:
+        self.step = step
+
+    def rates(self, step: int) -> np.ndarray[Any, Any]:
+        return np.float32(step)
+
+    def several(self, values: list[Any], batches: Any, count: Any, store: Any, weights: Any) -> Any:
+        (total,), rows = values, []
+        self.calls.append(int(count))
+        for step in np.asarray(batches["rates"])[:count]:
+            total = total + (self.what if step == self.bad else step)
+            rows.append(np.full(len(LOGGED), total))
+        return [total], np.array(rows)
+
+
+@pytest.mark.parametrize("what", [float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("bad", [0, 6, 9, 10, 24])
+def test_the_failing_iteration_of_a_call_is_found_and_the_state_is_that_before_it(
+    bad: int, what: float, smoke_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CALL", 10)
+    samples = load(smoke_config.data).train
+    planner = BatchPlanner(samples, smoke_config.batch, smoke_config.data.height, smoke_config.data.width, 3)
+    model, losses = Sum(bad, what), []
+    iterations = training.Training(model, planner, samples, 0, 30)  # type: ignore[arg-type]
+    while True:
+        done = iterations.advance(30 - len(losses))
+        losses += done.losses
+        if done.failed is not None:
+            break
+    assert len(losses) == bad == model.step
+    assert [of["cross"] for of in losses] == np.cumsum(range(bad)).tolist()
+    assert float(model.state[0]) == sum(range(bad))
+    assert done.failed.spoilt == ["the sum"] and set(done.failed.losses) == set(LOGGED)
+    assert not abs(done.failed.losses["cross"]) < 1e19
+    assert len(model.calls) == bad // 10 + 1 + bad % 10 + 1  # whole calls, the one that failed, one by one up to it
+
+
+def test_all_iterations_are_made_as_many_a_call_as_may_be(
+    smoke_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CALL", 10)
+    samples = load(smoke_config.data).train
+    planner = BatchPlanner(samples, smoke_config.batch, smoke_config.data.height, smoke_config.data.width, 3)
+    model = Sum(-1, 0.0)
+    iterations = training.Training(model, planner, samples, 0, 30)  # type: ignore[arg-type]
+    for most in (4, 26, 16, 6):
+        iterations.advance(most)
+    assert model.calls == [4, 10, 10, 6] and float(model.state[0]) == sum(range(30)) and model.step == 30
