@@ -38,9 +38,7 @@ def devices(config: Config) -> AbstractContextManager[Any]:
     Raises UserError when there are too few devices, batch norm's groups would straddle some, or several are to do with
     little memory.
     """
-    wanted, place = config.training.devices, cluster()
-    check_groups(config, max(wanted, 1) * place.workers)  # before others are waited for
-    _meet(place)
+    wanted, place = config.training.devices, _meet(config)
     found = jax.local_devices()
     # On CPUs one device computes faster than several, unless these are asked for.
     every = len(found) if wanted == 0 and found[0].platform != "cpu" else wanted or 1
@@ -54,10 +52,12 @@ def devices(config: Config) -> AbstractContextManager[Any]:
     return _building(Mesh(np.array(used), (AXIS,)) if replicas > 1 else None)
 
 
-def _meet(place: Cluster) -> None:
+def _meet(config: Config) -> Cluster:
     """Waits for the other workers, if there are any. To be called before anything asks for devices."""
+    place = cluster()
     if place.workers == 1 or jax.distributed.is_initialized():
-        return
+        return place
+    check_groups(config, max(config.training.devices, 1) * place.workers)  # before others are waited for
     go_direct()
     # Otherwise who ends by an error waits minutes for the others, which wait for it.
     jax.config.update("jax_enable_recoverability", True)
@@ -72,6 +72,7 @@ def _meet(place: Cluster) -> None:
         ) from error
     if place.is_chief:
         atexit.register(_see_off, place.workers)
+    return place
 
 
 def _see_off(workers: int) -> None:
@@ -151,7 +152,7 @@ def reporting_lost_workers(workers: int) -> Iterator[None]:
 
 def device_in_use(config: Config) -> str:
     """What a run computes on, in words. With several workers it waits until all are there, for then JAX starts."""
-    _meet(cluster())
+    _meet(config)
     used = [] if jax.default_backend() == "cpu" else jax.local_devices()[: config.training.devices or None]
     return f"{cards.in_words(device.device_kind for device in used)} (JAX)"
 
