@@ -198,7 +198,7 @@ def _starts(of: Figures) -> str:
     rows: list[list[object]] = [["seconds to the first iteration", *(name.replace("_", " ") for name in START)]]
     for name, words in {"float32": "nothing compiled", "warm": "all compiled before"}.items():
         start = of.get(name, {}).get("start")
-        if start:
+        if start and "start" in of.get("float32", {}):
             again = name == "float32" and of[name]["cached_before"]
             rows.append(
                 [f"{words}, but for an earlier try" if again else words, *(_short(start[key]) for key in START)]

@@ -27,7 +27,7 @@ class Common:
         self.generator, self.features, self.layout = networks.generator, networks.features, networks.layout
         self.numbers = RuntimeNumbers(config.losses)
 
-    def weights(self) -> dict[Part, list[keras.Variable]]:
+    def trained(self) -> dict[Part, list[keras.Variable]]:
         """What each optimiser trains."""
         discriminators = self.networks.discriminators
         return {

@@ -55,7 +55,7 @@ class HiCMD(Common):
         self.optimisers = optimisers
         low = self.settings.training.memory == "low"
         places = Places(self.networks, paired=self.joined and not low)
-        for part, weights in self.weights().items():
+        for part, weights in self.trained().items():
             optimisers.by_part()[part].build(weights)
         rules = {part: self._rule(part, places) for part in places.parts}
         self.engine = JaxEngine(places, together=not low, optimisers=rules)

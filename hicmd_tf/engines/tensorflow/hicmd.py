@@ -32,7 +32,7 @@ class HiCMD(Common, keras.Model):
         """Binds each optimiser to its own variables."""
         self.optimisers = optimisers
         super().compile(optimizer=optimisers.by_part()["generator"], jit_compile=False)  # XLA is slower on CPU
-        self.engine.take(optimisers, self.weights())
+        self.engine.take(optimisers, self.trained())
         # Made once, so that runs which follow one another with the same model share its trace.
         self.train_replicas = self.engine.compile(self.train_step)
 
