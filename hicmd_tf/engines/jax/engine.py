@@ -6,10 +6,12 @@ and what it moved comes back beside its result.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from hicmd_tf.engines.base import Differentiated, Gradients, Part, Tree
 from hicmd_tf.engines.jax import replicas
@@ -150,21 +152,36 @@ class JaxEngine:
         again: Callable[..., Tree] | None = None,
     ) -> list[Tree]:
         places = [self.places.of_variable[id(variable)] for variable in variables]
-        found = []
-        for job in jobs:
-            before = self._reading.values
+        return [
+            result
+            for _, alike in groupby(jobs, key=lambda job: [(tensor.shape, tensor.dtype) for tensor in job])
+            for result in self._in_turns(network, places, list(alike))
+        ]
 
-            def once(weights: list[Tensor], *job: Tensor) -> tuple[Tree, dict[int, Tensor]]:
-                own = dict(zip(places, weights, strict=True))
-                with self._reading.at(Values({**before.arrays, **own})) as values:  # noqa: B023
-                    results = network(*job)
-                before.read |= values.read  # noqa: B023
-                return results, values.where_moved()
+    def _in_turns(
+        self, network: Callable[..., Tree], places: Sequence[int], jobs: Sequence[tuple[Tensor, ...]]
+    ) -> list[Tree]:
+        """`in_turns` of jobs of equal shapes: as a loop, so that the network is compiled once, not once a job."""
+        before = self._reading.values
 
-            results, moved = jax.checkpoint(once)([before.arrays[place] for place in places], *job)
-            self._take(moved)
-            found.append(results)
-        return found
+        def once(weights: list[Tensor], moving: dict[int, Tensor], *job: Tensor) -> tuple[Tree, dict[int, Tensor]]:
+            own = dict(zip(places, weights, strict=True))
+            with self._reading.at(Values({**before.arrays, **own, **moving})) as values:
+                results = network(*job)
+            before.read |= values.read
+            return results, values.where_moved()
+
+        weights = [before.arrays[place] for place in places]
+        moves = jax.eval_shape(once, weights, {}, *jobs[0])[1]  # what a job moves goes from one to the next
+
+        def turn(moving: dict[int, Tensor], job: tuple[Tensor, ...]) -> tuple[dict[int, Tensor], Tree]:
+            results, moved = jax.checkpoint(once, prevent_cse=False)(weights, moving, *job)
+            return moved, results
+
+        stacked = tuple(jnp.stack(of_each) for of_each in zip(*jobs, strict=True))
+        moved, results = lax.scan(turn, {place: before.arrays[place] for place in moves}, stacked)
+        self._take(moved)
+        return [jax.tree.map(lambda of_all: of_all[i], results) for i in range(len(jobs))]  # noqa: B023
 
     def gather(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         return replicas.gather(tensors)
