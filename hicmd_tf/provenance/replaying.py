@@ -57,7 +57,8 @@ def origin(step: Callable[[], Any]) -> str:
 
     def look(kind: str, inputs: Any, attributes: Any, outputs: Any, name: Any = None, graph: Any = None) -> None:
         if not found and graph is None and not _finite(outputs) and _finite(inputs):
-            found.append(f"{kind} in {_place()}")
+            name = kind.decode() if isinstance(kind, bytes) else kind  # as some operations call themselves
+            found.append(f"{name} in {_place()}")
 
     # TensorFlow's own `tf.debugging.enable_check_numerics` also stops at constants, which say that something is absent.
     op_callbacks.add_op_callback(look)
