@@ -36,9 +36,11 @@ test-slow: $(TOOLS)
 
 test-all: test test-slow
 
-# The released implementation's numbers at full size in float64: 9 GiB and some minutes, and ../shared/golden beside it.
+# The released implementation's numbers at full size in float64, with both engines: 9 GiB and some minutes each, and
+# ../shared/golden beside it. `make test` has those of reduced networks; tests/engines/test_jax.py starts JAX's.
 test-golden: $(TOOLS)
 	$(BIN)/python -m pytest -x -q -m "full_size or not full_size" tests/golden
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/python -m pytest -x -q -m "full_size or not full_size" tests/golden
 
 # Ours against tensorflow-addons, which can't be imported beside our Keras: each computes in its own environment.
 test-addons: $(INSTALLED) $(ADDONS_INSTALLED)

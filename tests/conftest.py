@@ -23,6 +23,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # sums have other bits.
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="2")
 
+# Few iterations of small networks take less time without XLA's optimisations than these take.
+if os.environ.get("KERAS_BACKEND") == "jax":
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
 TESTS = Path(__file__).parent
 
 # No test's outcome depends on time, and in CI not on luck either.
@@ -44,6 +48,14 @@ LONGEST = (
     "end_to_end/test_fit.py",
     "export/test_server.py",
 )
+
+
+def pytest_configure() -> None:
+    """Before anything is imported that computes."""
+    if "JAX_ENABLE_X64" in os.environ and os.environ.get("KERAS_BACKEND") == "jax":
+        from double_precision import set_up
+
+        set_up()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,13 +18,12 @@ from golden_recipe import pictures, weights
 from golden_run import (
     REDUCED,
     batch,
-    first_pass,
     inference,
     model_with,
     networks_with,
     precision,
     released_config,
-    steps,
+    train,
 )
 
 from hicmd_tf.convert.keys import Place
@@ -57,21 +56,18 @@ def full_inference() -> dict[str, Any]:
     return {name: np.asarray(array).ravel()[::THINNED] for name, array in outputs.items()}
 
 
-def reduced(floatx: str, iterations: int = 2) -> dict[str, Any]:
-    """Losses, rows of HFL, gradient norms and some iterations of the reduced networks, by name."""
+def reduced(floatx: str, iterations: int = 2, **how: Any) -> dict[str, Any]:
+    """Losses, rows of HFL, gradient norms and some iterations of the reduced networks, by name. how: what the engine
+    may be told."""
     config = released_config(*SIZE, REDUCED)
     draw = partial(pictures, count=2, height=SIZE[0], width=SIZE[1])
     with precision(floatx):
-        model = model_with(networks_with(config, CLASSES, weights), config)
-        before = model.get_weights()
-        given = batch(draw, IDENTITIES)
-        losses, rows, norms = first_pass(model, given)
-        model.set_weights(before)
-        found = steps(model, given, STATISTICS, iterations)
-    results: dict[str, Any] = {f"loss/{name}": value for name, value in losses.items()}
-    results |= {f"hfl/{name}": value for name, value in rows.items()}
-    results |= {f"gradnorm/{place}": value for place, value in norms.items()}
-    for number, values in enumerate(found, start=1):
+        model = model_with(networks_with(config, CLASSES, weights), config, **how)
+        trained = train(model, batch(draw, IDENTITIES), STATISTICS, iterations)
+    results: dict[str, Any] = {f"loss/{name}": value for name, value in trained.losses.items()}
+    results |= {f"hfl/{name}": value for name, value in trained.rows.items()}
+    results |= {f"gradnorm/{place}": value for place, value in trained.norms.items()}
+    for number, values in enumerate(trained.steps, start=1):
         results |= {f"step{number}/{name}": value for name, value in values.items()}
     return results
 

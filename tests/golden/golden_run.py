@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops, tree
 from numeric import zero_weights
+from watching import Seen, at_rest, iterate, watched
 
 from hicmd_tf.config import Config, load
 from hicmd_tf.convert.files import Released, fill
 from hicmd_tf.convert.keys import Place, used
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.method import generation, schedule
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.discrimination import fake_scores
@@ -87,9 +88,9 @@ def networks_with(
     return networks
 
 
-def model_with(networks: Networks, config: Config) -> HiCMD:
-    """The model that trains the networks with the released optimisers."""
-    model = HiCMD(networks, config)
+def model_with(networks: Networks, config: Config, **how: Any) -> Any:
+    """The model that trains the networks with the released optimisers. how: what the engine may be told."""
+    model = HiCMD(networks, config, **how)
     model.compile(make_optimisers(config.optimisers))
     return model
 
@@ -100,7 +101,7 @@ def model_with(networks: Networks, config: Config) -> HiCMD:
 def inference(networks: Networks, images: dict[Modality, Array]) -> Arrays:
     """Everything that the networks make of a pair's pictures (2, H, W, 3) in inference mode."""
     method, decoder, features = Method(networks, load("base")), networks.generator.decoder, networks.features
-    x = {m: tf.convert_to_tensor(images[m], keras.config.floatx()) for m in MODALITIES}
+    x = {m: ops.convert_to_tensor(images[m], keras.config.floatx()) for m in MODALITIES}
     codes = {m: generation.encode(method, m, x[m]) for m in MODALITIES}
     decoded = generation.decode_swaps(method, codes)
     recoded = {m: generation.encode(method, m, decoded.cross[m]) for m in MODALITIES}
@@ -116,8 +117,8 @@ def inference(networks: Networks, images: dict[Modality, Array]) -> Arrays:
         for kind, picture in (("real", x[m]), ("fake", decoded.cross[m])):
             maps = networks.discriminators[m](picture)
             results |= {f"dis_{letter}_{kind}/{scale}": scores for scale, scores in enumerate(maps)}
-    prototypes = tf.concat([codes[m].prototype for m in MODALITIES], 0)
-    styles = tf.concat([networks.layout.style_of(codes[m].attributes) for m in MODALITIES], 0)
+    prototypes = ops.concatenate([codes[m].prototype for m in MODALITIES], 0)
+    styles = ops.concatenate([networks.layout.style_of(codes[m].attributes) for m in MODALITIES], 0)
     combined = features.combination(features.embedding(prototypes), styles)
     head = features.head(combined)
     results |= {"f0": combined, "f1": head.batch_norm, "f_triplet": head.triplet, "logits": head.logits}
@@ -140,7 +141,7 @@ def batch(pictures: Callable[[str], Array], identities: dict[str, list[int]]) ->
     given: dict[str, Any] = {ours: np.asarray(pictures(name), keras.config.floatx()) for ours, name in names.items()}
     given |= {name: np.array(numbers, np.int32) for name, numbers in identities.items()}
     given["erasing"] = {kind: np.zeros((2, 4), np.int32) for kind in KINDS}
-    return tf.nest.map_structure(tf.constant, given)
+    return tree.map_structure(ops.convert_to_tensor, given)
 
 
 def losses(logs: dict[str, Any], config: Config) -> dict[str, float]:
@@ -153,61 +154,58 @@ def losses(logs: dict[str, Any], config: Config) -> dict[str, float]:
     return named
 
 
-def first_pass(model: HiCMD, given: dict[str, Any]) -> tuple[dict[str, float], Arrays, dict[Place, float]]:
-    """Losses, the rows of HFL and gradient norms of an iteration that changes no weights.
+class Trained(NamedTuple):
+    """What training computes. losses, rows, norms: at the initial weights, losses by the release's names, the rows of
+    HFL, and the norm of each gradient; variables that get none are missing. steps: of each iteration its losses, alpha
+    after it and some of batch norm's statistics."""
 
-    Places of variables that get no gradient are missing. Batch norm's statistics move.
-    """
-    caught: dict[int, Any] = {}
-    seen: dict[str, Any] = {}
-    with _watched(model, caught, seen):
-        logs = model.train_step(given)
-    named = losses(logs, model.settings) | _parts(model, given, seen)
-    named["loss_gen_total"] = float(logs["generation_total"])
-    named["loss_id_total"] = float(logs["feature_total"])
-    combined, head = seen["identify"].rows.combined, seen["identify"].head
-    named_rows = {"f0": combined, "f1": head.batch_norm, "ftrip": head.triplet, "logits": head.logits}
-    rows = {name: np.asarray(value) for name, value in named_rows.items()}
-    norms = {
-        place: float(tf.norm(tf.cast(caught[id(variable)], tf.float64)))
+    losses: dict[str, float]
+    rows: Arrays
+    norms: dict[Place, float]
+    steps: list[dict[str, Any]]
+
+
+def train(model: Any, given: dict[str, Any], statistics: set[Place], count: int = 3) -> Trained:
+    """An iteration that changes no weight, and then so many real ones on the same batch."""
+    initial = {name: np.array(variable) for name, variable in model.networks.variables().items()}
+    functions = {"decode_swaps": generation, "decode_cycle": generation, "identify": schedule}
+    with watched(model, functions) as seen:
+        with at_rest(model):
+            logs = iterate(model, given)
+        named = losses(logs, model.settings) | _parts(model, given, seen.results)
+        named["loss_gen_total"] = logs["generation_total"]
+        named["loss_id_total"] = logs["feature_total"]
+        rows, norms = _rows(seen), _norms(model, seen)
+        for name, variable in model.state.items():
+            variable.assign(initial[name] if name in initial else np.zeros(variable.shape, variable.dtype))
+        return Trained(named, rows, norms, [_step(model, given, statistics, seen) for _ in range(count)])
+
+
+def _rows(seen: Seen) -> Arrays:
+    combined, head = seen.results["identify"].rows.combined, seen.results["identify"].head
+    named = {"f0": combined, "f1": head.batch_norm, "ftrip": head.triplet, "logits": head.logits}
+    return {name: np.asarray(value) for name, value in named.items()}
+
+
+def _norms(model: Any, seen: Seen) -> dict[Place, float]:
+    return {
+        place: float(np.linalg.norm(np.asarray(seen.gradients[id(variable)], np.float64)))
         for place, variable in used(model.networks).items()
-        if caught.get(id(variable)) is not None and not _second_copy(place)
+        if seen.gradients.get(id(variable)) is not None and not _second_copy(place)
     }
-    return named, rows, norms
 
 
-@contextmanager
-def _watched(model: HiCMD, caught: dict[int, Any], seen: dict[str, Any]) -> Iterator[None]:
-    """Gradients go into `caught` instead of to the optimisers, what methods return into `seen`."""
-
-    def keep(gradients: Any, variables: Any) -> None:
-        caught.update({id(v): g for g, v in zip(gradients, variables, strict=True)})
-
-    def noting(name: str, method: Any) -> Any:
-        def run(*arguments: Any) -> Any:
-            seen[name] = method(*arguments)
-            return seen[name]
-
-        return run
-
-    optimisers = model.optimisers.by_part().values()
-    places = {"decode_swaps": generation, "decode_cycle": generation, "identify": schedule}
-    before = {name: getattr(module, name) for name, module in places.items()}
-    for optimiser in optimisers:
-        optimiser.apply = keep
-    for name, module in places.items():
-        setattr(module, name, noting(name, before[name]))
-    try:
-        yield
-    finally:
-        for optimiser in optimisers:
-            del optimiser.apply
-        for name, module in places.items():
-            setattr(module, name, before[name])
+def _step(model: Any, given: dict[str, Any], statistics: set[Place], seen: Seen) -> dict[str, Any]:
+    seen.gradients.clear()  # as much memory as the weights
+    found = losses(iterate(model, given), model.settings) | {"alpha": float(model.features.combination.alpha)}
+    table = used(model.networks)
+    return found | {str(place): np.array(table[place]) for place in statistics}
 
 
-def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
-    """The unweighted parts of the losses, modality by modality, from the pictures that the iteration made."""
+def _parts(model: Any, given: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+    """The unweighted parts of the losses, modality by modality, from the pictures that the iteration made. Batch norm's
+    statistics move."""
+    method = Method(model.networks, model.settings)
     decoded, cycle = seen["decode_swaps"], seen["decode_cycle"]
     parts: dict[str, Any] = {}
     for m in MODALITIES:
@@ -221,22 +219,11 @@ def _parts(model: HiCMD, given: dict[str, Any], seen: dict[str, Any]) -> dict[st
         scales = [partial(judge.at_scale, number) for number in range(len(judge.scales))]
         real, input_gradients = model.engine.input_gradients(scales, given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
-        fakes = fake_scores(model.method(), {m: (decoded.cross[m], decoded.illumination[m])})[m]
+        fakes = fake_scores(method, {m: (decoded.cross[m], decoded.illumination[m])})[m]
         for suffix, fake in zip(("", "3"), fakes, strict=True):
             parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
             parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty
     return {name: float(value) for name, value in parts.items()}
-
-
-def steps(model: HiCMD, given: dict[str, Any], statistics: set[Place], count: int = 3) -> list[dict[str, Any]]:
-    """Real iterations on one batch: for each its losses, alpha after it and some of batch norm's statistics."""
-    table = used(model.networks)
-    results = []
-    for _ in range(count):
-        logs = model.train_step(given)
-        result: dict[str, Any] = {**losses(logs, model.settings), "alpha": float(model.features.combination.alpha)}
-        results.append(result | {str(place): np.array(table[place].numpy()) for place in statistics})
-    return results
 
 
 def _second_copy(place: Place) -> bool:

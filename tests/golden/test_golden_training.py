@@ -3,19 +3,20 @@
 Minutes, and 9 GiB in float64: `make test-golden` runs it, `make test` does not.
 """
 
-import gc
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from golden_run import batch, first_pass, model_with, networks_with, precision, released_config, steps, true_zero, worst
+from golden_run import batch, model_with, networks_with, precision, released_config, train, true_zero, worst
 
 from hicmd_tf.convert.keys import Place
+from hicmd_tf.engines.chosen import BACKEND
 
 pytestmark = pytest.mark.full_size
 
 CLASSES = 206
+FORM = {"joined": True} if BACKEND == "jax" else {}
 IDENTITIES = {
     "identities": [3, 141],
     "visible_negative_identities": [7, 20],
@@ -57,13 +58,8 @@ def result(request: pytest.FixtureRequest, reference: Any) -> Iterator[Result]:
     statistics = {Place(*name.split("/", 2)) for name in names}
     with precision(request.param):
         config = released_config(128, 64)
-        model = model_with(networks_with(config, CLASSES, reference.weights()), config)
-        before = model.get_weights()
-        given = batch(reference.pictures, IDENTITIES)
-        losses, rows, norms = first_pass(model, given)
-        gc.collect()
-        model.set_weights(before)
-        yield Result(request.param, golden, losses, rows, norms, steps(model, given, statistics))
+        model = model_with(networks_with(config, CLASSES, reference.weights()), config, **FORM)
+        yield Result(request.param, golden, *train(model, batch(reference.pictures, IDENTITIES), statistics))
 
 
 def too_far(errors: dict[Any, float], limit: float) -> dict[Any, float]:

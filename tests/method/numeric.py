@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 Array = np.ndarray[Any, Any]
 
@@ -18,6 +17,8 @@ def draw(*shape: int, seed: int = 0) -> Array:
 
 def value_and_gradients(function: Callable[..., Any], arrays: Sequence[Array], dtype: str = "float64") -> list[Array]:
     """The value, and the gradients of its sum weighted randomly: a plain sum of normalised numbers has none."""
+    import tensorflow as tf  # here: tests of JAX's engine use the rest
+
     tensors = [tf.constant(array, dtype) for array in arrays]
     with tf.GradientTape() as tape:
         tape.watch(tensors)

@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
+from keras import ops, tree
+from watching import iterate, watched
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.chosen import HiCMD
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.training.optimisers import make_optimisers
@@ -25,11 +25,12 @@ SMALLEST: dict[str, Any] = {  # every kind of layer once
 }
 
 
-def make_model(config: Config, changes: dict[str, Any] | None = None) -> HiCMD:
-    """The model of a configuration with changed settings; always with the same initial weights."""
+def make_model(config: Config, changes: dict[str, Any] | None = None, **how: Any) -> Any:
+    """The model of a configuration with changed settings; always with the same initial weights. how: what the engine
+    may be told."""
     config = with_values(config, changes or {})
     keras.utils.set_random_seed(3)
-    model = HiCMD(build_networks(config.networks, CLASSES), config)
+    model = HiCMD(build_networks(config.networks, CLASSES), config, **how)
     model.compile(make_optimisers(config.optimisers))
     return model
 
@@ -46,19 +47,11 @@ def make_batch(config: Config, seed: int = 5) -> dict[str, Any]:
         batch[f"{m}_negative_identities"] = pairs + position * negatives + np.arange(negatives, dtype="int32")
     erased = counts | {f"generated_{m}": pairs for m in MODALITIES}
     batch["erasing"] = {name: np.zeros((count, 4), "int32") for name, count in erased.items()}
-    return tf.nest.map_structure(tf.constant, batch)
+    return tree.map_structure(ops.convert_to_tensor, batch)
 
 
-def gradients_of_a_step(model: HiCMD, batch: dict[str, Any]) -> dict[int, np.ndarray | None]:
+def gradients_of_a_step(model: Any, batch: dict[str, Any]) -> dict[int, np.ndarray | None]:
     """What each variable's optimiser would be given, by the variable's id; nothing is updated."""
-    caught: dict[int, np.ndarray | None] = {}
-
-    def catch(gradients, variables):
-        caught.update(
-            {id(v): None if g is None else ops.convert_to_numpy(g) for g, v in zip(gradients, variables, strict=True)}
-        )
-
-    for optimiser in model.optimisers.by_part().values():
-        optimiser.apply = catch
-    model.train_step(batch)
-    return caught
+    with watched(model, learning=False) as seen:
+        iterate(model, batch)
+    return {key: None if g is None else ops.convert_to_numpy(g) for key, g in seen.gradients.items()}
