@@ -30,7 +30,7 @@ class Model:
         self.initial = self.model.get_weights()
         self.logs: dict[str, Any] = {}
         step = self.model.train_step
-        self.model.train_step = lambda batch: self.logs.update(step(batch))
+        self.model.train_step = lambda batch: self.logs.update(step(batch)) or self.logs
         self.batch = make_batch(self.config)
         self.gradients = [g for g in gradients_of_a_step(self.model, self.batch).values() if g is not None]
 
