@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 from numeric import zero_weights
-from watching import Seen, at_rest, iterate, watched
+from watching import Seen, at_once, at_rest, iterate, watched
 
 from hicmd_tf.config import Config, load
 from hicmd_tf.convert.files import Released, fill
@@ -172,7 +172,7 @@ def train(model: Any, given: dict[str, Any], statistics: set[Place], count: int 
     with watched(model, functions) as seen:
         with at_rest(model):
             logs = iterate(model, given)
-        named = losses(logs, model.settings) | _parts(model, given, seen.results)
+        named = losses(logs, model.settings) | _parts(model, given, seen)
         named["loss_gen_total"] = logs["generation_total"]
         named["loss_id_total"] = logs["feature_total"]
         rows, norms = _rows(seen), _norms(model, seen)
@@ -202,11 +202,16 @@ def _step(model: Any, given: dict[str, Any], statistics: set[Place], seen: Seen)
     return found | {str(place): np.array(table[place]) for place in statistics}
 
 
-def _parts(model: Any, given: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+def _parts(model: Any, given: dict[str, Any], seen: Seen) -> dict[str, float]:
     """The unweighted parts of the losses, modality by modality, from the pictures that the iteration made. Batch norm's
     statistics move."""
+    made = seen.results["decode_swaps"], seen.results["decode_cycle"]
+    parts = at_once(model, partial(_parts_of, model), {m: given[m] for m in MODALITIES}, *made)
+    return {name: float(value) for name, value in parts.items()}
+
+
+def _parts_of(model: Any, given: Any, decoded: generation.Decoded, cycle: Any) -> dict[str, Any]:
     method = Method(model.networks, model.settings)
-    decoded, cycle = seen["decode_swaps"], seen["decode_cycle"]
     parts: dict[str, Any] = {}
     for m in MODALITIES:
         letter = LETTERS[m]
@@ -223,7 +228,7 @@ def _parts(model: Any, given: dict[str, Any], seen: dict[str, Any]) -> dict[str,
         for suffix, fake in zip(("", "3"), fakes, strict=True):
             parts[f"loss_gen_adv_{letter}{suffix}"] = generator_loss(fake, "least_squares")
             parts[f"loss_dis_{letter}{suffix}"] = discriminator_loss(real, [fake], "least_squares") + penalty
-    return {name: float(value) for name, value in parts.items()}
+    return parts
 
 
 def _second_copy(place: Place) -> bool:

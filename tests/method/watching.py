@@ -75,6 +75,16 @@ def iterate(model: Any, batch: Any) -> dict[str, float]:
     return logs
 
 
+def at_once(model: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """A function of tensors that reads the networks; with JAX compiled, for to compile its operations one by one takes
+    longer."""
+    if not ON_JAX:
+        return function(*arguments)
+    from hicmd_tf.engines.jax.compiling import compiled
+
+    return compiled(function, list(model.networks.variables().values()))(*arguments)
+
+
 def _hand_over(values: Any, keep: Callable[[Any], Any]) -> None:
     """Calls `keep` with the values once they are there."""
     if ON_JAX:
