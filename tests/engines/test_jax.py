@@ -10,6 +10,8 @@ import pytest
 TESTS = Path(__file__).parents[1]
 JAX = {"KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
 
+OF_THE_ENGINE = [str(TESTS / "engines" / "jax" / f"test_{name}.py") for name in ("engine", "kernels")]
+
 
 def run_with_jax(*arguments: str) -> None:
     pytest.importorskip("jax")
@@ -20,9 +22,9 @@ def run_with_jax(*arguments: str) -> None:
 
 
 def test_golden_values_are_those_of_both_engines_and_the_engine_keeps_its_promises() -> None:
-    run_with_jax(str(TESTS / "golden"), str(TESTS / "engines" / "jax"))
+    run_with_jax(str(TESTS / "golden"), *OF_THE_ENGINE)
 
 
 @pytest.mark.slow
 def test_of_the_engine_what_takes_longer() -> None:
-    run_with_jax("-m", "slow", str(TESTS / "engines" / "jax"))
+    run_with_jax("-m", "slow", *OF_THE_ENGINE)

@@ -96,9 +96,6 @@ def test_gradients_of_gradients_are_those_of_the_plain_ones(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_forms_keep_bfloat16_maps_and_float32_statistics(case: str) -> None:
-    if CASES[case][0] == "convolve":
-        assert kernels.FORMS["convolve"](*tensors(case, "bfloat16"), *CASES[case][2]) is NotImplemented
-        return
     given = tensors(case, "bfloat16")
     y, *statistics = called(case, True, *given)
     assert y.dtype == "bfloat16" and all(statistic.dtype == "float32" for statistic in statistics)
