@@ -2,6 +2,8 @@
 plain ones."""
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import jax
@@ -11,9 +13,10 @@ import pytest
 from numeric import draw
 
 from hicmd_tf.engines.jax import kernels
-from hicmd_tf.method.networks import convolutions, encoders, fast, layers, norms, upsampling
+from hicmd_tf.method import networks
+from hicmd_tf.method.networks import fast
 
-MODULES = (layers, norms, convolutions, encoders, upsampling)
+MODULES = [import_module(f"{networks.__name__}.{found.name}") for found in iter_modules(networks.__path__)]
 
 # Case: the form; shapes of the arguments that are differentiated; the other arguments, which follow the first.
 CASES: dict[str, tuple[str, list[tuple[int, ...]], tuple[Any, ...]]] = {
