@@ -56,18 +56,24 @@ def test_a_weight_that_a_loss_does_not_read_has_no_gradient_and_does_not_decay(c
 
 
 @pytest.mark.slow  # two compilations
-def test_both_forms_have_the_same_losses_gradients_and_new_state(config: Config) -> None:
-    def found(joined: bool) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
+def test_both_forms_have_the_same_losses_and_gradients(config: Config) -> None:
+    def found(joined: bool) -> tuple[dict[str, float], dict[str, Any]]:
         with precision("float64"):
             model = make_model(config, joined=joined)
             with watched(model) as seen:
-                losses = iterate(model, make_batch(config))
-        names = {id(variable): name for name, variable in model.state.items()}
-        gradients = {names[key]: np.asarray(g) for key, g in seen.gradients.items() if g is not None}
-        return losses, gradients, {name: np.array(variable) for name, variable in model.state.items()}
+                losses = iterate(model, jax.tree.map(in_double, make_batch(config)))
+        parts = model.trained().items()
+        names = {id(v): f"{part}/{number}/{v.path}" for part, of in parts for number, v in enumerate(of)}
+        return losses, {names[key]: np.asarray(g) for key, g in seen.gradients.items() if g is not None}
 
-    for one, other in zip(found(True), found(False), strict=True):
-        assert one.keys() == other.keys()
-        for name, value in other.items():
-            # The gradient of a bias in front of a norm is rounding alone.
-            np.testing.assert_allclose(one[name], value, rtol=1e-7, atol=1e-9, err_msg=name)
+    def in_double(x: Any) -> Any:
+        return x.astype("float64") if x.dtype == "float32" else x
+
+    (losses, gradients), (others, wanted) = found(True), found(False)
+    assert losses == pytest.approx(others, rel=1e-9)
+    assert gradients.keys() == wanted.keys()
+    largest = max(np.abs(g).max() for g in wanted.values())  # those of biases in front of a norm are rounding alone
+    errors = {
+        name: np.abs(gradients[name] - g).max() / max(np.abs(g).max(), 1e-6 * largest) for name, g in wanted.items()
+    }
+    assert {name: error for name, error in errors.items() if not error <= 1e-6} == {}
