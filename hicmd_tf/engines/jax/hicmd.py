@@ -61,7 +61,7 @@ class HiCMD(Common):
         self.engine = JaxEngine(places, together=not low, optimisers=rules)
         self._leaves = [*places.leaves, *itertools.chain(*(self._slots(part) for part in places.parts))]
         self.variables = [variable for leaf in self._leaves for variable in leaf.variables]
-        self.networks_end = sum(len(leaf.variables) for leaf in places.leaves)  # behind come the optimisers' buffers
+        self.networks_end = sum(len(leaf.variables) for leaf in places.leaves)  # then come the optimisers' buffers
 
     def _rule(self, part: Part, places: Places) -> Optimiser:
         optimiser, settings = self.optimisers.by_part()[part], self.settings.optimisers
