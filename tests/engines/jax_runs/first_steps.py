@@ -1,11 +1,9 @@
 """Run by test_forms in a process for each engine, one after the other, in double precision.
 
-first_steps.py CONFIG CASES FOLDER: two iterations of every case, from one state, each operation by itself: compiling a
-case takes longer. CASES: JSON, settings by name. TensorFlow, which comes first, leaves the state in FOLDER; both leave
+first_steps.py CONFIG CASES FOLDER: two iterations of every case, from one state; with TensorFlow without graphs. CASES: JSON, settings by name. TensorFlow, which comes first, leaves the state in FOLDER; both leave
 their losses, ENGINE.json.
 """
 
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -51,21 +49,12 @@ def tensors(batch: dict[str, Any]) -> dict[str, Any]:
     return tf.nest.map_structure(tf.convert_to_tensor, batch)
 
 
-def one_by_one() -> contextlib.AbstractContextManager[Any]:
-    """No graphs."""
-    if BACKEND == "jax":
-        import jax
-
-        return jax.disable_jit()
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    return contextlib.nullcontext()
-
-
 if __name__ == "__main__":
     keras.config.set_floatx("float64")
     config, cases, folder = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
-    with one_by_one():
-        done = {name: losses(load(config, settings), folder / f"{name}.npz") for name, settings in cases.items()}
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+    done = {name: losses(load(config, settings), folder / f"{name}.npz") for name, settings in cases.items()}
     (folder / f"{BACKEND}.json").write_text(json.dumps(done))

@@ -1,4 +1,4 @@
-"""Every form of the losses, and of memory, gives with JAX what it gives with TensorFlow."""
+"""Every form of the losses and of sampling gives with JAX what it gives with TensorFlow."""
 
 import json
 import os
@@ -25,17 +25,16 @@ SMALLEST = {
 }
 CASES: dict[str, dict[str, Any]] = {
     "released": {},
-    "reaching": {"sampling.detach_generated": False},
-    "other forms": {
+    "all others": {
+        "sampling.detach_generated": False,
+        "sampling.groups": "paper",
+        "batch.norm_groups": 2,
         "losses.adversarial_form": "log",
         "losses.kl_form": "gaussian",
         "losses.triplet_form": "euclidean",
         "losses.gradient_penalty": 0.0,
     },
-    "paper": {"sampling.groups": "paper", "batch.norm_groups": 2},
     "original": {"sampling.groups": "original", "batch.negatives": 0},
-    "low": {"training.memory": "low"},
-    "low reaching": {"training.memory": "low", "sampling.detach_generated": False},
 }
 
 
@@ -47,7 +46,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for engine in ("tensorflow", "jax"):
         given = {**SMALLEST, "data.directory": str(folder / "data"), "training.engine": engine}
         cases = json.dumps({name: {**given, **of} for name, of in CASES.items()})
-        more = {"PYTHONPATH": str(TESTS.parent), "KERAS_BACKEND": engine, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
+        more = {
+            "PYTHONPATH": str(TESTS.parent),
+            "KERAS_BACKEND": engine,
+            "JAX_ENABLE_X64": "1",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+        }
         command = [sys.executable, str(STEPS), str(SMOKE), cases, str(folder)]
         done = subprocess.run(
             command, env={**os.environ, **more}, capture_output=True, text=True, timeout=DEADLINE, check=False

@@ -213,7 +213,7 @@ def test_other_ways_to_compute_train(settings: dict[str, object], place: Place, 
     run = place.folder / str(value)
     _, lines = place.say(place.fit(run, "--steps", 2, **settings))
     assert ("slowly on a CPU" in "".join(lines)) == (value == "mixed_bfloat16")
-    tolerance = 0.05 if value == "mixed_bfloat16" else 1e-3
+    tolerance = 0.2 if value == "mixed_bfloat16" else 1e-3  # so small networks round coarsely
     for name in ("same", "cross", "cycle", "discriminator_total", "cross_entropy", "generation_total"):
         assert float(rows_of(run)[0][name]) == pytest.approx(float(rows_of(whole)[0][name]), rel=tolerance), name
 
