@@ -1,7 +1,8 @@
 """Run by test_forms in a process for each engine, one after the other, in double precision.
 
-first_steps.py CONFIG CASES FOLDER: two iterations of every case, from one state; with TensorFlow without graphs. CASES: JSON, settings by name. TensorFlow, which comes first, leaves the state in FOLDER; both leave
-their losses, ENGINE.json.
+first_steps.py CONFIG CASES FOLDER: two iterations of every case, from one state; with TensorFlow without graphs.
+CASES: JSON, settings by name. TensorFlow, which comes first, leaves the state in FOLDER; both leave their losses,
+ENGINE.json.
 """
 
 import json
