@@ -421,7 +421,7 @@ def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkey
 
 @pytest.mark.slow
 @pytest.mark.xdist_group(JAX)
-@pytest.mark.parametrize("kind", ["sysu_mm01", "llcm", "folder"])  # RegDB's trials: tests/engines/jax_runs/test_runs.py
+@pytest.mark.parametrize("kind", [kind for kind in TREES if kind != DRAWN])
 def test_jax_trains_on_data_sets_from_folders(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
     TREES[kind](tmp_path / "source")

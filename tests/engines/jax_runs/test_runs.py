@@ -219,10 +219,6 @@ def test_other_ways_to_compute_train(settings: dict[str, object], place: Place, 
 
 
 def test_every_trial_of_a_data_set_is_trained(place: Place) -> None:
-    import drawn_trees as trees
-
-    trees.regdb(place.folder / "regdb", people=8)
-    given = place.training(**{"data.name": "regdb", "data.source": place.folder / "regdb"})
     fit = ["--run", place.folder / "trials", "--trials", "1-2", "--steps", 1, "--no-report"]
-    place.say(place.command("fit", *given, *fit))
+    place.say(place.command("fit", *place.training(), *fit))
     assert all(metrics_of(place.folder / "trials" / f"trial_{number}")["steps"] == 1 for number in (1, 2))
