@@ -51,12 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     begin = time.monotonic()
 
     def extra(parser: Parser) -> None:
-        said = "of all work (default: %(default)s)"
+        said = "end after so many minutes (default: %(default)s)"
         parser.add_argument("--minutes", type=time_limit, default=8.0, metavar="N", help=said)
-        parser.add_argument("--json", type=writable, default=FOLDER / "results.json", metavar="FILE")
+        said = "where results go, and where what was measured before comes from (default: %(default)s)"
+        parser.add_argument("--json", type=writable, default=FOLDER / "results.json", metavar="FILE", help=said)
         said = "as on a GPU also where there is none: many pictures and both modalities at once"
         parser.add_argument("--joined", action="store_true", help=said)
-        parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join(NAMES)}")
+        parser.add_argument(
+            "--only", nargs="+", metavar="NAME", help=f"measure these cases alone, of {', '.join(NAMES)}"
+        )
 
     config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra)
     unknown = set(options.only or ()) - set(NAMES)

@@ -74,6 +74,8 @@ def missing(error: BaseException) -> str | None:
     package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if not package or package in OURS or package in sys.stdlib_module_names:
         return None
+    if EXTRAS.get(package) == "jax":
+        return f"the package {package} is not installed: pip install 'hicmd-tf[jax-cuda]' brings it, [jax] for a CPU"
     if package in EXTRAS:
         return f"the package {package} is not installed: pip install 'hicmd-tf[{EXTRAS[package]}]' brings it"
     return (
@@ -91,16 +93,18 @@ def stop(message: str) -> NoReturn:
 def _of_the_machine(error: Exception) -> str | None:
     """The message for an error of a disk or memory, which neither the user nor this program made; None for others."""
     said = " ".join(str(error).split())
-    # TensorFlow's own, known by name, for importing it takes seconds.
+    # The engines' own, known by name, for importing them takes seconds.
     exhausted = type(error).__name__ == "ResourceExhaustedError"
-    if isinstance(error, MemoryError) or (exhausted and ("OOM" in said or "alloc" in said)):
+    of_jax = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
+    out = (exhausted and ("OOM" in said or "alloc" in said)) or (of_jax and "RESOURCE_EXHAUSTED" in said)
+    if isinstance(error, MemoryError) or out:
         return (
-            f"memory is out ({said[:200]}): take fewer pictures at a time (batch.*, training.embed_batch) or "
-            f"training.memory low"
+            f"memory is out ({said[:200]}): take fewer pictures at a time (batch.*, training.embed_batch), "
+            f"training.precision mixed_bfloat16 or training.memory low"
         )
     if exhausted:  # which is said of disks, too
         return f"{said[:300]}: {os.strerror(errno.ENOSPC)}: free space, then give the same command again"
-    if type(error).__name__ == "UnimplementedError" and "eterminis" in said:
+    if (type(error).__name__ == "UnimplementedError" or (of_jax and "UNIMPLEMENTED" in said)) and "eterminis" in said:
         return (
             f"this GPU has no kernel that gives the same bits every time ({said[:200]}): take training.deterministic "
             f"false, or the CPU, with CUDA_VISIBLE_DEVICES=-1"

@@ -5,11 +5,13 @@ mistakes are answered without TensorFlow.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from hicmd_tf import __version__
 from hicmd_tf.errors import UserError, nearest, run_command
+from hicmd_tf.startup import BACKEND
 
 COMMANDS = {
     "fit": "train a configuration into a run folder, and evaluate it",
@@ -33,6 +35,9 @@ COMMANDS = {
     "draw": "a contact sheet of the drawn people",
 }
 """The purpose of each command; the module of the same name holds the command."""
+
+TRAIN = ("fit", "tune", "ablations", "reproduce")
+"""Commands that compute with the engine of `training.engine`."""
 
 USAGE = """usage: hicmd COMMAND [options]
 
@@ -58,6 +63,8 @@ def main(arguments: Sequence[str]) -> None:
     if name not in COMMANDS:
         said = f"there is no command {name}{nearest(name, COMMANDS)}" if name else "give a command"
         raise UserError(f"{said}; hicmd --help lists all commands")
+    if name not in TRAIN and "keras" not in sys.modules:
+        os.environ[BACKEND] = "tensorflow"  # which opens runs, whoever trained them
     importlib.import_module(f"hicmd_tf.commands.{name}").main(rest)
 
 

@@ -41,7 +41,7 @@ def parse(
         parser.add_argument("--run", metavar="DIR", type=Path, help="run folder whose settings hold, not --config")
     names = {**{key: key for key in SETTINGS}, **(short or {})}
     for name, key in (short or {}).items():
-        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="N", help=f"the same as --{key}")
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="X", help=f"the same as --{key}")
     options = parser.parse_args(arguments)
     overrides: dict[str, Any] = {}
     for name in [name for name in names if name in vars(options)]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,15 +13,13 @@ from hicmd_tf.notation import MODALITIES, Modality
 Array = np.ndarray[Any, Any]
 Describe = Callable[[Modality, Array], Array]
 
-_MADE: WeakKeyDictionary[Descriptor, Describe] = WeakKeyDictionary()
-
 
 def describing(descriptor: Descriptor) -> Describe:
     """From normalised pictures (B, H, W, 3) of one modality to descriptors (B, E), by the descriptor's weights when it
-    is called. Compiled once a descriptor and modality."""
-    if descriptor not in _MADE:
-        _MADE[descriptor] = _describing(descriptor)
-    return _MADE[descriptor]
+    is called. Compiled once a descriptor, modality and largest batch."""
+    if not hasattr(descriptor, "_describing"):
+        descriptor._describing = _describing(descriptor)  # there, so that it goes with the descriptor
+    return descriptor._describing
 
 
 def _describing(descriptor: Descriptor) -> Describe:

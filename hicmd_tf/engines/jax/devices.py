@@ -20,6 +20,8 @@ from hicmd_tf.engines.cluster import Cluster, check_groups, cluster
 from hicmd_tf.engines.jax.replicas import AXIS, SHARES
 from hicmd_tf.errors import UserError
 
+AMPERE = 8.0  # compute capability of the first cards with bfloat16 and TF32
+
 _meshes: list[Mesh | None] = [None]
 FAREWELL = 10  # seconds in which the chief waits at its end for the others to have ended
 LOST = ("Gloo", "NCCL", "UNAVAILABLE", "onnection", "eartbeat")
@@ -159,19 +161,28 @@ def device_in_use(config: Config) -> str:
 
 def drawbacks(config: Config) -> Iterator[str]:
     """In a line each: a card that can't be used, or not as configured."""
+    mixed = config.training.precision == "mixed_bfloat16"
     if jax.default_backend() != "cpu":
+        if mixed and not _modern():
+            yield "this card does not compute bfloat16, JAX converts it: training.precision float32 is faster"
         return
     unused = cards.installed()
     if unused:
         yield f"JAX can't use {cards.in_words(unused)}: pip install 'hicmd-tf[jax-cuda]'; docs/accelerators.md has more"
-    if config.training.precision == "mixed_bfloat16":
+    if mixed:
         yield "JAX computes bfloat16 slowly on a CPU: training.precision float32 is faster"
+
+
+def _modern() -> bool:
+    """Whether a card's products can be of TF32 and bfloat16: compute capability 8.0 or above, or no NVIDIA card."""
+    capability = getattr(jax.local_devices()[0], "compute_capability", "")
+    return not capability or float(capability) >= AMPERE
 
 
 def hardware(config: Config) -> dict[str, Any]:
     """Properties of kernels and devices that rounding may depend on, and how many devices and workers share a batch."""
     platform, found = jax.default_backend(), jax.local_devices()
-    coarse = config.training.tf32 and platform != "cpu"
+    coarse = config.training.tf32 and platform != "cpu" and _modern()
     return {
         "platform": platform,
         "gpus": sorted({device.device_kind for device in found}) if platform != "cpu" else [],

@@ -23,7 +23,8 @@ Weights = dict[Part, list[Tensor]]
 
 
 class JaxEngine:
-    """See `Engine`. together: as there. optimisers: of the parts."""
+    """See `Engine`. places: where each variable stands. together: as there; true where places are paired, so that
+    `both` is given both modalities. optimisers: of the parts."""
 
     def __init__(self, places: Places, together: bool, optimisers: dict[Part, Optimiser]) -> None:
         self.places, self.together, self.optimisers = places, together, optimisers

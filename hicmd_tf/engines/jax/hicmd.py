@@ -39,15 +39,14 @@ State = list[Tensor]
 class HiCMD(Common):
     """ID-PIG, the discriminators and HFL. Trains through `training.loop.iterate`.
 
-    mesh: devices that share every batch; None: those of `devices` around. joined: whether to compute few large things
-    rather than many small ones, which suits accelerators and not CPUs; None: by the devices.
+    joined: whether to compute few large things rather than many small ones, which suits accelerators and not CPUs;
+    None: by the devices. Then several iterations are one call, weights are updated as long vectors, and, unless memory
+    is low, both modalities' networks are called as one. mesh: devices that share every batch; None: one.
     """
 
-    def __init__(
-        self, networks: Networks, config: Config, mesh: Mesh | None = None, joined: bool | None = None
-    ) -> None:
+    def __init__(self, networks: Networks, config: Config, joined: bool | None = None) -> None:
         self.hold(networks, config)
-        self.mesh = current_mesh() if mesh is None else mesh
+        self.mesh: Mesh | None = current_mesh()
         self.joined = jax.default_backend() != "cpu" if joined is None else joined
 
     def compile(self, optimisers: Optimisers) -> None:
@@ -57,13 +56,13 @@ class HiCMD(Common):
         places = Places(self.networks, paired=self.joined and not low)
         for part, weights in self.trained().items():
             optimisers.by_part()[part].build(weights)
-        rules = {part: self._rule(part, places) for part in places.parts}
-        self.engine = JaxEngine(places, together=not low, optimisers=rules)
+        optimisers_of = {part: self._optimiser(part, places) for part in places.parts}
+        self.engine = JaxEngine(places, together=not low, optimisers=optimisers_of)
         self._leaves = [*places.leaves, *itertools.chain(*(self._slots(part) for part in places.parts))]
         self.variables = [variable for leaf in self._leaves for variable in leaf.variables]
         self.networks_end = sum(len(leaf.variables) for leaf in places.leaves)  # then come the optimisers' buffers
 
-    def _rule(self, part: Part, places: Places) -> Optimiser:
+    def _optimiser(self, part: Part, places: Places) -> Optimiser:
         optimiser, settings = self.optimisers.by_part()[part], self.settings.optimisers
         leaves = [places.leaves[place] for place in places.parts[part]]
         shapes = [leaf.shape for leaf in leaves]
@@ -103,7 +102,7 @@ class HiCMD(Common):
         """What `_pack` was given."""
         buffers = [
             buffer
-            for part in self.engine.places.parts  # JAX sorts dictionaries
+            for part in self.engine.places.parts  # not of `moments`, whose keys JAX has sorted
             for of_weight in self.engine.optimisers[part].unpack(moments[part])
             for buffer in of_weight
         ]
@@ -113,8 +112,8 @@ class HiCMD(Common):
     # -------------------------------------------------------------------------------------------------- the iterations
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
-        """One iteration, by the schedule of the method, on a batch as `data.batches` gives it. Returns its named,
-        unweighted losses and what is logged beside them."""
+        """One iteration, by the schedule of the method, on one device and a batch as `data.batches` gives it (a
+        training calls `several`). Returns its named, unweighted losses and what is logged beside them."""
         step = self.step
         batch = {name: part for name, part in batch.items() if name != "step"}
         values, losses = self._single(self.values(), batch, self.rates(step), self.numbers.values())
@@ -124,35 +123,36 @@ class HiCMD(Common):
 
     @cached_property
     def _single(self) -> Callable[..., tuple[State, dict[str, Tensor]]]:
-        def single(values: State, batch: Batch, rates: Any, weights: Any) -> tuple[State, dict[str, Tensor]]:
-            arrays, moments, losses = self.iterate(*self._pack(values), batch, rates, weights)
+        def single(values: State, batch: Batch, rates: Any, loss_numbers: Any) -> tuple[State, dict[str, Tensor]]:
+            arrays, moments, losses = self.iterate(*self._pack(values), batch, rates, loss_numbers)
             return self._unpack(arrays, moments), losses
 
         return jax.jit(single)
 
     def iterate(
-        self, arrays: list[Tensor], moments: dict[Part, Moments], batch: Batch, rates: Any, weights: Any
+        self, arrays: list[Tensor], moments: dict[Part, Moments], batch: Batch, rates: Any, loss_numbers: Any
     ) -> tuple[list[Tensor], dict[Part, Moments], dict[str, Tensor]]:
-        """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and the weights of the
-        losses; the new state and the losses."""
-        method = Method(self.networks, self.settings, weights, self.engine)
+        """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and those of the losses
+        (weights, margin); the new state and the losses."""
+        method = Method(self.networks, self.settings, loss_numbers, self.engine)
         return self.engine.run(lambda: iteration(method, batch), arrays, moments, rates)
 
     @cached_property
     def several(self) -> Callable[..., tuple[State, Tensor]]:
-        """(state, batches, count, store, weights) -> the state after `count` iterations, and their losses in the order
-        of `LOGGED`.
+        """(state, batches, count, store, loss_numbers) -> the state after `count` iterations, and their losses in the
+        order of `LOGGED`.
 
         batches: as `prepared` takes one, each array with one more axis in front, of at least `count` entries. store:
-        all pictures, or None. On a CPU exactly one iteration: XLA computes loops with one thread there.
+        all pictures, or None. Unless `joined` exactly one iteration: on a CPU XLA
+        computes loops with one thread.
         """
 
-        def several(values: State, batches: Any, count: Tensor, store: Any, weights: Any) -> tuple[State, Tensor]:
+        def several(values: State, batches: Any, count: Tensor, store: Any, loss_numbers: Any) -> tuple[State, Tensor]:
             def body(number: Tensor, carried: Any) -> Any:
                 arrays, moments, logs = carried
                 batch = jax.tree.map(lambda of_all: of_all[number], batches)
                 given = prepared(batch, store)
-                arrays, moments, losses = self.iterate(arrays, moments, given, batch["rates"], weights)
+                arrays, moments, losses = self.iterate(arrays, moments, given, batch["rates"], loss_numbers)
                 row = jnp.stack([losses[name].astype(jnp.float32) for name in LOGGED])
                 return arrays, moments, logs.at[number].set(row)
 
@@ -172,7 +172,7 @@ class HiCMD(Common):
             return several
         of_pictures, of_all = P(None, replicas.AXIS), P()
 
-        def specified(values: State, batches: Any, count: Tensor, store: Any, weights: Any) -> Any:
+        def specified(values: State, batches: Any, count: Tensor, store: Any, loss_numbers: Any) -> Any:
             specs = {name: of_pictures if name in replicas.SHARES else of_all for name in batches}
             spread = jax.shard_map(
                 several,
@@ -181,7 +181,7 @@ class HiCMD(Common):
                 out_specs=(of_all, of_all),
                 check_vma=False,  # what `replicas` sums and gathers is the same everywhere
             )
-            return spread(values, batches, count, store, weights)
+            return spread(values, batches, count, store, loss_numbers)
 
         return specified
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from hicmd_tf.engines.jax import replicas
-from hicmd_tf.engines.jax.state import Batches, Reading
+from hicmd_tf.engines.jax.state import Noted, Reading
 from hicmd_tf.method.networks.decoder import Perceptron
 from hicmd_tf.method.networks.layers import LEAKY_SLOPE
 from hicmd_tf.method.networks.norms import EPSILON, Groups, KindGroups, Normalised
@@ -154,7 +154,7 @@ def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> Any:
 def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, updates: int) -> Any:
     """Later, and all layers' at once, where their running statistics stand as one."""
     reading = Reading.now
-    noted = reading is not None and reading.note(running[0], Batches(statistics, groups, updates))
+    noted = reading is not None and reading.note(running[0], Noted(statistics, groups, updates))
     return None if noted else NotImplemented
 
 

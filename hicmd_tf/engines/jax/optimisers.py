@@ -26,7 +26,7 @@ TOGETHER = 64  # weights of a bucket, at most
 
 
 def adam(config: OptimiserConfig) -> Rule:
-    """`CoupledAdam`."""
+    """The rule of `training.optimisers.CoupledAdam`."""
 
     def rule(w: Tensor, g: Tensor, slots: list[Tensor], numbers: Numbers, rate: str) -> tuple[Tensor, list[Tensor]]:
         first, second = slots
@@ -39,7 +39,7 @@ def adam(config: OptimiserConfig) -> Rule:
 
 
 def sgd(config: OptimiserConfig) -> Rule:
-    """`MomentumSGD`."""
+    """The rule of `training.optimisers.MomentumSGD`."""
 
     def rule(w: Tensor, g: Tensor, slots: list[Tensor], numbers: Numbers, rate: str) -> tuple[Tensor, list[Tensor]]:
         g = _decayed(g, w, config)

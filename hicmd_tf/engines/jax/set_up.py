@@ -11,8 +11,8 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 def set_up(config: Config) -> None:
-    """What float32 means, kernels that give the same bits every time, and no GPU for TensorFlow, which only reads data
-    here and would take a part of the card's memory."""
+    """Sets what float32 means and whether kernels give the same bits every time, and hides GPUs from TensorFlow, which
+    only reads data here and would take a part of a card's memory."""
     if not config.training.tf32:
         jax.config.update("jax_default_matmul_precision", "highest")
     flags = os.environ.get("XLA_FLAGS", "")

@@ -59,6 +59,8 @@ class Places:
     """All leaves of the networks' variables, and where each variable stands.
 
     paired: whether networks of both modalities are called as one, and all norms' running statistics move as one.
+    leaves: by place. of_variable: the place of a variable's leaf by the variable's id, but for running statistics of
+    `norms`, which only `Values.take_in` moves. parts: places of the weights that each optimiser trains.
     """
 
     def __init__(self, networks: Networks, paired: bool) -> None:
@@ -101,7 +103,7 @@ class Places:
         return [place for place in places if self.leaves[place].variables[0].trainable]
 
 
-class Batches(NamedTuple):
+class Noted(NamedTuple):
     """What a norm's running statistics are to take in: see `norms.take_in`."""
 
     statistics: list[Tensor]
@@ -116,7 +118,7 @@ class Values:
         self.arrays = dict(arrays)
         self.read: set[int] = set()
         self.moved: set[int] = set()
-        self.noted: dict[int, list[Batches]] = defaultdict(list)  # by the id of a norm's running means
+        self.noted: dict[int, list[Noted]] = defaultdict(list)  # by the id of a norm's running means
 
     def take(self, place: int) -> Tensor:
         """An array, which counts as read."""
@@ -136,7 +138,7 @@ class Values:
         """Moves the running statistics of norms by what was noted, one pass of all of them after another."""
         for of_norms in zip(*(self.noted.pop(norm, []) for norm in norms.means), strict=True):
             _, groups, updates = of_norms[0]
-            pairs = zip(*(batches.statistics for batches in of_norms), strict=True)
+            pairs = zip(*(noted.statistics for noted in of_norms), strict=True)
             statistics = [jnp.concatenate(of_kind, -1) for of_kind in pairs]  # (G, C of all norms)
             of_all = of_all_devices(statistics, groups) if groups else statistics
             for place, batches in zip(norms.places, of_all, strict=True):
@@ -177,10 +179,10 @@ class Reading(keras.StatelessScope):  # type: ignore[misc]
         """The present values of variables, in their own type under every policy."""
         return [self.values.take(self._places.of_variable[id(variable)]) for variable in variables]
 
-    def note(self, means: Any, batches: Batches) -> bool:
+    def note(self, means: Any, noted: Noted) -> bool:
         """Notes what a norm with these running means takes in, if it is one of `Norms`; whether it is."""
         if id(means) in self._norms:
-            self.values.noted[id(means)].append(batches)
+            self.values.noted[id(means)].append(noted)
         return id(means) in self._norms
 
     @contextmanager
