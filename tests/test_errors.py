@@ -174,3 +174,24 @@ def test_what_a_server_lacks_is_said_before_its_model_is_loaded(monkeypatch: pyt
 
 def test_of_many_things_the_first_are_named() -> None:
     assert [some("abcd"[:count], 2) for count in (1, 2, 3, 4)] == ["a", "a, b", "a, b and 1 more", "a, b and 2 more"]
+
+
+class JaxRuntimeError(Exception):
+    """JAX's own has this name."""
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.", "error: memory is out"),
+        ("UNIMPLEMENTED: a deterministic kernel is lacking", "error: this GPU has no kernel"),
+    ],
+)
+def test_what_a_card_lacks_is_one_line_with_jax(said: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise JaxRuntimeError(said)
+
+    with pytest.raises(SystemExit) as left:
+        run_command(fail)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2 and line.startswith(told)

@@ -1,6 +1,7 @@
 """`hicmd` and each of its commands: help and mistakes without what takes seconds to import."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -130,3 +131,14 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_there_is_a_file_for_each_command() -> None:
     files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")}
     assert files == {"__init__", *commands.COMMANDS}
+
+
+@pytest.mark.parametrize(("command", "backend"), [("visualize", "tensorflow"), ("fit", "jax")])
+def test_commands_that_open_runs_compute_with_tensorflow_whatever_the_environment_says(
+    command: str, backend: str
+) -> None:
+    script = f"from hicmd_tf import commands; commands.main(['{command}', '--help'])"
+    told = "import atexit, os; atexit.register(lambda: print(os.environ['KERAS_BACKEND']))"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", f"{told}; {script}"], env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == backend
