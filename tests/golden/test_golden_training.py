@@ -3,6 +3,7 @@
 Minutes, and 9 GiB in float64: `make test-golden` runs it, `make test` does not.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -40,6 +41,14 @@ SENSITIVE = "enc_att.model.layer4.2.bn3.running_var"
 SENSITIVE_LIMIT = 5e-6
 
 
+NEEDED = 48  # GiB; on a machine of 24 the system ended the process
+
+
+def memory() -> float:
+    """GiB of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
 class Result(NamedTuple):
     """What the release computed, and we."""
 
@@ -53,6 +62,8 @@ class Result(NamedTuple):
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
 def result(request: pytest.FixtureRequest, reference: Any) -> Iterator[Result]:
+    if BACKEND == "jax" and request.param == "float64" and memory() < NEEDED:
+        pytest.skip(f"JAX takes {NEEDED} GiB for it: double precision's convolutions are matrix products there")
     golden = reference.arrays("train")
     names = {name.split("/", 1)[1] for name in golden if name.startswith("step3_bn/")}
     statistics = {Place(*name.split("/", 2)) for name in names}

@@ -138,5 +138,5 @@ def test_what_is_not_as_it_was_is_told_in_a_line_each() -> None:
     ]
     assert told(there, here) == lines
     assert told(there, here, origins=[there, here])[1:] == lines
-    assert "add up in another order" in told(here, here, deterministic=False)[0]
+    assert "added up in another order" in told(here, here, deterministic=False)[0]
     assert "config.yaml" in told(here, here, configuration_sha256="d")[0]

@@ -25,6 +25,7 @@ FREE = {f"training.{name}_every" for name in ("checkpoint", "log", "picture", "w
     "data.source",
     "data.directory",
     "training.devices",
+    "training.engine",
     "training.keep_checkpoints",
 }
 

@@ -18,7 +18,9 @@ from hicmd_tf.training.logs import LossTable, TensorBoard
 def table(path: Path, start: int = 0, every: int = 1) -> LossTable:
     """A table, with what stands for a model: three optimisers."""
     found = LossTable(start, every, path, TensorBoard(path.parent / "tb"))
-    rates = dict.fromkeys(("generator", "discriminator", "features"), SimpleNamespace(learning_rate=0.5))
+    rates = dict.fromkeys(
+        ("generator", "discriminator", "features"), SimpleNamespace(schedule=SimpleNamespace(at=lambda step: 0.5))
+    )
     found.set_model(SimpleNamespace(optimisers=SimpleNamespace(by_part=lambda: rates)))
     return found
 
