@@ -184,8 +184,8 @@ def test_a_step_that_fails_is_kept_and_replayed_by_tensorflow(place: Place) -> N
     printed, _ = place.say(place.command("replay", "--run", run))
     assert printed.startswith(f"step {step} and its ") and "first non-finite result: " in printed
     assert "fault of the machine" not in printed and "the run was trained with jax; TensorFlow" in printed
-    _, lines = place.say(place.command("replay", "--run", run), EXIT_CODE, KERAS_BACKEND="jax")
-    assert "steps are run again with TensorFlow" in lines[-1]
+    again, _ = place.say(place.command("replay", "--run", run), KERAS_BACKEND="jax")
+    assert again == printed  # TensorFlow computes, whatever the environment says
     change = ["--steps", 9, "--resume", "--change", "optimisers.generator_rate=1e-4"]
     place.say(place.fit(run, *change, **settings))
     assert rows_of(run)[0]["generator_rate"] == "0.0001" and len(rows_of(run)) == 9
