@@ -7,9 +7,11 @@
 
     gradient of the generator = dB/dgenerator + dC/dgenerator + pull_A(dB/d(codes, decoded) [+ dC/ddecoded])
 
-The bracket is there where identity losses reach the decoder (row 9, `sampling.detach_generated`). On several devices
-every loss but C's is a mean over the replica's own pictures, and optimisers add the replicas' gradients: those losses
-count by the replicas' number. C's is of all rows; what the head learns from it is the same everywhere, and counts so.
+The bracket is there where identity losses reach the decoder (row 9, `sampling.detach_generated`). An engine that asks
+for few operations (`Engine.together`) has D of both modalities at once, and B and C as one function, with one pass of
+each encoder: the same sums. On several devices every loss but C's is a mean over the replica's own pictures, and
+optimisers add the replicas' gradients: those losses count by the replicas' number. C's is of all rows; what the head
+learns from it is the same everywhere, and counts so.
 """
 
 from functools import partial

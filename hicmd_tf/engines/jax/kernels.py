@@ -63,7 +63,7 @@ class ByNumPy(keras.initializers.Initializer):  # type: ignore[misc]
 
 @_form
 def initial(values: Any) -> Any:
-    """By NumPy."""
+    """Drawn by NumPy, in the place of a compiled program for each shape."""
     return ByNumPy(values)
 
 
@@ -122,14 +122,14 @@ def _over(values: Tensor, x: Tensor) -> Tensor:
 
 @_form
 def instance_norm(x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-    """With a gradient of its own."""
+    """`_normalised`, an image being a group of its own, with AdaIN's scale and shift of each."""
     given = (None, None) if scale is None or shift is None else (accurate(scale), accurate(shift))
     return _normalised(x, *given)[0].astype(x.dtype)
 
 
 @_form
 def group_norm(x: Tensor, sizes: Sequence[int], gamma: Tensor, beta: Tensor) -> Any:
-    """The same for groups of equal size."""
+    """`_normalised` of groups of equal size; others are left to the plain form, which comes back group by group."""
     if len(set(sizes)) > 1:
         return NotImplemented
     groups = x.reshape(len(sizes) or 1, -1, *x.shape[1:])  # (G, n, .., C)
@@ -152,7 +152,7 @@ def of_all_devices(statistics: list[Tensor], groups: KindGroups) -> Any:
 
 @_form
 def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, updates: int) -> Any:
-    """Later, and all layers' at once, where their running statistics stand as one."""
+    """Notes the statistics where running ones stand as one: `Values.take_in` moves those of all norms at once."""
     reading = Reading.now
     noted = reading is not None and reading.note(running[0], Noted(statistics, groups, updates))
     return None if noted else NotImplemented
@@ -163,13 +163,13 @@ def take_in(running: tuple[Any, Any], statistics: list[Tensor], groups: Groups, 
 
 @_form
 def biased(x: Tensor, bias: Tensor) -> Tensor:
-    """By one broadcast, whose transpose is one sum."""
+    """The bias by one broadcast, so that its gradient is one sum."""
     return x + lax.broadcast_in_dim(bias, x.shape, (x.ndim - 1,))
 
 
 @_form
 def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor]) -> Any:
-    """As one perceptron of stacked weights, in their full precision, and inputs."""
+    """All perceptrons as one, of stacked weights in full precision and stacked inputs."""
     reading = Reading.now
     if reading is None:
         return NotImplemented
@@ -184,7 +184,7 @@ def each_on_its_own(perceptrons: Sequence[Perceptron], inputs: Sequence[Tensor])
 
 @_form
 def beside(maps: list[Tensor]) -> Any:
-    """Of twins: the maps of the one, then those of the other."""
+    """Of twins, all maps of the visible network come first, then all of the infrared one."""
     if Reading.now is None or not Reading.now.twins:
         return NotImplemented
     y = jnp.concatenate([x.reshape(*x.shape[:-1], 2, -1) for x in maps], -1)
@@ -193,7 +193,7 @@ def beside(maps: list[Tensor]) -> Any:
 
 @_form
 def leaky_relu(x: Tensor) -> Tensor:
-    """Its gradient without autodiff's case of equal arguments."""
+    """With a gradient of two cases; autodiff of a maximum has a third, of equal arguments."""
     return _leaky(x)
 
 
