@@ -29,7 +29,8 @@ def main():
     with replacing(place) as file:
         file.write(b"half")
         print("writing", flush=True)
-        time.sleep(100)
+        while True:  # one long sleep that begins just after the signal came would not be cut short
+            time.sleep(0.01)
 run_command(main)
 """
 NOBODY = 65534
