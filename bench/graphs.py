@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 # Operations carry the names of the networks they belong to, those of gradients too. The first that fits counts.
 PARTS = {
     "decoder": r"decoder",
-    "discriminators": r"discriminator_(visible|infrared)",
+    "discriminators": r"discriminator_(visible|infrared)|(^|/)scale_\d",  # the latter: one scale on its own
     "prototype encoders": r"(visible|infrared)(_\d+)?/prototype",
     "attribute encoders": r"(visible|infrared)(_\d+)?/attribute",
     "HFL": r"(^|/)(embedding|combination|head)(_\d+)?/",

@@ -60,6 +60,7 @@ def test_what_a_function_kept_apart_does_is_counted_at_each_of_its_calls() -> No
     [
         ("gradient_tape/decoder_3/upsampled_1/convolution/Conv2DBackpropFilter", "decoder"),
         ("gradient_tape/gradient_tape/discriminator_infrared_1/scale_0/score/Conv2D", "discriminators"),
+        ("gradient_tape/scale_0_1/score/Conv2D", "discriminators"),
         ("visible_5/attribute_1/stage_2/block_0/spatial/convolution", "attribute encoders"),
         ("infrared_3/prototype/pyramid/fuse/convolution", "prototype encoders"),
         ("generator/sub_17", "optimisers"),

@@ -28,10 +28,12 @@ class AtrousPyramid(keras.layers.Layer):
         super().__init__(**kwargs)
         self.channels = width * (1 + len(dilations))
         self.point = ConvolutionBlock(width, 1, norm="instance", activation=False, name="point")
-        self.reductions = [ConvolutionBlock(width, 1, norm="instance", name=f"reduction_{d}") for d in dilations]
+        # A dilation that stood before has a number of its own: checkpoints know weights by their layers' names.
+        names = [f"{d}_{i}" if d in dilations[:i] else f"{d}" for i, d in enumerate(dilations)]
+        self.reductions = [ConvolutionBlock(width, 1, norm="instance", name=f"reduction_{n}") for n in names]
         self.dilated = [
-            ConvolutionBlock(width, 3, dilation=d, norm="instance", activation=False, name=f"dilated_{d}")
-            for d in dilations
+            ConvolutionBlock(width, 3, dilation=d, norm="instance", activation=False, name=f"dilated_{n}")
+            for d, n in zip(dilations, names, strict=True)
         ]
         self.fuse = ConvolutionBlock(self.channels, 1, norm="instance", activation=False, name="fuse")
 

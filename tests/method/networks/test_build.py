@@ -69,6 +69,14 @@ def test_shapes_at_the_papers_size(full: Networks) -> None:
     assert [tuple(out.shape) for out in head] == [(1, 2048), (1, 2048), (1, 1024), (1, FULL_IDENTITIES)]
 
 
+def test_every_variable_has_a_name_of_its_own(small: NetworkConfig) -> None:
+    alike = replace(small, prototype_encoder=replace(small.prototype_encoder, dilations=[1, 1, 1]))
+    for settings_of_networks in (small, alike):
+        networks = build_networks(settings_of_networks, 5)
+        parts = [networks.generator, *networks.discriminators.values(), networks.features]
+        assert len(networks.variables()) == sum(len(part.variables) for part in parts)
+
+
 def test_any_size_divisible_by_four_goes_through(small: NetworkConfig) -> None:
     networks = build_networks(small, 5)
 
