@@ -43,6 +43,12 @@ CACHE, LOGS = FOLDER / "cache", FOLDER / "logs"
 ENDING = 3  # seconds for the table
 START = ("import", "networks", "optimisers", "trace", "lower", "compile", "first_call", "in_all")
 PRODUCT = {"bfloat16": "bfloat16", "exact": "float32"}  # by a part of a case's name, else float32_tf32
+FIXED = {
+    "training.engine": "measures JAX's engine",
+    "training.devices": "measures one device",
+    "training.precision": "measures float32 and mixed_bfloat16",
+    "training.tf32": "measures float32 with TF32 and without",
+}
 NAMED = 10  # kernels that the table names
 
 
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--only", nargs="+", metavar="NAME", help=f"measure these cases alone, of {', '.join(NAMES)}"
         )
 
-    config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra)
+    config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra, fixed=FIXED)
     unknown = set(options.only or ()) - set(NAMES)
     if unknown:
         raise UserError(f"command line: --only {' '.join(sorted(unknown))}: there is {', '.join(NAMES)}")

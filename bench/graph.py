@@ -33,6 +33,10 @@ PARTS = {  # by the function of `method.schedule` that is differentiated, as the
     "optimiser": "optimisers",
 }
 REST = "the rest"
+FIXED = {
+    "training.engine": "counts the operations of JAX's engine",
+    "training.devices": "counts the operations of one device",
+}
 SHARED = "functions of several parts"
 KINDS = 20  # that are named
 INSIDE = {f"stablehlo.{name}" for name in ("reduce", "reduce_window", "scatter", "select_and_scatter", "sort")}
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument("--apart", action="store_true", help="as on a CPU: many small operations, lowered for CPUs")
         parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
 
-    config, options = parse("python -m bench.graph", __doc__ or "", arguments, extra)
+    config, options = parse("python -m bench.graph", __doc__ or "", arguments, extra, fixed=FIXED)
     figures = measured(config, joined=not options.apart)
     print(tables(figures))
     keep(options.json, figures)

@@ -53,7 +53,7 @@ class Common:
     @property
     def step(self) -> int:
         """Iterations that the model has been trained for."""
-        return int(self.optimisers.by_part()["generator"].iterations)
+        return int(self.optimisers.by_part()["generator"].iterations.numpy())  # a mirrored one has no int
 
     @property
     def state(self) -> dict[str, Any]:

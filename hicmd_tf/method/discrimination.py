@@ -1,7 +1,8 @@
 """The discriminators: scores of real and generated pictures, their side of Eq. 7, and the R1 penalty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from keras import ops
 
@@ -22,7 +23,8 @@ def fake_scores(
 
     learning: whether the discriminators are."""
     if method.in_turns is None:
-        maps = _scores(method, {m: ops.concatenate(pictures) for m, pictures in generated.items()})
+        x = {m: ops.concatenate(pictures) for m, pictures in generated.items()}
+        maps = _of_discriminators(method, Discriminator.__call__, x)
         kinds = {m: [ops.split(scale, len(generated[m])) for scale in maps[m]] for m in generated}
         return {m: [list(of_kind) for of_kind in zip(*parts, strict=True)] for m, parts in kinds.items()}
     found = {}
@@ -45,8 +47,11 @@ def judge(
     """
     assert method.engine is not None
 
-    scales = range(method.config.networks.discriminator.scales)
-    scores, slopes = method.engine.input_gradients([partial(_score, method, number) for number in scales], dict(real))
+    scales = [
+        partial(_of_discriminators, method, partial(Discriminator.at_scale, number=number))
+        for number in range(method.config.networks.discriminator.scales)
+    ]
+    scores, slopes = method.engine.input_gradients(scales, dict(real))
     fakes = fake_scores(method, generated, learning=True)
     terms: dict[str, Tensor] = dict.fromkeys(("discriminator", "gradient_penalty", "real_score", "fake_score"), 0.0)
     for m in real:
@@ -58,24 +63,12 @@ def judge(
     return terms
 
 
-def _scores(method: Method, x: Mapping[Modality, Tensor]) -> dict[Modality, Maps]:
-    """Score maps of pictures (B, H, W, 3) by the discriminator of their modality."""
+def _of_discriminators(
+    method: Method, call: Callable[[Discriminator, Tensor], Any], x: Mapping[Modality, Tensor]
+) -> dict[Modality, Any]:
+    """What a call gives for pictures (B, H, W, 3) with the discriminator of their modality."""
     networks = {m: method.networks.discriminators[m] for m in x}
-
-    def score(discriminator: Discriminator, pictures: Tensor) -> Maps:
-        return discriminator(pictures)
-
-    return method.both(networks, score, {m: (pictures,) for m, pictures in x.items()})
-
-
-def _score(method: Method, scale: int, x: Mapping[Modality, Tensor]) -> dict[Modality, Tensor]:
-    """The same of one scale."""
-    networks = {m: method.networks.discriminators[m] for m in x}
-
-    def score(discriminator: Discriminator, pictures: Tensor) -> Tensor:
-        return discriminator.at_scale(scale, pictures)
-
-    return method.both(networks, score, {m: (pictures,) for m, pictures in x.items()})
+    return method.both(networks, call, {m: (pictures,) for m, pictures in x.items()})
 
 
 def _mean_score(maps: Sequence[Tensor]) -> Tensor:

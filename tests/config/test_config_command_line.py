@@ -37,6 +37,13 @@ def test_a_short_name_stands_for_its_setting() -> None:
         assert run("--run", "r", "--steps", "7", *more)[0] == load("base", {"training.steps": 7})
 
 
+def test_what_a_program_chooses_itself_is_refused() -> None:
+    fixed = {"training.steps": "makes one step"}
+    assert parse("bench", "Measures.", ["--batch.pairs", "2"], fixed=fixed)[0] == load("base", {"batch.pairs": 2})
+    with pytest.raises(UserError, match=r"^command line: --steps 7: bench makes one step; leave it out$"):
+        parse("bench", "Measures.", ["--steps", "7"], short={"steps": "training.steps"}, fixed=fixed)
+
+
 def test_every_kind_of_value_can_be_given() -> None:
     config, _ = run(
         *("--run", "r", "--optimisers.feature_rate", "1e-4", "--optimisers.nesterov", "false"),

@@ -221,7 +221,7 @@ def _parts_of(model: Any, given: Any, decoded: generation.Decoded, cycle: Any) -
         codes = model.generator.encoders(m)(given[m], training=True)
         parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
         judge = model.networks.discriminators[m]
-        scales = [partial(judge.at_scale, number) for number in range(len(judge.scales))]
+        scales = [partial(judge.at_scale, number=number) for number in range(len(judge.scales))]
         real, input_gradients = model.engine.input_gradients(scales, given[m])
         penalty = model.settings.losses.gradient_penalty * gradient_penalty(input_gradients)
         fakes = fake_scores(method, {m: (decoded.cross[m], decoded.illumination[m])})[m]

@@ -99,8 +99,8 @@ def _by_variable(engine: Any, part: Any, gradients: Any) -> dict[int, Any]:
     if not ON_JAX:
         return {id(v): g for v, g in zip(engine.optimisers[part][1], gradients, strict=True)}
     found: dict[int, Any] = {}
-    for place, gradient in zip(engine.places.parts[part], gradients, strict=True):
-        leaf = engine.places.leaves[place]  # two modalities' variables may stand as one array
+    for index, gradient in zip(engine.leaves.of_part[part], gradients, strict=True):
+        leaf = engine.leaves.all[index]  # two modalities' variables may stand as one array
         each = [None] * len(leaf.variables) if gradient is None else leaf.apart(gradient)
         found.update({id(v): g for v, g in zip(leaf.variables, each, strict=True)})
     return found

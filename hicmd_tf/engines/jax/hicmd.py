@@ -22,7 +22,7 @@ from hicmd_tf.engines.jax.compiling import compiled
 from hicmd_tf.engines.jax.devices import current_mesh
 from hicmd_tf.engines.jax.engine import JaxEngine
 from hicmd_tf.engines.jax.optimisers import Moments, Optimiser, adam, sgd
-from hicmd_tf.engines.jax.state import Leaf, Places
+from hicmd_tf.engines.jax.state import Leaf, Leaves
 from hicmd_tf.engines.model import Common
 from hicmd_tf.method.generation import Pictures, Reconstructed, reconstruct
 from hicmd_tf.method.method import Method
@@ -53,27 +53,27 @@ class HiCMD(Common):
         """Binds each optimiser to its own variables."""
         self.optimisers = optimisers
         low = self.settings.training.memory == "low"
-        places = Places(self.networks, paired=self.joined and not low)
+        leaves = Leaves(self.networks, twins=self.joined and not low)
         for part, weights in self.trained().items():
             optimisers.by_part()[part].build(weights)
-        optimisers_of = {part: self._optimiser(part, places) for part in places.parts}
-        self.engine = JaxEngine(places, together=not low, optimisers=optimisers_of)
-        self._leaves = [*places.leaves, *itertools.chain(*(self._slots(part) for part in places.parts))]
+        optimisers_of = {part: self._optimiser(part, leaves) for part in leaves.of_part}
+        self.engine = JaxEngine(leaves, together=not low, optimisers=optimisers_of)
+        self._leaves = [*leaves.all, *itertools.chain(*(self._slots(part) for part in leaves.of_part))]
         self.variables = [variable for leaf in self._leaves for variable in leaf.variables]
-        self.networks_end = sum(len(leaf.variables) for leaf in places.leaves)  # then come the optimisers' buffers
+        self.networks_end = sum(len(leaf.variables) for leaf in leaves.all)  # then come the optimisers' buffers
 
-    def _optimiser(self, part: Part, places: Places) -> Optimiser:
+    def _optimiser(self, part: Part, leaves: Leaves) -> Optimiser:
         optimiser, settings = self.optimisers.by_part()[part], self.settings.optimisers
-        leaves = [places.leaves[place] for place in places.parts[part]]
-        shapes = [leaf.shape for leaf in leaves]
-        rates = [optimiser.rate_of(leaf.variables[0]) for leaf in leaves]
+        learned = [leaves.all[index] for index in leaves.of_part[part]]
+        shapes = [leaf.shape for leaf in learned]
+        rates = [optimiser.rate_of(leaf.variables[0]) for leaf in learned]
         rule = sgd(settings) if part == "features" else adam(settings)
         return Optimiser(rule, len(optimiser.slots), shapes, rates, self.joined)
 
     def _slots(self, part: Part) -> list[Leaf]:
         """The buffers of a part's optimiser, weight by weight."""
-        optimiser, places = self.optimisers.by_part()[part], self.engine.places
-        buffers = [[optimiser.buffers_of(v) for v in places.leaves[place].variables] for place in places.parts[part]]
+        optimiser, leaves = self.optimisers.by_part()[part], self.engine.leaves
+        buffers = [[optimiser.buffers_of(v) for v in leaves.all[index].variables] for index in leaves.of_part[part]]
         return [Leaf(two) for of_weight in buffers for two in zip(*of_weight, strict=True)]
 
     # ------------------------------------------------------------------------------------------------------- the state
@@ -82,27 +82,27 @@ class HiCMD(Common):
         """The state's present values."""
         return [variable.value for variable in self.variables]
 
-    def take(self, values: State) -> None:
+    def assign(self, values: State) -> None:
         """Other values, of the same shapes and types."""
         for variable, value in zip(self.variables, values, strict=True):
-            variable._value = value  # `assign` would convert and compare each of some 2,400
+            variable._value = value  # their own `assign` would convert and compare each of some 2,400
 
     def _pack(self, values: State) -> tuple[list[Tensor], dict[Part, Moments]]:
         """The state as the engine has it: the arrays of the leaves, and the optimisers' moments."""
         left = iter(values)
         arrays = [leaf.joined(list(itertools.islice(left, len(leaf.variables)))) for leaf in self._leaves]
-        rest = iter(arrays[len(self.engine.places.leaves) :])
+        rest = iter(arrays[len(self.engine.leaves.all) :])
         moments = {}
-        for part, places in self.engine.places.parts.items():
+        for part, indices in self.engine.leaves.of_part.items():
             slots = len(self.optimisers.by_part()[part].slots)
-            moments[part] = self.engine.optimisers[part].pack([list(itertools.islice(rest, slots)) for _ in places])
-        return arrays[: len(self.engine.places.leaves)], moments
+            moments[part] = self.engine.optimisers[part].pack([list(itertools.islice(rest, slots)) for _ in indices])
+        return arrays[: len(self.engine.leaves.all)], moments
 
     def _unpack(self, arrays: list[Tensor], moments: dict[Part, Moments]) -> State:
         """What `_pack` was given."""
         buffers = [
             buffer
-            for part in self.engine.places.parts  # not of `moments`, whose keys JAX has sorted
+            for part in self.engine.leaves.of_part  # not of `moments`, whose keys JAX has sorted
             for of_weight in self.engine.optimisers[part].unpack(moments[part])
             for buffer in of_weight
         ]
@@ -117,7 +117,7 @@ class HiCMD(Common):
         step = self.step
         batch = {name: part for name, part in batch.items() if name != "step"}
         values, losses = self._single(self.values(), batch, self.rates(step), self.numbers.values())
-        self.take(values)
+        self.assign(values)
         self.count(step + 1)
         return losses
 

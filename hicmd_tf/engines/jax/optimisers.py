@@ -54,9 +54,9 @@ def _decayed(g: Tensor, w: Tensor, config: OptimiserConfig) -> Tensor:
 
 
 class Bucket(NamedTuple):
-    """Weights that are updated as one: their places in the part, and the name of their rate."""
+    """Weights that are updated as one: their indices in the part, and the name of their rate."""
 
-    places: list[int]
+    indices: list[int]
     rate: str
 
 
@@ -69,25 +69,25 @@ class Optimiser:
     ) -> None:
         self._rule, self._slots, self._shapes = rule, slots, shapes
         self.buckets: list[Bucket] = []
-        for place, rate in enumerate(rates):
+        for index, rate in enumerate(rates):
             last = self.buckets[-1] if self.buckets else None
-            if joined and last and last.rate == rate and len(last.places) < TOGETHER:
-                last.places.append(place)
+            if joined and last and last.rate == rate and len(last.indices) < TOGETHER:
+                last.indices.append(index)
             else:
-                self.buckets.append(Bucket([place], rate))
+                self.buckets.append(Bucket([index], rate))
 
     def pack(self, buffers: Sequence[Sequence[Tensor]]) -> Moments:
         """Buffers by weight and slot, each of its weight's shape, as moments."""
         slots = range(self._slots)
-        return [[_joined([buffers[place][slot] for place in of.places]) for slot in slots] for of in self.buckets]
+        return [[_joined([buffers[index][slot] for index in of.indices]) for slot in slots] for of in self.buckets]
 
     def unpack(self, moments: Moments) -> list[list[Tensor]]:
         """What `pack` was given."""
         found: list[list[Tensor]] = [[] for _ in self._shapes]
         for bucket, slots in zip(self.buckets, moments, strict=True):
             for slot in slots:
-                for place, buffer in zip(bucket.places, self._apart(slot, bucket.places), strict=True):
-                    found[place].append(buffer)
+                for index, buffer in zip(bucket.indices, self._apart(slot, bucket.indices), strict=True):
+                    found[index].append(buffer)
         return found
 
     def step(
@@ -96,30 +96,30 @@ class Optimiser:
         """New weights and moments. A weight without a gradient is left alone, weight decay included."""
         new, after = list(weights), []
         for bucket, slots in zip(self.buckets, moments, strict=True):
-            learn = [place for place in bucket.places if gradients[place] is not None]
-            whole = len(learn) == len(bucket.places)
+            learn = [index for index in bucket.indices if gradients[index] is not None]
+            whole = len(learn) == len(bucket.indices)
             of_each: list[dict[int, Tensor]] = []
             if not whole:
-                of_each = [dict(zip(bucket.places, self._apart(slot, bucket.places), strict=True)) for slot in slots]
-            kept = slots if whole else [_joined([of[place] for place in learn]) for of in of_each if learn]
+                of_each = [dict(zip(bucket.indices, self._apart(slot, bucket.indices), strict=True)) for slot in slots]
+            kept = slots if whole else [_joined([of[index] for index in learn]) for of in of_each if learn]
             if learn:
-                w, g = (_joined([of[place] for place in learn]) for of in (weights, gradients))
+                w, g = (_joined([of[index] for index in learn]) for of in (weights, gradients))
                 w, kept = self._rule(w, g.astype(w.dtype), kept, numbers, bucket.rate)
-                for place, weight in zip(learn, self._apart(w, learn), strict=True):
-                    new[place] = weight
+                for index, weight in zip(learn, self._apart(w, learn), strict=True):
+                    new[index] = weight
             if not whole:
                 for of, slot in zip(of_each, kept, strict=False):
                     of.update(zip(learn, self._apart(slot, learn), strict=True))
-                kept = [_joined([of[place] for place in bucket.places]) for of in of_each]
+                kept = [_joined([of[index] for index in bucket.indices]) for of in of_each]
             after.append(kept)
         return new, after
 
-    def _apart(self, vector: Tensor, places: Sequence[int]) -> list[Tensor]:
+    def _apart(self, vector: Tensor, indices: Sequence[int]) -> list[Tensor]:
         """What `_joined` was given."""
-        if len(places) == 1:
+        if len(indices) == 1:
             return [vector]
         parts, start = [], 0
-        for shape in (self._shapes[place] for place in places):
+        for shape in (self._shapes[index] for index in indices):
             parts.append(vector[start : start + math.prod(shape)].reshape(shape))
             start += math.prod(shape)
         return parts

@@ -48,59 +48,59 @@ class Leaf(NamedTuple):
 class Norms(NamedTuple):
     """Norms that take part in the same passes: their running means are one leaf, and their running variances another.
 
-    means: the (visible) norms' variables by their ids, in the leaf's order. places: of both leaves.
+    means: the (visible) norms' variables by their ids, in the leaf's order. indices: of both leaves.
     """
 
     means: list[int]
-    places: tuple[int, int]
+    indices: tuple[int, int]
 
 
-class Places:
-    """All leaves of the networks' variables, and where each variable stands.
+class Leaves:
+    """All leaves of the networks' variables, and in which of them each variable stands.
 
-    paired: whether networks of both modalities are called as one, and all norms' running statistics move as one.
-    leaves: by place. of_variable: the place of a variable's leaf by the variable's id, but for running statistics of
-    `norms`, which only `Values.take_in` moves. parts: places of the weights that each optimiser trains.
+    twins: whether networks of both modalities are called as one, and all norms' running statistics move as one.
+    index_of: of a variable's leaf in `all`, by the variable's id, but for running statistics of `norms`, which only
+    `Values.take_in` moves. of_part: indices of the weights that each optimiser trains.
     """
 
-    def __init__(self, networks: Networks, paired: bool) -> None:
-        self.paired = paired
-        self.leaves: list[Leaf] = []
-        self.of_variable: dict[int, int] = {}
+    def __init__(self, networks: Networks, twins: bool) -> None:
+        self.twins = twins
+        self.all: list[Leaf] = []
+        self.index_of: dict[int, int] = {}
         self.norms: list[Norms] = []
         generator, features = networks.generator, networks.features
-        twins = [generator.encoders(m) for m in MODALITIES], [networks.discriminators[m] for m in MODALITIES]
-        encoders, judges = (self._add_twins([network.variables for network in two]) for two in twins)
+        two_and_two = [generator.encoders(m) for m in MODALITIES], [networks.discriminators[m] for m in MODALITIES]
+        encoders, judges = (self._add_twins([network.variables for network in two]) for two in two_and_two)
         decoder, *identity = (
             self._add([(variable,) for variable in part.variables])
             for part in (generator.decoder, features.embedding, features.combination, features.head)
         )
-        self.parts: dict[Part, list[int]] = {
+        self.of_part: dict[Part, list[int]] = {
             "generator": self._trainable([*encoders, *decoder]),
             "discriminator": self._trainable(judges),
             "features": self._trainable(itertools.chain(*identity)),
         }
 
     def _add_twins(self, two: list[list[Any]]) -> list[int]:
-        if self.paired:
+        if self.twins:
             return self._add(list(zip(*two, strict=True)))
         return self._add([(variable,) for of_one in two for variable in of_one])
 
     def _add(self, variables: list[tuple[Any, ...]]) -> list[int]:
-        """The places of new leaves. Norms among the variables become leaves of their own."""
-        start = len(self.leaves)
+        """The indices of new leaves. Norms among the variables become leaves of their own."""
+        start = len(self.all)
         by_name = {name: [v for v in variables if v[0].name == name] for name in ("moving_mean", "moving_variance")}
-        if self.paired and by_name["moving_mean"]:
+        if self.twins and by_name["moving_mean"]:
             self.norms.append(Norms([id(v[0]) for v in by_name["moving_mean"]], (start, start + 1)))
-            self.leaves += [Leaf(tuple(itertools.chain(*of_norms))) for of_norms in by_name.values()]
+            self.all += [Leaf(tuple(itertools.chain(*of_norms))) for of_norms in by_name.values()]
             variables = [v for v in variables if v[0].name not in by_name]
         for of_leaf in variables:
-            self.of_variable.update({id(variable): len(self.leaves) for variable in of_leaf})
-            self.leaves.append(Leaf(of_leaf))
-        return list(range(start, len(self.leaves)))
+            self.index_of.update({id(variable): len(self.all) for variable in of_leaf})
+            self.all.append(Leaf(of_leaf))
+        return list(range(start, len(self.all)))
 
-    def _trainable(self, places: Iterable[int]) -> list[int]:
-        return [place for place in places if self.leaves[place].variables[0].trainable]
+    def _trainable(self, indices: Iterable[int]) -> list[int]:
+        return [index for index in indices if self.all[index].variables[0].trainable]
 
 
 class Noted(NamedTuple):
@@ -112,27 +112,27 @@ class Noted(NamedTuple):
 
 
 class Values:
-    """The arrays of leaves by place, and which of them were read and which moved since they were taken."""
+    """The arrays of leaves by index, and which of them were read and which written since."""
 
     def __init__(self, arrays: dict[int, Tensor]) -> None:
         self.arrays = dict(arrays)
-        self.read: set[int] = set()
-        self.moved: set[int] = set()
+        self.were_read: set[int] = set()
+        self.were_written: set[int] = set()
         self.noted: dict[int, list[Noted]] = defaultdict(list)  # by the id of a norm's running means
 
-    def take(self, place: int) -> Tensor:
+    def read(self, index: int) -> Tensor:
         """An array, which counts as read."""
-        self.read.add(place)
-        return self.arrays[place]
+        self.were_read.add(index)
+        return self.arrays[index]
 
-    def move(self, place: int, value: Tensor) -> None:
-        """Puts another array in the place."""
-        self.moved.add(place)
-        self.arrays[place] = value
+    def write(self, index: int, value: Tensor) -> None:
+        """Puts another array in its place."""
+        self.were_written.add(index)
+        self.arrays[index] = value
 
-    def where_moved(self) -> dict[int, Tensor]:
-        """The arrays that moved."""
-        return {place: self.arrays[place] for place in sorted(self.moved)}
+    def written(self) -> dict[int, Tensor]:
+        """The arrays that were written, by index."""
+        return {index: self.arrays[index] for index in sorted(self.were_written)}
 
     def take_in(self, norms: Norms) -> None:
         """Moves the running statistics of norms by what was noted, one pass of all of them after another."""
@@ -141,8 +141,8 @@ class Values:
             pairs = zip(*(noted.statistics for noted in of_norms), strict=True)
             statistics = [jnp.concatenate(of_kind, -1) for of_kind in pairs]  # (G, C of all norms)
             of_all = of_all_devices(statistics, groups) if groups else statistics
-            for place, batches in zip(norms.places, of_all, strict=True):
-                self.move(place, moved(self.arrays[place], batches, updates))
+            for index, batches in zip(norms.indices, of_all, strict=True):
+                self.write(index, moved(self.arrays[index], batches, updates))
 
 
 class Reading(keras.StatelessScope):  # type: ignore[misc]
@@ -153,10 +153,10 @@ class Reading(keras.StatelessScope):  # type: ignore[misc]
 
     now: ClassVar["Reading | None"] = None
 
-    def __init__(self, places: Places, values: Values) -> None:
+    def __init__(self, leaves: Leaves, values: Values) -> None:
         super().__init__(initialize_variables=False)
-        self._places, self.values, self.twins = places, values, False
-        self._norms = set(itertools.chain(*(norms.means for norms in places.norms)))
+        self._leaves, self.values, self.twins = leaves, values, False
+        self._norms = set(itertools.chain(*(norms.means for norms in leaves.norms)))
 
     def __enter__(self) -> "Reading":
         super().__enter__()
@@ -168,16 +168,16 @@ class Reading(keras.StatelessScope):  # type: ignore[misc]
         super().__exit__(*error)
 
     def get_current_value(self, variable: Any) -> Tensor | None:
-        place = self._places.of_variable.get(id(variable))
-        return None if place is None else self.values.take(place)
+        index = self._leaves.index_of.get(id(variable))
+        return None if index is None else self.values.read(index)
 
     def add_update(self, update: tuple[Any, Tensor]) -> None:
         variable, value = update
-        self.values.move(self._places.of_variable[id(variable)], value)
+        self.values.write(self._leaves.index_of[id(variable)], value)
 
     def present(self, variables: Iterable[Any]) -> list[Tensor]:
         """The present values of variables, in their own type under every policy."""
-        return [self.values.take(self._places.of_variable[id(variable)]) for variable in variables]
+        return [self.values.read(self._leaves.index_of[id(variable)]) for variable in variables]
 
     def note(self, means: Any, noted: Noted) -> bool:
         """Notes what a norm with these running means takes in, if it is one of `Norms`; whether it is."""
@@ -191,7 +191,7 @@ class Reading(keras.StatelessScope):  # type: ignore[misc]
         before, self.values = self.values, values
         try:
             yield values
-            for norms in self._places.norms:
+            for norms in self._leaves.norms:
                 values.take_in(norms)
         finally:
             self.values = before

@@ -63,7 +63,7 @@ class Training:
         spoilt = self._spoilt(values)
         if spoilt or not np.isfinite(rows).all():
             return Advanced([], Failed(losses[-1], spoilt))
-        self._model.take(values)
+        self._model.assign(values)
         self._step += count
         self._model.count(self._step)
         return Advanced(losses)
@@ -127,5 +127,5 @@ class LastGood:
 
     def restore(self) -> None:
         """Gives the model back what was kept."""
-        self._model.take(self._values)
+        self._model.assign(self._values)
         self._model.count(self._step)

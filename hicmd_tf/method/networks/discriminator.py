@@ -65,9 +65,9 @@ class Discriminator(keras.layers.Layer):
             scale.build(input_shape)
 
     def call(self, x: Tensor) -> list[Tensor]:
-        return [self.at_scale(number, x) for number in range(len(self.scales))]
+        return [self.at_scale(x, number) for number in range(len(self.scales))]
 
-    def at_scale(self, number: int, x: Tensor) -> Tensor:
+    def at_scale(self, x: Tensor, number: int) -> Tensor:
         """The score map (B, h, w, 1) of one scale."""
         for _ in range(number):
             x = halve(x)

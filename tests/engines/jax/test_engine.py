@@ -40,11 +40,11 @@ def test_a_weight_that_a_loss_does_not_read_has_no_gradient_and_does_not_decay(c
     values, gradients = run(model.values())
 
     read = [
-        place
-        for place, gradient in zip(model.engine.places.parts["features"], gradients, strict=True)
+        index
+        for index, gradient in zip(model.engine.leaves.of_part["features"], gradients, strict=True)
         if gradient is not None
     ]
-    assert read == [model.engine.places.of_variable[id(kernel)]]
+    assert read == [model.engine.leaves.index_of[id(kernel)]]
     moved = [
         variable
         for variable, before, after in zip(model.variables, model.values(), values, strict=True)
