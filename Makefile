@@ -36,7 +36,7 @@ test-slow: $(TOOLS)
 
 test-all: test test-slow
 
-# The released implementation's numbers at full size in float64, with both engines: 9 GiB and some minutes each, and
+# The released implementation's numbers at full size in float64, with both engines: 9 and 16 GiB, some minutes each, and
 # ../shared/golden beside it. `make test` has those of reduced networks; tests/engines/test_jax.py starts JAX's.
 test-golden: $(TOOLS)
 	$(BIN)/python -m pytest -x -q -m "full_size or not full_size" tests/golden

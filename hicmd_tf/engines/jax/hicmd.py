@@ -127,7 +127,7 @@ class HiCMD(Common):
             arrays, moments, losses = self.iterate(*self._pack(values), batch, rates, loss_numbers)
             return self._unpack(arrays, moments), losses
 
-        return jax.jit(single)
+        return jax.jit(single, donate_argnums=0)  # a whole state less in memory
 
     def iterate(
         self, arrays: list[Tensor], moments: dict[Part, Moments], batch: Batch, rates: Any, loss_numbers: Any

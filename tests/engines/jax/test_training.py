@@ -32,7 +32,7 @@ class Sum:
     def values(self) -> list[Any]:
         return self.state
 
-    def take(self, values: list[Any]) -> None:
+    def assign(self, values: list[Any]) -> None:
         self.state = values
 
     def count(self, step: int) -> None:
