@@ -44,7 +44,7 @@ settings.load_profile("hicmd_tf")
 LONGEST = (
     "end_to_end/test_matrix.py",
     "tuning/test_search.py",
-    "engines/tensorflow/test_distributed.py",
+    "engines/several/test_devices.py",
     "end_to_end/test_fit.py",
     "export/test_server.py",
 )

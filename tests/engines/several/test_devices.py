@@ -1,4 +1,4 @@
-"""JAX on several devices, and in several processes, computes what one device computes; a lost worker ends a run."""
+"""Several devices, and two processes, compute what one device computes; a lost worker ends a run, which goes on."""
 
 import csv
 import json
@@ -15,21 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[2]
 RUNS = Path(__file__).with_name("device_runs.py")
 SMOKE = TESTS / "fixtures" / "smoke.yaml"
 DEADLINE = 1200  # seconds, only so that a hang ends
 SETTINGS = {
-    "training.engine": "jax",
     "data.synthetic.identities": 20,
     "batch.pairs": 4,
     "batch.negatives": 4,
     "batch.norm_groups": 4,
     "batch.erasing": 0.5,
     "networks.feature_learning.dropout": 0.5,
-    # Fewer layers, which are compiled again for each case.
+    # Fewer layers, which are traced and compiled again for each case.
     "networks.prototype_encoder.residual_blocks": 0,
     "networks.decoder.residual_blocks": 1,
     "networks.discriminator.scales": 1,
@@ -44,82 +43,75 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "one reaching": (REACHING, True),
     "two reaching": ({"training.devices": 2, **REACHING}, True),
 }
-"""Settings, and whether few large things are computed, as on accelerators."""
+"""Settings, and whether JAX computes few large things, as on accelerators."""
+EQUAL = {
+    "tensorflow": {"two": "one"},  # which takes two or four in a process, not both; test_frugal has its low memory
+    "jax": {"two": "one", "four": "one", "low": "one", "two reaching": "one reaching"},
+}
+"""Cases of each engine, and what they equal."""
 ENDLESS = 10**6  # steps of a run that is stopped
 
 
-def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
-    """Double precision, so many devices; programs that are compiled once, and quickly."""
-    quickly = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    return {
-        **os.environ,
-        "PYTHONPATH": str(TESTS.parent),
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_ENABLE_X64": "1",
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} {quickly}",
-        **more,
-    }
-
-
 class Compared:
-    """What the cases gave: losses of each step, and the state after three of them."""
+    """What an engine's cases gave: losses of each step, and the state after three of them. equal: cases, and which they
+    equal. settings, environment: of all its runs."""
 
-    def __init__(self, folder: Path, data: Path, cache: Path) -> None:
-        cases = {
-            name: [{**SETTINGS, **of, "data.directory": str(data)}, joined] for name, (of, joined) in CASES.items()
+    def __init__(self, engine: str, folder: Path) -> None:
+        self.equal = EQUAL[engine]
+        self.settings = {**SETTINGS, "training.engine": engine, "data.directory": str(folder / "data")}
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(TESTS.parent),
+            "KERAS_BACKEND": engine,
+            # For JAX: double precision, and programs that are compiled once, and quickly.
+            "JAX_PLATFORMS": "cpu",
+            "JAX_ENABLE_X64": "1",
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "cache"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
         }
+        names = [name for name in CASES if name in {*self.equal, *self.equal.values()}]
+        cases = {name: ({**self.settings, **CASES[name][0]}, CASES[name][1]) for name in names}
         out = folder / "losses.json"
         command = [sys.executable, str(RUNS), "compare", str(SMOKE), json.dumps(cases), str(out)]
         done = subprocess.run(
-            command, env=environment(cache, 4), capture_output=True, text=True, timeout=DEADLINE, check=False
+            command, env=self.environment, capture_output=True, text=True, timeout=DEADLINE, check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
         self.losses = json.loads(out.read_text())
-        self.state = {name: dict(np.load(folder / f"{name}.npz")) for name in CASES}
+        self.state = {name: dict(np.load(folder / f"{name}.npz")) for name in names}
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def compared(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    return Compared(tmp_path_factory.mktemp("compared"), data, cache)
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("jax devices")
-@pytest.mark.parametrize(
-    ("name", "of"), [("two", "one"), ("four", "one"), ("low", "one"), ("two reaching", "one reaching")]
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(engine, marks=pytest.mark.xdist_group(f"{engine} devices")) for engine in EQUAL],
 )
-def test_several_devices_and_little_memory_equal_one_device(name: str, of: str, compared: Compared) -> None:
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    if request.param == "jax":
+        pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
+    return Compared(request.param, tmp_path_factory.mktemp("compared"))
+
+
+def test_several_devices_and_little_memory_equal_one_device(compared: Compared) -> None:
     """Dropout, erasing and alternate sampling included."""
-    assert len(compared.losses[of]) == len(compared.losses[name]) == 3
-    for one, other in zip(compared.losses[of], compared.losses[name], strict=True):
-        assert one == pytest.approx(other, rel=1e-5)
-    one, other = compared.state[of], compared.state[name]
-    assert one.keys() == other.keys()
-    # Biases before a norm have a gradient that is nothing but rounding, and Adam divides by it.
-    keys = [key for key in one if "bias" not in key]
-    assert len(keys) > 300 and any("moving_" in key for key in keys)
-    for key in keys:
-        assert np.abs(one[key] - other[key]).max() < 1e-4 * max(np.abs(one[key]).max(), 1e-6), key
+    for name, of in compared.equal.items():
+        assert len(compared.losses[of]) == len(compared.losses[name]) == 3
+        for one, other in zip(compared.losses[of], compared.losses[name], strict=True):
+            assert one == pytest.approx(other, rel=1e-5), name
+        one, other = compared.state[of], compared.state[name]
+        assert one.keys() == other.keys()
+        # Biases before a norm have a gradient that is nothing but rounding, and Adam divides by it.
+        keys = [key for key in one if "bias" not in key]
+        assert len(keys) > 300 and any("moving_" in key for key in keys)
+        for key in keys:
+            assert np.abs(one[key] - other[key]).max() < 1e-4 * max(np.abs(one[key]).max(), 1e-6), (name, key)
 
 
 class Workers:
     """Two processes that train one run; those that are left end with the test."""
 
-    def __init__(self, data: Path, cache: Path, folder: Path) -> None:
-        self.data, self.cache, self.folder, self.running = data, cache, folder, []
+    def __init__(self, compared: Compared, folder: Path) -> None:
+        self.compared, self.folder, self.running = compared, folder, []
         self.run = folder / "run"
 
     def start(self, *options: str) -> list[subprocess.Popen[str]]:
@@ -127,21 +119,15 @@ class Workers:
         return [self._start(cluster, index, options) for index in range(2)]
 
     def _start(self, cluster: dict[str, list[str]], index: int, options: tuple[str, ...]) -> subprocess.Popen[str]:
-        settings = {
-            **SETTINGS,
-            "data.directory": self.data,
-            "training.steps": ENDLESS,
-            "training.picture_every": ENDLESS,
-        }
+        settings = {**self.compared.settings, "training.steps": ENDLESS, "training.picture_every": ENDLESS}
         given = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
         # Only the chief's folder may be written.
         run = self.run if index == 0 else self.folder / "untouched"
         command = [sys.executable, str(RUNS), "fit", "--config", str(SMOKE), "--run", str(run), *given, *options]
         task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         with self.errors(index).open("w") as file:
-            process = subprocess.Popen(
-                command, env=environment(self.cache, TF_CONFIG=task), stderr=file, stdout=file, text=True
-            )
+            environment = {**self.compared.environment, "TF_CONFIG": task}
+            process = subprocess.Popen(command, env=environment, stderr=file, stdout=file, text=True)
         self.running.append(process)
         return process
 
@@ -174,16 +160,14 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture
-def workers(data: Path, cache: Path, tmp_path: Path) -> Iterator[Workers]:
-    made = Workers(data, cache, tmp_path)
+def workers(compared: Compared, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(compared, tmp_path)
     yield made
     for process in made.running:
         process.kill()
         process.wait()
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("jax devices")
 def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: Compared, workers: Workers) -> None:
     chief, other = workers.start()
     workers.wait(lambda: len(workers.rows()) > 4)
