@@ -130,6 +130,21 @@ def at_least(least: int) -> Callable[[str], int]:
     return _numbers(int, least, LARGEST, f"is not a count, expected a whole number from {least} on")
 
 
+def bounded(least: int, most: int, step: int = 1) -> Callable[[str], int]:
+    """Reads a multiple of `step` from `least` to `most`."""
+    kind = "whole number" if step == 1 else f"multiple of {step}"
+    complaint = f"is out of range, expected a {kind} from {least} to {most}"
+    in_range = _numbers(int, least, most, complaint)
+
+    def read(text: str) -> int:
+        value = int(in_range(text))
+        if value % step:
+            raise argparse.ArgumentTypeError(f"{_shown(text)} {complaint}")
+        return value
+
+    return read
+
+
 whole = _numbers(int, -(2**53), 2**53, "is no whole number")
 number = _numbers(float, -sys.float_info.max, sys.float_info.max, "is not a number")
 count, positive = at_least(0), at_least(1)

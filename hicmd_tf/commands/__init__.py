@@ -33,8 +33,9 @@ COMMANDS = {
     "replay": "run the step again at which a run stopped",
     "check": "whether a data set is whole",
     "draw": "a contact sheet of the drawn people",
+    "sample-folder": "drawn people as a folder of your own, to practise on",
 }
-"""The purpose of each command; the module of the same name holds the command."""
+"""The purpose of each command; the module of the same name, with _ for -, holds the command."""
 
 TRAIN = ("fit", "tune", "ablations", "reproduce")
 """Commands that compute with the engine of `training.engine`."""
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     name, *rest = arguments or [""]
     if name in ("-h", "--help"):
-        print(USAGE.format(commands="\n".join(f"  {name:<12} {does}" for name, does in COMMANDS.items())))
+        print(USAGE.format(commands="\n".join(f"  {name:<13} {does}" for name, does in COMMANDS.items())))
         return
     if name == "--version":
         print(f"hicmd {__version__}")
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{said}; hicmd --help lists all commands")
     if name not in TRAIN and "keras" not in sys.modules:
         os.environ[BACKEND] = "tensorflow"  # which opens runs, whoever trained them
-    importlib.import_module(f"hicmd_tf.commands.{name}").main(rest)
+    importlib.import_module(f"hicmd_tf.commands.{name.replace('-', '_')}").main(rest)
 
 
 def console(*before: str) -> None:

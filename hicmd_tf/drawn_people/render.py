@@ -7,7 +7,7 @@ import numpy as np
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.drawn_people.arithmetic import Array, Draws, turns
 from hicmd_tf.drawn_people.background import Scene, draw_background
-from hicmd_tf.drawn_people.camera import CAMERAS, View, draw_view
+from hicmd_tf.drawn_people.camera import CAMERAS, CameraModel, View, draw_view
 from hicmd_tf.drawn_people.cones import EMPTY, Cone, Hits, place, trace
 from hicmd_tf.drawn_people.figure import dress
 from hicmd_tf.drawn_people.person import Person, draw_person
@@ -34,8 +34,7 @@ def draw_picture(
 ) -> Picture:
     """Picture number `index` of a person in a modality; size: (height, width) in pixels. Depends on nothing else."""
     person = draw_person(config, identity)
-    draws = Draws(config.seed, identity, 0 if modality == VISIBLE else 1, index)
-    camera = draws.choose(CAMERAS[modality])
+    draws, camera = _begun(config, identity, modality, index)
     pose = _draw_pose(draws, person)
     view = draw_view(draws, camera, config.yaw_range, config.framing, person.build.height, size)
     spectrum: Spectrum = "visible" if modality == VISIBLE else config.spectrum
@@ -45,6 +44,17 @@ def draw_picture(
     linear = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
     pixels = expose(linear, draws, camera, spectrum, config)
     return Picture(pixels, camera.number, light.spectrum, view.yaw, pose.phase, light.gain)
+
+
+def camera_of(config: SyntheticConfig, identity: int, modality: Modality, index: int) -> int:
+    """The number of the camera that takes a picture, before it is drawn."""
+    return _begun(config, identity, modality, index)[1].number
+
+
+def _begun(config: SyntheticConfig, identity: int, modality: Modality, index: int) -> tuple[Draws, CameraModel]:
+    """A picture's random draws, of which the first is its camera."""
+    draws = Draws(config.seed, identity, 0 if modality == VISIBLE else 1, index)
+    return draws, draws.choose(CAMERAS[modality])
 
 
 def _draw_pose(draws: Draws, person: Person) -> Pose:

@@ -101,6 +101,10 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("extract --run no --images . --out o.npz", "no is not a run folder"),
         ("reproduce no", "no is not a run folder"),
         ("search info --index no", "no is no gallery"),
+        ("sample-folder d --people 1", "'1' is out of range, expected a whole number from 2 to 9999"),
+        ("sample-folder d --cameras 3", "'3' is out of range, expected a whole number from 1 to 2"),
+        ("sample-folder d --height 100", "'100' is out of range, expected a multiple of 8 from 32 to 1024"),
+        ("sample-folder d --seed -1", "is no seed"),
         ("draw --out x.png --spectrum thermal --albedo-follows-lightness 0", "leave it out with --spectrum thermal"),
     ],
 )
@@ -130,7 +134,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_there_is_a_file_for_each_command() -> None:
     files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")}
-    assert files == {"__init__", *commands.COMMANDS}
+    assert files == {"__init__", *(name.replace("-", "_") for name in commands.COMMANDS)}
 
 
 @pytest.mark.parametrize(("command", "backend"), [("visualize", "tensorflow"), ("fit", "jax")])
