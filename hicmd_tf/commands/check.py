@@ -1,4 +1,4 @@
-"""`hicmd check NAME DIR`: whether a data set is whole, before anything is trained on it."""
+"""`hicmd check NAME DIR`: whether a data set is whole, before anything is trained on it, and how to go on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from hicmd_tf.pictures.sixteen_bit import EXPECTED
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Reads the command line, prints the tables."""
+    """Reads the command line, prints the tables and the command to go on with."""
     options = _parser().parse_args(arguments)
     from hicmd_tf.data.check import check
 

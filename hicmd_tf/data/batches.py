@@ -61,6 +61,12 @@ class Plan(NamedTuple):
     erasing: dict[str, Array]
 
 
+def fitting(people: int, pairs: int, negatives: int) -> tuple[int, int]:
+    """The largest batch for so many training people, who are different in it, of at most these pairs and negatives."""
+    pairs = min(pairs, people)
+    return pairs, min(negatives, (people - pairs) // 2)
+
+
 class BatchPlanner:
     """Plans iterations over the pictures of the training identities.
 
@@ -78,10 +84,11 @@ class BatchPlanner:
         self.infrared = samples.infrared
         needed = config.pairs + 2 * config.negatives
         if len(self.classes) < needed:
+            pairs, negatives = fitting(len(self.classes), config.pairs, config.negatives)
             raise UserError(
                 f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
-                f"identities, there are {len(self.classes)}: lower batch.pairs or batch.negatives, or take more "
-                f"identities"
+                f"identities, there are {len(self.classes)}: give --batch.pairs {pairs} --batch.negatives {negatives}, "
+                f"or take more identities"
             )
         self.pictures = {m: self._by_class(m) for m in MODALITIES}
         self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))

@@ -1,16 +1,21 @@
-"""Whether a data set is whole, before anything is trained on it."""
+"""Whether a data set is whole, before anything is trained on it, and the command that trains on it."""
 
+import itertools
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from hicmd_tf.config.loading import load
+from hicmd_tf.data.batches import fitting
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.labels import named
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.data.sources.data_set import Counts
+from hicmd_tf.data.sources import DATA_SETS, DataSet, Listing
+from hicmd_tf.data.sources.data_set import Counts, word
 from hicmd_tf.data.sources.records import read_pictures
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError, printable, some
@@ -51,8 +56,15 @@ def labels(samples: Samples) -> Iterator[str]:
         yield f"{m} cameras: {some(cameras, LISTED)}"
 
 
+def times(folder: Path, listing: Listing) -> str:
+    """When the pictures' files were last changed, which is what a gallery keeps as their time."""
+    found = [(folder / record.name).stat().st_mtime for record in listing.records]
+    first, last = (datetime.fromtimestamp(time).isoformat(" ", "minutes") for time in (min(found), max(found)))
+    return f"times: from {first} to {last} by the files, as hicmd search takes them"
+
+
 def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, sixteen_bit: str = "") -> None:
-    """Prints the tables of a data set, and warns of what need not be wrong.
+    """Prints what a data set holds, warns of what need not be wrong, and ends with the command to go on with.
 
     name: of the data set. pattern, sixteen_bit: as the settings data.*. trial: only this split; None for all. Raises
     UserError for whatever is missing, corrupt or makes no sense.
@@ -65,8 +77,8 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
         title = f"{name}, trial {trial}" if source.trials > 1 else name
         parts[title] = {split: read_pictures(folder, of, listing.texts) for split, of in listing.splits.items()}
         everyone = read_pictures(folder, listing.records, listing.texts)
-        lines = [title, table(parts[title], source.counts), *labels(everyone), *listing.taken]
-        print("\n".join(lines), flush=True)
+        when = [times(folder, listing)] if source.patterned else []
+        print("\n".join([title, *labels(everyone), *listing.taken, *when]), flush=True)
     for line in source.remarks(folder, listings):
         warnings.warn(line, stacklevel=2)
     pictures = {record for listing in listings.values() for record in listing.records}
@@ -75,4 +87,35 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
         found = reported(splits)
         if found:
             raise UserError(f"{folder}, {title}: {'; and '.join(found)}")
-    print(f"all {len(pictures):,} pictures can be decoded, and each is in one split and of one identity")
+    for title, splits in parts.items():
+        print(f"\n{title}\n{table(splits, source.counts)}")
+    print(f"\nall {len(pictures):,} pictures can be decoded, and each is in one split and of one identity; go on with")
+    print(shlex.join(training_command(source, folder, listings, pattern, sixteen_bit)))
+
+
+def training_command(
+    source: DataSet, folder: Path, listings: Mapping[int, Listing], pattern: str = "", sixteen_bit: str = ""
+) -> list[str]:
+    """The words of a `hicmd fit` that trains on a data set, with the largest batch that its training people allow.
+
+    listings: by trial. pattern, sixteen_bit: as the settings data.*.
+    """
+    batch = load(source.configuration).batch
+    people = min(len({record.identity for record in listing.splits["train"]}) for listing in listings.values())
+    pairs, negatives = fitting(people, batch.pairs, max(batch.negatives, source.negatives))
+    first, last = min(listings), max(listings)
+    own = load(source.configuration).data.name == source.name
+    options = {
+        "--data.name": "" if own else source.name,
+        "--data.source": str(folder),
+        "--data.pattern": pattern,
+        "--data.sixteen_bit": sixteen_bit,
+        "--data.trial": str(first) if source.trials > 1 and first == last else "",
+        "--trials": f"{first}-{last}" if first < last else "",
+        "--batch.pairs": str(pairs) if pairs != batch.pairs else "",
+        "--batch.negatives": str(negatives) if negatives != batch.negatives else "",
+        "--run": f"runs/{word(folder.resolve().name) if source.patterned else source.name}",
+    }
+    given = [(name, value) for name, value in options.items() if value]
+    words = [[f"{name}={value}"] if value.startswith("-") else [name, value] for name, value in given]
+    return ["hicmd", "fit", "--config", source.configuration, *itertools.chain.from_iterable(words)]

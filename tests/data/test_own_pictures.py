@@ -1,7 +1,9 @@
 """People's own pictures, as they lie about: what is taken for what, and what is passed over."""
 
+import os
 import re
 import unicodedata
+from datetime import datetime
 from pathlib import Path
 
 import drawn_trees as trees
@@ -207,12 +209,14 @@ def test_check_lists_people_and_cameras_by_name(tmp_path: Path, capsys: pytest.C
     own = trees.own(tmp_path, ("anna", "bob", "7", "12"))
     (own / "test/12/visible/cam2_2.png").rename(own / "test/12/visible/cam192.168.1.64_2.png")
     lay(own, "test/unknown/visible/cam9_1.png", "test/a.heic")
+    os.utime(own / "test/12/infrared/cam1_1.png", (0, datetime(1999, 3, 1, 8, 5).timestamp()))
     with pytest.warns(UserWarning, match=r"1 file passed over: test/a.heic \(no picture by its name"):
         hicmd(["check", "folder", str(own)])
     said = capsys.readouterr().out
     assert "4 people: 7, 12, anna, bob\n" in said and "1 pictures of unknown people" in said
     assert "visible cameras: 1 (4 pictures), 2 (3 pictures), 9 (1 pictures), 192.168.1.64 (1 pictures)\n" in said
     assert "infrared cameras: 1 (4 pictures), 2 (4 pictures)\n" in said
+    assert "times: from 1999-03-01 08:05 to 20" in said
 
 
 def test_check_counts_the_pictures_that_no_list_names(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class DataSet(ABC):
     counts: published numbers of identities and pictures, by split and modality; empty where nobody knows.
     cameras: which cameras took a modality's pictures, where the protocol goes by their numbers.
     permuted: whether its galleries are chosen by a file of permutations.
+    configuration: the one in configs/ to train on it with.
+    negatives: up to how many a batch should have where there are people enough, if that is more than configured.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,8 @@ class DataSet(ABC):
     counts: ClassVar[Counts] = {}
     cameras: ClassVar[Mapping[Modality, Sequence[int]]] = {}
     permuted: ClassVar[bool] = False
+    configuration: ClassVar[str] = "released"
+    negatives: ClassVar[int] = 0
 
     @property
     def trials(self) -> int:

@@ -40,6 +40,8 @@ class Folder(DataSet):
     layout = "train/ID/visible, train/ID/infrared, and the same below test/, with pictures in each"
     obtained = "put your own pictures there"
     protocol = "market1501"
+    configuration = "own"
+    negatives = 40  # as in tiny; they are cheap
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:
         """All pictures below the folder.

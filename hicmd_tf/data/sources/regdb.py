@@ -22,6 +22,7 @@ class RegDB(DataSet):
     layout = "Visible/, Thermal/ and idx/ with the lists of ten splits"
     obtained = "RegDB is to be had from Dongguk University (dm.dongguk.edu), on request"
     protocol = "regdb"
+    configuration = "regdb"
     counts = {(split, m): (206, 2060) for split in ("train", "test") for m in MODALITIES}  # noqa: RUF012 (constant)
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:

@@ -42,6 +42,7 @@ class SysuMM01(DataSet):
     layout = "cam1/ to cam6/ and exp/ with train_id.txt, val_id.txt and test_id.txt"
     obtained = "SYSU-MM01 is to be had from its authors (github.com/wuancong/SYSU-MM01), on request"
     protocol = "sysu"
+    configuration = "sysu_mm01"
     counts = {  # noqa: RUF012 (constant)
         ("train", VISIBLE): (296, 20284),
         ("train", INFRARED): (296, 9929),
