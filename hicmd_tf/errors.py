@@ -116,10 +116,14 @@ def _of_the_machine(error: Exception) -> str | None:
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning as one line, above a progress bar where there is one."""
+    notice(f"warning: {_line(str(message))}")
+
+
+def notice(line: str) -> None:
+    """A line on standard error, above a progress bar where there is one."""
     from tqdm import tqdm  # here: what is missing is said by `run_command`
 
-    tqdm.write(f"warning: {_line(str(message))}", file=sys.stderr)
+    tqdm.write(line, file=sys.stderr)
 
 
 def refuse(message: str) -> NoReturn:

@@ -76,7 +76,8 @@ class Interruption(EachStep):
 
 
 class ProgressBar(EachStep):
-    """Iterations done, time left and the main losses, smoothed."""
+    """Iterations done, time left and the main losses, smoothed. Time is counted from the end of the first iteration,
+    which is long: in it an engine builds what all others run."""
 
     SHOWN = ("cross", "same", "cross_entropy", "triplet", "accuracy", "real_score", "fake_score")
 
@@ -84,6 +85,7 @@ class ProgressBar(EachStep):
         super().__init__(start)
         self.total, self.every = steps, every
         self.smooth: Logs = {}
+        self.begun = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         pause = 0.1 if sys.stderr.isatty() else 30.0  # seconds between two lines in a log file
@@ -94,7 +96,12 @@ class ProgressBar(EachStep):
     def on_step(self, step: int, logs: Logs) -> None:
         for name in self.SHOWN:
             self.smooth[name] = 0.9 * self.smooth.get(name, logs[name]) + 0.1 * logs[name]
-        self.bar.update()
+        if self.begun:
+            self.bar.update()
+        else:
+            self.begun = True
+            self.bar.n = self.bar.initial = self.bar.last_print_n = step
+            self.bar.unpause()
         if step % self.every == 0:
             self.bar.set_postfix({name: f"{value:.2f}" for name, value in self.smooth.items()}, refresh=False)
 

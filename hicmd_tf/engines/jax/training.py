@@ -1,6 +1,5 @@
 """Iterations of JAX's model: several a call where there is an accelerator, with nothing fetched in between."""
 
-import sys
 from itertools import islice
 from typing import Any
 
@@ -13,6 +12,7 @@ from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.engines.base import Advanced, Failed
 from hicmd_tf.engines.jax.devices import Workers, reporting_lost_workers
 from hicmd_tf.engines.jax.hicmd import HiCMD, State
+from hicmd_tf.errors import notice
 from hicmd_tf.method.schedule import LOGGED
 from hicmd_tf.notation import MODALITIES, Tensor
 
@@ -42,7 +42,7 @@ class Training:
         count = 1 if self._waiting else min(most, self._length)
         batches = self._next(count)
         if not self._told:
-            print("compiling the iteration: a minute or more, once", file=sys.stderr)
+            notice("compiling the iteration: a minute or more, once")
             self._told = True
         done = self._run(batches)
         if done.failed is None or count == 1:

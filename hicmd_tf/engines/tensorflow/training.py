@@ -8,6 +8,7 @@ from hicmd_tf.engines.base import Advanced, Failed
 from hicmd_tf.engines.tensorflow.devices import Workers, reporting_lost_workers
 from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.engines.tensorflow.last_good import LastGood
+from hicmd_tf.errors import notice
 
 
 class Training:
@@ -18,8 +19,12 @@ class Training:
         self.anyone = self._workers.anyone
         place = self._workers.place
         self._batches = batches(planner, samples, start, stop, Share(place.number, place.workers))
+        self._told = False
 
     def advance(self, most: int) -> Advanced:
+        if not self._told:
+            notice("building the graph of the iteration: a minute or so, once")
+            self._told = True
         shares = divided(next(self._batches), self._workers.replicas)
         with reporting_lost_workers(self._workers.place.workers):
             found = self._workers.of_one(self._model.train_replicas(self._workers.spread(shares)))
