@@ -189,12 +189,16 @@ def over_identities(values: Array, identities: Array) -> Interval:
     """
     _, person, counts = np.unique(identities, return_inverse=True, return_counts=True)
     people, figure = len(counts), float(np.clip(np.mean(values), 0, 1))
+    off = np.bincount(person, values) - figure * counts
+    variance = people / max(people - 1, 1) * np.square(off).sum() / counts.sum() ** 2
+    return of_variance(figure, float(variance), people)
+
+
+def of_variance(figure: float, variance: float, people: int) -> Interval:
+    """As `over_identities`, of a figure from 0 to 1 whose variance over people is known."""
     answers = float(people)
-    if people >= FEW:
-        off = np.bincount(person, values) - figure * counts
-        variance = people / (people - 1) * np.square(off).sum() / counts.sum() ** 2
-        if variance > 1e-12:
-            answers = figure * (1 - figure) / variance * (norm.ppf(TAIL) / t.ppf(TAIL, people - 1)) ** 2
+    if people >= FEW and variance > 1e-12:
+        answers = figure * (1 - figure) / variance * (norm.ppf(TAIL) / t.ppf(TAIL, people - 1)) ** 2
     right = figure * answers
     low = beta.ppf(TAIL, right, answers - right + 1) if right > 0 else 0.0
     high = beta.ppf(1 - TAIL, right + 1, answers - right) if right < answers else 1.0

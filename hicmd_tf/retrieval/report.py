@@ -8,6 +8,7 @@ from hicmd_tf import tables
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Row
+from hicmd_tf.retrieval.verification import FIGURES, Verified
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -113,3 +114,47 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
         random = f"{100 * row.chance['rank1']:.2f}" if row.chance else "-"
         lines.append([DIRECTIONS[row.direction], row.title, str(row.trials), *figures, random])
     return lines
+
+
+def verification_as_text(found: Sequence[Verified]) -> str:
+    """A plain-text table of verification and open sets in per cent, one line per direction and figure that the data can
+    state, and below it why others are not."""
+    return "\n".join([tables.as_text(_verified(found), SIDES), *_unstated(found)])
+
+
+def verification_as_markdown(found: Sequence[Verified]) -> str:
+    """The same as a Markdown table, without reasons."""
+    return tables.as_markdown(_verified(found), SIDES)
+
+
+def verification_as_csv(found: Sequence[Verified]) -> str:
+    """One line per direction and figure, fractions; empty what the data can't state."""
+    lines: list[list[object]] = [
+        ["direction", "figure", "value", "low", "high", "threshold", "people", "same", "strangers", "queries"]
+    ]
+    for one in found:
+        counts = [one.people, one.same, one.strangers, one.queries]
+        for name in FIGURES:
+            cells: Sequence[object] = one.figures.get(name) or [None] * 3
+            lines.append([one.direction, name, *cells, one.thresholds.get(name), *counts])
+    return tables.as_csv(lines)
+
+
+def _verified(found: Sequence[Verified]) -> list[list[str]]:
+    lines = [["direction", "figure", "value", "95 %", "similarity from"]]
+    for one in found:
+        for name, stated in one.figures.items():
+            if stated is not None:
+                value, low, high = (100 * part for part in stated)
+                threshold = f"{one.thresholds[name]:.4f}" if name in one.thresholds else "-"
+                lines.append([DIRECTIONS[one.direction], name, f"{value:.2f}", f"{low:.1f} to {high:.1f}", threshold])
+    return lines
+
+
+def _unstated(found: Sequence[Verified]) -> list[str]:
+    """The pairs, and why figures are not stated, one line each."""
+    lines = [
+        f"{DIRECTIONS[one.direction]}: {one.same:,} pairs of one person, {one.strangers:,} of two, {one.people} people"
+        for one in found
+    ]
+    return [*lines, *dict.fromkeys(f"{name} is not stated: {why}" for one in found for name, why in one.why.items())]
