@@ -5,10 +5,11 @@
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
 
-The table is also written as evaluation.json, .csv and .md into --out, or else the run folder, beside FILE, or into a
-folder for each of the files in the model's. A run's own evaluation and that of other pictures stay: the files of
-another table are then called after its data set, such as evaluation_regdb_trial_2.json. docs/options.md says which
-options go together.
+Below the ranking stands verification: whether two pictures show one person, and whether somebody is in a gallery at
+all. Both tables are also written as evaluation.json, .csv, .verification.csv and .md into --out, or else the run
+folder, beside FILE, or into a folder for each of the files in the model's. A run's own evaluation and that of other
+pictures stay: the files of another table are then called after its data set, such as evaluation_regdb_trial_2.json.
+docs/options.md says which options go together.
 """
 
 import argparse
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
     from hicmd_tf.data.searches import Search
     from hicmd_tf.retrieval.evaluation import Row
+    from hicmd_tf.retrieval.verification import Verified
     from hicmd_tf.runs.tables import About
     from hicmd_tf.runs.trained import Trained
 
@@ -60,13 +62,15 @@ def main(arguments: Sequence[str]) -> None:
         _repeat(options)
         return
     from hicmd_tf.retrieval.evaluation import evaluate
-    from hicmd_tf.retrieval.report import as_text
+    from hicmd_tf.retrieval.report import as_text, verification_as_text
+    from hicmd_tf.retrieval.verification import verify
 
     ways = ((options.descriptors, _descriptors), (options.model, _exported), (options.run, _elsewhere))
     for judged in next(way for given, way in ways if given is not None)(options):
         rows = evaluate(judged.descriptors, judged.samples, judged.searches, options.rerank)
-        print(as_text(rows))
-        _write(rows, judged.about, judged.folder, judged.own)
+        verified = verify(judged.descriptors, judged.samples, judged.searches)
+        print(as_text(rows), verification_as_text(verified), sep="\n\n")
+        _write(rows, verified, judged.about, judged.folder, judged.own)
 
 
 def _parser() -> Parser:
@@ -102,14 +106,14 @@ def _repeat(options: argparse.Namespace) -> None:
     if is_run(out) and not out.samefile(folder.path):
         raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     from hicmd_tf.retrieval.evaluation import Row
-    from hicmd_tf.runs.metrics import metrics_of, shown
+    from hicmd_tf.runs.metrics import metrics_of, shown, verified
 
     metrics = metrics_of(config, folder, run.data, run.model.step, run.descriptors)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     write_json(out / folder.metrics.name, metrics)
     about = About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
-    _write([Row(**row) for row in metrics["settings"]], about, out, own=is_run(out))
+    _write([Row(**row) for row in metrics["settings"]], verified(metrics), about, out, own=is_run(out))
 
 
 def _elsewhere(options: argparse.Namespace) -> Iterator[Judged]:
@@ -185,7 +189,10 @@ def _asked(
     return samples, searches, About.of(config.data, fingerprint(samples))
 
 
-def _write(rows: "Sequence[Row]", about: "About", folder: Path, own: bool = False) -> None:
+def _write(
+    rows: "Sequence[Row]", verified: "Sequence[Verified]", about: "About", folder: Path, own: bool = False
+) -> None:
     from hicmd_tf.runs.tables import write_table
 
-    print(f"the table is in {folder / write_table(rows, about, folder, own)}.json, .csv and .md")
+    name = write_table(rows, about, folder, own, verified)
+    print(f"the table is in {folder / name}.json, .csv, .verification.csv and .md")

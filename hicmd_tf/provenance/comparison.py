@@ -18,6 +18,9 @@ NEAR = 0.01
 """Figures, which are fractions, that differ by no more count as reproduced, though not to the bit."""
 
 ABSENT = "absent"
+LATER = ("verification", "threshold")
+"""What metrics.json had not in earlier versions: compared only where both have it, or else no older run would be
+reproduced."""
 
 
 class Compared(NamedTuple):
@@ -122,8 +125,15 @@ def _furthest(old: Array, new: Array) -> float:
 
 
 def compare_figures(then: Any, now: Any) -> list[Compared]:
-    """Everything that two metrics.json say, but where it comes from."""
-    return list(_compared(dict(_leaves(then)), dict(_leaves(now))))
+    """Everything that two metrics.json say, but where it comes from, and what only a later version says."""
+    before, after = dict(_leaves(then)), dict(_leaves(now))
+    for part in LATER:
+        names = [{name for name in found if name.split(".")[0] == part} for found in (before, after)]
+        if not all(names):
+            for name in set.union(*names):
+                before.pop(name, None)
+                after.pop(name, None)
+    return list(_compared(before, after))
 
 
 def differences(then: Provenance, now: Provenance) -> Iterator[str]:

@@ -11,7 +11,8 @@ from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import Row, both_directions, by_direction, evaluate, main_figures, mean_map
-from hicmd_tf.retrieval.report import as_text, notes, read_scores, table
+from hicmd_tf.retrieval.report import as_text, notes, read_scores, table, verification_as_text
+from hicmd_tf.retrieval.verification import Verified, verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import provenance
 
@@ -43,6 +44,7 @@ def metrics_of(
     found = {
         **main,
         "settings": [row._asdict() for row in rows],
+        "verification": [one._asdict() for one in verify(descriptors, samples, searches)],
         **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
         "at_chance": {direction: row.at_chance for direction, row in by_direction(rows).items()},
         "split": "held_out" if held_out else "test",
@@ -65,12 +67,19 @@ def metrics_of(
 
 
 def shown(metrics: Metrics) -> str:
-    """The printed text: the main figures beside those that they are compared with, notes on them, and every published
-    setting by its name where there are more."""
+    """The printed text: the main figures beside those that they are compared with, notes on them, every published
+    setting by its name where there are more, and verification, which an earlier version's metrics.json lacks."""
     rows = [Row(**row) for row in metrics["settings"]]
     main = [*by_direction(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
-    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main))]))
+    found = verified(metrics)
+    verification = verification_as_text(found) if found else ""
+    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main)), verification]))
+
+
+def verified(metrics: Metrics) -> list[Verified]:
+    """Verification by direction; none where an earlier version evaluated."""
+    return [Verified(**one) for one in metrics.get("verification", [])]
 
 
 def figures(metrics: Metrics) -> dict[str, Metrics]:

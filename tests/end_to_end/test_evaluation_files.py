@@ -18,7 +18,8 @@ from hicmd_tf.runs.origin import data_hashes
 from hicmd_tf.runs.tables import About, write_table
 from hicmd_tf.runs.trained import Trained
 
-OWN = ("evaluation.json", "evaluation.csv", "evaluation.md", "metrics.json")
+KINDS = ("json", "csv", "verification.csv", "md")
+OWN = (*(f"evaluation.{kind}" for kind in KINDS), "metrics.json")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,7 +52,7 @@ def test_another_data_set_s_table_has_names_of_its_own_and_permutations_are_used
     file = trees.permutations(tmp_path / "p.mat", there)
     evaluate.main(["--run", str(run), "--data", "sysu_mm01", "--source", str(tree), "--permutations", str(file)])
     new = {name: content for name, content in contents(run).items() if before.get(name) != content}
-    assert set(new) == {f"evaluation_sysu_mm01.{kind}" for kind in ("json", "csv", "md")}
+    assert set(new) == {f"evaluation_sysu_mm01.{kind}" for kind in KINDS}
     assert f"the table is in {run / 'evaluation_sysu_mm01'}.json" in capsys.readouterr().out
     assert "all-search, 10-shot, official galleries" in settings(run / "evaluation_sysu_mm01.json")
 
@@ -60,11 +61,11 @@ def test_the_run_s_own_pictures_have_the_run_s_own_names(run: Path, tmp_path: Pa
     before = contents(run)
     evaluate.main(["--run", str(run), "--rerank"])
     after = contents(run)
-    assert {name for name in after if before.get(name) != after[name]} == set(OWN[:3])
+    assert {name for name in after if before.get(name) != after[name]} == set(OWN[:4])
     assert len(settings(run / "evaluation.json")) == 4
     evaluate.main(["--run", str(run), "--trial", "2", "--allow-trained"])
     assert {name for name in contents(run) if name not in after} == {
-        f"evaluation_synthetic_vi_trial_2.{kind}" for kind in ("json", "csv", "md")
+        f"evaluation_synthetic_vi_trial_2.{kind}" for kind in KINDS
     }
     with pytest.raises(UserError, match=r"is another run's folder, whose metrics\.json stays"):
         other = shutil.copytree(run, tmp_path / "other")

@@ -1,6 +1,7 @@
 """What only reads a run leaves it alone, and says at once where it can't write."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,9 +33,16 @@ def test_an_evaluation_with_out_writes_there_and_nothing_into_the_run(
     evaluate(["--run", str(smoke_run), "--out", str(tmp_path / "out")])
     assert content(smoke_run) == before
     written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert set(written) == {"metrics.json", "evaluation.json", "evaluation.csv", "evaluation.md"}
-    found = json.loads(written["metrics.json"])["visible_to_infrared"]["rank1"]
-    assert f"{100 * found:.2f}" in capsys.readouterr().out
+    kinds = ("json", "csv", "verification.csv", "md")
+    assert set(written) == {"metrics.json", *(f"evaluation.{kind}" for kind in kinds)}
+    found, printed = json.loads(written["metrics.json"]), capsys.readouterr().out
+    assert f"{100 * found['visible_to_infrared']['rank1']:.2f}" in printed
+    equal, _, _ = found["verification"][0]["figures"]["EER"]
+    assert re.search(rf"visible -> infrared +EER +{100 * equal:.2f} ", printed)
+    assert "TAR at FAR 0.1 % is not stated: it takes 10,000 pairs of strangers, there are 120" in printed
+    assert json.loads(written["evaluation.json"])["verification"] == found["verification"]
+    assert f"visible_to_infrared,EER,{equal}," in written["evaluation.verification.csv"]
+    assert re.search(rf"visible -> infrared \| EER +\| {100 * equal:.2f} ", written["evaluation.md"])
 
 
 @pytest.fixture

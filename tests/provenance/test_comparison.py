@@ -90,6 +90,13 @@ def test_figures_are_compared_one_by_one_and_where_they_come_from_is_not() -> No
     ]
 
 
+def test_what_an_earlier_version_did_not_say_is_not_compared() -> None:
+    then = {"split": "test"}
+    now = {"split": "test", "verification": [{"people": 3}], "threshold": {"similarity": 0.5}}
+    assert [one.what for one in compare_figures(then, now)] == ["split"]
+    assert [one.what for one in compare_figures(now, now)] == ["split", "verification.0.people", "threshold.similarity"]
+
+
 @pytest.mark.parametrize(
     ("losses", "weights", "figure", "verdict"),
     [
