@@ -19,16 +19,20 @@ Metadata = dict[str, Any]
 FILE = "metadata.json"
 FORMAT = 1
 UNSTATED = "not stated; what the training pictures allow holds for the weights too"
-PLACES = {"source": "", "directory": "data"}  # of this machine, and nobody else's business
+PLACES = {  # of this machine, and nobody else's business
+    "data": {"source": "", "directory": "data"},
+    "training": {"initialise": ""},
+}
 
 
 def metadata(source: "Source", licence: str) -> Metadata:
     """The metadata of a run's artefacts. licence: of the weights, in the words of who trained them."""
     from hicmd_tf.data.pictures import DEVIATION, MEAN
 
-    config, trained = source.config, source.trained and source.trained._asdict()
+    config, trained = source.config, source.trained and source.trained.as_json()
     configuration = to_dict(config)
-    configuration["data"] |= PLACES
+    for section, places in PLACES.items():
+        configuration[section] |= places
     return {
         "format": FORMAT,
         "made_by": f"hicmd_tf {__version__}",
@@ -81,4 +85,4 @@ def read_metadata(file: Path) -> tuple[Metadata, Config]:
 
 def trained_on(found: Metadata) -> Trained | None:
     """Whom an artefact was trained on, where that is known."""
-    return Trained(**found["trained_on"]) if found["trained_on"] else None
+    return trained_of(found["trained_on"], Path(FILE)) if found["trained_on"] else None

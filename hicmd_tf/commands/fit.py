@@ -17,12 +17,12 @@ from hicmd_tf.errors import UserError, stop
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.startup import BACKEND, choose_engine
 
+SHORT = {"steps": "training.steps", "engine": "training.engine", "initialise": "training.initialise"}
+
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, trains, prints the figures."""
-    config, options = parse(
-        "hicmd fit", __doc__ or "", arguments, _options, {"steps": "training.steps", "engine": "training.engine"}
-    )
+    config, options = parse("hicmd fit", __doc__ or "", arguments, _options, SHORT)
     changes = read_changes(options.change or [])
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")

@@ -139,6 +139,13 @@ FINITE = AllowInfNan(False)
 LISTED = BeforeValidator(lambda given: given.strip("[] ").split(",") if isinstance(given, str) else given)
 """Of a command line a list is a text, such as [16, 32]."""
 
+NAMES = BeforeValidator(
+    lambda given: (
+        [one.strip() for one in given.strip("[] ").split(",") if one.strip()] if isinstance(given, str) else given
+    )
+)
+"""The same of names; [] is a list of none."""
+
 Flag = Annotated[bool, "true or false"]
 Whole = Annotated[int, Ge(0), "a whole number, 0 or more"]
 Count = Annotated[int, Ge(1), "a whole number, 1 or more"]
@@ -149,6 +156,18 @@ Seed = Annotated[int, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGE
 Two = Annotated[list[Count], LISTED, Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
 Three = Annotated[list[Count], LISTED, Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
 Four = Annotated[list[Count], LISTED, Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
+
+PARTS = (
+    *("prototype_encoders", "attribute_encoders", "decoder", "discriminators"),
+    *("embedding", "combination", "head"),
+)
+"""Networks by name, those of both modalities together."""
+Parts = Annotated[
+    list[str],
+    NAMES,
+    Predicate(lambda names: set(names) <= set(PARTS) and len(set(names)) == len(names)),
+    f"a list of some of {', '.join(PARTS)}, such as [decoder], or []",
+]
 
 Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]
 Rate = Annotated[float, FINITE, Gt(0), "a finite number above 0"]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from hicmd_tf.config.kinds import (
     DRAWN,
+    PARTS,
     Angle,
     Count,
     Counts,
@@ -19,6 +20,7 @@ from hicmd_tf.config.kinds import (
     Four,
     InnerShare,
     Name,
+    Parts,
     Pattern,
     People,
     Pixels,
@@ -241,6 +243,10 @@ class TrainingConfig:
     """Length, logs and checkpoints of a run."""
 
     engine: Literal["tensorflow", "jax"] = free("who trains; every other command opens either's runs with TensorFlow")
+    initialise: Place = note("run folder whose weights this run begins with, but the classifier's; empty: none")
+    frozen: Parts = note(
+        f"networks whose weights stay as they begin, some of {', '.join(PARTS)}; running statistics follow the pictures"
+    )
     steps: Count = note("iterations", "row 20; released for RegDB", fixed="a run is made longer by --steps")
     log_every: Count = free("iterations between two rows of the logs")
     picture_every: Count = free("iterations between two picture grids")

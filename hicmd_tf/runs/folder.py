@@ -33,6 +33,7 @@ class RunFolder:
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"
         self.identities = path / "identities.json"  # who is trained on, with which pictures
+        self.initial = path / "initial.json"  # the weights of another run that it began with
         self.untrained = path / "untrained.json"  # the evaluation before the first step
         self.warnings = path / "warnings.json"  # what the training was warned of
         self.failure = path / "failure"  # a step that failed, to be run again
@@ -174,7 +175,11 @@ class RunFolder:
         begun = self._said_of("working_folder")
         if not begun or begun == os.getcwd():
             return config
-        places = {"data.source": config.data.source, "data.directory": config.data.directory}
+        places = {
+            "data.source": config.data.source,
+            "data.directory": config.data.directory,
+            "training.initialise": config.training.initialise,
+        }
         there = {key: Path(begun, place) for key, place in places.items() if place}
         kept = {key for key in there if here_first and Path(places[key]).exists()}
         return with_values(config, {key: str(path) for key, path in there.items() if path.exists() and key not in kept})

@@ -27,6 +27,7 @@ from hicmd_tf.notation import Codes, Modality, Tensor
 from hicmd_tf.pictures.resizing import resize
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.initial import read_initial
 
 if BACKEND != "tensorflow":
     raise UserError(f"KERAS_BACKEND is {BACKEND}: runs are opened with TensorFlow, whoever trained them; unset it")
@@ -181,7 +182,11 @@ def restored(folder: RunFolder, config: Config) -> Model:
 def untrained(config: Config, trained: Networks) -> Model:
     """The model with the initial weights that a run's networks began from. Raises UserError when these can't be had."""
     keras.utils.set_random_seed(config.seed)
-    return Model(config, build_networks(config.networks, trained.features.head.classes), 0)
+    initial = read_initial(config)
+    networks = build_networks(config.networks, trained.features.head.classes, restored=initial is not None)
+    if initial is not None:
+        initial.fill(networks)
+    return Model(config, networks, 0)
 
 
 def _known(modality: str) -> Modality:

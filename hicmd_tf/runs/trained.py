@@ -10,18 +10,34 @@ from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 
+Earlier = dict[str, list[int]]
+"""Identities by data set, as `Trained.people` names it."""
+
+ALLOW = "give --allow-trained for figures that flatter"
+
 
 class Trained(NamedTuple):
-    """people: of which data set the numbers are; drawn people of another seed are others. identities: ascending."""
+    """people: of which data set the numbers are; drawn people of another seed are others. identities: ascending.
+    earlier: the same of people whom weights had seen that the run began with, by data set."""
 
     people: str
     identities: list[int]
+    earlier: Earlier = {}  # noqa: RUF012 (never changed)
 
     @classmethod
-    def of(cls, config: Config, samples: Samples) -> "Trained":
+    def of(cls, config: Config, samples: Samples, earlier: Earlier | None = None) -> "Trained":
         """The people in some pictures of a configuration's data set."""
         people = DATA_SETS[config.data.name].people(config.data)
-        return cls(people, sorted(set(samples.identities[samples.known].tolist())))
+        return cls(people, sorted(set(samples.identities[samples.known].tolist())), earlier or {})
+
+    def as_json(self) -> dict[str, Any]:
+        """What `trained_of` reads."""
+        return {name: value for name, value in self._asdict().items() if value or name != "earlier"}
+
+    def by_data_set(self) -> Earlier:
+        """Everyone."""
+        own = {*self.identities, *self.earlier.get(self.people, [])}
+        return {**self.earlier, self.people: sorted(own)}
 
 
 def read_trained(file: Path) -> Trained | None:
@@ -30,10 +46,13 @@ def read_trained(file: Path) -> Trained | None:
 
 
 def trained_of(found: Any, file: Path) -> Trained:
-    """`Trained` from what `_asdict` made. file: it was stored in, for the error. Raises UserError for anything else."""
+    """`Trained` from what `as_json` made. file: it was stored in, for the error. Raises UserError for anything else."""
     match found:
-        case {"people": str(people), "identities": list(identities)} if all(type(one) is int for one in identities):
-            return Trained(people, identities)
+        case {"people": str(people), "identities": list(identities)}:
+            earlier = found.get("earlier", {})
+            lists = [identities, *(earlier.values() if isinstance(earlier, dict) else [None])]
+            if all(isinstance(of, list) and all(type(one) is int for one in of) for of in lists):
+                return Trained(people, identities, earlier)
     raise UserError(
         f"{file} doesn't say on whom was trained, expected people and identities: take the file from where it is whole"
     )
@@ -41,19 +60,19 @@ def trained_of(found: Any, file: Path) -> Trained:
 
 def written(trained: Trained, texts: Texts) -> dict[str, Any]:
     """The content of a run's file: beside each number the name that people use."""
-    return {**trained._asdict(), "names": [shown(one, texts) for one in trained.identities]}
+    return {**trained.as_json(), "names": [shown(one, texts) for one in trained.identities]}
 
 
-def refuse_trained(trained: Trained | None, config: Config, samples: Samples) -> None:
-    """Raises UserError when people in the pictures to test are known to have been trained on."""
+def refuse_trained(trained: Trained | None, config: Config, samples: Samples, advice: str = ALLOW) -> None:
+    """Raises UserError when people in the pictures to test are known to have been trained on. advice: what else can be
+    done than to test on others."""
     tested = Trained.of(config, samples)
-    if trained is None or trained.people != tested.people:
-        return
-    both = sorted(set(trained.identities) & set(tested.identities))
+    known = {} if trained is None else trained.by_data_set()
+    both = sorted(set(known.get(tested.people, [])) & set(tested.identities))
     if both:
         splits = DATA_SETS[config.data.name].trials > 1
         other = "the trial that the run was trained with" if splits else "pictures of other people"
         raise UserError(
             f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is "
-            f"{shown(both[0], samples.texts)}: evaluate on {other}, or give --allow-trained for figures that flatter"
+            f"{shown(both[0], samples.texts)}: evaluate on {other}, or {advice}"
         )

@@ -41,7 +41,8 @@ def prepare(config: Config) -> Experiment:
             f"before Python begins, or training.engine to {BACKEND}"
         )
     set_up(config)
-    read_resnet(config.networks.resnet_weights)  # what can't be had is reported now, not after data sets are drawn
+    if not config.training.initialise:
+        read_resnet(config.networks.resnet_weights)  # what can't be had is reported now, not after data sets are drawn
     # Several workers can only find each other before TensorFlow's first operation.
     scope = devices(config)
     data = load(config.data)
@@ -57,11 +58,14 @@ def prepare(config: Config) -> Experiment:
 def build_model(config: Config, classes: int, restored: bool = False) -> HiCMD:
     """Hi-CMD for so many training identities, compiled, with the initial weights of the configuration's seed.
 
-    restored: as for `build_networks`, which raises UserError.
+    restored: as for `build_networks`, which raises UserError. The weights of training.initialise are not taken here.
     """
     keras.utils.set_random_seed(config.seed)
     with computing_in(config.training.precision):
-        networks = build_networks(config.networks, classes, restored)
+        networks = build_networks(config.networks, classes, restored or bool(config.training.initialise))
+    for part in config.training.frozen:
+        for network in networks.by_part()[part]:
+            network.trainable = False
     model = HiCMD(networks, config)
     model.compile(make_optimisers(config.optimisers))
     return model

@@ -60,6 +60,13 @@ class Coupled(keras.optimizers.Optimizer):  # type: ignore[misc]
             super().build(variables)
             self.buffers = self.add_optimizer_variables(variables, self.slots, initial(keras.initializers.Zeros()))
 
+    def apply(self, grads: Sequence[Tensor | None], trainable_variables: Sequence[Any] | None = None) -> None:
+        """One step; it counts where all weights are frozen, too."""
+        if grads:
+            super().apply(grads, trainable_variables)
+        else:
+            self.iterations.assign_add(1)
+
     def rate_of(self, variable: Any) -> str:
         """The name of a variable's rate among the `numbers` of an iteration."""
         return "rate"
@@ -127,7 +134,7 @@ class MomentumSGD(Coupled):
     v = momentum v + g,  w = w - rate * (g + momentum v) with Nesterov's momentum, w - rate * v without.
 
     rate_factors: variables whose path ends in the key learn at this times the rate; {"alpha": 0.01}. They may change
-    (`Number.assign`). Building raises ValueError if a key fits no variable.
+    (`Number.assign`).
     """
 
     slots: ClassVar = ["momentum"]
@@ -148,9 +155,6 @@ class MomentumSGD(Coupled):
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """As `Coupled.build`."""
         self.paths = [variable.path for variable in variables]
-        for key in self.rate_factors:
-            if not any(path.endswith(key) for path in self.paths):
-                raise ValueError(f"rate_factors: no variable's path ends in {key!r}; paths are {', '.join(self.paths)}")
         super().build(variables)
 
     def rate_of(self, variable: Any) -> str:

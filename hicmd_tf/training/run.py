@@ -1,5 +1,6 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,9 +20,10 @@ from hicmd_tf.retrieval.evaluation import evaluate, main_figures
 from hicmd_tf.runs.changes import NOTHING
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.initial import Initial, read_initial, words
 from hicmd_tf.runs.metrics import Metrics, metrics_of
 from hicmd_tf.runs.origin import data_hashes, refuse_other_pictures
-from hicmd_tf.runs.trained import Trained, written
+from hicmd_tf.runs.trained import Earlier, Trained, read_trained, refuse_trained, written
 from hicmd_tf.training.callbacks import EachStep, Every, Interruption, ProgressBar
 from hicmd_tf.training.collapse import Collapse
 from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, prepare
@@ -78,14 +80,18 @@ def train(
             raise UserError(
                 f"{folder.path} has all its {start} steps: what changes holds for later ones, ask for more with --steps"
             )
+        initial = read_initial(now) if found is None else None
         ready = experiment or _prepared(now)
+        if initial is not None:
+            others = "begin with weights that have not seen these people"
+            refuse_trained(initial.trained, now, evaluated(now, ready.data), others)
         hashes = data_hashes(now, ready.data)  # data that are refused leave no folder behind
         refuse_other_pictures(folder.known_pictures() or hashes, hashes, folder.path)
         folder.begin(config, resume, changes, start)
         training = ready.data.train
-        people = written(Trained.of(now, training), training.texts)
+        people = written(Trained.of(now, training, _seen_before(folder, initial)), training.texts)
         write_json(folder.identities, {**people, "data_sha256": hashes})
-        run = _Run(now, folder, ready, found)
+        run = _Run(now, folder, ready, found, initial)
         if run.start < now.training.steps:
             iterate(ready, run.start, now.training.steps, run.watchers(watch(run.start)), run.report)
             run.finish()
@@ -93,6 +99,14 @@ def train(
         write_json(folder.metrics, metrics)
         run.workers.anyone(False)  # the chief, which evaluates, comes last: who ended earlier would be taken for lost
     return metrics
+
+
+def _seen_before(folder: RunFolder, initial: Initial | None) -> Earlier:
+    """Whom the weights had seen that the run began, or begins, with."""
+    if initial is not None:
+        return initial.trained.by_data_set() if initial.trained else {}
+    begun = read_trained(folder.identities)
+    return begun.earlier if begun else {}
 
 
 def _tell_of_another_engine(folder: RunFolder, now: Config) -> None:
@@ -147,11 +161,22 @@ def _join(experiment: Experiment, workers: Workers) -> int:
 class _Run:
     """A run in its folder, and what watches it. start: steps that it has already."""
 
-    def __init__(self, config: Config, folder: RunFolder, experiment: Experiment, found: Checkpoint | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        experiment: Experiment,
+        found: Checkpoint | None,
+        initial: Initial | None,
+    ) -> None:
         self.config, self.folder, self.experiment = config, folder, experiment
         self.samples = evaluated(config, experiment.data)
         self.notes = {} if found is None else found.notes
         self.saved = None if found is None else found.step
+        if initial is not None:
+            told = initial.fill(experiment.model.networks)
+            print(words(told), file=sys.stderr)
+            write_json(folder.initial, told)
         if found is None:
             write_json(folder.untrained, self.figures(self.describe()))
         else:

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -179,6 +180,35 @@ def test_a_run_folder_in_use_is_not_overwritten(smoke_directory: Path, whole: Pa
         with pytest.raises(UserError, match=named):
             main(["fit", *options(smoke_directory, whole, *more)])
     assert (whole / "metrics.json").read_text() == before
+
+
+def test_a_run_begins_with_the_weights_of_another_and_goes_on_without_it(
+    smoke_directory: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, run = Path(shutil.copytree(whole, tmp_path / "source")), tmp_path / "run"
+    # The other split of drawn people would be tested on some whom the weights have seen: other people are.
+    given = ["--initialise", str(source), "--training.frozen", "[decoder]", "--data.synthetic.seed", "5", "--no-report"]
+    with pytest.raises(UserError, match=r"identities were trained on.*begin with weights that have not seen these"):
+        main(["fit", *options(smoke_directory, run, "--initialise", str(source), "--data.trial", "2")])
+    assert not run.exists()
+    main(["fit", *options(smoke_directory, run, *given)])
+    assert "weights of" in capsys.readouterr().err
+    told = json.loads((run / "initial.json").read_text())
+    assert told["steps"] == STEPS and told["taken"]["decoder"] > 0
+    people = json.loads((run / "identities.json").read_text())
+    assert list(people["earlier"]) == [json.loads((source / "identities.json").read_text())["people"]]
+
+    def decoder(of: Path) -> dict[str, np.ndarray]:
+        arrays = read(max((of / "checkpoints").iterdir()), optimisers=False).arrays
+        return {name: array for name, array in arrays.items() if name.startswith("generator/decoder/")}
+
+    shutil.rmtree(source)
+    again = options(smoke_directory, run, *given, "--resume")
+    again[again.index("--steps") + 1] = str(STEPS + 1)
+    main(["fit", *again])
+    assert json.loads((run / "identities.json").read_text()) == people
+    for name, array in decoder(whole).items():
+        np.testing.assert_array_equal(decoder(run)[name], array)
 
 
 def test_a_corrupt_picture_is_named(smoke_directory: Path, whole: Path, tmp_path: Path) -> None:

@@ -38,6 +38,19 @@ class Networks(NamedTuple):
             for variable in network.variables
         }
 
+    def by_part(self) -> dict[str, list[keras.layers.Layer]]:
+        """The networks by the names of `training.frozen`, those of both modalities together."""
+        encoders = [self.generator.encoders(m) for m in MODALITIES]
+        return {
+            "prototype_encoders": [of.prototype for of in encoders],
+            "attribute_encoders": [of.attribute for of in encoders],
+            "decoder": [self.generator.decoder],
+            "discriminators": [self.discriminators[m] for m in MODALITIES],
+            "embedding": [self.features.embedding],
+            "combination": [self.features.combination],
+            "head": [self.features.head],
+        }
+
 
 def build_networks(config: NetworkConfig, classes: int, restored: bool = False) -> Networks:
     """The networks for so many training identities. Initial weights follow Keras' global seed.

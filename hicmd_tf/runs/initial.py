@@ -1,0 +1,104 @@
+"""The weights that a run begins with, of another run: for other people, and other cameras."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hicmd_tf.config import Config, flattened, to_dict
+from hicmd_tf.errors import UserError, some
+from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.pretrained import stride_first
+from hicmd_tf.runs.checkpoints import Checkpoint
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.trained import Trained, read_trained
+
+CLASSIFIER = "features/head/classify/"
+"""In the names of weights that say who is who among the people of one training."""
+RANDOM = "seed_generator"
+"""In the names of random states, which follow the run's own seed."""
+SIZELESS = ("resnet_weights", "discriminator_init", "feature_learning.alpha", "feature_learning.dropout")
+"""Settings of networks that weights of a checkpoint don't depend on."""
+
+
+class Initial(NamedTuple):
+    """Weights of a run. trained: whom it was trained on, where that is known."""
+
+    path: Path
+    checkpoint: Checkpoint
+    trained: Trained | None
+
+    def fill(self, networks: Networks) -> dict[str, Any]:
+        """Gives networks all weights and running statistics but the classifier's. Returns what was taken, how many
+        arrays of each part, and what was left, for the run's own file.
+
+        Raises UserError, and changes nothing, when the checkpoint has other arrays.
+        """
+        variables = {name: v for name, v in networks.variables().items() if RANDOM not in name}
+        taken = {name: v for name, v in variables.items() if not name.startswith(CLASSIFIER)}
+        arrays = self.checkpoint.arrays
+        wrong = [name for name, v in taken.items() if name not in arrays or arrays[name].shape != tuple(v.shape)]
+        if wrong:
+            raise UserError(
+                f"{self.checkpoint.path} is of other networks than its run's config.yaml ({some(wrong, 3)}): copy both "
+                f"again"
+            )
+        for name, variable in taken.items():
+            variable.assign(arrays[name])
+        left = [name for name in variables if name not in taken]
+        return {
+            "run": str(self.path),
+            "steps": self.checkpoint.step,
+            "sha256": hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest(),
+            "taken": dict(Counter(_part(name) for name in taken)),
+            "left": {name: "made anew, for other people" for name in left},
+        }
+
+
+def read_initial(config: Config) -> Initial | None:
+    """The weights that a configuration begins with; None where these are random or of ImageNet.
+
+    Raises UserError when the run has none, or its networks are of another form.
+    """
+    if not config.training.initialise.strip():
+        return None
+    path = Path(config.training.initialise)
+    if path.is_dir() and any(path.glob("gen_*.pt")):
+        raise UserError(
+            f"training.initialise is {path}, which holds released checkpoints: make a run of them first, hicmd convert "
+            f"{path} --run DIR, and name that"
+        )
+    folder = RunFolder(path)
+    _refuse_other_networks(config, folder.open(), path)
+    return Initial(path, folder.checkpoint(optimisers=False), read_trained(folder.identities))
+
+
+def words(told: dict[str, Any]) -> str:
+    """What `Initial.fill` returned, in a line."""
+    parts = ", ".join(f"{part} ({count})" for part, count in told["taken"].items())
+    left = ", ".join(told["left"])
+    return f"weights of {told['run']} after {told['steps']:,} steps: {parts} arrays; begun anew: {left}"
+
+
+def _refuse_other_networks(config: Config, theirs: Config, path: Path) -> None:
+    here, there = (dict(flattened(to_dict(one)["networks"])) for one in (config, theirs))
+    for key, value in here.items():
+        if key not in SIZELESS and value != there[key]:
+            raise UserError(
+                f"networks.{key} is {value}, but {path}, whose weights are to be taken, has {there[key]}: give "
+                f"--networks.{key} {str(there[key]).replace(' ', '')}, or another run"
+            )
+    if stride_first(config.networks.resnet_weights) != stride_first(theirs.networks.resnet_weights):
+        raise UserError(
+            f"networks.resnet_weights is {config.networks.resnet_weights}, but {path} began with "
+            f"{theirs.networks.resnet_weights}, whose strides stand elsewhere: give --networks.resnet_weights "
+            f"{theirs.networks.resnet_weights}"
+        )
+
+
+def _part(name: str) -> str:
+    """The part of the networks that a variable is of: visible/prototype, decoder, visible_discriminator, head .."""
+    network, first, second, *_ = name.split("/")
+    if network.endswith("_discriminator"):
+        return network
+    return f"{first} {second}" if first in ("visible", "infrared") else first

@@ -1,0 +1,35 @@
+"""Frozen networks keep their weights, others learn, and steps count whoever learns."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from one_iteration import CLASSES, make_batch
+
+from hicmd_tf.config import load
+from hicmd_tf.config.kinds import PARTS
+from hicmd_tf.training.experiment import build_model
+
+PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
+
+
+def learned(model: Any) -> set[str]:
+    """Networks of which a step changes a weight."""
+    by_part = model.networks.by_part()
+    weights = {part: [v for one in of for v in one.weights if "moving_" not in v.path] for part, of in by_part.items()}
+    before = {part: [np.array(v) for v in of] for part, of in weights.items()}
+    model.train_step(make_batch(model.settings))
+    return {
+        part
+        for part, of in weights.items()
+        if not all(np.array_equal(v, old) for v, old in zip(of, before[part], strict=True))
+    }
+
+
+@pytest.mark.parametrize("frozen", [[], list(PARTS[:3]), ["discriminators", "combination"], list(PARTS[4:])])
+def test_what_is_frozen_stays_and_what_is_not_learns(frozen: list[str]) -> None:
+    model = build_model(load(PLUMBING, {"training.frozen": frozen}), CLASSES)
+    assert set(model.networks.by_part()) == set(PARTS)
+    assert learned(model) == set(PARTS) - set(frozen)
+    assert [int(optimiser.iterations) for optimiser in model.optimisers.by_part().values()] == [1, 1, 1]
