@@ -151,6 +151,7 @@ count, positive = at_least(0), at_least(1)
 port = _numbers(int, 0, 2**16 - 1, "is no port, expected 0 to 65535")
 seed = _numbers(int, 0, 2**32 - 1, f"is no seed, expected 0 to {2**32 - 1}")
 share = _numbers(float, 0, 1, "is no share, expected a number from 0 to 1")
+false_accepts = _numbers(float, 1e-9, 0.5, "is no rate of false accepts, expected a number above 0, at most 0.5")
 seconds = _numbers(float, 0, 1e6, "is no time, expected a number from 0 on")
 time_limit = _numbers(float, sys.float_info.min, 1e6, "is no time to wait, expected a number above 0")
 

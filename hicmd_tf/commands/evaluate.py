@@ -1,6 +1,7 @@
 """`hicmd evaluate`: figures of a run, or of descriptors, as the data set's published tables have them.
 
-  hicmd evaluate --run RUN                             the run's own evaluation, into metrics.json
+  hicmd evaluate --run RUN                             the run's own evaluation, into metrics.json; with
+                 [--false-accept-rate 0.01]            a threshold for similarities, chosen on people who are not tested
   hicmd evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hicmd_tf.arguments import Parser, Way
+from hicmd_tf.arguments import Parser, Way, false_accepts
 from hicmd_tf.config import Config, with_data
 from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.sources import DATA_SETS
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
 TABLE_FILE = "evaluation.json"
 WAYS = (
-    Way("--run", takes=(*ELSEWHERE, "--out")),
+    Way("--run", takes=(*ELSEWHERE, "--out", "--false-accept-rate")),
     Way("--model", takes=(*ELSEWHERE, "--out")),
     Way("--descriptors", needs=("--data",), takes=("--permutations", "--rerank", "--out")),
 )
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str]) -> None:
     if options.run is not None and not any(option in ELSEWHERE for option in given):
         _repeat(options)
         return
+    if options.false_accept_rate is not None:
+        raise UserError("--false-accept-rate is of the run's own threshold: give --run alone, or with --out")
     from hicmd_tf.retrieval.evaluation import evaluate
     from hicmd_tf.retrieval.report import as_text, verification_as_text
     from hicmd_tf.retrieval.verification import verify
@@ -87,6 +90,12 @@ def _parser() -> Parser:
     add("--rerank", action="store_true", help="also a row with k-reciprocal re-ranking after each")
     add("--allow-trained", action="store_true", help="also on identities that the run was trained on")
     add(
+        "--false-accept-rate",
+        type=false_accepts,
+        metavar="X",
+        help="of strangers whom the run's threshold accepts (default: 0.001, or the least that its people can state)",
+    )
+    add(
         "--out",
         metavar="DIR",
         type=Path,
@@ -106,9 +115,12 @@ def _repeat(options: argparse.Namespace) -> None:
     if is_run(out) and not out.samefile(folder.path):
         raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     from hicmd_tf.retrieval.evaluation import Row
+    from hicmd_tf.retrieval.threshold import WANTED
     from hicmd_tf.runs.metrics import metrics_of, shown, verified
 
-    metrics = metrics_of(config, folder, run.data, run.model.step, run.descriptors)
+    wanted = options.false_accept_rate or WANTED
+    own = run.model.step, run.descriptors
+    metrics = metrics_of(config, folder, run.data, *own, describe=run.model.descriptors, wanted=wanted)
     print(shown(metrics))
     print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
     write_json(out / folder.metrics.name, metrics)

@@ -28,7 +28,9 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
 if TYPE_CHECKING:
-    from hicmd_tf.search import Answer, Entry, Selection, Store
+    from hicmd_tf.retrieval.threshold import Threshold
+    from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.search import Answer, Entry, Hit, Selection, Store
     from hicmd_tf.search.asking import Among
     from hicmd_tf.search.describe import Described
     from hicmd_tf.search.nearest import InvertedFile
@@ -127,15 +129,21 @@ def _query(options: argparse.Namespace) -> None:
 
     inverted = _inverted(options)
     selection, store = _selection(options), _store(options, inverted)
-    queries = _asked(options)
+    run = _run(options)
+    queries = _asked(options, run)
     same_model(store.info(), queries.model)
+    threshold = None if run is None else run.threshold
     among: Among = "same" if options.same_modality else "both" if options.both else "other"
     answers = look_up(store, queries.descriptors, queries.entries, options.k, selection, among, options.itself)
     names = list(map(str, options.picture or [entry.path for entry in queries.entries]))
     if options.json:
-        print(json.dumps(list(map(_as_json, names, queries.entries, answers))))
+        found = zip(names, queries.entries, answers, strict=True)
+        print(json.dumps([_as_json(*of, threshold) for of in found]))
     else:
-        print("\n".join(_as_text(*of, bool(selection)) for of in zip(names, queries.entries, answers, strict=True)))
+        found = zip(names, queries.entries, answers, strict=True)
+        print("\n".join(_as_text(*of, bool(selection), threshold) for of in found))
+        if threshold is not None:
+            print(threshold.words)
         if inverted is not None and inverted.recall is not None:
             first, ten = inverted.recall
             print(f"inverted file: recall {ten:.4f} of the ten nearest, {first:.4f} of the first")
@@ -148,13 +156,17 @@ def _query(options: argparse.Namespace) -> None:
         print(options.draw, file=sys.stderr if options.json else sys.stdout)
 
 
-def _asked(options: argparse.Namespace) -> "Described":
+def _run(options: argparse.Namespace) -> "OpenedRun | None":
+    """Whose model describes; nobody's where descriptors are given."""
     from hicmd_tf.runs.opened import OpenedRun
+
+    return None if options.run is None else OpenedRun(options.run)
+
+
+def _asked(options: argparse.Namespace, run: "OpenedRun | None") -> "Described":
     from hicmd_tf.search.describe import described_pictures, stored
 
-    if options.descriptors is not None:
-        return stored(options.descriptors)
-    return described_pictures(OpenedRun(options.run), options.picture, options.modality)
+    return stored(options.descriptors) if run is None else described_pictures(run, options.picture, options.modality)
 
 
 def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) -> "Store":
@@ -190,25 +202,37 @@ def _names(path: Path) -> list[str]:
     return [str(path), str(path.resolve())]
 
 
-def _as_json(name: str, query: "Entry", answer: "Answer") -> dict[str, Any]:
+def _mark(query: "Entry", hit: "Hit", threshold: "Threshold | None") -> str | None:
+    """What a hit's similarity says; nothing of pictures of one modality, which thresholds are not chosen on."""
+    return None if threshold is None or hit.entry.modality == query.modality else threshold.mark(hit.similarity)
+
+
+def _as_json(name: str, query: "Entry", answer: "Answer", threshold: "Threshold | None") -> dict[str, Any]:
     return {
         "query": name,
         "modality": query.modality,
         "among": answer.among or "both",
-        "hits": [{"similarity": hit.similarity, **hit.entry._asdict()} for hit in answer.hits],
+        "hits": [
+            {"similarity": hit.similarity, "mark": _mark(query, hit, threshold), **hit.entry._asdict()}
+            for hit in answer.hits
+        ],
         "left_out": [entry.path for entry in answer.left_out],
     }
 
 
-def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool) -> str:
+def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool, threshold: "Threshold | None" = None) -> str:
     lines = [f"{printable(name)}: {query.modality}, looked up among {answer.among or 'all'} pictures"]
-    rows = [["rank", "similarity", "identity", "camera", "modality", "time", "path"]]
-    for rank, (similarity, entry) in enumerate(answer.hits, 1):
+    rows = [
+        ["rank", "similarity", *(["person"] if threshold else []), "identity", "camera", "modality", "time", "path"]
+    ]
+    for rank, hit in enumerate(answer.hits, 1):
+        similarity, entry = hit
+        marks = [_mark(query, hit, threshold) or "-"] if threshold else []
         when = datetime.fromtimestamp(entry.time).isoformat(" ", "seconds")
-        row = [str(rank), f"{similarity:.4f}", entry.who, entry.taken_by, entry.modality, when, entry.path]
+        row = [str(rank), f"{similarity:.4f}", *marks, entry.who, entry.taken_by, entry.modality, when, entry.path]
         rows.append(list(map(printable, row)))
     if answer.hits:
-        lines.append(as_text(rows, ">>>><"))
+        lines.append(as_text(rows, ">><>><" if threshold else ">>>><"))
     elif filtered:
         lines.append("nothing was found: no picture there is of the given people, cameras, times or paths")
     else:

@@ -101,7 +101,7 @@ class Searching:
             picture(address(hit.row), f"rank {rank}: {self._studio.words(hit.row)}")
             with ui.element("figcaption"):
                 text("div", f"{rank}: {verdict}", "verdict")
-                text("div", f"cosine {hit.similarity:.3f}")
+                text("div", f"cosine {hit.similarity:.3f}" + (f", {hit.mark}" if hit.mark else ""))
                 text("div", f"person {samples.identity(hit.row)}, camera {samples.camera(hit.row)}", "faint")
 
 

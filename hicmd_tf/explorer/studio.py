@@ -14,6 +14,7 @@ from hicmd_tf.notation import Codes, Modality, other
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.retrieval.distances import checked
+from hicmd_tf.retrieval.threshold import Mark
 from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
@@ -22,11 +23,13 @@ KEPT_PICTURES, KEPT_CODES = 512, 16  # a prototype has megabytes
 
 
 class Hit(NamedTuple):
-    """row: of the run's samples. similarity: cosine. right: whether it is the query's person; None: not known."""
+    """row: of the run's samples. similarity: cosine. right: whether it is the query's person; None: not known. mark:
+    what the similarity says by the run's threshold; None where it has none."""
 
     row: int
     similarity: float
     right: bool | None
+    mark: Mark | None = None
 
 
 class Ranking(NamedTuple):
@@ -67,6 +70,7 @@ class Studio:
         self.run = run
         self.people = named(run.samples.identities, run.samples.texts)
         self._descriptors = checked(run.descriptors, "test").rows
+        self._threshold = run.threshold
         self._networks = Lock()  # one decode at a time: several would only share the processor
         self.png = lru_cache(KEPT_PICTURES)(self._png)
         self.codes = lru_cache(KEPT_CODES)(self._codes)
@@ -115,11 +119,13 @@ class Studio:
         rows = self.run.rows(other(modality))
         similarities = self._descriptors[rows] @ descriptor
         order = np.argsort(-similarities, kind="stable")
-        best = zip(rows[order].tolist(), similarities[order].tolist(), strict=True)
+        found, values = rows[order], similarities[order].tolist()
+        marks = [self._threshold and self._threshold.mark(value) for value in values]
         if identity is None:
-            return Ranking([Hit(row, similarity, None) for row, similarity in best])
-        right = self.run.samples.identities[rows[order]] == identity
-        hits = [Hit(*one, is_right) for one, is_right in zip(best, right.tolist(), strict=True)]
+            best = zip(found.tolist(), values, marks, strict=True)
+            return Ranking([Hit(row, similarity, None, mark) for row, similarity, mark in best])
+        right = self.run.samples.identities[found] == identity
+        hits = [Hit(*one) for one in zip(found.tolist(), values, right.tolist(), marks, strict=True)]
         ranks = np.flatnonzero(right) + 1
         if not len(ranks):
             return Ranking(hits)

@@ -163,7 +163,7 @@ def equal_error(pairs: Pairs) -> tuple[float, float]:
 
 def _left_out(pairs: Pairs) -> list[tuple[Array, Array]]:
     """FARs and TARs (B,), ascending, at thresholds, without the pairs of one person after another."""
-    tars, fars = _kept(pairs, pairs.edges())
+    tars, fars = kept(pairs, pairs.edges())
     ends = np.zeros(1)
     return [
         (np.concatenate([ends, far[::-1]]), np.concatenate([ends, tar[::-1]]))
@@ -172,7 +172,7 @@ def _left_out(pairs: Pairs) -> list[tuple[Array, Array]]:
     ]
 
 
-def _kept(pairs: Pairs, edges: Array) -> list[Array]:
+def kept(pairs: Pairs, edges: Array) -> list[Array]:
     """TARs and FARs (B, P) at each of the edges when each person is left out; NaN where nothing is left."""
     least = np.concatenate([[-np.inf], edges]).astype(np.float32)
     found = []

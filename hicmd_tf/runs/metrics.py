@@ -1,18 +1,21 @@
 """metrics.json: the figures of a run, what they are compared with, and where they come from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import evaluated, published
-from hicmd_tf.data.samples import DataSplits
+from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import Row, both_directions, by_direction, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table, verification_as_text
-from hicmd_tf.retrieval.verification import Verified, verify
+from hicmd_tf.retrieval.threshold import LARGEST, WANTED, Threshold, choose, thinned, threshold_in, tried
+from hicmd_tf.retrieval.verification import LEAST, Verified, verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import provenance
 
@@ -21,11 +24,18 @@ Metrics = dict[str, Any]
 
 
 def metrics_of(
-    config: Config, folder: RunFolder, data: DataSplits, step: int, descriptors: Array, unlearned: Metrics | None = None
+    config: Config,
+    folder: RunFolder,
+    data: DataSplits,
+    step: int,
+    descriptors: Array,
+    unlearned: Metrics | None = None,
+    describe: Callable[[Samples], Array] | None = None,
+    wanted: float = WANTED,
 ) -> Metrics:
     """The content of metrics.json: the model's figures, those of the untrained network, which a converted run has not,
     of held-out identities the objective that settings are chosen by, what needs no learning, which main figures are not
-    above chance, and where all that comes from.
+    above chance, a threshold for similarities, and where all that comes from.
 
     Args:
         config: with which the last step was made.
@@ -34,6 +44,8 @@ def metrics_of(
         step: iterations of training.
         descriptors: (N, E), of those pictures that figures are computed on.
         unlearned: `simple_figures` of these pictures, where they are known already.
+        describe: descriptors (N, E) of other pictures; without it no threshold is chosen.
+        wanted: the false-accept rate that the threshold is for.
     """
     samples = evaluated(config, data)
     searches = published(config.data, samples)
@@ -54,6 +66,9 @@ def metrics_of(
         "seed": config.seed,
         "provenance": provenance(config, data, folder.origins(config), folder.first_step(), step, changes),
     }
+    if describe is not None:
+        threshold = _threshold(config, data, descriptors, describe, wanted)
+        found["threshold"] = None if threshold is None else threshold._asdict()
     if held_out:
         found["objective"] = mean_map(both_directions(descriptors, samples, config.data.name))
     if folder.untrained.exists():
@@ -66,6 +81,19 @@ def metrics_of(
     return found
 
 
+def _threshold(
+    config: Config, data: DataSplits, descriptors: Array, describe: Callable[[Samples], Array], wanted: float
+) -> Threshold | None:
+    """Chosen on held-out people, where there are some, else on those who train: never on the test's, on whom it is then
+    tried. descriptors: of the pictures that figures are computed on."""
+    rules, samples = DATA_SETS[config.data.name].protocol, evaluated(config, data)
+    if config.data.held_out:
+        return choose(descriptors, samples, rules, "held_out", wanted)
+    known = thinned(data.train)
+    threshold = choose(describe(known), known, rules, "train", wanted)
+    return threshold and tried(threshold, descriptors, samples, rules)
+
+
 def shown(metrics: Metrics) -> str:
     """The printed text: the main figures beside those that they are compared with, notes on them, every published
     setting by its name where there are more, and verification, which an earlier version's metrics.json lacks."""
@@ -73,8 +101,23 @@ def shown(metrics: Metrics) -> str:
     main = [*by_direction(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
     found = verified(metrics)
-    verification = verification_as_text(found) if found else ""
-    return "\n\n".join(filter(None, [table(figures(metrics)), further or "\n".join(notes(main)), verification]))
+    parts = [table(figures(metrics)), further or "\n".join(notes(main))]
+    return "\n\n".join(filter(None, [*parts, verification_as_text(found) if found else "", *_said(metrics)]))
+
+
+def _said(metrics: Metrics) -> list[str]:
+    """The threshold in words, where one was looked for."""
+    threshold = threshold_in(metrics, "metrics.json")
+    if threshold is not None:
+        return [threshold.words]
+    return (
+        [
+            f"no threshold: it takes {round(LEAST / LARGEST)} pairs of strangers, and pairs of one person, who are not "
+            f"tested"
+        ]
+        if "threshold" in metrics
+        else []
+    )
 
 
 def verified(metrics: Metrics) -> list[Verified]:

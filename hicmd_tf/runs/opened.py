@@ -9,6 +9,7 @@ import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.errors import UserError
+from hicmd_tf.files import read_json
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained import Trained, read_trained
@@ -16,6 +17,7 @@ from hicmd_tf.runs.trained import Trained, read_trained
 if TYPE_CHECKING:
     from hicmd_tf.data.samples import DataSplits, Samples
     from hicmd_tf.data.searches import Search
+    from hicmd_tf.retrieval.threshold import Threshold
     from hicmd_tf.runs.model import Model
 
 Array = np.ndarray[Any, Any]
@@ -87,6 +89,16 @@ class OpenedRun:
     def descriptors(self) -> Array:
         """Descriptors (N, E) of length 1, one for each sample."""
         return self.model.descriptors(self.samples)
+
+    @cached_property
+    def threshold(self) -> "Threshold | None":
+        """Of its model's similarities; None where nobody chose one, or where it was trained on since."""
+        from hicmd_tf.retrieval.threshold import threshold_in
+
+        metrics = read_json(self.folder.metrics) if self.folder.metrics.is_file() else {}
+        if not isinstance(metrics, dict) or metrics.get("steps") != self.model.step:
+            return None
+        return threshold_in(metrics, self.folder.metrics)
 
     @cached_property
     def known(self) -> "OpenedRun":

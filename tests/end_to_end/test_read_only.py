@@ -17,6 +17,8 @@ from hicmd_tf.commands.report import main as report
 from hicmd_tf.commands.visualize import main as visualize
 from hicmd_tf.convert.run import to_torch
 from hicmd_tf.errors import UserError
+from hicmd_tf.runs.metrics import shown
+from hicmd_tf.runs.opened import OpenedRun
 
 Command = Callable[[Sequence[str]], None]
 
@@ -40,9 +42,33 @@ def test_an_evaluation_with_out_writes_there_and_nothing_into_the_run(
     equal, _, _ = found["verification"][0]["figures"]["EER"]
     assert re.search(rf"visible -> infrared +EER +{100 * equal:.2f} ", printed)
     assert "TAR at FAR 0.1 % is not stated: it takes 10,000 pairs of strangers, there are 120" in printed
+    threshold = found["threshold"]
+    assert threshold["chosen_on"] == "train" and threshold["people"] == 6 and len(threshold["tested_far"]) == 3
+    assert f"likely one person from similarity {threshold['similarity']:.4f} on" in printed
+    assert "a false-accept rate of 0.1 % was wanted, which takes 10,000 pairs of strangers" in printed
     assert json.loads(written["evaluation.json"])["verification"] == found["verification"]
     assert f"visible_to_infrared,EER,{equal}," in written["evaluation.verification.csv"]
     assert re.search(rf"visible -> infrared \| EER +\| {100 * equal:.2f} ", written["evaluation.md"])
+
+
+def test_a_run_has_the_threshold_of_its_newest_checkpoint_and_an_older_one_s_has_none(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(smoke_run, tmp_path / "run")
+    assert OpenedRun(folder).threshold is None
+    evaluate(["--run", str(folder), "--false-accept-rate", "0.1"])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    found = OpenedRun(folder).threshold
+    assert found is not None and found._asdict() == metrics["threshold"] and found.wanted == 0.1
+    for other in (
+        {**metrics, "steps": metrics["steps"] + 1},
+        {**metrics, "threshold": None},
+        {name: value for name, value in metrics.items() if name not in ("threshold", "verification")},
+    ):
+        (folder / "metrics.json").write_text(json.dumps(other))
+        assert OpenedRun(folder).threshold is None and "chance" in shown(other)
+    with pytest.raises(UserError, match=r"--false-accept-rate is of the run's own threshold"):
+        evaluate(["--run", str(folder), "--false-accept-rate", "0.1", "--rerank"])
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.explorer.parts import Latest
 from hicmd_tf.explorer.studio import SWAPS, Mixture, Studio
 from hicmd_tf.notation import INFRARED, VISIBLE, other
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.opened import OpenedRun
 
 Array = np.ndarray[Any, Any]
@@ -55,6 +56,16 @@ def test_every_ranking_is_the_order_of_cosines_with_the_figures_of_the_right_one
         assert ranking.first == ranks[0]
         precisions = [found / rank for found, rank in enumerate(ranks, 1)]
         assert ranking.average_precision == pytest.approx(np.mean(precisions))
+
+
+def test_hits_are_marked_by_the_run_s_threshold_where_it_has_one(studio: Studio) -> None:
+    assert {hit.mark for hit in studio.search(0).hits} == {None}
+    run = copy.copy(studio.run)
+    middle = studio.search(0).hits[len(studio.search(0).hits) // 2].similarity
+    run.threshold = Threshold(middle, middle, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
+    hits = Studio(run).search(0).hits
+    assert [hit.mark for hit in hits] == ["likely" if hit.similarity >= middle else "stranger" for hit in hits]
+    assert {"likely", "stranger"} == {hit.mark for hit in hits}
 
 
 def test_a_person_without_a_picture_in_the_other_modality_has_no_figures(studio: Studio) -> None:

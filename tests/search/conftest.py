@@ -46,6 +46,7 @@ def run_that() -> Callable[..., Any]:
 
         config = SimpleNamespace(data=SimpleNamespace(check=check, sixteen_bit=""))
         descriptor = SimpleNamespace(digest=lambda: "d" * 64)
-        return SimpleNamespace(config=config, model=SimpleNamespace(descriptors=descriptors, descriptor=descriptor))
+        model = SimpleNamespace(descriptors=descriptors, descriptor=descriptor)
+        return SimpleNamespace(config=config, model=model, threshold=None)
 
     return made

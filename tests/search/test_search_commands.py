@@ -20,6 +20,7 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import RIGHT
 from hicmd_tf.retrieval.stored import write_descriptors
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search import Entry, Gallery, describe
 
@@ -280,3 +281,24 @@ def test_odd_paths_steer_no_terminal(tmp_path: Path, say: Any) -> None:
     say("index", "--index", tmp_path / "g", "--descriptors", tmp_path / "one.npz")
     printed = say("query", "--index", tmp_path / "g", "--descriptors", tmp_path / "one.npz", "--both", "--itself")
     assert "\x1b" not in printed and "/<b>\\x1b[31m\\n.png" in printed
+
+
+def test_hits_are_marked_by_the_threshold_of_the_model_across_modalities_only(
+    pictures: Path, tmp_path: Path, say: Any, ask: Any, run_that: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_that(described)
+    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run)
+    here = ["--index", str(tmp_path / "gallery")]
+    say("index", *here, *RUN, "--images", pictures)
+    query = [*here, *RUN, "--picture", str(pictures / "5/visible/1_c05.png"), "--modality", "visible", "--both"]
+    assert {hit["mark"] for hit in ask(query, "-k", "11")[0]["hits"]} == {None} and "person" not in say("query", query)
+    run.threshold = Threshold(0.4, -0.1, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
+    hits = ask(query, "-k", "11")[0]["hits"]
+    assert {hit["modality"] for hit in hits} == {"visible", "infrared"}
+    for hit in hits:
+        expected = "likely" if hit["similarity"] >= 0.4 else "uncertain" if hit["similarity"] >= -0.1 else "stranger"
+        assert hit["mark"] == (None if hit["modality"] == "visible" else expected)
+    head, *lines = say("query", query, "-k", "11").splitlines()[1:]
+    assert head.split()[:3] == ["rank", "similarity", "person"]
+    assert [line.split()[2] for line in lines[:11]] == [hit["mark"] or "-" for hit in hits]
+    assert lines[-1].startswith("likely one person from similarity 0.4000 on") or "wanted" in lines[-1]

@@ -1,0 +1,114 @@
+"""A threshold is chosen on people who are not tested, keeps its promise for others, and says what it can't promise."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.data.searches import protocol
+from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval import threshold as module
+from hicmd_tf.retrieval.pairs import Pairs
+from hicmd_tf.retrieval.threshold import DIRECTION, Threshold, choose, thinned, threshold_in, tried
+from hicmd_tf.runs.metrics import _threshold
+
+
+def crowd(people: int, seed: int, each: int = 4, first: int = 0) -> tuple[np.ndarray, Samples]:
+    """Drawn descriptors of people who differ in how alike their pictures are."""
+    rng = np.random.default_rng(seed)
+    ids = np.repeat(np.arange(people), 2 * each)
+    spread = rng.uniform(0.3, 0.9, people)[ids][:, None]
+    values = rng.normal(size=(people, 12))[ids] + spread * rng.normal(size=(len(ids), 12))
+    infrared = np.arange(len(ids)) % 2 == 1
+    names = [f"{row:06d}" for row in range(len(ids))]
+    return values.astype(np.float32), Samples([b""] * len(ids), names, ids + first, infrared, np.where(infrared, 2, 1))
+
+
+def test_it_is_the_lowest_that_accepts_no_more_strangers_than_wanted() -> None:
+    descriptors, samples = crowd(20, 0)
+    found = choose(descriptors, samples, "regdb", "train", 0.01)
+    assert found is not None and found.chosen_on == "train" and (found.people, found.same) == (20, 20 * 16)
+    pairs = Pairs(descriptors, samples, DIRECTION, protocol("regdb"))
+    strangers = pairs.strangers
+    assert (strangers >= found.similarity).mean() == found.far[0] <= 0.01
+    lower = np.concatenate([pairs.same, strangers])
+    assert (strangers >= lower[lower < found.similarity].max()).mean() > 0.01
+    assert (pairs.same >= found.similarity).mean() == found.tar[0]
+    assert found.stranger_below <= found.similarity and (pairs.same < found.stranger_below).mean() <= 0.05
+    marks = [found.mark(value) for value in (found.similarity, np.nextafter(found.similarity, -1), -1.0)]
+    assert marks == ["likely", "uncertain" if found.stranger_below < found.similarity else "stranger", "stranger"]
+    stored = json.loads(json.dumps(found._asdict()))
+    assert threshold_in({"threshold": {**stored, "later": 1}}, "file") == found and threshold_in({}, "file") is None
+
+
+@pytest.mark.parametrize(
+    "found", [3, {"similarity": "x"}, {"similarity": 0.5, "stranger_below": 0.1, "chosen_on": "train"}]
+)
+def test_anything_else_in_its_place_is_refused(found: Any) -> None:
+    with pytest.raises(UserError, match=r"^file: threshold is .*: hicmd evaluate --run RUN writes it anew$"):
+        threshold_in({"threshold": found}, "file")
+
+
+def test_people_who_were_not_seen_are_accepted_as_often_as_its_interval_says() -> None:
+    others = Pairs(*crowd(500, 10**6), DIRECTION, protocol("regdb"))
+    chosen = [choose(*crowd(30, seed), "regdb", "held_out", 0.01) for seed in range(100)]
+    held = [one.far[1] <= others.far(one.similarity) <= one.far[2] for one in chosen if one is not None]
+    assert len(held) == 100 and sum(held) >= 90
+    assert np.mean([others.far(one.similarity) for one in chosen if one is not None]) == pytest.approx(0.01, rel=0.2)
+
+
+def test_too_few_pairs_give_the_smallest_rate_that_they_can_state_or_none() -> None:
+    found = choose(*crowd(6, 1), "regdb", "train")
+    assert found is not None and found.strangers == 480 and found.far[0] <= 10 / 480 < found.far[0] + 1 / 480
+    assert "a false-accept rate of 0.1 % was wanted, which takes 10,000 pairs of strangers" in found.words
+    assert choose(*crowd(3, 1, each=2), "regdb", "train") is None  # 24 pairs, of which 10 are more than a tenth
+    assert choose(*crowd(3, 1, each=2), "regdb", "train", 0.45) is not None
+    enough = choose(*crowd(60, 1), "regdb", "train")
+    assert enough is not None and enough.far[0] <= 0.001 and "wanted" not in enough.words
+
+
+def test_it_is_never_chosen_on_the_people_who_are_tested() -> None:
+    parts = {name: crowd(12, seed, first=100 * seed) for seed, name in enumerate(("train", "held_out", "test"))}
+    asked: list[str] = []
+
+    def describe(samples: Samples) -> np.ndarray:
+        (name,) = [name for name, (_, own) in parts.items() if set(samples.identities) <= set(own.identities)]
+        asked.append(name)
+        return parts[name][0]
+
+    for held_out, name in ((0, "train"), (12, "held_out")):
+        data = DataSplits(*(samples for _, samples in parts.values()))
+        config: Any = SimpleNamespace(data=SimpleNamespace(name="regdb", held_out=held_out))
+        evaluated = parts["held_out" if held_out else "test"][0]
+        found = _threshold(config, data, evaluated, describe, 0.01)
+        expected = choose(*parts[name], "regdb", name, 0.01)
+        assert expected is not None and found is not None and found.chosen_on == name
+        assert found[:9] == expected[:9]
+        if held_out:
+            assert found.tested_far is None and not {"train", "test"} & {*data._checked}
+        else:
+            assert found == tried(expected, *parts["test"], "regdb") and "of the test people's pairs" in found.words
+    assert asked == ["train"]
+
+
+def test_many_pictures_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 20)
+    _, samples = crowd(10, 0, each=7)
+    found = thinned(samples)
+    assert np.bincount(found.identities[found.infrared]).tolist() == [2] * 10 and len(found) == 40
+    assert len(thinned(crowd(2, 0)[1])) == 16
+
+
+def test_words_are_one_line_for_each_fact() -> None:
+    found = Threshold(
+        0.5, 0.2, 1e-3, [0.001, 0.0004, 0.002], [0.5, 0.4, 0.6], 30, 480, 14000, "train", *[[0.1, 0, 1]] * 2
+    )
+    assert found.words.splitlines() == [
+        "likely one person from similarity 0.5000 on, which 0.1 % (0.04 to 0.2) of the pairs of strangers reach and "
+        "50 % (40 to 60) of the pairs of one person; strangers below 0.2000; chosen on 30 training people "
+        "(480 and 14,000 pairs)",
+        "of the test people's pairs, 10 % (0 to 100) of strangers and 10 % (0 to 100) of one person reach it",
+    ]
