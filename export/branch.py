@@ -16,6 +16,7 @@ from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.graph import decode
 from hicmd_tf.pictures.resizing import resize
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.runs.trained import Trained
 
@@ -139,16 +140,17 @@ def warm_up(height: int, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 class Source(NamedTuple):
     """The source of an export. config: of the run. branch: its weights were trained for `step` iterations. trained: on
-    whom, where the run says so."""
+    whom, where the run says so. threshold: of similarities, where the run has one."""
 
     config: Config
     branch: DescriptorBranch
     step: int
     trained: Trained | None
+    threshold: Threshold | None = None
 
 
 def source_of(run: OpenedRun) -> Source:
     """The descriptor branch of a run's newest checkpoint."""
     data, model = run.config.data, run.model
     branch = DescriptorBranch(model.networks, data.height, data.width, data.sixteen_bit)
-    return Source(run.config, branch, model.step, run.trained_on)
+    return Source(run.config, branch, model.step, run.trained_on, run.threshold)

@@ -44,6 +44,7 @@ def metadata(source: "Source", licence: str) -> Metadata:
             "norm": 1.0,
             "compare": "dot product; the higher, the likelier one person",
         },
+        "threshold": source.threshold and {**source.threshold._asdict(), "words": source.threshold.words.splitlines()},
         "preprocessing": {
             "pictures": "uint8 (batch, any height, any width, 3), RGB",
             "height": config.data.height,

@@ -12,6 +12,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.export.branch import Source
 from hicmd_tf.export.metadata import FORMAT, metadata, read_metadata, trained_on
 from hicmd_tf.files import write_json
+from hicmd_tf.retrieval.threshold import Threshold, threshold_in
 from hicmd_tf.runs.trained import Trained
 
 
@@ -36,6 +37,18 @@ def test_metadata_of_every_data_set_name_no_place_and_are_read(name: str, smoke_
     found, read = read_metadata(tmp_path / "metadata.json")
     assert read == with_values(config, {"data.source": "", "data.directory": "data"})
     assert trained_on(found) == Trained(name, [1])
+
+
+@pytest.mark.parametrize("threshold", [None, Threshold(0.4, 0.1, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")])
+def test_they_carry_the_run_s_threshold_where_it_has_one(
+    threshold: Threshold | None, smoke_config: Config, tmp_path: Path
+) -> None:
+    branch = SimpleNamespace(digest="0" * 64, length=smoke_config.networks.feature_learning.embedding)
+    file = tmp_path / "metadata.json"
+    write_json(file, metadata(Source(smoke_config, cast("Any", branch), 6, None, threshold), "CC0"))
+    found, _ = read_metadata(file)
+    assert threshold_in(found, file) == threshold
+    assert threshold is None or found["threshold"]["words"] == threshold.words.splitlines()
 
 
 @pytest.mark.parametrize(
