@@ -27,28 +27,23 @@ os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras, here and i
 os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several processes share the card
 
 from bench import on_device
-from bench.operations import CLASSES
+from bench.operations import CLASSES, SIZES
 from bench.turns import CUT, DONE, Case, Figures, run
 from hicmd_tf.arguments import Parser, time_limit, writable
-from hicmd_tf.config import Config, to_dict, with_values
+from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.engines.cards import in_words, installed
-from hicmd_tf.errors import UserError, run_command
+from hicmd_tf.errors import UserError, require, run_command
 from hicmd_tf.files import read_json, write_json
 from hicmd_tf.tables import as_text
 
+ROOT = Path(__file__).parents[1]
 GRAPHS = "--xla_gpu_enable_command_buffer=+CONVOLUTION"
 FOLDER = Path("runs/accelerator")
 CACHE, LOGS = FOLDER / "cache", FOLDER / "logs"
 ENDING = 3  # seconds for the table
 START = ("import", "networks", "optimisers", "trace", "lower", "compile", "first_call", "in_all")
 PRODUCT = {"bfloat16": "bfloat16", "exact": "float32"}  # by a part of a case's name, else float32_tf32
-FIXED = {
-    "training.engine": "measures JAX's engine",
-    "training.devices": "measures one device",
-    "training.precision": "measures float32 and mixed_bfloat16",
-    "training.tf32": "measures float32 with TF32 and without",
-}
 NAMED = 10  # kernels that the table names
 
 
@@ -67,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--only", nargs="+", metavar="NAME", help=f"measure these cases alone, of {', '.join(NAMES)}"
         )
 
-    config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra, fixed=FIXED)
+    config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra, reads=SIZES)
+    require("jax")
     unknown = set(options.only or ()) - set(NAMES)
     if unknown:
         raise UserError(f"command line: --only {' '.join(sorted(unknown))}: there is {', '.join(NAMES)}")
@@ -94,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     until = begin + 60 * options.minutes - ENDING
     run([case for case in wanted if case.name not in done], until, LOGS, found)
     print(tables(figures))
+    failed = [name for name, of in figures["cases"].items() if of["outcome"].startswith("failed")]
+    if failed:
+        raise UserError(f"{', '.join(failed)}: failed; {options.json} has what they said: the same command tries again")
 
 
 def cases(config: Config, card: bool, joined: bool | None = None) -> list[Case]:
@@ -140,7 +139,7 @@ def _opened(file: Path, config: Config, cards: list[str]) -> Figures:
     head = {
         "card": in_words(cards),
         "driver": _asked("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
-        "commit": _asked("git", "rev-parse", "HEAD"),
+        "commit": _asked("git", "-C", str(ROOT), "rev-parse", "HEAD"),
         "code": _digest(),
         "settings": to_dict(config),
     }
@@ -150,8 +149,10 @@ def _opened(file: Path, config: Config, cards: list[str]) -> Figures:
     for name in ("card", "code"):
         if before.get(name) != head[name]:
             raise UserError(f"{file} is of another {name}, {before.get(name)}: name another file, or delete it")
-    if before["settings"] != head["settings"]:
-        raise UserError(f"{file} is of another configuration: name another file, or delete it")
+    then = dict(flattened(before["settings"]))
+    for key, value in flattened(to_dict(config)):
+        if value != then.get(key):
+            raise UserError(f"{file} is of {key} {then.get(key)}, not {value}: name another file, or delete it")
     return dict(before)
 
 
@@ -182,7 +183,7 @@ def tables(figures: Figures) -> str:
     versions: dict[str, str] = next((found["versions"] for found in of.values() if "versions" in found), {})
     parts = [
         f"{figures['card']}; {figures['driver'] or 'no driver'}; "
-        f"{', '.join(f'{name} {version}' for name, version in versions.items())}; code {figures['code']}",
+        f"{''.join(f'{name} {version}; ' for name, version in versions.items())}code {figures['code']}",
         _rates(of.get("rates", {})),
         _starts(of),
         _iterations(of),

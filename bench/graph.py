@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 from bench.measuring import keep
-from bench.operations import Seconds, equations, tflop, timed_model
+from bench.operations import SIZES, Seconds, equations, tflop, timed_model
 from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.schema import Config
@@ -33,10 +33,7 @@ PARTS = {  # by the function of `method.schedule` that is differentiated, as the
     "optimiser": "optimisers",
 }
 REST = "the rest"
-FIXED = {
-    "training.engine": "counts the operations of JAX's engine",
-    "training.devices": "counts the operations of one device",
-}
+READS = (*SIZES, "training.precision")
 SHARED = "functions of several parts"
 KINDS = 20  # that are named
 INSIDE = {f"stablehlo.{name}" for name in ("reduce", "reduce_window", "scatter", "select_and_scatter", "sort")}
@@ -52,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument("--apart", action="store_true", help="as on a CPU: many small operations, lowered for CPUs")
         parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
 
-    config, options = parse("python -m bench.graph", __doc__ or "", arguments, extra, fixed=FIXED)
+    config, options = parse("python -m bench.graph", __doc__ or "", arguments, extra, reads=READS)
     figures = measured(config, joined=not options.apart)
     print(tables(figures))
     keep(options.json, figures)

@@ -7,6 +7,8 @@ from typing import Any
 
 SEED = 777
 CLASSES = 206  # training identities of the data sets that the method was published with
+SIZES = ("data.height", "data.width", "batch.", "networks.", "losses.", "sampling.", "optimisers.", "training.memory")
+"""How settings begin that an iteration's program depends on, but for its precision."""
 
 Seconds = dict[str, float]
 

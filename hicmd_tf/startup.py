@@ -35,11 +35,8 @@ def choose_engine(engine: str) -> None:
     where this process has another one already."""
     chosen = sys.modules["keras"].backend.backend() if "keras" in sys.modules else os.environ.get(BACKEND, engine)
     if chosen != engine:
-        give = f"give --engine {chosen}, or " if chosen in ENGINES else ""
-        raise UserError(
-            f"training.engine is {engine} and Keras computes with {chosen}: {give}set {BACKEND} to {engine} before "
-            f"Python begins"
-        )
+        give = f", or give --engine {chosen}" if chosen in ENGINES else ""
+        raise UserError(f"training.engine is {engine}, but {BACKEND} chooses {chosen}: unset {BACKEND}{give}")
     os.environ[BACKEND] = engine
 
 

@@ -13,7 +13,7 @@ from hicmd_tf.config.command_line import parse
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, prints a table of the baselines, a random ranking among them."""
-    config, _ = parse("hicmd baselines", __doc__ or "", arguments, stored=_stored)
+    config, _ = parse("hicmd baselines", __doc__ or "", arguments, stored=_stored, reads=("data.",))
     from hicmd_tf.data.datasets import evaluated, load, published
     from hicmd_tf.retrieval.baselines import simple_figures
     from hicmd_tf.retrieval.report import table

@@ -21,7 +21,7 @@ def parse(
     extra: Callable[[Parser], None] | None = None,
     short: Mapping[str, str] | None = None,
     stored: Callable[[Path], Config] | None = None,
-    fixed: Mapping[str, str] | None = None,
+    reads: Sequence[str] = ("",),
 ) -> tuple[Config, argparse.Namespace]:
     """The configuration that a command line asks for, and the command's own options.
 
@@ -31,7 +31,7 @@ def parse(
         extra: Adds the command's own options.
         short: Further names of settings, by that name.
         stored: Opens the configuration of a run folder, which --run then names instead of --config.
-        fixed: Settings that the program chooses itself, with what it does: to give one is a mistake.
+        reads: How the names of settings begin that the program reads: to give another is a mistake.
 
     Raises:
         UserError: For a mistake, and for a data set whose folder is not named, for all these programs read one.
@@ -48,8 +48,8 @@ def parse(
     overrides: dict[str, Any] = {}
     for name in [name for name in names if name in vars(options)]:
         key, text = names[name], vars(options).pop(name)
-        if key in (fixed or {}):
-            raise UserError(f"{COMMAND_LINE}: --{name} {text}: {program} {(fixed or {})[key]}; leave it out")
+        if not key.startswith(tuple(reads)):
+            raise UserError(f"{COMMAND_LINE}: --{name} {text}: nothing that {program} does depends on it; leave it out")
         value = SETTINGS[key].checked(text, COMMAND_LINE)
         if overrides.setdefault(key, value) != value:
             raise UserError(

@@ -72,7 +72,7 @@ class DataConfig:
         "what paths in folder say: a regular expression, such as (?P<identity>[^/]+)/(?P<modality>ir|rgb)_; named "
         "groups identity, camera, modality, split; empty for the usual layout (docs/own_pictures.md)"
     )
-    directory: Name = free("folder that keeps drawn people, shared by runs; other data sets are read where they are")
+    directory: Name = note("folder that keeps drawn people, shared by runs", of=DRAWN, free=True)
     trial: Split = note("which split of identities, from 1 on; a data set has ten of them or one (docs/retrieval.md)")
     test_identities: Count = note("drawn people for the test; the others train", "206 of 412 as RegDB", of=DRAWN)
     held_out: Whole = note("training identities kept out, to choose settings by; 0: a final run on the test identities")

@@ -32,7 +32,9 @@ elif BACKEND == "jax":
     from hicmd_tf.engines.jax.set_up import set_up
     from hicmd_tf.engines.jax.training import LastGood, Training
 else:
-    raise UserError(f"KERAS_BACKEND is {BACKEND}: there are engines for tensorflow and jax; unset it, and see --engine")
+    raise UserError(
+        f"Keras computes with {BACKEND}: engines are for tensorflow and jax: unset KERAS_BACKEND, and see --engine"
+    )
 
 __all__ = [
     "BACKEND",

@@ -21,7 +21,7 @@ DIFFERS = (
     "another device, or a fault of the machine"
 )
 
-OTHERS = "TensorFlow, which runs the step again, rounds otherwise, so that finite numbers differ in their last digits"
+OTHERS = "TensorFlow, which runs the step again, rounds otherwise, so that finite numbers differ, large ones visibly"
 
 
 class Replayed(NamedTuple):
@@ -90,7 +90,8 @@ def shown(replayed: Replayed) -> str:
     rows = [f"step {failure.step} and its {len(failure.pictures)} pictures", ""]
     compared = [[name, f"{value:.6g}", f"{losses[name]:.6g}"] for name, value in failure.losses.items()]
     rows += [as_text([["loss", "in the run", "now"], *compared]), ""]
-    rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else "all results are finite")
+    large = f"; {len(failure.spoilt)} weights would pass 1e19, whose squares are not" if failure.spoilt else ""
+    rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else f"all results are finite{large}")
     same = repr(failure.losses) == repr({name: losses[name] for name in failure.losses})  # where NaN equals itself
     if same:
         rows.append("the step gives what it gave in the run")

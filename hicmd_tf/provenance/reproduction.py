@@ -43,6 +43,10 @@ def read_original(path: Path) -> Original:
     done = found["steps"]["end"]
     if done != config.training.steps:
         raise UserError(f"{path} is not finished, {done} of {config.training.steps} steps: go on with {folder.go_on}")
+    if len(folder.engines()) > 1:
+        raise UserError(
+            f"{path} was trained with {' and '.join(folder.engines())} in turn: a repetition has one engine"
+        )
     return Original(folder, config, folder.changes(), found)
 
 
@@ -69,6 +73,7 @@ def reproduce(original: Original, config: Config, folder: RunFolder) -> "Compari
     """
     from hicmd_tf.engines.chosen import cluster
     from hicmd_tf.provenance.comparison import compare, differences
+    from hicmd_tf.runs.initial import refuse_other_weights
     from hicmd_tf.training.experiment import prepare
     from hicmd_tf.training.run import train
 
@@ -81,6 +86,7 @@ def reproduce(original: Original, config: Config, folder: RunFolder) -> "Compari
             f"{path} has its figures of step {end}, but its newest whole checkpoint is {last.path}: there is nothing "
             f"to compare with"
         )
+    refuse_other_weights(original.folder, config)
     stages = _stages(original, config)
     experiment = prepare(stages[0][0])
     ended = with_values(config, {change.setting: change.after for change in original.changes})

@@ -195,6 +195,12 @@ class RunFolder:
         """Who trained here, this process last, as `origin.with_origin` lists them."""
         return with_origin(self._said_of("origins") or [], config)
 
+    def engines(self) -> list[str]:
+        """Who trained here, as far as the run says."""
+        return sorted(
+            {one["packages"]["engine"] for one in self._said_of("origins") or [] if "engine" in one["packages"]}
+        )
+
     def first_step(self) -> int:
         """Iterations of the weights that the run began with: none, but of a converted checkpoint. Raises UserError when
         the conversion's file is damaged."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, to_dict
 from hicmd_tf.errors import UserError, some
+from hicmd_tf.files import read_json
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.pretrained import stride_first
 from hicmd_tf.runs.checkpoints import Checkpoint
@@ -27,6 +28,11 @@ class Initial(NamedTuple):
     path: Path
     checkpoint: Checkpoint
     trained: Trained | None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the checkpoint's file."""
+        return hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest()
 
     def fill(self, networks: Networks) -> dict[str, Any]:
         """Gives networks all weights and running statistics but the classifier's. Returns what was taken, how many
@@ -49,7 +55,7 @@ class Initial(NamedTuple):
         return {
             "run": str(self.path),
             "steps": self.checkpoint.step,
-            "sha256": hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest(),
+            "sha256": self.digest,
             "taken": dict(Counter(_part(name) for name in taken)),
             "left": {name: "made anew, for other people" for name in left},
         }
@@ -71,6 +77,18 @@ def read_initial(config: Config) -> Initial | None:
     folder = RunFolder(path)
     _refuse_other_networks(config, folder.open(), path)
     return Initial(path, folder.checkpoint(optimisers=False), read_trained(folder.identities))
+
+
+def refuse_other_weights(folder: RunFolder, config: Config) -> None:
+    """Raises UserError where a run can't begin again as it did: the weights that it took are there no more."""
+    if not folder.initial.is_file():
+        return
+    told, now = read_json(folder.initial), read_initial(config)
+    if now is None or now.digest != told["sha256"]:
+        raise UserError(
+            f"{folder.path} began with weights of {told['run']} after {told['steps']} steps, where the newest "
+            f"checkpoint is another now: bring that one back"
+        )
 
 
 def words(told: dict[str, Any]) -> str:

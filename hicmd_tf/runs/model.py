@@ -30,7 +30,10 @@ from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import read_initial
 
 if BACKEND != "tensorflow":
-    raise UserError(f"KERAS_BACKEND is {BACKEND}: runs are opened with TensorFlow, whoever trained them; unset it")
+    raise UserError(
+        f"Keras computes with {BACKEND}, by KERAS_BACKEND or keras.json: runs are opened with TensorFlow, whoever "
+        f"trained them; unset that"
+    )
 
 Array = np.ndarray[Any, Any]
 

@@ -74,7 +74,7 @@ def train(
     with folder.unless_refused(), alone(folder.lock, in_use):
         found = newest(folder.checkpoints)  # where all are damaged, nothing in the folder is to be changed
         start = 0 if found is None else found.step
-        if found is not None:
+        if found is not None and start < now.training.steps:
             _tell_of_another_engine(folder, now)
         if changes and start >= now.training.steps and folder.open() != now:
             raise UserError(

@@ -37,11 +37,15 @@ def test_a_short_name_stands_for_its_setting() -> None:
         assert run("--run", "r", "--steps", "7", *more)[0] == load("base", {"training.steps": 7})
 
 
-def test_what_a_program_chooses_itself_is_refused() -> None:
-    fixed = {"training.steps": "makes one step"}
-    assert parse("bench", "Measures.", ["--batch.pairs", "2"], fixed=fixed)[0] == load("base", {"batch.pairs": 2})
-    with pytest.raises(UserError, match=r"^command line: --steps 7: bench makes one step; leave it out$"):
-        parse("bench", "Measures.", ["--steps", "7"], short={"steps": "training.steps"}, fixed=fixed)
+def test_what_a_program_does_not_read_is_refused() -> None:
+    reads = ("batch.", "training.precision")
+    given = ["--batch.pairs", "2", "--training.precision", "mixed_bfloat16"]
+    expected = load("base", {"batch.pairs": 2, "training.precision": "mixed_bfloat16"})
+    assert parse("bench", "Measures.", given, reads=reads)[0] == expected
+    with pytest.raises(
+        UserError, match=r"^command line: --steps 7: nothing that bench does depends on it; leave it out"
+    ):
+        parse("bench", "Measures.", ["--steps", "7"], short={"steps": "training.steps"}, reads=reads)
 
 
 def test_every_kind_of_value_can_be_given() -> None:

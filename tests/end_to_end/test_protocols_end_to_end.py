@@ -34,7 +34,7 @@ def trials(regdb: Path, tmp_path_factory) -> Path:
     """Both trained, by one command."""
     run = tmp_path_factory.mktemp("runs") / "regdb"
     options = ["--data.name", "regdb", "--trials", "1-2", "--no-report", "--training.steps", "2"]
-    where = ["--data.source", str(regdb), "--data.directory", str(run.parent / "data"), "--run", str(run)]
+    where = ["--data.source", str(regdb), "--run", str(run)]
     command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(PLUMBING), *options, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
