@@ -207,13 +207,25 @@ def _mark(query: "Entry", hit: "Hit", threshold: "Threshold | None") -> str | No
     return None if threshold is None or hit.entry.modality == query.modality else threshold.mark(hit.similarity)
 
 
+def _probability(query: "Entry", hit: "Hit", threshold: "Threshold | None") -> float | None:
+    """Of one person, if the hit were as often of one as not; of what has a mark, where the threshold is calibrated."""
+    if threshold is None or threshold.calibration is None or hit.entry.modality == query.modality:
+        return None
+    return float(threshold.probabilities(hit.similarity))
+
+
 def _as_json(name: str, query: "Entry", answer: "Answer", threshold: "Threshold | None") -> dict[str, Any]:
     return {
         "query": name,
         "modality": query.modality,
         "among": answer.among or "both",
         "hits": [
-            {"similarity": hit.similarity, "mark": _mark(query, hit, threshold), **hit.entry._asdict()}
+            {
+                "similarity": hit.similarity,
+                "mark": _mark(query, hit, threshold),
+                "probability": _probability(query, hit, threshold),
+                **hit.entry._asdict(),
+            }
             for hit in answer.hits
         ],
         "left_out": [entry.path for entry in answer.left_out],

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from hicmd_tf.data.samples import SPLITS, Samples
 from hicmd_tf.data.searches import Direction, ProtocolName, protocol
@@ -24,6 +26,8 @@ MISSED = 0.05
 """The share of the pairs of one person that are less similar than those who are called strangers."""
 MOST = 1000
 """Pictures of a modality that a threshold is chosen on; of more people's pictures an even choice is taken."""
+FITTED = 100_000
+"""Pairs of a kind that are calibrated on; of more an even choice is taken."""
 DIRECTION = Direction(
     INFRARED, VISIBLE
 )  # whose pairs every protocol's rules see; where they hide nothing, both are equal
@@ -37,6 +41,7 @@ class Threshold(NamedTuple):
     of one person, with the ends of their 95 % intervals over people, among those whom it was chosen on. people, same,
     strangers: how many these are, and their pairs. chosen_on: their split, as `SPLITS` has it. tested_far, tested_tar:
     the same shares of the people who are tested, who had no part in choosing; None where they are not others.
+    calibration: slope and offset of the log odds that a pair is of one person (`calibrated`).
     """
 
     similarity: float
@@ -50,6 +55,12 @@ class Threshold(NamedTuple):
     chosen_on: str
     tested_far: list[float] | None = None
     tested_tar: list[float] | None = None
+    calibration: list[float] | None = None
+
+    def probabilities(self, similarities: Array | float) -> Array:
+        """Of one person, for pairs of two modalities of which as many are of one person as of strangers."""
+        slope, offset = self.calibration or (0.0, 0.0)
+        return expit(slope * np.asarray(similarities, np.float64) + offset)
 
     def mark(self, similarity: float) -> Mark:
         """What a similarity across modalities says."""
@@ -90,7 +101,7 @@ def thinned(samples: Samples) -> Samples:
     for m in MODALITIES:
         of = np.flatnonzero((samples.infrared == (m == INFRARED)) & samples.known)
         of = of[np.argsort(samples.identities[of], kind="stable")]
-        rows.append(of[np.linspace(0, len(of) - 1, min(MOST, len(of))).round().astype(np.int64)])
+        rows.append(of[_evenly(len(of), MOST)])
     return samples.select(np.sort(np.concatenate(rows)))
 
 
@@ -114,7 +125,8 @@ def choose(
     similarity = threshold_at(pairs, rate)
     below = min(float(pairs.same[int(MISSED * len(pairs.same))]), similarity)
     counts = len(pairs.people), len(pairs.same), len(pairs.strangers)
-    return Threshold(similarity, below, wanted, *_rates(pairs, similarity), *counts, chosen_on)
+    found = Threshold(similarity, below, wanted, *_rates(pairs, similarity), *counts, chosen_on)
+    return found._replace(calibration=calibrated(pairs.same, pairs.strangers))
 
 
 def tried(threshold: Threshold, descriptors: Array, samples: Samples, rules: ProtocolName) -> Threshold:
@@ -131,6 +143,35 @@ def _rates(pairs: Pairs, similarity: float) -> tuple[list[float], list[float]]:
     tars, fars = (one[0][np.isfinite(one[0])] for one in kept(pairs, np.array([similarity])))
     far, tar = interval(pairs.far(similarity), fars), interval(pairs.tar(similarity), tars)
     return [*far], [*tar]
+
+
+def calibrated(same: Array, strangers: Array) -> list[float]:
+    """Slope and offset of log odds that are linear in the similarity, from similarities of pairs, ascending.
+
+    Both kinds of pairs count half, so the odds are those where a pair is as often of one person as of strangers; of
+    other odds the logarithm is added. Logistic regression with Platt's targets, by which it ends where both kinds are
+    apart (Advances in Large Margin Classifiers, 2000; as scores of speakers are calibrated, Brümmer and du Preez,
+    Computer Speech and Language 20, 2006).
+    """
+    few = [values[_evenly(len(values), FITTED)].astype(np.float64) for values in (same, strangers)]
+    x = np.concatenate(few)
+    mean, scale = x.mean(), max(float(x.std()), 1e-6)
+    x = (x - mean) / scale
+    targets = np.repeat([(len(same) + 1) / (len(same) + 2), 1 / (len(strangers) + 2)], [len(part) for part in few])
+    weights = np.repeat([0.5 / len(part) for part in few], [len(part) for part in few])
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        odds = parameters[0] * x + parameters[1]
+        off = weights * (expit(odds) - targets)
+        return float(np.sum(weights * (np.logaddexp(0, odds) - targets * odds))), np.array([off @ x, off.sum()])
+
+    slope, offset = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
+    return [float(slope / scale), float(offset - slope * mean / scale)]
+
+
+def _evenly(count: int, most: int) -> Array:
+    """At most so many of `count` rows, evenly."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
 
 
 def threshold_in(found: Mapping[str, Any], place: object) -> Threshold | None:

@@ -27,6 +27,7 @@ KINDS = {
     "illumination": Kind("swaps", "only the illumination code exchanged, and only the pose code (Fig. 7)"),
     "interpolate": Kind("swaps", "from one picture's ID-excluded attributes to another's (Fig. 8)"),
     "distances": Kind("distances", "within and between people, before and after training (Fig. 5)", seeded=False),
+    "verification": Kind("verification", "ROC of pairs; reliability of calibrated similarities", seeded=False),
     "embedding": Kind("embedding", "descriptors and every code in the plane by t-SNE"),
     "attention": Kind("attention", "where the descriptor looks"),
 }

@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.searches import protocol
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval import threshold as module
 from hicmd_tf.retrieval.pairs import Pairs
-from hicmd_tf.retrieval.threshold import DIRECTION, Threshold, choose, thinned, threshold_in, tried
+from hicmd_tf.retrieval.threshold import DIRECTION, Threshold, calibrated, choose, thinned, threshold_in, tried
 from hicmd_tf.runs.metrics import _threshold
+from hicmd_tf.visualize.verification import reliability_of
 
 
 def crowd(people: int, seed: int, each: int = 4, first: int = 0) -> tuple[np.ndarray, Samples]:
@@ -112,3 +115,38 @@ def test_words_are_one_line_for_each_fact() -> None:
         "(480 and 14,000 pairs)",
         "of the test people's pairs, 10 % (0 to 100) of strangers and 10 % (0 to 100) of one person reach it",
     ]
+
+
+def test_calibration_is_balanced_logistic_regression_and_finds_the_log_odds_of_normal_similarities() -> None:
+    rng = np.random.default_rng(0)
+    same, strangers = np.sort(rng.normal(0.5, 0.2, 20_000)), np.sort(rng.normal(0.1, 0.2, 300_000))
+    # Of normal similarities with one variance: (m1 - m0) / s^2, and -(m1^2 - m0^2) / 2 s^2.
+    assert calibrated(same, strangers) == pytest.approx([0.4 / 0.04, -0.24 / 0.08], rel=0.03)
+    few = same[::100], strangers[::1000]
+    labels = np.repeat([1, 0], [len(part) for part in few])
+    expected = LogisticRegression(C=1e6, class_weight="balanced", tol=1e-8, max_iter=1000)
+    expected.fit(np.concatenate(few)[:, None], labels)
+    assert calibrated(*few) == pytest.approx([expected.coef_[0, 0], expected.intercept_[0]], rel=0.06)
+    apart = calibrated(np.linspace(0.8, 0.9, 9), np.linspace(0.0, 0.1, 90))
+    assert np.isfinite(apart).all() and apart[0] > 0
+    alike = calibrated(np.full(9, 0.5), np.full(90, 0.5))
+    assert expit(0.5 * alike[0] + alike[1]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_calibrated_similarities_are_reliable_for_people_who_were_not_seen() -> None:
+    found = choose(*crowd(60, 0), "regdb", "held_out")
+    others = Pairs(*crowd(60, 1), DIRECTION, protocol("regdb"))
+    assert found is not None
+    seen = reliability_of(found, others.same, others.strangers)
+    assert seen.error < 0.06 and seen.weights.sum() == pytest.approx(1)
+    raw = reliability_of(found._replace(calibration=[1.0, 0.0]), others.same, others.strangers)
+    assert raw.error > 0.15
+
+
+def test_reliability_by_hand() -> None:
+    found = Threshold(0.5, 0.2, 1e-3, *[[0.0] * 3] * 2, 9, 9, 9, "train", calibration=[0.0, 0.0])
+    one = reliability_of(found, np.array([0.1, 0.9]), np.array([0.2]))
+    assert [part.tolist() for part in one] == [[0.5], [0.5], [1.0]] and one.error == 0
+    steep = reliability_of(found._replace(calibration=[1000.0, 0.0]), np.array([-1.0, 1, 1, 1]), np.array([-1.0, -1]))
+    assert np.allclose(steep.said, [0, 1]) and np.allclose(steep.true, [0.125 / 0.625, 1])
+    assert steep.error == pytest.approx(0.125)

@@ -297,8 +297,12 @@ def test_hits_are_marked_by_the_threshold_of_the_model_across_modalities_only(
     assert {hit["modality"] for hit in hits} == {"visible", "infrared"}
     for hit in hits:
         expected = "likely" if hit["similarity"] >= 0.4 else "uncertain" if hit["similarity"] >= -0.1 else "stranger"
-        assert hit["mark"] == (None if hit["modality"] == "visible" else expected)
+        assert hit["mark"] == (None if hit["modality"] == "visible" else expected) and hit["probability"] is None
     head, *lines = say("query", query, "-k", "11").splitlines()[1:]
     assert head.split()[:3] == ["rank", "similarity", "person"]
     assert [line.split()[2] for line in lines[:11]] == [hit["mark"] or "-" for hit in hits]
-    assert lines[-1].startswith("likely one person from similarity 0.4000 on") or "wanted" in lines[-1]
+    assert any(line.startswith("likely one person from similarity 0.4000 on") for line in lines)
+    run.threshold = run.threshold._replace(calibration=[2.0, -1.0])
+    for hit in ask(query, "-k", "11")[0]["hits"]:
+        probability = 1 / (1 + np.exp(1 - 2 * hit["similarity"]))
+        assert hit["probability"] == (None if hit["mark"] is None else pytest.approx(probability))

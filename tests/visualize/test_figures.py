@@ -15,6 +15,7 @@ from hicmd_tf.commands.visualize import main
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize import curves, distances, embedding, swaps
 from hicmd_tf.visualize.attention import attention_maps, overlaid
@@ -37,6 +38,16 @@ def test_a_kind_makes_pictures_with_words_and_the_same_again(run: OpenedRun, kin
             assert len(picture.convert("RGB").getcolors(picture.width * picture.height) or []) > 10
         assert len(figure.alternative) > 40 and figure.caption.endswith((".", ").")) and figure.title
     assert [figure.png for figure in figures] == [figure.png for figure in figures_of(kind, run, 1)]
+
+
+def test_reliability_is_drawn_where_the_run_has_a_calibrated_threshold(run: OpenedRun) -> None:
+    assert [figure.name for figure in figures_of("verification", run, 0)] == ["roc"]
+    threshold = Threshold(0.5, 0.2, 1e-3, *[[0.0] * 3] * 2, 9, 9, 9, "train", calibration=[2.0, -1.0])
+    roc, reliability = figures_of("verification", run.having(samples=run.samples, threshold=threshold), 0)
+    assert "EER" in roc.alternative and "120 pairs of strangers" in roc.alternative
+    assert "Calibrated on 9 training people, drawn for test people" in reliability.caption
+    with Image.open(io.BytesIO(reliability.png)) as picture:
+        assert picture.width > 300
 
 
 def test_grids_show_what_their_names_say(run: OpenedRun) -> None:
