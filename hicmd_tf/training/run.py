@@ -95,7 +95,8 @@ def train(
         if run.start < now.training.steps:
             iterate(ready, run.start, now.training.steps, run.watchers(watch(run.start)), run.report)
             run.finish()
-        metrics = metrics_of(now, folder, ready.data, ready.model.step, run.describe(), ready.unlearned)
+        step, described = ready.model.step, run.describe()
+        metrics = metrics_of(now, folder, ready.data, step, described, ready.unlearned, run.describe_others)
         write_json(folder.metrics, metrics)
         run.workers.anyone(False)  # the chief, which evaluates, comes last: who ended earlier would be taken for lost
     return metrics
@@ -187,6 +188,10 @@ class _Run:
     def describe(self) -> Array:
         """Descriptors of the pictures that figures are computed on."""
         return describe(self.experiment.model, self.samples, self.config)
+
+    def describe_others(self, samples: Samples) -> Array:
+        """Descriptors of other pictures."""
+        return describe(self.experiment.model, samples, self.config)
 
     def figures(self, described: Array) -> dict[str, dict[str, float]]:
         """The main figures."""

@@ -93,6 +93,7 @@ def test_a_run_folder_holds_everything(whole: Path) -> None:
         for direction in DIRECTIONS:
             assert all(0 <= scores[direction][figure] <= 1 for figure in FIGURES)
     assert metrics["steps"] == STEPS and metrics["split"] == "test"
+    assert metrics["threshold"]["chosen_on"] == "train" and len(metrics["verification"]) == 2
     with (whole / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert int(rows[-1]["step"]) == STEPS
