@@ -23,6 +23,7 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import size_of as stored_size
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_direction, evaluate
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, scores_in
+from hicmd_tf.retrieval.verification import verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, data_uri
@@ -106,6 +107,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
         lacking=list(_lacking(run)),
         bounded={name: COLUMNS[name] for name in BOUNDED},
         few=FEW,
+        verified=verify(run.descriptors, run.samples, run.searches),
         groups=[(title, list(group)) for title, group in groupby(figures, lambda figure: figure.title)],
         parts=[*parts(run.data)],
         skipped=skipped(run),

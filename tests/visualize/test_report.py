@@ -15,6 +15,8 @@ from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.retrieval.evaluation import Row, evaluate
+from hicmd_tf.retrieval.threshold import Threshold
+from hicmd_tf.retrieval.verification import verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure
@@ -97,6 +99,19 @@ def text_of(opened: OpenedRun, tmp_path: Path, **files: Any) -> str:
     run = opened.having(folder=RunFolder(folder), descriptors=opened.descriptors)
     page = re.sub(r"<style>.*?</style>|<[^>]+>", " ", report_of(run, []), flags=re.DOTALL)
     return " ".join(page.split())
+
+
+def test_pairs_are_judged_and_the_threshold_is_told_where_there_is_one(opened: OpenedRun, tmp_path: Path) -> None:
+    found = verify(opened.descriptors, opened.samples, opened.searches)[0]
+    threshold = Threshold(0.4, 0.1, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
+    metrics = {**METRICS, "steps": opened.model.step, "threshold": threshold._asdict()}
+    page, without = text_of(opened, tmp_path / "a", metrics=metrics), text_of(opened, tmp_path / "b")
+    assert found.figures["EER"] is not None
+    value, low, high = (f"{100 * part:.1f}" for part in found.figures["EER"])
+    for text in (page, without):
+        assert f"visible → infrared EER {value} {low} to {high} {found.thresholds['EER']:.4f}" in text
+        assert "TAR at FAR 1 %" not in text and "24 pairs of one person and 120 of two" in text
+    assert "likely one person from similarity 0.4000 on" in page and "by which search marks" not in without
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1600, "light")])
