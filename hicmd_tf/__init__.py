@@ -10,7 +10,7 @@ from hicmd_tf.startup import prepare
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hicmd_tf.runs.model import Model
+    from hicmd_tf.interface import SearchingModel
 
 __all__ = ["load"]
 __version__ = "0.1.0"
@@ -20,12 +20,12 @@ fast.SOURCES["tensorflow"] = "hicmd_tf.engines.tensorflow.kernels"
 fast.SOURCES["jax"] = "hicmd_tf.engines.jax.kernels"
 
 
-def load(run_folder: str | Path) -> Model:
-    """The trained model of a run folder, with the verbs encode, decode, embed, dissect and discriminate.
+def load(run_folder: str | Path) -> SearchingModel:
+    """The trained model of a run folder, with the verbs encode, decode, swap, embed, search, dissect and discriminate.
 
     Example:
         model = hicmd_tf.load("runs/tiny")
-        descriptors = model.embed(pictures, "visible")  # pictures: uint8 (B, H, W, 3) of any size
+        descriptors = model.embed(pictures, "visible")  # pictures: uint8 (B, H, W, 3) of any size, or paths
 
     Args:
         run_folder: made by hicmd fit or hicmd convert.
@@ -33,6 +33,6 @@ def load(run_folder: str | Path) -> Model:
     Raises:
         UserError: it holds no whole run (`hicmd_tf.errors`).
     """
-    from hicmd_tf.runs.model import load  # here: importing hicmd_tf must not import TensorFlow
+    from hicmd_tf.interface import load  # here: importing hicmd_tf must not import TensorFlow
 
     return load(run_folder)

@@ -8,7 +8,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.model import load
+from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.training.experiment import build_model
 
 
@@ -39,5 +39,5 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
 def to_torch(run: Path, target: Path) -> list[Path]:
     """Writes the newest checkpoint of a run as released files; returns their paths. Raises UserError."""
     check_writable(target / "gen.pt")
-    model = load(run)
+    model = OpenedRun(run).model
     return write_checkpoint(model.networks, model.step, target)

@@ -3,28 +3,31 @@
     model = hicmd_tf.load("runs/tiny")
     codes = model.encode(pictures, "visible")
 
-Pictures are uint8 (B, H, W, 3), RGB of any size, which are resized to the run's; or already normalised floats, as
-`decode` returns them (`data.pictures.denormalise` makes them uint8 again). A picture goes through the encoders of its
-own modality, "visible" or "infrared". Every mistake is a `UserError` of one line.
+Images are uint8 (B, H, W, 3), RGB of any size, which are resized to the run's; or already normalised floats, as
+`decode` returns them (`data.pictures.denormalise` makes them uint8 again). One image without the first axis, grey
+ones, (H, W) or (B, H, W, 1), a path, and lists of paths and uint8 arrays of any sizes are taken as well. An image goes
+through the encoders of its own modality, "visible" or "infrared". Every mistake is a `UserError` of one line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from hicmd_tf.config import Config
-from hicmd_tf.data.pictures import normalise
+from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.chosen import BACKEND, describing
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.notation import Codes, Modality, Tensor
-from hicmd_tf.pictures.resizing import resize
+from hicmd_tf.pictures.bounds import BadPictureError, content
+from hicmd_tf.pictures.resizing import resize, resized
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import read_initial
@@ -37,9 +40,15 @@ if BACKEND != "tensorflow":
 
 Array = np.ndarray[Any, Any]
 
+Images = Array | str | Path | Sequence[Array | str | Path]
+"""See above."""
+Part = Literal["prototype", "style", "pose", "illumination", "excluded"]
+"""Of codes; excluded: ID-excluded attributes, which are pose and illumination."""
+
 BATCH = 16  # pictures at a time, so that memory does not grow with their number
 SHRINKING = 4  # a prototype is so many times smaller than its picture
 SMALLEST_PROTOTYPE = 2  # reflection by one pixel takes two
+AnyModel = TypeVar("AnyModel", bound="Model")
 LARGEST_NORMALISED = 20.0  # pictures reach 2.7, G's a little more; 0 to 255 reaches far beyond
 
 
@@ -57,7 +66,15 @@ class Model:
         self.height, self.width = config.data.height, config.data.width
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
-    def encode(self, images: Array, modality: Modality) -> Codes:
+    def __repr__(self) -> str:
+        data, head = self.config.data.name, self.networks.features.head
+        weights = sum(prod(v.shape) for name, v in self.networks.variables().items() if "discriminator" not in name)
+        return (
+            f"<Hi-CMD after {self.step:,} steps on {head.classes:,} identities of {data}: pictures {self.height} x "
+            f"{self.width}, descriptors of {self.descriptor.length}, {weights / 1e6:.1f} million weights>"
+        )
+
+    def encode(self, images: Images, modality: Modality) -> Codes:
         """images (B, H, W, 3) -> prototypes (B, H/4, W/4, C) and attributes (B, D), float32.
 
         `attributes.AttributeLayout` knows which entries of the attributes are style, pose and illumination.
@@ -70,17 +87,30 @@ class Model:
         decoder = self.networks.generator.decoder
         return self._run("decode", lambda *codes: [decoder(codes)], *self._codes(prototype, attributes))[0]
 
-    def embed(self, images: Array, modality: Modality) -> Array:
+    def embed(self, images: Images, modality: Modality) -> Array:
         """images (B, H, W, 3) -> descriptors (B, E) of length 1, float32: the nearer two, the likelier one person."""
         of = _known(modality)
         return self._pictures("embed", images, modality, lambda x: [self.descriptor.describe(of, x)])[0]
+
+    def swap(self, a: Codes, b: Codes, part: Part) -> Array:
+        """Pictures (B, 4h, 4w, 3), normalised, of the codes a with a part of the codes b, (Eq. 1 swaps prototypes)."""
+        if part not in get_args(Part):
+            raise UserError(f"part is {part!r}, expected {', '.join(get_args(Part))}")
+        (p, own), (other_p, others) = self._codes(*a), self._codes(*b)
+        if own.shape != others.shape:
+            raise UserError(f"a has {len(own)} codes, b {len(others)}: give as many of both, codes[:1] of one")
+        if part == "prototype":
+            return self.decode(other_p, own)
+        swapped = {"pose", "illumination"} if part == "excluded" else {part}
+        chosen = {name: others if name in swapped else own for name in self.layout.parts()}
+        return self.decode(p, np.asarray(self.layout.combine(**chosen)))
 
     def descriptors(self, samples: Samples) -> Array:
         """Descriptors (N, E) of length 1 of pictures of either modality, in their order."""
         describe = describing(self.descriptor)
         return descriptors(describe, samples, self.height, self.width, self.config.training.embed_batch)
 
-    def dissect(self, images: Array, modality: Modality) -> dict[str, Array]:
+    def dissect(self, images: Images, modality: Modality) -> dict[str, Array]:
         """images (B, H, W, 3) -> what HFL and G see of each, as vectors, float32.
 
         prototype: p^d (B, D_p), the pooled map of H after the prototype. style, pose, illumination: the parts of the
@@ -96,12 +126,12 @@ class Model:
         found = self._pictures("dissect", images, modality, parts)
         return dict(zip(("prototype", *layout.parts()), found, strict=True))
 
-    def discriminate(self, images: Array, modality: Modality) -> list[Array]:
+    def discriminate(self, images: Images, modality: Modality) -> list[Array]:
         """images (B, H, W, 3) -> score maps (B, H/4, W/4, 1), (B, H/8, W/8, 1) .., one per scale, high for real."""
         discriminator = self.networks.discriminators[_known(modality)]
         return self._pictures("discriminate", images, modality, lambda x: discriminator(x))
 
-    def _pictures(self, verb: str, images: Array, modality: Modality, function: Callable[..., Any]) -> list[Array]:
+    def _pictures(self, verb: str, images: Images, modality: Modality, function: Callable[..., Any]) -> list[Array]:
         """The results of `_run` for pictures, which are checked and prepared."""
         return self._run((verb, modality), function, self._checked(images), prepared=self._prepared)
 
@@ -122,12 +152,35 @@ class Model:
             images = normalise(images if fits else resize(images, self.height, self.width).numpy())
         return tf.constant(images, _float())
 
-    def _checked(self, images: Array) -> Array:
-        images = _array("images", images)
+    def _stacked(self, images: Images) -> Array:
+        """Images as one array (B, H, W, 3)."""
+        if isinstance(images, str | Path):
+            images = [images]
+        if not isinstance(images, list | tuple):
+            found = _coloured(_array("images", images))
+            return found[None] if found.ndim == 3 == found.shape[-1] else found
+        each = [self._read(Path(one)) if isinstance(one, str | Path) else _coloured(np.asarray(one)) for one in images]
+        if len({one.shape for one in each}) > 1:
+            if any(one.dtype != np.uint8 or one.ndim != 3 or one.shape[-1] != 3 or 0 in one.shape for one in each):
+                raise UserError(
+                    f"images have shapes {some([one.shape for one in each], 3)}: pictures of several sizes are uint8 "
+                    f"(H, W, 3) each, floats are given once for each size"
+                )
+            each = [resized(one, self.height, self.width) for one in each]
+        return _array("images", each)
+
+    def _read(self, file: Path) -> Array:
+        try:
+            return fitted(content(file), self.height, self.width, self.config.data.sixteen_bit)
+        except BadPictureError as error:
+            raise UserError(f"{file} {error.told('copy it again')}") from error
+
+    def _checked(self, images: Images) -> Array:
+        images = self._stacked(images)
         if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
             raise UserError(
-                f"images have shape {images.shape}, expected (B, H, W, 3) with at least one picture: one picture is "
-                f"image[None], a grey one np.repeat(image[..., None], 3, -1)"
+                f"images have shape {images.shape}, expected (B, H, W, 3) with at least one picture: a grey one is "
+                f"(H, W), several are (B, H, W, 1)"
             )
         if images.dtype == np.uint8:
             return images
@@ -168,18 +221,12 @@ class Model:
         return prototype.astype(_float()), attributes.astype(_float())
 
 
-def load(run_folder: str | Path) -> Model:
-    """The model of a run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
-    folder = RunFolder(Path(run_folder))
-    return restored(folder, folder.open())
-
-
-def restored(folder: RunFolder, config: Config) -> Model:
-    """The same, of a run whose configuration is open already."""
+def restored(folder: RunFolder, config: Config, kind: type[AnyModel] = Model) -> AnyModel:  # type: ignore[assignment]
+    """The model of an open run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
     found = folder.checkpoint(optimisers=False)
     networks = build_networks(config.networks, found.classes, restored=True)
     found.fill(networks.variables())
-    return Model(config, networks, found.step)
+    return kind(config, networks, found.step)
 
 
 def untrained(config: Config, trained: Networks) -> Model:
@@ -196,6 +243,12 @@ def _known(modality: str) -> Modality:
     if modality not in get_args(Modality):
         raise UserError(f"modality is {modality!r}, expected {' or '.join(map(repr, get_args(Modality)))}")
     return cast(Modality, modality)
+
+
+def _coloured(images: Array) -> Array:
+    """Grey pictures (H, W) or (.., H, W, 1) with three equal channels; others as they are."""
+    images = images[..., None] if images.ndim == 2 else images
+    return np.repeat(images, 3, -1) if images.ndim > 2 and images.shape[-1] == 1 else images
 
 
 def _array(name: str, value: Any) -> Array:

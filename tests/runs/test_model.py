@@ -1,5 +1,7 @@
-"""The Python interface: five verbs, NumPy in and out, mistakes as one line."""
+"""The Python interface: verbs, NumPy in and out, mistakes as one line."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ from hicmd_tf.data.pictures import DEVIATION, MEAN
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.notation import MODALITIES, Codes
 from hicmd_tf.runs.model import BATCH, Model
 
 Array = np.ndarray[Any, Any]
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "model.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,93 @@ def test_uint8_of_another_size_is_resized_as_the_data_set_is(model: Model) -> No
     assert not np.allclose(model.embed(large, "visible"), model.embed(large[:, :32, :16], "visible"), atol=0.02)
 
 
+def test_paths_single_grey_and_mixed_pictures_are_what_arrays_of_them_would_be(model: Model, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (a, b), grey = pictures(2, 40, 24), pictures(1, 20, 12)[0, ..., 0]
+    Image.fromarray(a).save(tmp_path / "a.png")
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    in_three = np.repeat(grey[None, ..., None], 3, -1)
+    each = [model.embed(one, "visible") for one in (a[None], b[None], in_three)]
+    for given, expected in (
+        (a, each[0]),
+        (str(tmp_path / "a.png"), each[0]),
+        (grey, each[2]),
+        (in_three[..., :1], each[2]),
+        ([tmp_path / "a.png", b, grey, tmp_path / "grey.png"], np.concatenate([*each, each[2]])),
+        ([a, b], np.concatenate(each[:2])),
+    ):
+        assert same(model.embed(given, "visible"), expected)
+
+
+def test_a_swap_takes_a_part_of_the_other(model: Model) -> None:
+    a, b = model.encode(pictures(), "visible"), model.encode(pictures()[::-1], "infrared")
+    layout = model.layout
+    style = np.asarray(layout.combine(b.attributes, a.attributes, a.attributes))
+    excluded = np.asarray(layout.swap_style(a.attributes, b.attributes))
+    assert same(model.swap(a, b, "prototype"), model.decode(b.prototype, a.attributes))
+    assert same(model.swap(a, b, "style"), model.decode(a.prototype, style))
+    assert same(model.swap(a, b, "excluded"), model.decode(a.prototype, excluded))
+    both = model.swap(
+        a, Codes(a.prototype, np.asarray(layout.combine(a.attributes, b.attributes, a.attributes))), "pose"
+    )
+    assert same(both, model.swap(a, b, "pose")) and not same(both, model.swap(a, b, "illumination"))
+    with pytest.raises(UserError, match="part is 'clothes', expected prototype, style, pose, illumination, excluded"):
+        model.swap(a, b, "clothes")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="a has 2 codes, b 1: give as many of both"):
+        model.swap(a, Codes(b.prototype[:1], b.attributes[:1]), "style")
+
+
+def test_it_says_what_it_is(model: Model) -> None:
+    assert repr(model).startswith(
+        "<Hi-CMD after 0 steps on 6 identities of synthetic_vi: pictures 32 x 16, descriptors"
+    )
+
+
+def test_a_gallery_is_searched_with_pictures(smoke_run: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from hicmd_tf.search import Entry, Gallery
+
+    model = hicmd_tf.load(smoke_run)
+    x, gallery = pictures(4), Gallery.create(tmp_path / "gallery")
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+    for one, file in zip(x, files, strict=True):
+        Image.fromarray(one).save(file)
+    modalities = ("visible", "visible", "infrared", "infrared")
+    described = np.concatenate([model.embed(one, m) for one, m in zip(x, modalities, strict=True)])
+    entries = [Entry(str(file), 1, 1, m, 0.0) for file, m in zip(files, modalities, strict=True)]
+    gallery.add(described, entries, model.descriptor.digest())
+
+    similarities = described @ described.T
+    ((first, second), *others) = model.search(tmp_path / "gallery", [files[0], x[1]], "visible", k=2)
+    assert {first.entry.path, second.entry.path} == set(map(str, files[2:])) and len(others) == 1
+    assert first.similarity == pytest.approx(similarities[0, 2:].max(), abs=1e-5)
+    ((itself, *_),) = model.search(gallery, x[0], "visible", k=1, among="same")
+    assert itself.entry.path == str(files[0]) and itself.similarity == pytest.approx(1, abs=1e-5)
+    ((neighbour, *_),) = model.search(gallery, str(files[0]), "visible", k=1, among="same")
+    assert neighbour.entry.path == str(files[1])
+    Gallery.create(tmp_path / "other").add(described, entries, "another")
+    with pytest.raises(UserError, match="whose descriptors can't be compared"):
+        model.search(tmp_path / "other", x, "visible")
+
+
+def test_the_notebook_does_what_it_says(
+    smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(smoke_run, tmp_path / "runs" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    known: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []  # figures and pictures are the reader's own
+            exec("".join(cell["source"]), known)
+    assert capsys.readouterr().out.count("person ") == 3
+    assert known["similarity"].shape == (4, 4) and len(known["rows"]) == 5
+
+
 def test_many_pictures_go_in_batches_and_come_out_as_one(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     x, seen = pictures(BATCH + 3), []
     prepared = Model._prepared
@@ -102,10 +192,12 @@ def test_many_pictures_go_in_batches_and_come_out_as_one(model: Model, monkeypat
     [
         (pictures().astype(np.int64), "int64"),
         (pictures().astype(bool), "bool"),
-        (pictures()[0], r"\(32, 16, 3\), expected \(B, H, W, 3\)"),
-        (pictures()[..., :1], r"\(2, 32, 16, 1\)"),
+        (pictures()[..., 0], r"\(2, 32, 16\), expected \(B, H, W, 3\)"),
+        (pictures()[..., :2], r"\(2, 32, 16, 2\)"),
+        ("nowhere.png", r"nowhere.png can't be read \(No such file"),
+        (Path(__file__), r"test_model.py .*can't be decoded|test_model.py is no"),
         (pictures()[:0], "at least one picture"),
-        ([pictures(1)[0], pictures(1, 20, 12)[0]], "once for each size"),
+        ([pictures(1)[0], normalised(1, 20, 16)[0]], r"shapes \(32, 16, 3\), \(20, 16, 3\): .* once for each size"),
         (pictures().astype(np.float32), "0 to 255 as uint8"),
         (pictures() / 255, "255 \\* images"),
         (np.where(np.arange(16)[:, None] == 3, np.nan, normalised()), "192 values that are not finite"),

@@ -1,0 +1,69 @@
+"""The Python interface: a run's model, which also searches galleries."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hicmd_tf.notation import Modality
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.model import Images, Model, restored
+
+if TYPE_CHECKING:
+    from hicmd_tf.search import Hit, Selection, Store
+    from hicmd_tf.search.asking import Among
+
+
+class SearchingModel(Model):
+    """`Model`, and `search`."""
+
+    def search(
+        self,
+        gallery: "str | Path | Store",
+        images: Images,
+        modality: Modality,
+        k: int = 10,
+        among: "Among" = "other",
+        selection: "Selection | None" = None,
+    ) -> "list[list[Hit]]":
+        """The most similar pictures of a gallery for each of the images, best first; hit.similarity, hit.entry.path.
+
+        A picture of the gallery that is the query's file itself is left out.
+
+        Args:
+            gallery: folder that `hicmd search index` made, or one that is open.
+            images: as for `embed`.
+            modality: of the images.
+            k: how many to find.
+            among: pictures of the other modality, the same or both.
+            selection: which pictures of the gallery, by person, camera and time; None: all.
+
+        Raises:
+            UserError: for a gallery of another model, and as `embed` does.
+            ModuleNotFoundError: without the extra `search`.
+        """
+        from hicmd_tf.search import Entry, Gallery, Selection, look_up
+        from hicmd_tf.search.entries import same_model
+
+        store = Gallery.open(Path(gallery)) if isinstance(gallery, str | Path) else gallery
+        same_model(store.info(), self.descriptor.digest())
+        described = self.embed(images, modality)
+        asked = [Entry(path, -1, 0, modality, 0.0) for path in _paths(images, len(described))]
+        answers = look_up(store, described, asked, k, selection or Selection(), among)
+        return [answer.hits for answer in answers]
+
+
+def load(run_folder: str | Path) -> SearchingModel:
+    """The model of a run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
+    folder = RunFolder(Path(run_folder))
+    return restored(folder, folder.open(), SearchingModel)
+
+
+def _paths(images: Any, count: int) -> Sequence[str]:
+    """Where each image lies; of arrays nothing is known."""
+    given = [images] if isinstance(images, str | Path) else images
+    if isinstance(given, np.ndarray):
+        return [""] * count
+    return [os.path.realpath(one) if isinstance(one, str | Path) else "" for one in given]
