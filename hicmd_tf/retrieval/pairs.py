@@ -24,6 +24,8 @@ Array = np.ndarray[Any, Any]
 
 EDGES = 400
 """Similarities, of each kind of pair, at which pairs are counted person by person."""
+MOST = 2**28
+"""Pairs that are kept, by 8 bytes each; of more an even choice of queries is taken."""
 
 
 class Pairs:
@@ -33,7 +35,8 @@ class Pairs:
 
     queries, gallery: rows of the samples, person after person, (Q,) and (G,). similarities: (Q, G) float32.
     people: who is in them, ascending, (P,). same, strangers: similarities of the pairs of one person and of two,
-    ascending, (N,) and (M,).
+    ascending, (N,) and (M,). paired: how many people are in pairs of one person. left_out: how many queries are too
+    many for `MOST`.
     """
 
     def __init__(self, descriptors: Array, samples: Samples, direction: Direction, rules: Protocol) -> None:
@@ -49,8 +52,12 @@ class Pairs:
                 raise UserError(
                     f"no {modality} picture is of a known person, so there are no pairs: say whom they show"
                 )
+        most = max(MOST // len(self.gallery), 1)
+        self.left_out = max(len(self.queries) - most, 0)
+        self.queries = self.queries[evenly(len(self.queries), most)]
         self.people = np.unique(samples.identities[np.concatenate([self.queries, self.gallery])])
         self.similarities = similarities(descriptors[self.queries], descriptors[self.gallery])
+        self.paired = 0
         self.same, self.strangers = self._sorted()
 
     def _by_person(self, rows: Array) -> Array:
@@ -71,6 +78,7 @@ class Pairs:
         for row, stop in self.blocks():
             block = self.similarities[row:stop]
             own, others = self.kinds(row, stop)
+            self.paired += bool(own.any())
             same.append(block[own])
             found = block[others]
             strangers[filled : filled + len(found)] = found
@@ -150,6 +158,10 @@ def _ranks(count: int, tail: bool) -> Array:
     """At most so many places, as `EDGES` says, in ascending values, the first and the last among them."""
     if not count:
         return np.empty(0, np.int64)
-    even = np.linspace(0, count - 1, min(EDGES, count))
     from_top = count - np.geomspace(1, count, min(EDGES, count)) if tail else np.empty(0)
-    return np.unique(np.concatenate([even, from_top]).round().astype(np.int64))
+    return np.unique(np.concatenate([evenly(count, EDGES), from_top.round().astype(np.int64)]))
+
+
+def evenly(count: int, most: int) -> Array:
+    """At most so many of `count` rows, evenly."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)

@@ -155,6 +155,7 @@ def _unstated(found: Sequence[Verified]) -> list[str]:
     """The pairs, and why figures are not stated, one line each."""
     lines = [
         f"{DIRECTIONS[one.direction]}: {one.same:,} pairs of one person, {one.strangers:,} of two, {one.people} people"
+        + (f"; of the queries {one.left_out:,} are left out, evenly, for there are too many pairs" * (one.left_out > 0))
         for one in found
     ]
     return [*lines, *dict.fromkeys(f"{name} is not stated: {why}" for one in found for name, why in one.why.items())]

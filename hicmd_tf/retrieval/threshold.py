@@ -12,7 +12,7 @@ from hicmd_tf.data.samples import SPLITS, Samples
 from hicmd_tf.data.searches import Direction, ProtocolName, protocol
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
-from hicmd_tf.retrieval.pairs import Pairs
+from hicmd_tf.retrieval.pairs import Pairs, evenly
 from hicmd_tf.retrieval.verification import LEAST, interval, kept, threshold_at
 
 Array = np.ndarray[Any, Any]
@@ -101,7 +101,7 @@ def thinned(samples: Samples) -> Samples:
     for m in MODALITIES:
         of = np.flatnonzero((samples.infrared == (m == INFRARED)) & samples.known)
         of = of[np.argsort(samples.identities[of], kind="stable")]
-        rows.append(of[_evenly(len(of), MOST)])
+        rows.append(of[evenly(len(of), MOST)])
     return samples.select(np.sort(np.concatenate(rows)))
 
 
@@ -141,7 +141,8 @@ def tried(threshold: Threshold, descriptors: Array, samples: Samples, rules: Pro
 def _rates(pairs: Pairs, similarity: float) -> tuple[list[float], list[float]]:
     """FAR and TAR of a threshold, with the ends of their intervals over people."""
     tars, fars = (one[0][np.isfinite(one[0])] for one in kept(pairs, np.array([similarity])))
-    far, tar = interval(pairs.far(similarity), fars), interval(pairs.tar(similarity), tars)
+    far = interval(pairs.far(similarity), fars, len(fars))
+    tar = interval(pairs.tar(similarity), tars, pairs.paired)
     return [*far], [*tar]
 
 
@@ -153,7 +154,7 @@ def calibrated(same: Array, strangers: Array) -> list[float]:
     apart (Advances in Large Margin Classifiers, 2000; as scores of speakers are calibrated, Brümmer and du Preez,
     Computer Speech and Language 20, 2006).
     """
-    few = [values[_evenly(len(values), FITTED)].astype(np.float64) for values in (same, strangers)]
+    few = [values[evenly(len(values), FITTED)].astype(np.float64) for values in (same, strangers)]
     x = np.concatenate(few)
     mean, scale = x.mean(), max(float(x.std()), 1e-6)
     x = (x - mean) / scale
@@ -167,11 +168,6 @@ def calibrated(same: Array, strangers: Array) -> list[float]:
 
     slope, offset = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
     return [float(slope / scale), float(offset - slope * mean / scale)]
-
-
-def _evenly(count: int, most: int) -> Array:
-    """At most so many of `count` rows, evenly."""
-    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
 
 
 def threshold_in(found: Mapping[str, Any], place: object) -> Threshold | None:

@@ -33,7 +33,7 @@ FIGURES = (EER, *TAR, *DIR)
 LEAST = 10
 """False accepts from which on a rate is stated: even of so many that don't depend on each other the standard error is a
 third of them."""
-CURVE = tuple(m * 10.0**-power for power in range(6, 0, -1) for m in (1, 2, 5))
+CURVE = tuple(float(f"{m}e-{power}") for power in range(6, 0, -1) for m in (1, 2, 5))
 """FARs at which the ROC is written down."""
 
 
@@ -44,7 +44,7 @@ class Verified(NamedTuple):
     their person; of several galleries the least. people: who is in the pairs. figures: by name (`FIGURES`) the figure
     and the ends of its 95 % interval over people, fractions; None where the data can't state it. thresholds: the
     similarity from which on a pair is accepted, for EER and TARs that are stated. roc: points (FAR, TAR), as far as the
-    data can state them.
+    data can state them. left_out: queries that were not asked, where there are too many pairs (`pairs.MOST`).
     """
 
     direction: str
@@ -55,6 +55,7 @@ class Verified(NamedTuple):
     figures: dict[str, list[float] | None]
     thresholds: dict[str, float]
     roc: list[list[float]]
+    left_out: int = 0
 
     @property
     def why(self) -> dict[str, str]:
@@ -87,19 +88,19 @@ def _verified(descriptors: Array, samples: Samples, search: Search) -> Verified:
     thresholds: dict[str, float] = {}
     roc: list[list[float]] = []
     if len(pairs.same) and len(pairs.strangers):
-        leaving = _left_out(pairs)
+        leaving, people = _left_out(pairs), pairs.paired
         rate, thresholds[EER] = equal_error(pairs)
-        figures[EER] = _listed(interval(rate, np.array([np.interp(0, f + t - 1, f) for f, t in leaving])))
+        figures[EER] = _listed(interval(rate, np.array([np.interp(0, f + t - 1, f) for f, t in leaving]), people))
         for name, of in stated(TAR, len(pairs.strangers)).items():
             thresholds[name] = threshold_at(pairs, of)
             others = np.array([np.interp(of, f, t) for f, t in leaving])
-            figures[name] = _listed(interval(pairs.tar(thresholds[name]), others))
+            figures[name] = _listed(interval(pairs.tar(thresholds[name]), others, people))
         rates = (rate for rate in (*CURVE, 1.0) if rate * len(pairs.strangers) >= LEAST)
         roc = [[rate, pairs.tar(threshold_at(pairs, rate))] for rate in rates]
         if all(len(gallery.same) for gallery in asked):
             for name, of in stated(DIR, queries).items():
                 figures[name] = _listed(_detected(asked, of))
-    return Verified(str(search.direction), *counts, figures, thresholds, roc)
+    return Verified(str(search.direction), *counts, figures, thresholds, roc, pairs.left_out)
 
 
 def stated(rates: dict[str, float], count: int) -> dict[str, float]:
@@ -184,19 +185,21 @@ def kept(pairs: Pairs, edges: Array) -> list[Array]:
     return found
 
 
-def interval(figure: float, without: Array) -> Interval:
+def interval(figure: float, without: Array, people: int) -> Interval:
     """The 95 % interval over people of a figure from its values without one after another of them (P,).
 
+    people: whom the figure is of: the others among the P matter to its threshold only.
+
     A pair is of two people, so pairs that share one depend on each other, and no person's pairs can be drawn alone. The
-    variance is the jackknife's, which leaves each person out with all pairs that he is in, and so finds the threshold
-    anew (Arvesen, Annals of Mathematical Statistics 40, 1969, for such means over pairs; Snijders and Borgatti,
-    Connections 22, 1999, for people of networks). The interval is that of as many independent answers
-    (`evaluation.of_variance`), for near 0 and 1 intervals of plain variances and bootstraps hold the truth too rarely
-    (Fogliato, Patil and Perona, International Journal of Computer Vision 132, 2024).
+    variance is the jackknife's, which leaves each person out with all their pairs, and so finds the threshold anew
+    (Arvesen, Annals of Mathematical Statistics 40, 1969, for such means over pairs; Snijders and Borgatti, Connections
+    22, 1999, for people of networks). The interval is that of as many independent answers (`evaluation.of_variance`):
+    near 0 and 1 intervals of plain variances, and some bootstraps, hold the truth too rarely (Fogliato, Patil and
+    Perona, International Journal of Computer Vision 132, 2024).
     """
-    people = len(without)
-    variance = (people - 1) / people * float(np.square(without - without.mean()).sum()) if people else 0.0
-    return of_variance(figure, variance, max(people, 1))
+    count = len(without)
+    variance = (count - 1) / count * float(np.square(without - without.mean()).sum()) if count else 0.0
+    return of_variance(figure, variance, max(min(people, count), 1))
 
 
 # ------------------------------------------------------------------------------------------- open-set identification
@@ -269,4 +272,4 @@ def _detected(galleries: Sequence[LookedUp], rate: float) -> Interval:
         if all(len(g.same) and len(g.strangers) for g in kept):
             without.append(np.mean([detection(g, rate) for g in kept]))
     figure = float(np.mean([detection(gallery, rate) for gallery in galleries]))
-    return interval(figure, np.array(without))
+    return interval(figure, np.array(without), len(people))

@@ -15,6 +15,7 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Direction, Search, all_against_all, protocol
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval import pairs as module
 from hicmd_tf.retrieval import verification
 from hicmd_tf.retrieval.evaluation import evaluate, main_figures
 from hicmd_tf.retrieval.pairs import Pairs
@@ -206,6 +207,23 @@ def test_what_too_few_pairs_can_not_state_is_left_out_with_a_reason() -> None:
     assert alone[0].why[EER] == "it takes pairs of one person and of two" and not alone[0].roc
     with pytest.raises(UserError, match="no infrared picture is of a known person"):
         Pairs(descriptors[:2], seen([1, -1], [0, 1]), THERE, protocol("regdb"))
+
+
+def test_people_who_are_nobody_s_match_make_true_accepts_no_surer() -> None:
+    """Of three people there are pictures of both modalities, of forty more only visible ones."""
+    ids = [person for person in range(3) for _ in range(8)] + list(range(3, 43))
+    samples = seen(ids, [row % 2 if row < 24 else 0 for row in range(len(ids))])
+    descriptors = np.eye(43, dtype=np.float32)[ids]
+    figures = verify(descriptors, samples, list(all_against_all(samples, "regdb"))[:1])[0].figures
+    assert figures[EER] == pytest.approx([0, 0, 1 - 0.025 ** (1 / 3)])  # Clopper and Pearson's of 0 of 3
+
+
+def test_of_too_many_pairs_an_even_choice_of_queries_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptors, samples = crowd(10, 4, 1.0, 0)
+    monkeypatch.setattr(module, "MOST", 40 * 20 + 39)
+    found = verify(descriptors, samples, all_against_all(samples, "regdb"))[0]
+    assert (found.left_out, found.queries, found.same, found.strangers) == (20, 20, 20 * 4, 20 * 36)
+    assert "of the queries 20 are left out, evenly" in verification_as_text([found])
 
 
 def test_two_people_have_wide_intervals() -> None:
