@@ -73,8 +73,10 @@ def check_writable(path: Path) -> None:
 @contextmanager
 def making_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that becomes `path` at the end, or is gone when something goes wrong. Raises UserError when
-    `path` is there already and isn't empty, or can't be written."""
+    `path` is there already and isn't empty, can't be written, or is no name, as . and .. are none."""
     _refuse_existing(path)
+    if path.name in ("", ".."):
+        raise UserError(f"{path} is no name for a new folder: give one, such as {path / 'new'}")
     partial = _beside(path)
     try:
         partial.mkdir(parents=True)

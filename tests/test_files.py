@@ -1,5 +1,6 @@
 """Files are whole or absent; locks are held by one; what is read is what it should be, or one line says so."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -93,6 +94,10 @@ def test_a_folder_appears_whole_or_not_at_all_and_replaces_nothing(tmp_path: Pat
         pass
     with pytest.raises(UserError, match="2 exists already: name another"), making_folder(tmp_path / "2"):
         write_text(tmp_path / "2" / "by-another-process", "")
+    (tmp_path / "empty").mkdir()
+    with contextlib.chdir(tmp_path / "empty"), pytest.raises(UserError, match="no name for a new folder: give one, su"):
+        making_folder(Path(".")).__enter__()
+    (tmp_path / "empty").rmdir()
     assert names(tmp_path) == ["2", "by-another-process", "out", "whole"]
 
 
