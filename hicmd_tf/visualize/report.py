@@ -41,6 +41,9 @@ PAGES = Environment(
     lstrip_blocks=True,
 )
 
+SHOWN = {name: COLUMNS[name] for name in ("rank1", "mAP", *COLUMNS)}
+"""Figures of the tables: first those that a telephone has room for."""
+
 
 class Line(NamedTuple):
     """A row of the main table. figures: fractions by name. deviation: theirs over galleries, where there are several.
@@ -114,7 +117,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
         sections=sections(run.config),
         changes=run.folder.changes(),
         commands=commands(run.folder),
-        columns=COLUMNS,
+        columns=SHOWN,
         arrows=ARROWS,
     )
 

@@ -21,6 +21,7 @@ from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure
 from hicmd_tf.visualize.report import (
+    SHOWN,
     configuration_name,
     lines,
     parts,
@@ -125,6 +126,8 @@ def test_a_page_stands_alone_fits_and_can_be_read(report: Path, browser: Any, wi
     for picture in pictures:
         assert picture.evaluate("x => x.complete && x.naturalWidth") > 0 and "Green" in picture.get_attribute("alt")
         assert picture.is_visible() and picture.bounding_box()["width"] <= width
+    first = page.get_by_role("columnheader", name="mAP", exact=True).first.bounding_box()
+    assert first["x"] + first["width"] <= width  # without scrolling
     poor = [(tag, ratio) for tag, ratio in page.evaluate(CONTRASTS) if ratio < 4.5]
     assert not poor and len(page.evaluate(CONTRASTS)) > 100
     inverted = page.locator("figure.plot img").evaluate("x => getComputedStyle(x).filter")
@@ -201,7 +204,7 @@ def test_figures_are_shown_with_spread_and_what_they_are_compared_with(opened: O
     for row in rows:  # six people and initial weights: nothing can be told from chance
         low, high = row.between["mAP"]
         assert f"{100 * low:.1f} to {100 * high:.1f} (95&nbsp;%); chance {100 * row.chance['mAP']:.1f}" in text
-        assert f"Hi-CMD {' '.join(f'{100 * row.mean[name]:.1f}' for name in NAMES)}" in text
+        assert f"Hi-CMD {' '.join(f'{100 * row.mean[name]:.1f}' for name in SHOWN)}" in text
         direction = row.direction.replace("_to_", " → ")
         assert f"{direction}: R-1 and mAP are not above chance; 6 people are too few to tell much." in text
 
