@@ -1,8 +1,8 @@
 """People's own pictures: DIR/train/ID/visible/*.png, DIR/train/ID/infrared/*.png, and the same below DIR/test.
 
 ID is any name (`labels`); unknown, or -1, is nobody, and can only be tested on. Files' names may have the camera's, as
-cam3 or _c03 (`paths`); where none has one visible pictures are by camera 1, infrared ones by camera 2. With a pattern
-the pictures below DIR may lie as they will.
+cam3 or _c03 (`paths`); where none has one visible pictures are by camera 1, infrared ones by camera 2. With a pattern,
+or with DIR/pictures.csv (`table`), the pictures below DIR may lie as they will.
 """
 
 import re
@@ -16,15 +16,16 @@ from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, read_pictures
-from hicmd_tf.data.sources.walking import PICTURES, Passed, sentences, walked
+from hicmd_tf.data.sources.table import SPLITS, TABLE, read_table
+from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
-SPLITS = ("train", "test")
 SETTING, OPTION = "data.pattern", "--pattern"
 LAYOUT = re.compile(r"^(?P<split>[^/]+)/[^/]+/(?P<modality>[^/]+)/[^/]+$")
 NOT_SO = f"not in a folder {' or '.join(MODALITIES)} of a person of {' or '.join(SPLITS)}"
 NO_MATCH = "the pattern does not match"
+NOT_LISTED = f"not in {TABLE}"
 NO_SPLIT = f"not of the split {' or '.join(SPLITS)}"
 NO_MODALITY = f"neither the pattern nor a folder says {' or '.join(MODALITIES)}"
 ALONE = {VISIBLE: "1", INFRARED: "2"}
@@ -48,20 +49,27 @@ class Folder(DataSet):
 
         pattern: a regular expression with named groups (`kinds.GROUPS`); empty for the layout above.
         """
-        existing(folder, *(() if pattern else SPLITS), advice=self.advice)
-        rule, walk = compiled(pattern, SETTING) if pattern else LAYOUT, walked(folder)
+        existing(folder, advice=self.advice)
+        walk, table = _looked_through(folder, pattern, SETTING)
+        if not pattern and table is None:
+            existing(folder, *SPLITS, advice=self.advice)
+        if table is not None and any(said.split is None for said in table.values()):
+            raise UserError(f"{folder / TABLE} has no column split: say of each picture {' or '.join(SPLITS)}")
+        rule = compiled(pattern, SETTING) if pattern else LAYOUT
+        says_split = table is not None or "split" in rule.groupindex
         found: dict[str, dict[str, Said]] = {split: {} for split in SPLITS}
         for name in walk.pictures:
-            said = read_path(folder, name, None, rule)
-            split = said.split if said and "split" in rule.groupindex else name.split("/")[0]
+            said = read_path(folder, name, None, rule) if table is None else table.get(name)
+            split = said.split if said and says_split else name.split("/")[0]
             if said and said.modality and split in SPLITS:
                 found[split][name] = said
             else:
                 reason = NO_MATCH if said is None else NO_SPLIT if split not in SPLITS else NO_MODALITY
-                walk.passed.setdefault(reason if pattern else NOT_SO, []).append(name)
+                reason = reason if pattern else NOT_SO if table is None else NOT_LISTED
+                walk.passed.setdefault(reason, []).append(name)
         for split in SPLITS:
             if not found[split]:
-                why = f"{SETTING} {pattern!r} finds none" if pattern else self.advice
+                why = f"{SETTING} {pattern!r} finds none" if pattern else f"{TABLE} has none" if table else self.advice
                 raise UserError(f"{folder}: the split {split} has no pictures ({', '.join(PICTURES)}): {why}")
         return checked(folder, _listing(folder, found, walk.passed))
 
@@ -88,11 +96,13 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
     rule = compiled(pattern, OPTION) if pattern else None
     if rule is not None and "split" in rule.groupindex:
         raise UserError(f"{OPTION} has a group split, which is for training ({SETTING}): leave its name out here")
-    walk, found = walked(folder), dict[str, Said]()
+    (walk, table), found = _looked_through(folder, pattern, OPTION), dict[str, Said]()
     for name in walk.pictures:
-        said = read_path(folder, name, modality, rule)
+        said = read_path(folder, name, modality, rule) if table is None else table.get(name)
         if said is None:
-            walk.passed.setdefault(NO_MATCH, []).append(name)
+            walk.passed.setdefault(NO_MATCH if table is None else NOT_LISTED, []).append(name)
+        elif table is not None and modality is not None and said.modality != modality:
+            raise UserError(f"{name} is {said.modality} by {TABLE}, but --modality says {modality}: leave that out")
         elif said.modality is None:
             raise UserError(
                 f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with "
@@ -106,6 +116,19 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
             f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth{why}: give a folder that has some"
         )
     return _listing(folder, {"all": found}, walk.passed)
+
+
+def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Mapping[str, Said] | None]:
+    """What lies below a folder, and what its table says, where there is one. Raises UserError where a pattern says the
+    same, and as `read_table` does. named: the option or setting of the pattern."""
+    walk = walked(folder)
+    table = read_table(folder, walk.pictures)
+    if table is not None:
+        if pattern:
+            raise UserError(f"{folder / TABLE} and {named} both say what pictures are: leave the pattern out")
+        others = [name for name in walk.passed.pop(NO_PICTURES, []) if name != TABLE]
+        walk.passed.update({NO_PICTURES: others} if others else {})
+    return walk, table
 
 
 def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Passed) -> Listing:

@@ -1,0 +1,109 @@
+"""pictures.csv: the same people, cameras and splits as paths would say, wherever the pictures lie."""
+
+from pathlib import Path
+
+import drawn_trees as trees
+import pytest
+
+from hicmd_tf.commands import main as hicmd
+from hicmd_tf.data.labels import number, shown
+from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.data.sources.folder import anything
+from hicmd_tf.data.sources.table import TABLE
+from hicmd_tf.errors import UserError
+
+FOLDER = DATA_SETS["folder"]
+HEAD = "path,modality,identity,camera,split"
+
+
+def written(folder: Path, *lines: str, head: str = HEAD) -> Path:
+    (folder / TABLE).write_text("\n".join([head, *lines, ""]), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """A tree of own pictures thrown into one folder, with a table of what its paths said."""
+    tree, heap, lines = trees.own(tmp_path / "tree", ("anna", "bob", "cleo", "dan")), tmp_path / "heap", []
+    for place, file in enumerate(sorted(tree.rglob("*.png"))):
+        split, who, modality, name = file.relative_to(tree).parts
+        target = heap / f"2026/{place:02d}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
+        lines.append(f"2026/{place:02d}.png,{modality},{who},{name[3]},{split}")
+    return written(heap, *lines)
+
+
+def test_what_the_table_says_is_what_paths_would_have_said(listed: Path, tmp_path: Path) -> None:
+    tree = trees.own(tmp_path / "again", ("anna", "bob", "cleo", "dan"))
+    ours, theirs = FOLDER.read(listed), FOLDER.read(tree)
+    for split in ("train", "test"):
+        assert [one[1:] for one in ours.splits[split]] == [one[1:] for one in theirs.splits[split]]
+    assert ours.texts == theirs.texts and ours.passed == []
+    assert ours.taken[0] == f"identities: 4 by {TABLE}, such as cleo in 2026/00.png"
+    assert sorted(anything(listed, None).records) == sorted(ours.records)
+
+
+def test_nobody_unnamed_cameras_quotes_and_other_spellings_are_read(tmp_path: Path) -> None:
+    for name in ("a.png", "b, c.png", "d.png", "e.png"):
+        trees.picture(tmp_path / name, seed=1)
+    written(
+        tmp_path,
+        " a.png , RGB,anna",
+        '"b, c.png",thermal,',
+        "./d.png,ir,unknown",
+        "",
+        head="\ufeffPath,Modality,identity",
+    )
+    listing = anything(tmp_path, None)
+    found = {one.name: (shown(one.identity, listing.texts), one.modality, one.camera) for one in listing.records}
+    assert found == {
+        "a.png": ("anna", "visible", 1),
+        "b, c.png": ("unknown", "infrared", 2),
+        "d.png": ("unknown", "infrared", 2),
+    }
+    assert listing.passed == [f"1 file passed over: e.png (not in {TABLE})"]
+    with pytest.raises(UserError, match=f"{TABLE} has no column split: say of each picture train or test"):
+        FOLDER.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "head", "said"),
+    [
+        (
+            ["1.png,visible,anna,1,train"],
+            "path,modality",
+            "its first line is 'path, modality': expected path, modality",
+        ),
+        (["1.png,visible,anna,1,train"], f"{HEAD},colour", "its first line is"),
+        (["1.png,visible,anna,1,train"], f"{HEAD},path", "its first line is"),
+        (["1.png,green,anna,1,train"], HEAD, "line 2: modality is 'green': expected visible or infrared"),
+        (["1.png,visible,anna,1,val"], HEAD, "line 2: split is 'val': expected train or test"),
+        (["1.png,visible,anna,1,train", "2.png,visible,anna,1,train"], HEAD, "line 3: there is no picture '2.png'"),
+        (["1.png,visible,anna,1,train"] * 2, HEAD, "line 3: 1.png is listed twice"),
+        (["1.png,visible,anna"], HEAD, "line 2 has 3 columns, expected 5"),
+        (['"1.png,visible,anna,1,train'], HEAD, "line 2: .* quote a text"),
+        ([], HEAD, "lists no picture"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_named(lines: list[str], head: str, said: str, tmp_path: Path) -> None:
+    trees.picture(tmp_path / "1.png", seed=1)
+    written(tmp_path, *lines, head=head)
+    for read in (lambda: FOLDER.read(tmp_path), lambda: anything(tmp_path, None)):
+        with pytest.raises(UserError, match=f"{TABLE}.*{said}"):
+            read()
+
+
+def test_a_pattern_and_another_modality_beside_it_are_refused(listed: Path) -> None:
+    with pytest.raises(UserError, match=rf"{TABLE} and data\.pattern both say"):
+        FOLDER.read(listed, pattern="(?P<identity>.)")
+    with pytest.raises(UserError, match=f"is infrared by {TABLE}, but --modality says visible"):
+        anything(listed, "visible")
+
+
+def test_check_takes_it(listed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.warns(UserWarning, match="took pictures of one person in both modalities"):
+        hicmd(["check", "folder", str(listed)])
+    printed = capsys.readouterr().out
+    assert f"by {TABLE}" in printed and "hicmd fit" in printed
+    assert number("anna") in {record.identity for record in FOLDER.read(listed).splits["train"]}
