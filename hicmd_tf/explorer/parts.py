@@ -9,7 +9,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from hicmd_tf.explorer.studio import Studio
-from hicmd_tf.notation import MODALITIES, VISIBLE
+from hicmd_tf.notation import MODALITIES, VISIBLE, Modality
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.visualize.figure import data_uri
 
@@ -74,9 +74,9 @@ def inline(pixels: Array) -> str:
     return data_uri(as_png(pixels), "image/png")
 
 
-def modality_toggle(label: str, chosen: Callable[[], Any]) -> ui.toggle:
-    """Two buttons, of which one is pressed: visible or infrared."""
-    toggle = ui.toggle(list(MODALITIES), value=VISIBLE, on_change=chosen)
+def modality_toggle(label: str, chosen: Callable[[], Any], first: Modality | None = VISIBLE) -> ui.toggle:
+    """Two buttons, visible and infrared. first: which is pressed before anyone chooses."""
+    toggle = ui.toggle(list(MODALITIES), value=first, on_change=chosen)
     toggle.props("no-caps unelevated toggle-text-color=onaccent")
     toggle.props.update({"role": "group", "aria-label": label})
     return toggle

@@ -35,13 +35,15 @@ class Searching:
 
     def _offer_upload(self) -> None:
         text("h2", "Or a picture of your own")
+        text("p", "Say whether it is visible or infrared, then choose the file.", "faint")
         with ui.element("div").classes("line"):
-            self._own = modality_toggle("modality of your own picture", lambda: None)
+            self._own = modality_toggle("modality of your own picture", lambda: choose.enable(), None)
             self._uploader = ui.upload(
                 on_upload=self._take, on_rejected=self._refuse, max_file_size=LARGEST_BYTES, auto_upload=True
             )
             self._uploader.props('accept=".png,.jpg,.jpeg,.bmp" no-thumbnails').classes("uploader")
             choose = ui.button("choose a file").props("no-caps unelevated text-color=onaccent")
+            choose.disable()  # nobody but the user knows what a picture is
             choose.on("click", js_handler=f"() => getElement({self._uploader.id}).$refs.qRef.pickFiles()")
         self._alert = text("p", "", "alert").props("role=alert")
 

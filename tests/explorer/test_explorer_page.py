@@ -129,6 +129,7 @@ def test_a_file_that_is_no_picture_is_refused_on_the_page_which_goes_on(
 
     file = io.BytesIO()
     Image.new("L", (70, 150), 90).save(file, "JPEG")
+    assert page.get_by_role("button", name="choose a file").is_disabled()  # before its modality is known
     page.get_by_role("group", name="modality of your own picture").get_by_role("button", name="infrared").click()
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="choose a file").click()
