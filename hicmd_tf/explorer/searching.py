@@ -80,6 +80,8 @@ class Searching:
                         text("p", words)
                     among = f"among {len(ranking.hits)} {other(modality)} pictures"
                     text("p", f"{summary(ranking)}, {among}").props("role=status")
+                    if self._studio.marks:
+                        text("p", self._studio.marks, "faint")
             self._list(ranking)
         ui.run_javascript(f"if (innerWidth < {WIDE}) getHtmlElement({self._results.id}).scrollIntoView()")
 

@@ -92,6 +92,12 @@ class Studio:
         identity = int(samples.identities[row]) if samples.known[row] else None
         return self._ranked(self._descriptors[row], samples.modality(row), identity)
 
+    @property
+    def marks(self) -> str:
+        """In words, from which cosine on a hit is likely of the person; nothing without a threshold."""
+        t = self._threshold
+        return "" if t is None else f"likely from cosine {t.similarity:.3f} on, stranger below {t.stranger_below:.3f}"
+
     def search_upload(self, picture: Array, modality: Modality) -> Ranking:
         """The other modality's pictures, ranked for a picture uint8 (H, W, 3) of someone unknown."""
         with self._networks:

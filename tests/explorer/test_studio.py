@@ -63,9 +63,11 @@ def test_hits_are_marked_by_the_run_s_threshold_where_it_has_one(studio: Studio)
     run = copy.copy(studio.run)
     middle = studio.search(0).hits[len(studio.search(0).hits) // 2].similarity
     run.threshold = Threshold(middle, middle, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
-    hits = Studio(run).search(0).hits
+    marked = Studio(run)
+    hits = marked.search(0).hits
     assert [hit.mark for hit in hits] == ["likely" if hit.similarity >= middle else "stranger" for hit in hits]
     assert {"likely", "stranger"} == {hit.mark for hit in hits}
+    assert studio.marks == "" and f"likely from cosine {middle:.3f} on" in marked.marks
 
 
 def test_a_person_without_a_picture_in_the_other_modality_has_no_figures(studio: Studio) -> None:
