@@ -5,6 +5,7 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 """
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -124,7 +125,7 @@ def find(path: str | Path, folder: Path | None = None) -> Path:
     names = sorted(file.stem for file in configs_folder().glob("*.yaml"))
     if str(path) in names:
         return configs_folder() / f"{path}.yaml"
-    file = (folder or Path()) / path
+    file = Path(os.path.normpath((folder or Path()) / path))  # as messages name it
     if path.suffix or len(path.parts) != 1 or file.exists():
         return file
     choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
