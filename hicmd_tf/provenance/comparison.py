@@ -18,9 +18,12 @@ NEAR = 0.01
 """Figures, which are fractions, that differ by no more count as reproduced, though not to the bit."""
 
 ABSENT = "absent"
-LATER = ("verification", "threshold")
-"""What metrics.json had not in earlier versions: compared only where both have it, or else no older run would be
-reproduced."""
+SIMILARITIES = ("verification", "threshold")
+"""What metrics.json says of similarities: compared only where both have it, for earlier versions had not, and where the
+same engines evaluated, for these agree in ranks, but in similarities to rounding alone."""
+
+ODDS = "threshold.calibration"
+"""Slope and offset of log odds, which are no fractions as all else, and follow from the similarities."""
 
 
 class Compared(NamedTuple):
@@ -125,15 +128,20 @@ def _furthest(old: Array, new: Array) -> float:
 
 
 def compare_figures(then: Any, now: Any) -> list[Compared]:
-    """Everything that two metrics.json say, but where it comes from, and what only a later version says."""
-    before, after = dict(_leaves(then)), dict(_leaves(now))
-    for part in LATER:
-        names = [{name for name in found if name.split(".")[0] == part} for found in (before, after)]
-        if not all(names):
-            for name in set.union(*names):
-                before.pop(name, None)
-                after.pop(name, None)
+    """Everything that two metrics.json say, but where it comes from, and `SIMILARITIES` that can't be compared."""
+    alike = _engines(then) == _engines(now)
+    left = {part for part in SIMILARITIES if not (alike and part in then and part in now)}
+    before, after = (
+        {name: value for name, value in _leaves(one) if name.split(".")[0] not in left and ODDS not in name}
+        for one in (then, now)
+    )
     return list(_compared(before, after))
+
+
+def _engines(metrics: Any) -> set[str]:
+    """Who had a part in them, as far as they say."""
+    origins = metrics.get("provenance", {}).get("origins", [])
+    return {one["packages"]["engine"] for one in origins if "engine" in one["packages"]}
 
 
 def differences(then: Provenance, now: Provenance) -> Iterator[str]:

@@ -90,11 +90,18 @@ def test_figures_are_compared_one_by_one_and_where_they_come_from_is_not() -> No
     ]
 
 
-def test_what_an_earlier_version_did_not_say_is_not_compared() -> None:
+def test_similarities_of_an_earlier_version_and_of_another_engine_are_not_compared() -> None:
     then = {"split": "test"}
-    now = {"split": "test", "verification": [{"people": 3}], "threshold": {"similarity": 0.5}}
+    now: dict[str, Any] = {"split": "test", "verification": [{"people": 3}], "threshold": {"similarity": 0.5}}
     assert [one.what for one in compare_figures(then, now)] == ["split"]
-    assert [one.what for one in compare_figures(now, now)] == ["split", "verification.0.people", "threshold.similarity"]
+    both = ["split", "verification.0.people", "threshold.similarity"]
+    assert [one.what for one in compare_figures(now, now)] == both
+    now["threshold"]["calibration"] = [30.0, -3.0]
+    by_tensorflow, by_jax = (
+        {**now, "provenance": {"origins": [{"packages": {"engine": engine}}]}} for engine in ("tensorflow", "jax")
+    )
+    assert [one.what for one in compare_figures(by_jax, by_jax)] == both
+    assert [one.what for one in compare_figures(by_jax, by_tensorflow)] == ["split"]
 
 
 @pytest.mark.parametrize(
