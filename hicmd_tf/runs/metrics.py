@@ -112,8 +112,8 @@ def _said(metrics: Metrics) -> list[str]:
         return [threshold.words]
     return (
         [
-            f"no threshold: it takes {round(LEAST / LARGEST)} pairs of strangers, and pairs of one person, who are not "
-            f"tested"
+            f"no threshold, so search marks nothing: it takes {round(LEAST / LARGEST)} pairs of strangers across "
+            f"modalities, and some of one person, among people who are not tested; train on more people"
         ]
         if "threshold" in metrics
         else []

@@ -21,6 +21,7 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.engines.chosen import BACKEND, describing
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.method.descriptor import Descriptor
@@ -30,7 +31,6 @@ from hicmd_tf.pictures.bounds import BadPictureError, content
 from hicmd_tf.pictures.resizing import resize, resized
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.initial import read_initial
 
 if BACKEND != "tensorflow":
     raise UserError(
@@ -96,6 +96,8 @@ class Model:
         """Pictures (B, 4h, 4w, 3), normalised, of the codes a with a part of the codes b, (Eq. 1 swaps prototypes)."""
         if part not in get_args(Part):
             raise UserError(f"part is {part!r}, expected {', '.join(get_args(Part))}")
+        if any(not isinstance(one, tuple) or len(one) != len(Codes._fields) for one in (a, b)):
+            raise UserError("a and b are no codes: give what encode returned, prototype and attributes")
         (p, own), (other_p, others) = self._codes(*a), self._codes(*b)
         if own.shape != others.shape:
             raise UserError(f"a has {len(own)} codes, b {len(others)}: give as many of both, codes[:1] of one")
@@ -133,7 +135,7 @@ class Model:
 
     def _pictures(self, verb: str, images: Images, modality: Modality, function: Callable[..., Any]) -> list[Array]:
         """The results of `_run` for pictures, which are checked and prepared."""
-        return self._run((verb, modality), function, self._checked(images), prepared=self._prepared)
+        return self._run((verb, modality), function, self._checked(images, modality), prepared=self._prepared)
 
     def _run(
         self, key: Any, function: Callable[..., Any], *arrays: Array, prepared: Callable[[Array], Any] = np.asarray
@@ -152,14 +154,17 @@ class Model:
             images = normalise(images if fits else resize(images, self.height, self.width).numpy())
         return tf.constant(images, _float())
 
-    def _stacked(self, images: Images) -> Array:
+    def _stacked(self, images: Images, modality: Modality) -> Array:
         """Images as one array (B, H, W, 3)."""
         if isinstance(images, str | Path):
             images = [images]
         if not isinstance(images, list | tuple):
             found = _coloured(_array("images", images))
             return found[None] if found.ndim == 3 == found.shape[-1] else found
-        each = [self._read(Path(one)) if isinstance(one, str | Path) else _coloured(np.asarray(one)) for one in images]
+        each = [
+            self._read(Path(one), modality) if isinstance(one, str | Path) else _coloured(np.asarray(one))
+            for one in images
+        ]
         if len({one.shape for one in each}) > 1:
             if any(one.dtype != np.uint8 or one.ndim != 3 or one.shape[-1] != 3 or 0 in one.shape for one in each):
                 raise UserError(
@@ -169,14 +174,15 @@ class Model:
             each = [resized(one, self.height, self.width) for one in each]
         return _array("images", each)
 
-    def _read(self, file: Path) -> Array:
+    def _read(self, file: Path, modality: Modality) -> Array:
+        person_of(file, modality)  # refuses what lies in a folder of the other one
         try:
             return fitted(content(file), self.height, self.width, self.config.data.sixteen_bit)
         except BadPictureError as error:
             raise UserError(f"{file} {error.told('copy it again')}") from error
 
-    def _checked(self, images: Images) -> Array:
-        images = self._stacked(images)
+    def _checked(self, images: Images, modality: Modality) -> Array:
+        images = self._stacked(images, modality)
         if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
             raise UserError(
                 f"images have shape {images.shape}, expected (B, H, W, 3) with at least one picture: a grey one is "
@@ -230,13 +236,11 @@ def restored(folder: RunFolder, config: Config, kind: type[AnyModel] = Model) ->
 
 
 def untrained(config: Config, trained: Networks) -> Model:
-    """The model with the initial weights that a run's networks began from. Raises UserError when these can't be had."""
+    """The model with the initial weights that a run's networks began from, or would have without those of another run.
+    Raises UserError when these can't be had."""
     keras.utils.set_random_seed(config.seed)
-    initial = read_initial(config)
-    networks = build_networks(config.networks, trained.features.head.classes, restored=initial is not None)
-    if initial is not None:
-        initial.fill(networks)
-    return Model(config, networks, 0)
+    classes = trained.features.head.classes
+    return Model(config, build_networks(config.networks, classes, restored=bool(config.training.initialise)), 0)
 
 
 def _known(modality: str) -> Modality:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.data.labels import shown
+from hicmd_tf.data.labels import number, shown
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
 
@@ -59,23 +59,26 @@ class Selection:
     means no picture.
 
     Args:
-        paths, identities, cameras: any of these.
+        paths, identities, cameras: any of these; people and cameras by number or name.
         modality: visible or infrared.
         after: the earliest time.
         before: the first time that is too late.
     """
 
     paths: Sequence[str] | None = None
-    identities: Sequence[int] | None = None
-    cameras: Sequence[int] | None = None
+    identities: Sequence[int | str] | None = None
+    cameras: Sequence[int | str] | None = None
     modality: str | None = None
     after: float | None = None
     before: float | None = None
 
     def __post_init__(self) -> None:
-        for name, plain in (("paths", str), ("identities", int), ("cameras", int)):
+        def plain(label: Any) -> int:
+            return number(label) if isinstance(label, str) else int(label)
+
+        for name, kind in (("paths", str), ("identities", plain), ("cameras", plain)):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(map(plain, getattr(self, name))))
+                object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
         if self.modality is not None and self.modality not in MODALITIES:
             raise UserError(f"modality is {self.modality!r}, expected {' or '.join(map(repr, MODALITIES))}, or None")
 

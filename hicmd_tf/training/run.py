@@ -83,7 +83,7 @@ def train(
         initial = read_initial(now) if found is None else None
         ready = experiment or _prepared(now)
         if initial is not None:
-            others = "begin with weights that have not seen these people"
+            others = "begin with weights that have not seen these people; of another place, call them otherwise"
             refuse_trained(initial.trained, now, evaluated(now, ready.data), others)
         hashes = data_hashes(now, ready.data)  # data that are refused leave no folder behind
         refuse_other_pictures(folder.known_pictures() or hashes, hashes, folder.path)
@@ -174,12 +174,12 @@ class _Run:
         self.samples = evaluated(config, experiment.data)
         self.notes = {} if found is None else found.notes
         self.saved = None if found is None else found.step
-        if initial is not None:
-            told = initial.fill(experiment.model.networks)
-            print(words(told), file=sys.stderr)
-            write_json(folder.initial, told)
         if found is None:
             write_json(folder.untrained, self.figures(self.describe()))
+            if initial is not None:
+                told = initial.fill(experiment.model.networks)
+                print(words(told), file=sys.stderr)
+                write_json(folder.initial, {**told, "figures": self.figures(self.describe())})
         else:
             found.fill(experiment.model.state)
         self.workers = Workers(experiment.model)

@@ -196,6 +196,9 @@ def test_a_run_begins_with_the_weights_of_another_and_goes_on_without_it(
     assert "weights of" in capsys.readouterr().err
     told = json.loads((run / "initial.json").read_text())
     assert told["steps"] == STEPS and told["taken"]["decoder"] > 0
+    assert told["figures"] != json.loads((run / "untrained.json").read_text()) and set(told["figures"]) == set(
+        DIRECTIONS
+    )
     people = json.loads((run / "identities.json").read_text())
     assert list(people["earlier"]) == [json.loads((source / "identities.json").read_text())["people"]]
 

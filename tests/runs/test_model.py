@@ -122,6 +122,8 @@ def test_a_swap_takes_a_part_of_the_other(model: Model) -> None:
     assert same(both, model.swap(a, b, "pose")) and not same(both, model.swap(a, b, "illumination"))
     with pytest.raises(UserError, match="part is 'clothes', expected prototype, style, pose, illumination, excluded"):
         model.swap(a, b, "clothes")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="a and b are no codes: give what encode returned"):
+        model.swap("a", b, "style")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="a has 2 codes, b 1: give as many of both"):
         model.swap(a, Codes(b.prototype[:1], b.attributes[:1]), "style")
 
@@ -155,6 +157,8 @@ def test_a_gallery_is_searched_with_pictures(smoke_run: Path, tmp_path: Path) ->
     assert itself.entry.path == str(files[0]) and itself.similarity == pytest.approx(1, abs=1e-5)
     ((neighbour, *_),) = model.search(gallery, str(files[0]), "visible", k=1, among="same")
     assert neighbour.entry.path == str(files[1])
+    with pytest.raises(UserError, match="lies in a folder of infrared pictures, but visible is said"):
+        model.search(gallery, tmp_path / "infrared" / "1.png", "visible")
     Gallery.create(tmp_path / "other").add(described, entries, "another")
     with pytest.raises(UserError, match="whose descriptors can't be compared"):
         model.search(tmp_path / "other", x, "visible")

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError
 from hicmd_tf.search import Entry, Gallery, Hit, Selection
 from hicmd_tf.search import gallery as module
@@ -351,6 +352,9 @@ def test_a_reader_follows_what_others_change(tmp_path: Path, monkeypatch: pytest
     writer.add(drawn(3), entries(3, 3), "m")  # deletes the part that the reader has open
     assert len(reader.search(drawn(1), 9)[0]) == 6
     manifests = iter([Gallery.open(tmp_path / "g")._manifest()])
+    assert Selection(cameras=["0", "north"], identities=["0012"]) == Selection(
+        cameras=[0, number("north")], identities=[12]
+    )
     writer.remove(Selection(cameras=[0]))
     read = reader._manifest
     monkeypatch.setattr(reader, "_manifest", lambda: next(manifests, None) or read())  # changed before parts are read

@@ -142,7 +142,7 @@ def person_of(file: Path, modality: Modality) -> str | None:
     near = next((m for m in map(modality_of, reversed(file.parts[-3:-1])) if m), modality)
     if near != modality:
         raise UserError(
-            f"{file} lies in a folder of {near} pictures, but --modality says that it is {modality}: give its own"
+            f"{file} lies in a folder of {near} pictures, but {modality} is said to be its modality: give its own"
         )
     root = Path(file.anchor)
     said = read_path(root, file.relative_to(root).as_posix(), None)

@@ -61,7 +61,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
         if unknown or len(set(columns)) < len(columns) or not {*NEEDED} <= {*columns}:
             raise UserError(
                 f"{file}: its first line is {', '.join(columns)[:120]!r}: expected {', '.join(NEEDED)}, and, where "
-                f"they are known, {' and '.join(FURTHER)}"
+                f"they are known, {' and '.join(FURTHER)}, with commas between them and nothing else"
             )
         for values in lines:
             place = f"{file}, line {lines.line_num}"
