@@ -154,7 +154,7 @@ def test_a_single_picture_is_its_folders_persons(tmp_path: Path) -> None:
     assert person_of(tmp_path / "5/x.png", "visible") is None
     assert person_of(tmp_path / "ir/project/probes/x.png", "visible") is None  # not a folder of pictures
     for name in ("anna/IR/x.png", "thermal/anna/x.png"):
-        with pytest.raises(UserError, match=f"{name} lies in a folder of infrared pictures, but --modality says"):
+        with pytest.raises(UserError, match=f"{name} lies in a folder of infrared pictures, but visible is said"):
             person_of(tmp_path / name, "visible")
 
 
