@@ -1,4 +1,4 @@
-"""How well pairs of one person are told from strangers, and whether calibrated similarities mean what they say."""
+"""How well pairs of one person are kept apart from those of strangers, and whether calibrated similarities are true."""
 
 from typing import Any, NamedTuple
 
