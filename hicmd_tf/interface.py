@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,20 @@ from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.model import Images, Model, restored
 
 if TYPE_CHECKING:
+    from hicmd_tf.retrieval.threshold import Threshold
     from hicmd_tf.search import Hit, Selection, Store
     from hicmd_tf.search.asking import Among
 
 
 class SearchingModel(Model):
     """`Model`, and `search`."""
+
+    folder: RunFolder
+
+    @cached_property
+    def threshold(self) -> "Threshold | None":
+        """By which hits are marked; None where the run has none. Raises UserError for a damaged one."""
+        return self.folder.threshold(self.step)
 
     def search(
         self,
@@ -28,7 +37,8 @@ class SearchingModel(Model):
         among: "Among" = "other",
         selection: "Selection | None" = None,
     ) -> "list[list[Hit]]":
-        """The most similar pictures of a gallery for each of the images, best first; hit.similarity, hit.entry.path.
+        """The most similar pictures of a gallery for each of the images, best first; hit.similarity, hit.mark,
+        hit.entry.path.
 
         A picture of the gallery that is the query's file itself is left out.
 
@@ -51,14 +61,16 @@ class SearchingModel(Model):
         same_model(store.info(), self.descriptor.digest())
         described = self.embed(images, modality)
         asked = [Entry(path, -1, 0, modality, 0.0) for path in _paths(images, len(described))]
-        answers = look_up(store, described, asked, k, selection or Selection(), among)
+        answers = look_up(store, described, asked, k, selection or Selection(), among, threshold=self.threshold)
         return [answer.hits for answer in answers]
 
 
 def load(run_folder: str | Path) -> SearchingModel:
     """The model of a run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
     folder = RunFolder(Path(run_folder))
-    return restored(folder, folder.open(), SearchingModel)
+    model = restored(folder, folder.open(), SearchingModel)
+    model.folder = folder
+    return model
 
 
 def _paths(images: Any, count: int) -> Sequence[str]:

@@ -28,9 +28,8 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
 if TYPE_CHECKING:
-    from hicmd_tf.retrieval.threshold import Threshold
     from hicmd_tf.runs.opened import OpenedRun
-    from hicmd_tf.search import Answer, Entry, Hit, Selection, Store
+    from hicmd_tf.search import Answer, Entry, Selection, Store
     from hicmd_tf.search.asking import Among
     from hicmd_tf.search.describe import Described
     from hicmd_tf.search.nearest import InvertedFile
@@ -134,14 +133,15 @@ def _query(options: argparse.Namespace) -> None:
     same_model(store.info(), queries.model)
     threshold = None if run is None else run.threshold
     among: Among = "same" if options.same_modality else "both" if options.both else "other"
-    answers = look_up(store, queries.descriptors, queries.entries, options.k, selection, among, options.itself)
+    asked = (queries.descriptors, queries.entries, options.k, selection, among, options.itself)
+    answers = look_up(store, *asked, threshold)
     names = list(map(str, options.picture or [entry.path for entry in queries.entries]))
     if options.json:
         found = zip(names, queries.entries, answers, strict=True)
-        print(json.dumps([_as_json(*of, threshold) for of in found]))
+        print(json.dumps([_as_json(*of) for of in found]))
     else:
         found = zip(names, queries.entries, answers, strict=True)
-        print("\n".join(_as_text(*of, bool(selection), threshold) for of in found))
+        print("\n".join(_as_text(*of, bool(selection), threshold is not None) for of in found))
         if threshold is not None:
             print(threshold.words)
         if inverted is not None and inverted.recall is not None:
@@ -152,7 +152,7 @@ def _query(options: argparse.Namespace) -> None:
     if options.draw is not None:
         from hicmd_tf.search.draw import draw
 
-        draw(options.draw, queries.entries, [answer.hits for answer in answers])
+        draw(options.draw, queries.entries, [answer.hits for answer in answers], threshold)
         print(options.draw, file=sys.stderr if options.json else sys.stdout)
 
 
@@ -202,19 +202,7 @@ def _names(path: Path) -> list[str]:
     return [str(path), str(path.resolve())]
 
 
-def _mark(query: "Entry", hit: "Hit", threshold: "Threshold | None") -> str | None:
-    """What a hit's similarity says; nothing of pictures of one modality, which thresholds are not chosen on."""
-    return None if threshold is None or hit.entry.modality == query.modality else threshold.mark(hit.similarity)
-
-
-def _probability(query: "Entry", hit: "Hit", threshold: "Threshold | None") -> float | None:
-    """Of one person, if the hit were as often of one as not; of what has a mark, where the threshold is calibrated."""
-    if threshold is None or threshold.calibration is None or hit.entry.modality == query.modality:
-        return None
-    return float(threshold.probabilities(hit.similarity))
-
-
-def _as_json(name: str, query: "Entry", answer: "Answer", threshold: "Threshold | None") -> dict[str, Any]:
+def _as_json(name: str, query: "Entry", answer: "Answer") -> dict[str, Any]:
     return {
         "query": name,
         "modality": query.modality,
@@ -222,8 +210,8 @@ def _as_json(name: str, query: "Entry", answer: "Answer", threshold: "Threshold 
         "hits": [
             {
                 "similarity": hit.similarity,
-                "mark": _mark(query, hit, threshold),
-                "probability": _probability(query, hit, threshold),
+                "mark": hit.mark,
+                "probability": hit.probability,
                 **hit.entry._asdict(),
             }
             for hit in answer.hits
@@ -232,19 +220,16 @@ def _as_json(name: str, query: "Entry", answer: "Answer", threshold: "Threshold 
     }
 
 
-def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool, threshold: "Threshold | None" = None) -> str:
+def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool, marked: bool) -> str:
     lines = [f"{printable(name)}: {query.modality}, looked up among {answer.among or 'all'} pictures"]
-    rows = [
-        ["rank", "similarity", *(["person"] if threshold else []), "identity", "camera", "modality", "time", "path"]
-    ]
+    rows = [["rank", "similarity", *(["person"] if marked else []), "identity", "camera", "modality", "time", "path"]]
     for rank, hit in enumerate(answer.hits, 1):
-        similarity, entry = hit
-        marks = [_mark(query, hit, threshold) or "-"] if threshold else []
+        entry, marks = hit.entry, [hit.mark or "-"] if marked else []
         when = datetime.fromtimestamp(entry.time).isoformat(" ", "seconds")
-        row = [str(rank), f"{similarity:.4f}", *marks, entry.who, entry.taken_by, entry.modality, when, entry.path]
+        row = [str(rank), f"{hit.similarity:.4f}", *marks, entry.who, entry.taken_by, entry.modality, when, entry.path]
         rows.append(list(map(printable, row)))
     if answer.hits:
-        lines.append(as_text(rows, ">><>><" if threshold else ">>>><"))
+        lines.append(as_text(rows, ">><>><" if marked else ">>>><"))
     elif filtered:
         lines.append("nothing was found: no picture there is of the given people, cameras, times or paths")
     else:

@@ -28,8 +28,11 @@ class Cell(NamedTuple):
     ring: bool = False
 
 
-def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
-    """The rows below each other, cells of one column in line. Pictures of one sheet have one size."""
+def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT, caption: Sequence[str] = ()) -> Image.Image:
+    """The rows below each other, cells of one column in line. Pictures of one sheet have one size.
+
+    caption: a text below them, each of its paragraphs broken to the width of the rows.
+    """
     shapes = {cell.picture.shape for row in rows for cell in row if cell.picture is not None}
     ((tall, wide, _),) = shapes
     factor = max(1.0, height / tall)
@@ -38,7 +41,9 @@ def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
     columns = [[row[place] for row in rows if place < len(row)] for place in range(max(map(len, rows)))]
     widths = [max(_room(cell, size, font)[0] for cell in column) for column in columns]
     heights = [max(_room(cell, size, font)[1] for cell in row) for row in rows]
-    canvas = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), sum(heights) + GAP * (len(heights) + 1)), PAPER)
+    across, down = (sum(sides) + GAP * (len(sides) + 1) for sides in (widths, heights))
+    lines = [line for text in caption for line in _broken(text, across - 2 * GAP, font)]
+    canvas = Image.new("RGB", (across, down + LINE * len(lines) + (GAP if lines else 0)), PAPER)
     top = GAP
     for row, tallest in zip(rows, heights, strict=True):
         left = GAP
@@ -46,6 +51,7 @@ def sheet(rows: Sequence[Sequence[Cell]], height: int = HEIGHT) -> Image.Image:
             _draw(canvas, cell, left, top, size, tallest, font)
             left += width + GAP
         top += tallest + GAP
+    _write(canvas, lines, GAP, top, font)
     return canvas
 
 
@@ -81,5 +87,20 @@ def _draw(canvas: Image.Image, cell: Cell, left: int, top: int, size: tuple[int,
         enlarged = Image.fromarray(cell.picture).resize(size, Image.Resampling.BICUBIC)
         canvas.paste(enlarged, (left + FRAME, top + FRAME))
         below = box[3] + 1
-    for number, line in enumerate(cell.lines):
-        draw.text((left + 1, below + LINE * number), line, fill=INK, font=font)
+    _write(canvas, cell.lines, left + 1, below, font)
+
+
+def _write(canvas: Image.Image, lines: Sequence[str], left: int, top: int, font: Any) -> None:
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(canvas).text((left, top + LINE * number), line, fill=INK, font=font)
+
+
+def _broken(text: str, width: int, font: Any) -> list[str]:
+    """A text's lines of at most so many pixels; a word that is longer has its own."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict, value_of, with_values
@@ -17,6 +17,9 @@ from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_
 from hicmd_tf.runs.changes import NOTHING, Change, history, read_history
 from hicmd_tf.runs.checkpoints import Checkpoint, newest
 from hicmd_tf.runs.origin import Origin, packages, with_origin
+
+if TYPE_CHECKING:
+    from hicmd_tf.retrieval.threshold import Threshold
 
 
 class RunFolder:
@@ -210,6 +213,16 @@ class RunFolder:
         if type(found) is not int:
             raise UserError(f"{self.conversion} names no iteration: convert the checkpoint again")
         return found
+
+    def threshold(self, step: int) -> "Threshold | None":
+        """Of the similarities of the model after some step; None where nobody chose one, or it was of another step.
+        Raises UserError for damaged figures."""
+        from hicmd_tf.retrieval.threshold import threshold_in
+
+        metrics = read_json(self.metrics) if self.metrics.is_file() else {}
+        if not isinstance(metrics, dict) or metrics.get("steps") != step:
+            return None
+        return threshold_in(metrics, self.metrics)
 
     def known_pictures(self) -> dict[str, str]:
         """The `data_hashes` of the pictures that the run was made with; empty where it does not say."""

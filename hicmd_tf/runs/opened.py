@@ -9,7 +9,6 @@ import numpy as np
 
 from hicmd_tf.config import Config
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import read_json
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained import Trained, read_trained
@@ -93,12 +92,7 @@ class OpenedRun:
     @cached_property
     def threshold(self) -> "Threshold | None":
         """Of its model's similarities; None where nobody chose one, or where it was trained on since."""
-        from hicmd_tf.retrieval.threshold import threshold_in
-
-        metrics = read_json(self.folder.metrics) if self.folder.metrics.is_file() else {}
-        if not isinstance(metrics, dict) or metrics.get("steps") != self.model.step:
-            return None
-        return threshold_in(metrics, self.folder.metrics)
+        return self.folder.threshold(self.model.step)
 
     @cached_property
     def known(self) -> "OpenedRun":

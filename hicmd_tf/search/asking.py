@@ -9,6 +9,7 @@ import numpy as np
 
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, other
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.search.entries import Entry, Hit, Selection
 from hicmd_tf.search.gallery import Gallery
 from hicmd_tf.search.milvus import MilvusGallery
@@ -38,6 +39,7 @@ def look_up(
     selection: Selection = Selection(),  # noqa: B008 (frozen)
     among: Among = "other",
     itself: bool = False,
+    threshold: Threshold | None = None,
 ) -> list[Answer]:
     """The most similar pictures for each query, best first.
 
@@ -51,6 +53,7 @@ def look_up(
         itself: whether pictures that are the query itself stay: the same file, another file of the same content and
             modality, or one whose path ends in the query's, or the other way round, described alike (a file of
             descriptors names pictures by their path below a folder).
+        threshold: of the model that described, by which hits are marked.
 
     Raises:
         UserError: for descriptors that are none, and k out of range.
@@ -67,7 +70,10 @@ def look_up(
             chosen = replace(selection, modality=modality)
             answers = _asked(store, np.asarray(descriptors)[rows], [queries[row] for row in rows], k, chosen, itself)
             found |= dict(zip(rows, answers, strict=True))
-    return [found[row] for row in range(len(queries))]
+    return [
+        found[row]._replace(hits=[hit.marked(query, threshold) for hit in found[row].hits])
+        for row, query in enumerate(queries)
+    ]
 
 
 def _searched(modality: Any, among: Among) -> str | None:

@@ -1,4 +1,4 @@
-"""A query and what was found for it, as a picture: right framed green, wrong red with two lines, unknown grey."""
+"""A query and what was found for it, as a picture that says what its frames and marks mean."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,25 +9,31 @@ from PIL import Image
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, save_png, sheet
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.search.entries import Entry, Hit
 
 WIDTH, HEIGHT = 96, 192
 MISSING = (225, 225, 225)
 QUERY = "query"
+FRAMES = "green frame: the query's person; red frame, of two lines: another; grey frame: nobody says who one of them is"
 RANGE = "1%-99%"  # of pictures of 16 bits
 
 
-def draw(file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]]) -> None:
-    """One row per query: the query, then its ranked list, each with person and camera, hits with their similarity."""
+def draw(
+    file: Path, queries: Sequence[Entry], found: Sequence[Sequence[Hit]], threshold: Threshold | None = None
+) -> None:
+    """One row per query: the query, then its ranked list, each with person and camera, hits with their similarity, and
+    with their marks by a threshold, which stands below."""
     rows = []
     for query, hits in zip(queries, found, strict=True):
         cells = [_cell(query, QUERY, GREY), Cell(lines=[" "])]
-        for rank, (similarity, entry) in enumerate(hits, 1):
+        for rank, hit in enumerate(hits, 1):
+            entry = hit.entry
             unknown = min(query.identity, entry.identity) < 0
             frame = GREY if unknown else RIGHT if query.identity == entry.identity else WRONG
-            cells.append(_cell(entry, f"{rank}: {similarity:.3f}", frame))
+            cells.append(_cell(entry, " ".join(filter(None, (f"{rank}: {hit.similarity:.3f}", hit.mark))), frame))
         rows.append(cells)
-    save_png(sheet(rows, HEIGHT), file)
+    save_png(sheet(rows, HEIGHT, [FRAMES, *(threshold.words.splitlines() if threshold else [])]), file)
 
 
 def _cell(entry: Entry, words: str, frame: tuple[int, int, int]) -> Cell:

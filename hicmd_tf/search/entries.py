@@ -9,6 +9,7 @@ import numpy as np
 from hicmd_tf.data.labels import number, shown
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.threshold import Mark, Threshold
 
 Array = np.ndarray[Any, Any]
 
@@ -47,10 +48,29 @@ class Entry(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A picture that was found. similarity: the cosine, -1 to 1."""
+    """A picture that was found.
+
+    Args:
+        similarity: the cosine, -1 to 1.
+        entry: the picture.
+        mark: what that says by a model's threshold; None without one, and of pictures of one modality, which thresholds
+            are not chosen on.
+        probability: of one person, if the hit were as often of one as not; None as the mark is, and where the threshold
+            is not calibrated.
+    """
 
     similarity: float
     entry: Entry
+    mark: Mark | None = None
+    probability: float | None = None
+
+    def marked(self, query: Entry, threshold: Threshold | None) -> "Hit":
+        """The same for a query, with what a threshold says."""
+        if threshold is None or self.entry.modality == query.modality:
+            return self
+        odds = threshold.calibration is not None
+        probability = float(threshold.probabilities(self.similarity)) if odds else None
+        return self._replace(mark=threshold.mark(self.similarity), probability=probability)
 
 
 @dataclass(frozen=True)

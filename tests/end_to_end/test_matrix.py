@@ -317,6 +317,9 @@ def test_a_gallery_is_made_added_to_and_searched(place: Place, tmp_path: Path) -
         cosines = place.of(files) @ place.described[query]
         np.testing.assert_allclose([hit["similarity"] for hit in hits], cosines, atol=TOLERANCE)
         assert (np.diff(cosines) <= TOLERANCE).all()
+        (found,) = hicmd_tf.load(place.run).search(tmp_path / "gallery", query, modality, k=rows)
+        assert [hit.entry.path for hit in found] == [hit["path"] for hit in hits]
+        assert [(hit.mark, hit.probability) for hit in found] == [(hit["mark"], hit["probability"]) for hit in hits]
 
 
 @pytest.fixture(scope="module")

@@ -43,3 +43,11 @@ def test_columns_have_their_labels_above(tmp_path: Path) -> None:
     found = np.asarray(Image.open(tmp_path / "made" / "grid.png"))
     assert [(found == level).all(-1).sum() for level in (50, 90)] == [2 * 160 * 80] * 2
     assert (found[GAP : GAP + LINE] < 128).any()
+
+
+def test_a_caption_is_broken_to_the_width_of_the_rows_and_lies_below_them() -> None:
+    rows = [[Cell(PICTURE), Cell(PICTURE)]]
+    plain, told = sheet(rows, 40), sheet(rows, 40, ["one two three four five six seven", "eight"])
+    assert told.width == plain.width and told.height - plain.height > 2 * LINE
+    above, below = np.asarray(told)[: plain.height - GAP], np.asarray(told)[plain.height :]
+    assert (above == np.asarray(plain)[: plain.height - GAP]).all() and (below < 255).any()

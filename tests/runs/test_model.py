@@ -16,6 +16,7 @@ from hicmd_tf.errors import UserError
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES, Codes
+from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.model import BATCH, Model
 
 Array = np.ndarray[Any, Any]
@@ -134,6 +135,13 @@ def test_it_says_what_it_is(model: Model) -> None:
     )
 
 
+def copied(run: Path, folder: Path, metrics: dict[str, Any]) -> Any:
+    """The model of a copy of a run with other figures."""
+    shutil.copytree(run, folder)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    return hicmd_tf.load(folder)
+
+
 def test_a_gallery_is_searched_with_pictures(smoke_run: Path, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -157,6 +165,13 @@ def test_a_gallery_is_searched_with_pictures(smoke_run: Path, tmp_path: Path) ->
     assert itself.entry.path == str(files[0]) and itself.similarity == pytest.approx(1, abs=1e-5)
     ((neighbour, *_),) = model.search(gallery, str(files[0]), "visible", k=1, among="same")
     assert neighbour.entry.path == str(files[1])
+    told = Threshold(first.similarity - 1e-5, -1.0, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
+    marked = copied(smoke_run, tmp_path / "marked", {"steps": model.step, "threshold": told._asdict()})
+    for among, marks in (("other", ["likely", "uncertain"]), ("same", [None])):
+        ((*hits,),) = marked.search(gallery, [files[0]], "visible", among=among)
+        assert [hit.mark for hit in hits] == marks
+    older = copied(smoke_run, tmp_path / "older", {"steps": model.step - 1, "threshold": told._asdict()})
+    assert [hit.mark for hit in older.search(gallery, files[0], "visible")[0]] == [None, None]
     with pytest.raises(UserError, match="lies in a folder of infrared pictures, but visible is said"):
         model.search(gallery, tmp_path / "infrared" / "1.png", "visible")
     Gallery.create(tmp_path / "other").add(described, entries, "another")

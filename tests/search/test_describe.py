@@ -113,7 +113,7 @@ def test_extract_names_what_it_can_not_use(
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[Cell]]:
     """The cells of what is drawn."""
     rows: list[list[Cell]] = []
-    monkeypatch.setattr(module, "sheet", lambda cells, height: rows.extend(cells) or sheet(cells, height))
+    monkeypatch.setattr(module, "sheet", lambda cells, *how: rows.extend(cells) or sheet(cells, *how))
     return rows
 
 
