@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.arguments import Parser, time_limit, writable
-from hicmd_tf.data.sources.paths import person_of
+from hicmd_tf.data.sources.table import whom
 from hicmd_tf.errors import require
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
     for picture in options.pictures:
-        person_of(picture, options.modality)  # which refuses one that lies in a folder of the other modality
+        whom(picture, options.modality)  # which refuses one that is said to be of the other
     require("httpx")
     from hicmd_tf.export.client import Client
 

@@ -21,7 +21,7 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.sources.paths import person_of
+from hicmd_tf.data.sources.table import whom
 from hicmd_tf.engines.chosen import BACKEND, describing
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.method.descriptor import Descriptor
@@ -175,7 +175,7 @@ class Model:
         return _array("images", each)
 
     def _read(self, file: Path, modality: Modality) -> Array:
-        person_of(file, modality)  # refuses what lies in a folder of the other one
+        whom(file, modality)  # which refuses what is said to be of the other one
         try:
             return fitted(content(file), self.height, self.width, self.config.data.sixteen_bit)
         except BadPictureError as error:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.data.sources.paths import person_of
 from hicmd_tf.data.sources.records import Listing, read_pictures
+from hicmd_tf.data.sources.table import whom
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
@@ -99,9 +99,9 @@ def dated(entries: Sequence[Entry], known: dict[str, Entry]) -> list[Entry]:
 
 
 def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality) -> Described:
-    """Single pictures; whom they show is what their paths say, where a folder is named after a modality. Raises
-    UserError, also for one that can't be used: what is asked for is never left out."""
-    people = [person_of(file, modality) for file in files]
+    """Single pictures; whom they show is what a table says, or their paths, where a folder is named after a modality.
+    Raises UserError, also for one that can't be used: what is asked for is never left out."""
+    people = [whom(file, modality) for file in files]
     samples = Samples(
         [content(file) for file in files],
         [str(file) for file in files],

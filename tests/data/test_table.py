@@ -9,7 +9,7 @@ from hicmd_tf.commands import main as hicmd
 from hicmd_tf.data.labels import number, shown
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.folder import anything
-from hicmd_tf.data.sources.table import TABLE
+from hicmd_tf.data.sources.table import TABLE, whom
 from hicmd_tf.errors import UserError
 
 FOLDER = DATA_SETS["folder"]
@@ -70,13 +70,13 @@ def test_nobody_unnamed_cameras_quotes_and_other_spellings_are_read(tmp_path: Pa
 @pytest.mark.parametrize(
     ("lines", "head", "said"),
     [
-        (
-            ["1.png,visible,anna,1,train"],
-            "path,modality",
-            "its first line is 'path, modality': expected path, modality",
-        ),
-        (["1.png,visible,anna,1,train"], f"{HEAD},colour", "its first line is"),
-        (["1.png,visible,anna,1,train"], f"{HEAD},path", "its first line is"),
+        (["1.png,visible"], "path,modality", "it has no column identity: expected a first line of path, modality"),
+        (["1.png,visible,anna"], "path,modalty,identity", r"no column 'modalty' \(nearest: modality\)"),
+        (["1.png,visible,anna"], "Pfad,modality,identity", "no column 'pfad'"),
+        (["1.png;visible;anna"], "path;modality;identity", "semicolons between them: expected .* with commas"),
+        (["1.png\tvisible\tanna"], "path\tmodality\tidentity", "tabs between them"),
+        (["1.png,visible,anna,1,train"], f"{HEAD},colour", "no column 'colour'"),
+        (["1.png,visible,anna,1,train"], f"{HEAD},path", "the column path twice"),
         (["1.png,green,anna,1,train"], HEAD, "line 2: modality is 'green': expected visible or infrared"),
         (["1.png,visible,anna,1,val"], HEAD, "line 2: split is 'val': expected train or test"),
         (["1.png,visible,anna,1,train", "2.png,visible,anna,1,train"], HEAD, "line 3: there is no picture '2.png'"),
@@ -99,6 +99,28 @@ def test_a_pattern_and_another_modality_beside_it_are_refused(listed: Path) -> N
         FOLDER.read(listed, pattern="(?P<identity>.)")
     with pytest.raises(UserError, match=f"is infrared by {TABLE}, but --modality says visible"):
         anything(listed, "visible")
+
+
+def test_a_single_picture_is_what_the_nearest_table_that_lists_it_says(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "visible" / "inner", tmp_path
+    inner.mkdir(parents=True)
+    written(outer, "visible/inner/1.png,ir,bob", "visible/inner/2.png,ir,", head="path,modality,identity")
+    written(inner, "1.png,ir,anna", head="path,modality,identity")
+    assert [whom(inner / name, "infrared") for name in ("1.png", "2.png")] == ["anna", None]
+    with pytest.raises(UserError, match=f"1.png is infrared by {inner / TABLE}, but visible is said"):
+        whom(inner / "1.png", "visible")
+    assert whom(inner / "3.png", "visible") == "inner"  # which no table lists, but its path says so
+    with pytest.raises(UserError, match="lies in a folder of visible pictures"):
+        whom(inner / "3.png", "infrared")
+    written(inner, "1.png,rgb,cleo", head="path,modality,identity,")  # none of ours
+    assert whom(inner / "1.png", "infrared") == "bob"
+
+
+def test_a_table_above_or_below_the_folder_is_named_with_what_to_do(listed: Path) -> None:
+    with pytest.warns(UserWarning, match=f"heap/{TABLE} is not read: .* name that folder, or move the table"):
+        assert not [line for line in anything(listed.parent, "visible").passed if TABLE in line]
+    with pytest.warns(UserWarning, match=f"heap/{TABLE} is not read with 2026 alone: name the folder that it lies in"):
+        anything(listed / "2026", "visible")
 
 
 def test_check_takes_it(listed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ or with DIR/pictures.csv (`table`), the pictures below DIR may lie as they will.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, read_pictures
-from hicmd_tf.data.sources.table import SPLITS, TABLE, read_table
+from hicmd_tf.data.sources.table import SPLITS, TABLE, elsewhere, read_table
 from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
 from hicmd_tf.errors import UserError, printable
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
@@ -122,12 +123,15 @@ def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Mappi
     """What lies below a folder, and what its table says, where there is one. Raises UserError where a pattern says the
     same, and as `read_table` does. named: the option or setting of the pattern."""
     walk = walked(folder)
-    table = read_table(folder, walk.pictures)
-    if table is not None:
-        if pattern:
-            raise UserError(f"{folder / TABLE} and {named} both say what pictures are: leave the pattern out")
-        others = [name for name in walk.passed.pop(NO_PICTURES, []) if name != TABLE]
-        walk.passed.update({NO_PICTURES: others} if others else {})
+    table, others = read_table(folder, walk.pictures), walk.passed.pop(NO_PICTURES, [])
+    unread = elsewhere(folder, others) if table is None else ""
+    if unread:
+        warnings.warn(unread, stacklevel=2)
+    elif table is not None and pattern:
+        raise UserError(f"{folder / TABLE} and {named} both say what pictures are: leave the pattern out")
+    told = {name for name in others if name == TABLE or (unread and name.endswith(f"/{TABLE}"))}
+    if told < set(others):
+        walk.passed[NO_PICTURES] = [name for name in others if name not in told]
     return walk, table
 
 
