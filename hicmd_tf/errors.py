@@ -25,6 +25,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
     **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch", "jax": "jax", "jaxlib": "jax"},
 }
+PLURALS = {"person": "people"}
 OURS = ("hicmd_tf", "bench")
 
 
@@ -136,6 +137,13 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The most similar of the names in brackets, or nothing where none is near."""
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f" (nearest: {found[0]})" if found else ""
+
+
+def counted(count: int, thing: str) -> str:
+    """So many things in words: `1 picture`, `2,000 test identities`. thing: one of them."""
+    before, _, noun = thing.rpartition(" ")
+    many = PLURALS.get(noun) or (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
+    return " ".join(filter(None, (f"{count:,}", before, noun if count == 1 else many)))
 
 
 def some(names: Sequence[object], most: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.commands import serve
-from hicmd_tf.errors import UserError, missing, run_command, some
+from hicmd_tf.errors import UserError, counted, missing, run_command, some
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
@@ -196,3 +196,17 @@ def test_what_a_card_lacks_is_one_line_with_jax(said: str, told: str, capsys: py
         run_command(fail)
     (line,) = capsys.readouterr().err.splitlines()
     assert left.value.code == 2 and line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("count", "thing", "words"),
+    [
+        (1, "picture", "1 picture"),
+        (0, "picture", "0 pictures"),
+        (2000, "test identity", "2,000 test identities"),
+        (1, "person", "1 person"),
+        (3, "drawn person", "3 drawn people"),
+    ],
+)
+def test_things_are_counted_in_words(count: int, thing: str, words: str) -> None:
+    assert counted(count, thing) == words

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hicmd_tf.arguments import Parser, Way
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 
 WAYS = (Way("", takes=("--iteration", "--config")), Way("--to-torch"))
 
@@ -58,11 +58,12 @@ def _to_run(options: argparse.Namespace) -> None:
     from hicmd_tf.convert.run import to_run
 
     released, dropped = to_run(options.source, options.target, config, options.iteration)
-    print(f"{options.target}: iteration {released.iteration} of {options.source}, {released.classes} identities")
+    people = counted(released.classes, "identity")
+    print(f"{options.target}: iteration {released.iteration} of {options.source}, {people}")
     print(f"{len(released.tensors) - dropped} tensors read, {dropped} dropped, which no part of the method uses")
     identities = config.data.synthetic.identities - config.data.test_identities - config.data.held_out
     if DATA_SETS[config.data.name].drawn and identities != released.classes:
         print(
-            f"the configured data has {identities} training identities, not {released.classes}: the run can be "
-            f"evaluated on it, not trained on with --resume"
+            f"the configured data has {counted(identities, 'training identity')}, not {released.classes}: the run can "
+            f"be evaluated on it, not trained on with --resume"
         )

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from hicmd_tf.arguments import Parser, time_limit, writable
 from hicmd_tf.data.sources.table import whom
-from hicmd_tf.errors import require
+from hicmd_tf.errors import counted, require
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import MODALITIES
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     found = np.concatenate(parts)
     with replacing(options.out) as file:
         np.savez(file, descriptors=found, names=np.array(list(map(str, pictures))))
-    print(f"{options.out}: {len(found)} descriptors of length {found.shape[1]}")
+    print(f"{options.out}: {counted(len(found), 'descriptor')} of length {found.shape[1]}")
 
 
 def _parser() -> Parser:

@@ -116,13 +116,13 @@ def _repeat(options: argparse.Namespace) -> None:
         raise UserError(f"{out} is another run's folder, whose metrics.json stays: name one that is none with --out")
     from hicmd_tf.retrieval.evaluation import Row
     from hicmd_tf.retrieval.threshold import WANTED
-    from hicmd_tf.runs.metrics import metrics_of, shown, verified
+    from hicmd_tf.runs.metrics import metrics_of, shown, size, verified
 
     wanted = options.false_accept_rate or WANTED
     own = run.model.step, run.descriptors
     metrics = metrics_of(config, folder, run.data, *own, describe=run.model.descriptors, wanted=wanted)
     print(shown(metrics))
-    print(f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps")
+    print(size(metrics))
     write_json(out / folder.metrics.name, metrics)
     about = About.of(config.data, metrics["provenance"]["data_sha256"][metrics["split"]])
     _write([Row(**row) for row in metrics["settings"]], verified(metrics), about, out, own=is_run(out))

@@ -19,7 +19,7 @@ from hicmd_tf.arguments import Parser, Way, writable
 from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.notation import MODALITIES
 
 WAYS = (
@@ -41,16 +41,21 @@ def main(arguments: Sequence[str]) -> None:
     folder, records, texts = _records(options)
     samples = usable(read_pictures(folder, records, texts, data.sixteen_bit), data.check)
     if not len(samples):
-        raise UserError(f"{folder}: none of {len(records)} pictures can be used, expected at least one whole one")
+        every = counted(len(records), "picture")
+        raise UserError(f"{folder}: none of {every} can be used, expected at least one whole one")
     people, trained = set(samples.identities[samples.known].tolist()), run.trained_on
     if trained is not None and trained.people == (options.data or "folder"):
         both = people.intersection(trained.identities)
         if both:
-            print(f"the run was trained on {len(both)} of these {len(people)} people: their figures would flatter")
+            everyone = counted(len(people), "person")
+            print(f"the run was trained on {len(both)} of these {everyone}: their figures would flatter")
     model = run.model
     described = model.descriptors(samples)
     write_descriptors(options.out, described, samples, model.descriptor.digest())
-    print(f"{options.out}: {len(samples)} descriptors of length {described.shape[1]}, {model.step} steps of training")
+    print(
+        f"{options.out}: {counted(len(samples), 'descriptor')} of length {described.shape[1]}, "
+        f"{counted(model.step, 'step')} of training"
+    )
 
 
 def _records(options: argparse.Namespace) -> tuple[Path, list[Record], Texts]:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
         run.check(config, options.resume, changes)
     choose_engine(config.training.engine)
     from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks, set_up
-    from hicmd_tf.runs.metrics import shown
+    from hicmd_tf.runs.metrics import shown, size
     from hicmd_tf.training.run import Interrupted, assist, train
 
     set_up(config)  # before a device is asked for: then engines start
@@ -58,9 +58,7 @@ def main(arguments: Sequence[str]) -> None:
         _report(run.path, config.training.engine)
     elif (run.path / "report.html").exists():
         print(f"report.html is of an earlier state: hicmd report --run {run.path} makes it again")
-    print(
-        f"{metrics['identities']} {metrics['split']} identities, {metrics['steps']} steps; all of it in {options.run}"
-    )
+    print(f"{size(metrics)}; all of it in {options.run}")
 
 
 def _report(run: Path, engine: str) -> None:

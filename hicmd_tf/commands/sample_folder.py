@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from hicmd_tf.arguments import Parser, bounded, path, seed
 from hicmd_tf.config.loading import load
+from hicmd_tf.errors import counted
 
 EASY = "tiny"
 """The configuration whose people these are like: so easy that a few minutes of training teach something."""
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
 
     size = options.height, options.height // 2
     pictures = write_sample_folder(options.folder, people, size, options.cameras)
-    print(f"{pictures:,} pictures of {options.people:,} drawn people; look at them with")
+    print(f"{counted(pictures, 'picture')} of {counted(options.people, 'drawn person')}; look at them with")
     print(f"hicmd check folder {shlex.quote(str(options.folder))}")
 
 

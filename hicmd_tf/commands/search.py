@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
-from hicmd_tf.errors import UserError, printable
+from hicmd_tf.errors import UserError, counted, printable
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
@@ -101,11 +101,11 @@ def _fill(options: argparse.Namespace, store: "Store") -> None:
         print("\n".join([*listing.taken, *listing.passed]), flush=True)
         parts = described_folder(run, options.images, listing, options.time, store.held)
         done = fill(store, parts, len(listing.records))
-    said = [f"{done.added} pictures added"]
+    said = [f"{counted(done.added, 'picture')} added"]
     if done.replaced:
         said.append(f"{done.replaced} replaced, which had changed")
     if done.already:
-        said.append(f"{done.already} were already there")
+        said.append(f"{done.already} {'was' if done.already == 1 else 'were'} already there")
     print(f"{', '.join(said)}; the gallery has {done.rows}")
 
 
@@ -235,7 +235,9 @@ def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool, marked
     else:
         lines.append("nothing was found" + ("; --both looks among pictures of both modalities" if answer.among else ""))
     if answer.left_out:
-        lines.append(f"left out: {len(answer.left_out)} in the gallery that are the query itself (--itself shows them)")
+        lines.append(
+            f"left out: {counted(len(answer.left_out), 'picture')} of the gallery, the query itself (--itself shows it)"
+        )
     return "\n".join(lines)
 
 

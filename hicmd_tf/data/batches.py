@@ -15,7 +15,7 @@ import numpy as np
 from hicmd_tf.config.schema import BatchConfig
 from hicmd_tf.data.pictures import decoded, normalise, picture, pictures
 from hicmd_tf.data.samples import Samples, ahead
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 Array = np.ndarray[Any, Any]
@@ -99,8 +99,8 @@ class BatchPlanner:
         lonely = [self.classes[label] for label, found in enumerate(of_class) if not len(found)]
         if lonely:
             raise UserError(
-                f"identity {lonely[0]} has no {modality} picture ({len(lonely)} such identities): training needs both "
-                f"modalities of everyone, add the pictures or take the identity out"
+                f"identity {lonely[0]} has no {modality} picture ({counted(len(lonely), 'such identity')}): training "
+                f"needs both modalities of everyone, add the pictures or take the identity out"
             )
         return of_class
 

@@ -18,7 +18,7 @@ from hicmd_tf.data.sources import DATA_SETS, DataSet, Listing
 from hicmd_tf.data.sources.data_set import Counts, word
 from hicmd_tf.data.sources.records import read_pictures
 from hicmd_tf.data.usable import usable
-from hicmd_tf.errors import UserError, printable, some
+from hicmd_tf.errors import UserError, counted, printable, some
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
@@ -43,14 +43,14 @@ def table(splits: Mapping[str, Samples], known: Counts) -> str:
 def labels(samples: Samples) -> Iterator[str]:
     """People and cameras by name, one line each."""
     people = [printable(name) for name in named(samples.identities[samples.known], samples.texts).values()]
-    yield f"{len(people):,} people: {some(people, LISTED)}"
-    strangers = np.count_nonzero(~samples.known)
+    yield f"{counted(len(people), 'person')}: {some(people, LISTED)}"
+    strangers = int(np.count_nonzero(~samples.known))
     if strangers:
-        yield f"{strangers:,} pictures of unknown people, who are looked through and never looked for"
+        yield f"{counted(strangers, 'picture')} of unknown people, who are looked through and never looked for"
     for m in MODALITIES:
         taken = samples.of(m).cameras
         cameras = [
-            f"{printable(name)} ({np.count_nonzero(taken == camera):,} pictures)"
+            f"{printable(name)} ({counted(int(np.count_nonzero(taken == camera)), 'picture')})"
             for camera, name in named(taken, samples.texts).items()
         ]
         yield f"{m} cameras: {some(cameras, LISTED)}"

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from hicmd_tf.config.schema import CheckPolicy
 from hicmd_tf.data.samples import SPLITS, Samples, Split, ahead
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.notation import INFRARED, MODALITIES
 from hicmd_tf.pictures.bounds import BadPictureError
 from hicmd_tf.pictures.decode import decode, is_flat
@@ -104,7 +104,7 @@ def swapped(samples: Samples, colours: Array, whose: str = "") -> Iterator[str]:
         of = rows[np.isin(people, strange)]
         if len(of):
             yield (
-                f"all {whose}{m} pictures of {len(strange):,} of {len(np.unique(people)):,} people are "
-                f"{'in colour' if m == INFRARED else 'grey throughout'} ({len(of):,} pictures), such as "
+                f"all {whose}{m} pictures of {len(strange):,} of {counted(len(np.unique(people)), 'person')} are "
+                f"{'in colour' if m == INFRARED else 'grey throughout'} ({counted(len(of), 'picture')}), such as "
                 f"{samples.names[of[0]]}: look whether they are {m} at all"
             )

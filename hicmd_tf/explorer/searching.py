@@ -4,7 +4,7 @@ import asyncio
 
 from nicegui import events, ui
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.explorer.parts import Latest, Picker, address, inline, modality_toggle, picture, text
 from hicmd_tf.explorer.studio import Hit, Ranking, Studio
 from hicmd_tf.notation import Modality, other
@@ -78,7 +78,7 @@ class Searching:
                 with ui.element("figcaption"):
                     for words in known:
                         text("p", words)
-                    among = f"among {len(ranking.hits)} {other(modality)} pictures"
+                    among = f"among {counted(len(ranking.hits), f'{other(modality)} picture')}"
                     text("p", f"{summary(ranking)}, {among}").props("role=status")
                     if self._studio.marks:
                         text("p", self._studio.marks, "faint")

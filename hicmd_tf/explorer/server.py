@@ -11,6 +11,7 @@ from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hicmd_tf.addresses import LOCALHOST
+from hicmd_tf.errors import counted
 from hicmd_tf.explorer.mixing import Mixing
 from hicmd_tf.explorer.parts import ADDRESS, text
 from hicmd_tf.explorer.searching import Searching
@@ -62,7 +63,8 @@ def _page(studio: Studio) -> None:
     text("h1", f"Hi-CMD explorer: {studio.run.folder.path.name}")
     samples = studio.run.samples
     people = sum(number >= 0 for number in studio.people)
-    text("p", f"{len(samples)} pictures of {people} people, {model.step} steps", "faint")
+    of = counted(len(samples), "picture"), counted(people, "person"), counted(model.step, "step")
+    text("p", "{} of {}, {}".format(*of), "faint")
     with ui.tabs().props("no-caps inline-label align=left") as tabs:
         ui.tab("search", "Search")
         ui.tab("codes", "Codes")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.errors import counted
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import Provenance
@@ -86,7 +87,7 @@ def compare_losses(then: Path, now: Path) -> Compared:
     """Two losses.csv: the first step and term in which they differ, and the largest difference of all."""
     before, after = (file.read_bytes() if file.is_file() else b"" for file in (then, now))
     if before == after:
-        return Compared(then.name, 0.0, f"equal to the byte, {len(before.splitlines())} lines")
+        return Compared(then.name, 0.0, f"equal to the byte, {counted(len(before.splitlines()), 'line')}")
     unlike = [one for one in _compared(dict(_cells(before)), dict(_cells(after))) if one.difference]
     if not unlike:
         return Compared(then.name, math.inf, "the same numbers in other bytes")

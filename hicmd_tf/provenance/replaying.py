@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
 from hicmd_tf.engines.chosen import BACKEND, set_up
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.tables import as_text
 from hicmd_tf.training.experiment import build_model
 from hicmd_tf.training.failure import Failure, read_failure
@@ -87,10 +87,12 @@ def _place() -> str:
 def shown(replayed: Replayed) -> str:
     """The printed text."""
     failure, losses = replayed.failure, replayed.losses
-    rows = [f"step {failure.step} and its {len(failure.pictures)} pictures", ""]
+    rows = [f"step {failure.step} and its {counted(len(failure.pictures), 'picture')}", ""]
     compared = [[name, f"{value:.6g}", f"{losses[name]:.6g}"] for name, value in failure.losses.items()]
     rows += [as_text([["loss", "in the run", "now"], *compared]), ""]
-    large = f"; {len(failure.spoilt)} weights would pass 1e19, whose squares are not" if failure.spoilt else ""
+    large = (
+        f"; {counted(len(failure.spoilt), 'weight')} would pass 1e19, whose squares are not" if failure.spoilt else ""
+    )
     rows.append(f"first non-finite result: {replayed.origin}" if replayed.origin else f"all results are finite{large}")
     same = repr(failure.losses) == repr({name: losses[name] for name in failure.losses})  # where NaN equals itself
     if same:

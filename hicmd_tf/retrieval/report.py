@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf import tables
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Row
 from hicmd_tf.retrieval.verification import FIGURES, Verified
@@ -100,7 +100,7 @@ def _at_chance(row: Row, chance: Mapping[str, float], between: Mapping[str, Sequ
         f"{100 * between[name][1]:.1f}; chance {100 * chance[name]:.1f})"
         for name in row.at_chance
     )
-    few = f", of {row.people} people, who are few," if row.people < FEW else ""
+    few = f", of {counted(row.people, 'person')}, who are few," if row.people < FEW else ""
     return what and f"not above chance{few} {DIRECTIONS[row.direction]}, {row.title}: {what}"
 
 
@@ -119,7 +119,8 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
 def verification_as_text(found: Sequence[Verified]) -> str:
     """A plain-text table of verification and open sets in per cent, one line per direction and figure that the data can
     state, and below it why others are not."""
-    return "\n".join([tables.as_text(_verified(found), SIDES), *_unstated(found)])
+    head, *lines = _verified(found)
+    return "\n".join([*([tables.as_text([head, *lines], SIDES)] if lines else []), *_unstated(found)])
 
 
 def verification_as_markdown(found: Sequence[Verified]) -> str:
@@ -154,8 +155,13 @@ def _verified(found: Sequence[Verified]) -> list[list[str]]:
 def _unstated(found: Sequence[Verified]) -> list[str]:
     """The pairs, and why figures are not stated, one line each."""
     lines = [
-        f"{DIRECTIONS[one.direction]}: {one.same:,} pairs of one person, {one.strangers:,} of two, {one.people} people"
+        f"{DIRECTIONS[one.direction]}: {counted(one.same, 'pair')} of one person, {one.strangers:,} of two, "
+        + counted(one.people, "person")
         + (f"; of the queries {one.left_out:,} are left out, evenly, for there are too many pairs" * (one.left_out > 0))
         for one in found
     ]
-    return [*lines, *dict.fromkeys(f"{name} is not stated: {why}" for one in found for name, why in one.why.items())]
+    reasons: dict[str, dict[str, None]] = {}
+    for name, why in (pair for one in found for pair in one.why.items()):
+        reasons.setdefault(why, {})[name] = None
+    verbs = {1: "is"}
+    return [*lines, *(f"{', '.join(of)} {verbs.get(len(of), 'are')} not stated: {why}" for why, of in reasons.items())]

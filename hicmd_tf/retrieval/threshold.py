@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from hicmd_tf.data.samples import SPLITS, Samples
 from hicmd_tf.data.searches import Direction, ProtocolName, protocol
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 from hicmd_tf.retrieval.pairs import Pairs, evenly
 from hicmd_tf.retrieval.verification import LEAST, interval, kept, threshold_at
@@ -74,8 +74,8 @@ class Threshold(NamedTuple):
         lines = [
             f"likely one person from similarity {self.similarity:.4f} on, which {_per_cent(self.far)} of the pairs of "
             f"strangers reach and {_per_cent(self.tar)} of the pairs of one person; strangers below "
-            f"{self.stranger_below:.4f}; chosen on {self.people} {SPLITS[self.chosen_on]} people "
-            f"({self.same:,} and {self.strangers:,} pairs)"
+            f"{self.stranger_below:.4f}; chosen on {counted(self.people, f'{SPLITS[self.chosen_on]} person')} "
+            f"({self.same:,} and {counted(self.strangers, 'pair')})"
         ]
         if self.wanted * self.strangers < LEAST:
             lines.append(

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import replacing
 
 Array = np.ndarray[Any, Any]
@@ -50,8 +50,8 @@ class Checkpoint(NamedTuple):
         here = variables[CLASSIFIER].shape[0] if CLASSIFIER in variables else self.classes
         if self.classes != here:
             raise UserError(
-                f"{self.path} was trained on {self.classes} identities, the configured data has {here}: go on with the "
-                f"data it was trained on, or evaluate it with hicmd evaluate, which takes any"
+                f"{self.path} was trained on {counted(self.classes, 'identity')}, the configured data has {here}: go "
+                f"on with the data it was trained on, or evaluate it with hicmd evaluate, which takes any"
             )
         for name in sorted({*variables, *self.arrays}):
             there, here = (tuple(of[name].shape) if name in of else "absent" for of in (self.arrays, variables))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, dump, flattened, load_stored, to_dict, value_of, with_values
 from hicmd_tf.config.settings import CHANGEABLE, NO_FIGURE_DEPENDS_ON
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import check_writable, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.runs.changes import NOTHING, Change, history, read_history
 from hicmd_tf.runs.checkpoints import Checkpoint, newest
@@ -160,7 +160,9 @@ class RunFolder:
         if not self.config.is_file():
             trials = sorted(file.parent for file in self.path.glob("trial_*/config.yaml"))
             if trials:
-                raise UserError(f"{self.path} holds {len(trials)} trials, each a run: name one, such as {trials[0]}")
+                raise UserError(
+                    f"{self.path} holds {counted(len(trials), 'trial')}, each a run: name one, such as {trials[0]}"
+                )
             raise UserError(f"{self.path} is not a run folder, it has no config.yaml: make one with hicmd fit")
         return self._placed(load_stored(self.config))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, to_dict
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import read_json
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.pretrained import stride_first
@@ -86,8 +86,8 @@ def refuse_other_weights(folder: RunFolder, config: Config) -> None:
     told, now = read_json(folder.initial), read_initial(config)
     if now is None or now.digest != told["sha256"]:
         raise UserError(
-            f"{folder.path} began with weights of {told['run']} after {told['steps']} steps, where the newest "
-            f"checkpoint is another now: bring that one back"
+            f"{folder.path} began with weights of {told['run']} after {counted(told['steps'], 'step')}, where the "
+            f"newest checkpoint is another now: bring that one back"
         )
 
 
@@ -95,7 +95,7 @@ def words(told: dict[str, Any]) -> str:
     """What `Initial.fill` returned, in a line."""
     parts = ", ".join(f"{part} ({count})" for part, count in told["taken"].items())
     left = ", ".join(told["left"])
-    return f"weights of {told['run']} after {told['steps']:,} steps: {parts} arrays; begun anew: {left}"
+    return f"weights of {told['run']} after {counted(told['steps'], 'step')}: {parts} arrays; begun anew: {left}"
 
 
 def _refuse_other_networks(config: Config, theirs: Config, path: Path) -> None:

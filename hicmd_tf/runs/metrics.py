@@ -9,6 +9,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.errors import counted
 from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
@@ -103,6 +104,12 @@ def shown(metrics: Metrics) -> str:
     found = verified(metrics)
     parts = [table(figures(metrics)), further or "\n".join(notes(main))]
     return "\n\n".join(filter(None, [*parts, verification_as_text(found) if found else "", *_said(metrics)]))
+
+
+def size(metrics: Metrics) -> str:
+    """On whom, and after how long a training, in words."""
+    identities = counted(metrics["identities"], f"{metrics['split']} identity")
+    return f"{identities}, {counted(metrics['steps'], 'step')}"
 
 
 def _said(metrics: Metrics) -> list[str]:

@@ -23,7 +23,7 @@ from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.table import whom
 from hicmd_tf.engines.chosen import BACKEND, describing
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks, build_networks
 from hicmd_tf.notation import Codes, Modality, Tensor
@@ -70,8 +70,9 @@ class Model:
         data, head = self.config.data.name, self.networks.features.head
         weights = sum(prod(v.shape) for name, v in self.networks.variables().items() if "discriminator" not in name)
         return (
-            f"<Hi-CMD after {self.step:,} steps on {head.classes:,} identities of {data}: pictures {self.height} x "
-            f"{self.width}, descriptors of {self.descriptor.length}, {weights / 1e6:.1f} million weights>"
+            f"<Hi-CMD after {counted(self.step, 'step')} on {counted(head.classes, 'identity')} of {data}: pictures "
+            f"{self.height} x {self.width}, descriptors of {self.descriptor.length}, {weights / 1e6:.1f} million "
+            f"weights>"
         )
 
     def encode(self, images: Images, modality: Modality) -> Codes:

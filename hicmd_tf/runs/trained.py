@@ -7,7 +7,7 @@ from hicmd_tf.config import Config
 from hicmd_tf.data.labels import Texts, shown
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import read_json
 
 Earlier = dict[str, list[int]]
@@ -72,7 +72,8 @@ def refuse_trained(trained: Trained | None, config: Config, samples: Samples, ad
     if both:
         splits = DATA_SETS[config.data.name].trials > 1
         other = "the trial that the run was trained with" if splits else "pictures of other people"
+        verb = "was" if len(both) == 1 else "were"
         raise UserError(
-            f"{len(both)} of the {len(tested.identities)} identities were trained on, the first is "
+            f"{len(both)} of the {counted(len(tested.identities), 'identity')} {verb} trained on, the first is "
             f"{shown(both[0], samples.texts)}: evaluate on {other}, or {advice}"
         )

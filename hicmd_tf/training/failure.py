@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, dump, load
 from hicmd_tf.data.batches import REAL, batches
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import making_folder, read_json, write_json, write_text
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
 from hicmd_tf.training.callbacks import Logs
@@ -38,7 +38,7 @@ def said(logs: Logs, spoilt: list[str]) -> str:
     if len(named) > NAMED:
         words.append(f"{len(named) - NAMED} more losses too")
     if spoilt:
-        words.append(f"the gradients would spoil {len(spoilt)} weights, the first is {spoilt[0]}")
+        words.append(f"the gradients would spoil {counted(len(spoilt), 'weight')}, the first is {spoilt[0]}")
     return ", ".join(words)
 
 

@@ -8,7 +8,7 @@ from keras import ops
 from PIL import Image
 
 from hicmd_tf.data.pictures import normalise
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import MODALITIES, Modality, other
@@ -75,7 +75,8 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
             "For a picture and one of the same person in the other modality: where the prototype, and a late map "
             "of the attribute encoder, raise the likeness of their descriptors, by the gradient (Grad-CAM). Yellow is "
             "most. The maps have few cells and are drawn smoothly.",
-            f"{len(rows)} people, each with two maps laid over the picture and the picture that it is compared with.",
+            f"{counted(len(rows), 'person')}, each with two maps laid over the picture and the picture that it is "
+            "compared with.",
             as_png(sheet([[*head, gap, *head], *beside])),
         )
     ]

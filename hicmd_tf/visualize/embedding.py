@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.training.projector import spread_out
 from hicmd_tf.visualize.figure import Figure, plot_figure, png_of_plot
@@ -35,9 +35,9 @@ def embedding(run: OpenedRun, seed: int) -> list[Figure]:
             "embedding",
             "Descriptors and codes in the plane",
             f"t-SNE (cosine distances, perplexity {_perplexity(rows):.0f}, seed {seed}) of "
-            f"{len(rows)} pictures of {people} people. Neighbours are alike; distances between groups mean "
-            "nothing. In descriptors one would see people across modalities; in illumination codes modality; in pose "
-            "codes stance and no modality.",
+            f"{counted(len(rows), 'picture')} of {counted(people, 'person')}. Neighbours are alike; distances between "
+            "groups mean nothing. In descriptors one would see people across modalities; in illumination codes "
+            "modality; in pose codes stance and no modality.",
             f"Scatter plots: {', '.join(NAMES.values())} from left to right, coloured from top to bottom by "
             f"{', '.join(known)}.",
             png_of_plot(plotted(place(run, rows, seed), known)),
@@ -53,7 +53,7 @@ def place(run: OpenedRun, rows: Array, seed: int) -> dict[str, Array]:
 
     if len(rows) < LEAST:
         raise UserError(
-            f"{run.folder.path}: {len(rows)} pictures are too few for an embedding, expected {LEAST} or more"
+            f"{run.folder.path}: {counted(len(rows), 'picture')}, too few for an embedding, expected {LEAST} or more"
         )
     vectors = {"descriptor": run.descriptors[rows], **run.codes(rows)}
     places = {}

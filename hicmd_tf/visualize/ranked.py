@@ -8,6 +8,7 @@ import numpy as np
 from hicmd_tf.data.labels import same
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Search, protocol
+from hicmd_tf.errors import counted
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import GREY, RIGHT, WRONG, Cell, sheet
 from hicmd_tf.retrieval.evaluation import by_direction
@@ -87,7 +88,7 @@ def _figure(run: OpenedRun, name: str, title: str, caption: str, lists: list[Ran
         name,
         title,
         f"{caption} {READING}",
-        f"{len(lists)} queries, each with its {LENGTH} nearest gallery pictures, the first right for {hits}. "
+        f"{counted(len(lists), 'query')}, each with its {LENGTH} nearest gallery pictures, the first right for {hits}. "
         + " ".join(said),
         as_png(sheet([_row(run, one) for one in lists], height=128)),
     )

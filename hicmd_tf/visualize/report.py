@@ -17,7 +17,7 @@ from hicmd_tf.config import Config, flattened, load, to_dict
 from hicmd_tf.config.loading import BASE
 from hicmd_tf.data.labels import named
 from hicmd_tf.data.samples import SPLITS, DataSplits, Samples, Split
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import read_json, write_text
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import size_of as stored_size
@@ -158,7 +158,7 @@ def skipped(run: OpenedRun) -> list[str]:
     tested: Split = "held_out" if run.config.data.held_out else "test"
     parts: dict[Split, Samples] = {"train": run.data.train, tested: run.samples}
     counts = {split: len(run.data.unchecked[split]) - len(samples) for split, samples in parts.items()}
-    return [f"{count} {SPLITS[split]} pictures" for split, count in counts.items() if count]
+    return [counted(count, f"{SPLITS[split]} picture") for split, count in counts.items() if count]
 
 
 def configuration_name(environment: dict[str, Any]) -> str | None:

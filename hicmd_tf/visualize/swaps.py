@@ -7,6 +7,7 @@ import numpy as np
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.data.pictures import denormalise
+from hicmd_tf.errors import counted
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Modality
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import GREY, Cell, sheet
@@ -133,7 +134,8 @@ def interpolate(run: OpenedRun, seed: int) -> list[Figure]:
             "Between two pictures' pose and light",
             "Prototype and style are the left picture's throughout; its pose and illumination become the right one's "
             f"in {STEPS} equal steps (Fig. 8). The person should stay while stance and light change smoothly.",
-            f"{len(pairs)} rows of {STEPS} generated pictures, a framed input at the left and another at the right.",
+            f"{counted(len(pairs), 'row')} of {STEPS} generated pictures, a framed input at the left and another at "
+            "the right.",
             as_png(sheet([head, *rows])),
         )
     ]

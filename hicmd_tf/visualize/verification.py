@@ -7,6 +7,7 @@ import numpy as np
 from hicmd_tf.data.samples import SPLITS
 from hicmd_tf.data.searches import protocol
 from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.errors import counted
 from hicmd_tf.retrieval.pairs import Pairs
 from hicmd_tf.retrieval.threshold import DIRECTION, Threshold
 from hicmd_tf.retrieval.verification import EER, verify
@@ -86,9 +87,9 @@ def reliability(run: OpenedRun, threshold: Threshold) -> Figure:
     return Figure(
         "reliability",
         "Whether calibrated similarities are reliable",
-        f"Calibrated on {threshold.people} {SPLITS[threshold.chosen_on]} people, drawn for {whose}; pairs of one "
-        f"person and of strangers count half each. On the dotted line what is said is true; the mean distance from it "
-        f"is {found.error:.3f}.",
+        f"Calibrated on {counted(threshold.people, f'{SPLITS[threshold.chosen_on]} person')}, drawn for {whose}; pairs "
+        f"of one person and of strangers count half each. On the dotted line what is said is true; the mean distance "
+        f"from it is {found.error:.3f}.",
         f"What is said and what is true, by bins: {points}. Their mean distance is {found.error:.3f}.",
         png_of_plot(canvas),
         plot=True,

@@ -205,6 +205,8 @@ def test_what_too_few_pairs_can_not_state_is_left_out_with_a_reason() -> None:
         descriptors[:4], samples.select(np.arange(4)), all_against_all(samples.select(np.arange(4)), "regdb")
     )
     assert alone[0].why[EER] == "it takes pairs of one person and of two" and not alone[0].roc
+    *pairs, why = verification_as_text(alone).splitlines()
+    assert len(pairs) == 2 and why == f"{', '.join(FIGURES)} are not stated: it takes pairs of one person and of two"
     with pytest.raises(UserError, match="no infrared picture is of a known person"):
         Pairs(descriptors[:2], seen([1, -1], [0, 1]), THERE, protocol("regdb"))
 

@@ -178,7 +178,7 @@ def test_what_is_no_run_folder_is_refused(run: RunFolder, smoke_config: Config, 
             RunFolder(tmp_path / name).check(smoke_config, resume=True)
     with pytest.raises(UserError, match="file is not a run folder"):
         RunFolder(tmp_path / "file").open()
-    with pytest.raises(UserError, match=r"all holds 1 trials, each a run: name one, such as .*trial_2"):
+    with pytest.raises(UserError, match=r"all holds 1 trial, each a run: name one, such as .*trial_2"):
         RunFolder(tmp_path / "all").open()
 
 

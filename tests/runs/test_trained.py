@@ -26,7 +26,7 @@ def test_people_with_names_are_refused_by_name_and_unknown_ones_never(smoke_conf
     assert stored == everyone and sorted(read_json(tmp_path / "identities.json")["names"]) == ["anna", "bob"]
     assert read_trained(tmp_path / "other.json") is None
     tested = samples.select(np.array([0, 2]))
-    said = "1 of the 1 identities were trained on, the first is anna: evaluate on the trial that"
+    said = "1 of the 1 identity was trained on, the first is anna: evaluate on the trial that"
     with pytest.raises(UserError, match=said):
         refuse_trained(stored, smoke_config, tested)
     refuse_trained(stored, smoke_config, samples.select(np.array([2])))

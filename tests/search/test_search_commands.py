@@ -131,7 +131,7 @@ def test_pictures_go_in_are_found_and_go_out(
     if "--index" in place:
         assert "too few rows for an inverted file: searched exactly" in say("query", query, "--ivf")
     printed = say("query", query, "--both", "-k", "3")
-    assert "left out: 1 in the gallery that are the query itself (--itself shows them)" in printed
+    assert "left out: 1 picture of the gallery, the query itself (--itself shows it)" in printed
     assert printed.count(str(asked)) == 1
 
     assert "removed 4; the gallery has 8" in say("remove", place, "--identity", "5")

@@ -50,7 +50,7 @@ def test_what_a_run_skips_is_counted_in_its_metrics_and_what_is_twice_is_warned_
     ("check", "said"),
     [
         ("stop", r"^training picture train/2/visible/cam1_1\.png can't be decoded \(and 1 more can't be used\)"),
-        ("skip", r"^identity 2 has no visible picture \(1 such identities\): training needs both"),
+        ("skip", r"^identity 2 has no visible picture \(1 such identity\): training needs both"),
     ],
 )
 def test_a_run_stops_before_anything_is_built(check: str, said: str, config, monkeypatch) -> None:

@@ -22,7 +22,7 @@ from hicmd_tf.data.searches import NOBODY, ProtocolName, Search, all_against_all
 from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.sources.walking import sentences, walked
 from hicmd_tf.drawn_people.arithmetic import Draws
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.notation import INFRARED, Modality
 
 Counts = Mapping[tuple[str, Modality], tuple[int, int]]
@@ -135,7 +135,7 @@ class DataSet(ABC):
             if len(strange):
                 raise UserError(
                     f"{samples.names[strange[0]]} is {modality} and by camera {samples.camera(strange[0])} "
-                    f"({len(strange)} such pictures), {self.name}'s {modality} cameras are "
+                    f"({counted(len(strange), 'such picture')}), {self.name}'s {modality} cameras are "
                     f"{', '.join(map(str, cameras))}: give its own cameras, or another --data"
                 )
         return list(self.galleries(samples, permutations))

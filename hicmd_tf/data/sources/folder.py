@@ -19,7 +19,7 @@ from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, read_pictures
 from hicmd_tf.data.sources.table import SPLITS, TABLE, elsewhere, read_table
 from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
-from hicmd_tf.errors import UserError, printable
+from hicmd_tf.errors import UserError, counted, printable
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 SETTING, OPTION = "data.pattern", "--pattern"
@@ -176,6 +176,5 @@ def _taken(kind: str, otherwise: str, labels: Iterable[tuple[str | None, str, st
         f"{count:,} by {source}, such as {printable(f'{label} in {name}')}" for source, count, label, name in firsts
     ]
     if bare:
-        count = f"{len(bare):,} picture{'s' if len(bare) > 1 else ''}"
-        parts.append(f"{count} {otherwise}, such as {printable(bare[0])}")
+        parts.append(f"{counted(len(bare), 'picture')} {otherwise}, such as {printable(bare[0])}")
     return f"{kind}: {'; '.join(parts)}"

@@ -18,7 +18,7 @@ from hicmd_tf.data.searches import Direction, Search, asking, one_each, stranger
 from hicmd_tf.data.sources.data_set import DataSet
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, numbers, read_pictures
 from hicmd_tf.data.sources.walking import walked
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted
 from hicmd_tf.notation import INFRARED, VISIBLE
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +66,7 @@ class SysuMM01(DataSet):
             if unseen:
                 raise UserError(
                     f"{folder}: identity {min(unseen)} of exp/{split}_id.txt has no picture by any camera "
-                    f"({len(unseen)} such identities): copy the whole data set there"
+                    f"({counted(len(unseen), 'such identity')}): copy the whole data set there"
                 )
         return checked(folder, Listing(splits))
 

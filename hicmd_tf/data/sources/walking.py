@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.errors import UserError, printable, some
+from hicmd_tf.errors import UserError, counted, printable, some
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 JUNK = frozenset({"thumbs.db", "desktop.ini", "@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found"})
@@ -78,7 +78,7 @@ def _is_text(name: str) -> bool:
 def sentences(passed: Mapping[str, Sequence[str]]) -> list[str]:
     """The files passed over, one line per reason: how many, and some by name."""
     return [
-        f"{len(names):,} file{'s' if len(names) > 1 else ''} passed over: {some(names, NAMED)} ({reason})"
+        f"{counted(len(names), 'file')} passed over: {some(names, NAMED)} ({reason})"
         for reason, names in ((reason, [*map(printable, names)]) for reason, names in passed.items())
         if names
     ]
