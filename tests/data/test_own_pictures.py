@@ -214,7 +214,7 @@ def test_check_lists_people_and_cameras_by_name(tmp_path: Path, capsys: pytest.C
         hicmd(["check", "folder", str(own)])
     said = capsys.readouterr().out
     assert "4 people: 7, 12, anna, bob\n" in said and "1 picture of unknown people" in said
-    assert "visible cameras: 1 (4 pictures), 2 (3 pictures), 9 (1 pictures), 192.168.1.64 (1 pictures)\n" in said
+    assert "visible cameras: 1 (4 pictures), 2 (3 pictures), 9 (1 picture), 192.168.1.64 (1 picture)\n" in said
     assert "infrared cameras: 1 (4 pictures), 2 (4 pictures)\n" in said
     assert "times: from 1999-03-01 08:05 to 20" in said
 
