@@ -15,6 +15,14 @@ LARGEST = 2**31 - 1  # beyond it no number of things is meant
 SHOWN = 60  # letters of a word
 
 
+class NoOptionError(UserError):
+    """An option that a command lacks. near: which it has instead, in brackets."""
+
+    def __init__(self, option: str, near: str) -> None:
+        super().__init__(f"command line: there is no option {option}{near}; --help lists all options")
+        self.option = option
+
+
 class Way(NamedTuple):
     """One of several ways to call a command, and what goes with it. Options that no way names go with all.
 
@@ -47,7 +55,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse does. Raises UserError for options that don't go together, too."""
-        options = super().parse_args(args, namespace)
+        words = list(sys.argv[1:] if args is None else args)
+        options, left = self.parse_known_args(words, namespace)
+        if left:
+            self.error(self._left_over(left[0], words))
         if self.ways:
             self._check(self.given(args))
         return options
@@ -56,10 +67,12 @@ class Parser(argparse.ArgumentParser):
         """As argparse does. Raises UserError for an option that there is not, before argparse asks for what is missing,
         which may be just what is misspelt; and for one that is given twice: only one of them would hold."""
         words = list(sys.argv[1:] if args is None else args)
-        known, seen = self._known(), set()
-        for word in (word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)):
+        known, seen = list(self._option_string_actions), set()
+        # Behind the name of a command below stand that command's options, which it looks at itself.
+        own = itertools.takewhile(lambda word: word != "--" and (word.startswith("-") or not self._below()), words)
+        for word in (word.partition("=")[0] for word in own):
             if word.startswith("--") and " " not in word and word not in known:
-                self.error(f"there is no option {word[:SHOWN]}{nearest(word, known)}")
+                raise NoOptionError(word[:SHOWN], nearest(word, known))
             action = self._option_string_actions.get(word)
             if action is None or isinstance(action, argparse._AppendAction):  # which gathers
                 continue
@@ -68,11 +81,27 @@ class Parser(argparse.ArgumentParser):
             seen.add(action.dest)
         return super().parse_known_args(words, namespace)
 
-    def _known(self) -> list[str]:
-        """Every option, those of the commands below among them."""
+    def having(self, option: str) -> list[str]:
+        """Which commands, of this one and those below, have an option."""
+        own = [self.prog] if option in self._option_string_actions else []
+        return [*own, *(name for parser in self._below().values() for name in parser.having(option))]
+
+    def _below(self) -> "dict[str, Parser]":
+        """The commands below, by name."""
         below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        parsers = [parser for choices in below for parser in choices.values()]
-        return [*self._option_string_actions, *(option for parser in parsers for option in parser._known())]
+        return {name: parser for choices in below for name, parser in choices.items()}
+
+    def _left_over(self, word: str, words: Sequence[str]) -> str:
+        """What is wrong with a word that nothing takes."""
+        parser = next((self._below()[name] for name in words if name in self._below()), self)
+        before = [one for one in words[: words.index(word)] if one.startswith("-")] if word in words else []
+        action = parser._option_string_actions.get(before[-1].partition("=")[0]) if before else None
+        if action is None or action.nargs is not None or word.startswith("-"):
+            return f"nothing takes {_shown(word)}: leave it out"
+        one = action.metavar or action.dest.upper()
+        return (
+            f"{before[-1]} takes one {one}, and {_shown(word)} is left over: leave it out, or give the command for each"
+        )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -25,6 +25,9 @@ EXTRAS = {  # what brings packages that not everyone needs
     **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
     **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch", "jax": "jax", "jaxlib": "jax"},
 }
+NEAR = 0.65
+"""The likeness, 0 to 1, from which on a name is suggested for another."""
+SHORTEST = 3  # letters that begin a name, so that it is suggested
 PLURALS = {"person": "people"}
 OURS = ("hicmd_tf", "bench")
 
@@ -134,9 +137,19 @@ def refuse(message: str) -> NoReturn:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The most similar of the names in brackets, or nothing where none is near."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" (nearest: {found[0]})" if found else ""
+    """The most similar of the names in brackets, or nothing where none is near. Dashes before options don't count; of a
+    dotted name the last part alone may be meant."""
+    text = name.lstrip("-")
+
+    def likeness(one: str) -> float:
+        whole = one.lstrip("-")
+        if len(text) >= SHORTEST and whole.startswith(text):
+            return 1.0
+        parts = (whole, whole.rpartition(".")[2])
+        return max(difflib.SequenceMatcher(None, part, text).ratio() for part in parts)
+
+    found = max(names, key=likeness, default="")
+    return f" (nearest: {found})" if found and likeness(found) >= NEAR else ""
 
 
 def counted(count: int, thing: str) -> str:

@@ -30,8 +30,14 @@ def parser() -> Parser:
         (["--run", "r", "--data", "regbd"], "--data: 'regbd' is none of regdb, llcm (nearest: regdb)"),
         (["--runs", "x"], "there is no option --runs (nearest: --run)"),
         (["--run", "r", "--tri", "1"], "there is no option --tri (nearest: --trial)"),
-        (["--run", "r", "--xyz=1"], "there is no option --xyz"),
-        (["--run", "r", "more"], "unrecognized arguments: more"),
+        (["--run", "r", "--xyz=1"], "there is no option --xyz;"),
+        (["--run", "r", "--draw", "1"], "there is no option --draw;"),
+        (["more", "--run", "r"], "nothing takes 'more': leave it out"),
+        (["--run", "r", "-x"], "nothing takes '-x': leave it out"),
+        (
+            ["--run", "r", "more"],
+            "--run takes one RUN, and 'more' is left over: leave it out, or give the command for each",
+        ),
         (["--run", "a\0b"], "--run: 'a\\x00b' can't be the name of a file or folder"),
         (["--run", "\ud800"], "--run: '\\ud800' can't be the name of a file or folder"),
         (["--run", f"/tmp/{'n' * 256}"], "--run: '/tmp/nnnn"),
@@ -52,14 +58,17 @@ def test_a_mistake_is_one_line_that_names_the_option(typed: list[str], said: str
 
 def test_the_commands_of_a_command_say_their_mistakes_likewise() -> None:
     made = Parser("command")
-    query = made.add_subparsers(required=True, metavar="COMMAND").add_parser("query")
+    below = made.add_subparsers(required=True, metavar="COMMAND")
+    query, _ = below.add_parser("query"), below.add_parser("info")
     query.add_argument("-k", type=positive)
     query.add_argument("--draw")
     for typed, said in (
         (["query", "-k", "0"], "-k: '0' is not a count, expected a whole number from 1 on"),
-        (["qery"], r"COMMAND: 'qery' is none of query \(nearest: query\)"),
+        (["qery"], r"COMMAND: 'qery' is none of query, info \(nearest: query\)"),
         (["query", "--drow", "x"], r"there is no option --drow \(nearest: --draw\)"),
         (["query", "--draw", "x", "--draw", "y"], "--draw is given twice"),
+        (["query", "--draw", "x", "y"], "--draw takes one DRAW, and 'y' is left over"),
+        (["info", "--drow", "x"], "there is no option --drow;"),  # the other command has one like it
     ):
         with pytest.raises(UserError, match=said):
             made.parse_args(typed)

@@ -8,9 +8,11 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from hicmd_tf import __version__
-from hicmd_tf.errors import UserError, nearest, run_command
+from hicmd_tf.arguments import NoOptionError, Parser
+from hicmd_tf.errors import UserError, nearest, run_command, some
 from hicmd_tf.startup import BACKEND
 
 COMMANDS = {
@@ -66,7 +68,31 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{said}; hicmd --help lists all commands")
     if name not in TRAIN and "keras" not in sys.modules:
         os.environ[BACKEND] = "tensorflow"  # which opens runs, whoever trained them
-    importlib.import_module(f"hicmd_tf.commands.{name.replace('-', '_')}").main(rest)
+    try:
+        _module(name).main(rest)
+    except NoOptionError as error:
+        having = [other for one in COMMANDS for other in _having(one, error.option)]
+        if not having:
+            raise
+        has = f"{some(having, 3)} {'has' if len(having) == 1 else 'have'} it"
+        raise UserError(f"command line: {error.option} is no option here, {has}; --help lists all options") from error
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"hicmd_tf.commands.{name.replace('-', '_')}")
+
+
+def _having(name: str, option: str) -> list[str]:
+    """Whether a command has an option, or which of those below it have."""
+    from hicmd_tf.config.settings import SETTINGS
+
+    found = _module(name)
+    parser: Parser = found._parser() if hasattr(found, "_parser") else Parser(f"hicmd {name}")
+    if hasattr(found, "_options"):  # beside settings
+        found._options(parser)
+        if option.removeprefix("--") in {*SETTINGS, *getattr(found, "SHORT", ())}:
+            return [parser.prog]
+    return parser.having(option)
 
 
 def console(*before: str) -> None:
