@@ -82,6 +82,7 @@ setup(
         ],
         "serve": ["starlette>=0.40,<2", "uvicorn>=0.30,<1", "httpx>=0.27,<1"],  # the server, its client
         "explore": ["nicegui>=3,<4"],
+        "baselines": ["scikit-image>=0.25,<1"],  # HOG
         "torch": ["torch>=2.6"],  # only to read .pth weights
         "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],  # docs/accelerators.md: which cards
         # Tested with 0.10.2, the newest for Python 3.11; its arithmetic also with 0.11.2, on a GPU and Python 3.12.

@@ -24,6 +24,7 @@ EXTRAS = {  # what brings packages that not everyone needs
     **dict.fromkeys(("starlette", "uvicorn", "httpx"), "serve"),
     **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
     **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch", "jax": "jax", "jaxlib": "jax"},
+    "skimage": "baselines",
 }
 NEAR = 0.65
 """The likeness, 0 to 1, from which on a name is suggested for another."""

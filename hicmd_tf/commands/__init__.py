@@ -18,7 +18,7 @@ from hicmd_tf.startup import BACKEND
 COMMANDS = {
     "fit": "train a configuration into a run folder, and evaluate it",
     "evaluate": "figures of a run, an exported model or descriptors",
-    "baselines": "what raw pixels, colour histograms and chance reach",
+    "baselines": "what raw pixels, colour histograms, HOG, LOMO and chance reach",
     "visualize": "pictures of what a run's networks learned",
     "report": "one page about a run, report.html",
     "disentangle": "what each code of a run carries, in numbers",

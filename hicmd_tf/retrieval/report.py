@@ -13,7 +13,13 @@ from hicmd_tf.retrieval.verification import FIGURES, Verified
 Scores = Mapping[str, Mapping[str, float]]
 
 COLUMNS = {"rank1": "R-1", "rank5": "R-5", "rank10": "R-10", "rank20": "R-20", "mAP": "mAP", "mINP": "mINP"}
-NAMES = {"hicmd": "Hi-CMD", "raw_pixels": "raw pixels", "colour_histogram": "colour histogram"}
+NAMES = {
+    "hicmd": "Hi-CMD",
+    "raw_pixels": "raw pixels",
+    "colour_histogram": "colour histogram",
+    "hog": "HOG",
+    "lomo": "LOMO",
+}
 COMPARED = {
     "untrained": "the same networks untrained",
     "raw_pixels": "nearest raw pixels",

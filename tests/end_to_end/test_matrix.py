@@ -27,6 +27,7 @@ from PIL import Image
 
 import hicmd_tf
 from hicmd_tf import commands
+from hicmd_tf.data.datasets import published
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.walking import PICTURES
@@ -34,6 +35,7 @@ from hicmd_tf.errors import EXIT_CODE, UserError
 from hicmd_tf.explorer.studio import Mixture, Studio
 from hicmd_tf.export.artefacts import open_artefacts
 from hicmd_tf.notation import INFRARED, MODALITIES, other
+from hicmd_tf.retrieval.baselines import hand_crafted_figures
 from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.tuning import ablations
@@ -245,6 +247,10 @@ def test_evaluate_and_baselines_repeat_the_figures(place: Place) -> None:
     assert (before["threshold"] is None) == (after["threshold"] is None)
     assert in_table(main_rows(before), printed)
     printed = place.say("baselines", "--run", place.run)
+    data = place.opened.config.data
+    searches = published(data, place.opened.samples)
+    crafted = hand_crafted_figures(place.opened.samples, searches, data.height, data.width)
+    assert all(in_table(crafted[name], printed) for name in ("hog", "lomo"))
     assert all(in_table(before[name], printed) for name in ("raw_pixels", "colour_histogram", "chance"))
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
+from hicmd_tf.retrieval.baselines import SIMPLE, hand_crafted_figures, simple_figures
 from hicmd_tf.retrieval.evaluation import both_directions, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.metrics import score_distances
 
@@ -35,6 +35,10 @@ def test_tables_baselines_intervals_and_objective_of_equal_descriptors(people: i
     for row in rows:
         assert row.between is not None and row.between["mAP"][0] <= expected.mAP <= row.between["mAP"][1]
         assert row.at_chance == ["rank1", "mAP"]
-    simple = simple_figures(samples, DATA_SETS["folder"].searches(samples), 8, 4)
-    for name in SIMPLE[1:]:
-        assert [figures["mAP"] for figures in simple[name].values()] == [expected.mAP] * 2
+    searches = DATA_SETS["folder"].searches
+    simple, crafted = (
+        simple_figures(samples, searches(samples), 8, 4),
+        hand_crafted_figures(samples, searches(samples), 16, 16),
+    )
+    for found in [*(simple[name] for name in SIMPLE[1:]), *crafted.values()]:
+        assert [figures["mAP"] for figures in found.values()] == [expected.mAP] * 2
