@@ -7,7 +7,8 @@
 ir, thermal ..). People are the folders directly above those, or the single ones below them (anna/visible/1.png,
 visible/anna/1.png; with --modality anna/1.png), but no days; everyone else is unknown, -1. Cameras are those in names
 such as cam3 or _c03; where no name has one 1 for visible, 2 for infrared pictures. --pattern says it otherwise, such as
-'(?P<identity>[^/]+)/[^/]+/(?P<camera>[^_]+)_': named groups identity, camera and modality, looked for in the path.
+'(?P<identity>[^/]+)/[^/]+/(?P<camera>[^_]+)_': named groups identity, camera, modality, track and time, looked for in
+the path.
 --data takes the test pictures of a data set. docs/options.md says which options go together.
 """
 
@@ -77,7 +78,7 @@ def _parser() -> Parser:
     add("--out", required=True, metavar="FILE", type=writable, help=".npz file to write")
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
     add("--modality", choices=MODALITIES, help="of all pictures in --images")
-    add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera, modality")
+    add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera ..")
     add("--data", choices=in_folders(), help="data set whose test pictures are described")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, default=1, metavar="N", help="split of that data set (default: 1)")

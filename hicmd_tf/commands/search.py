@@ -260,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
             command(name, run, text), "--images", metavar="DIR", help="folder with pictures, at any depth"
         )
         add("--modality", choices=MODALITIES, help="of all of them; else of those below folders of these names")
-        add("--pattern", metavar="REGEX", help="what paths say: groups identity, camera, modality")
+        add("--pattern", metavar="REGEX", help="what paths say: groups identity, camera, modality, track, time")
         add("--time", type=_moment, metavar="TIME", help="of all of them (default: each file's)")
 
     query = command("query", _query, "finds pictures like others")

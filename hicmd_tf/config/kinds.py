@@ -105,7 +105,7 @@ def rate(symbol: str, meaning: str, source: str, span: float = 5) -> Any:
     return note(meaning, source, change=True, search=Searched(symbol, 1 / span, span))
 
 
-GROUPS = ("identity", "camera", "modality", "split")
+GROUPS = ("identity", "camera", "modality", "split", "track", "time")
 PATTERN = f"a regular expression with some of the named groups {', '.join(GROUPS)}, such as (?P<identity>[^/]+)"
 
 

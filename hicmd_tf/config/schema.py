@@ -70,7 +70,7 @@ class DataConfig:
     source: Place = free("folder that holds the data set as its authors hand it out; empty for synthetic_vi")
     pattern: Pattern = note(
         "what paths in folder say: a regular expression, such as (?P<identity>[^/]+)/(?P<modality>ir|rgb)_; named "
-        "groups identity, camera, modality, split; empty for the usual layout (docs/own_pictures.md)"
+        "groups identity, camera, modality, split, track, time; empty for the usual layout (docs/own_pictures.md)"
     )
     directory: Name = note("folder that keeps drawn people, shared by runs", of=DRAWN, free=True)
     trial: Split = note("which split of identities, from 1 on; a data set has ten of them or one (docs/retrieval.md)")

@@ -1,10 +1,10 @@
 """Whether a data set is whole, before anything is trained on it, and the command that trains on it."""
 
 import itertools
+import math
 import shlex
 import warnings
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources import DATA_SETS, DataSet, Listing
 from hicmd_tf.data.sources.data_set import Counts, word
 from hicmd_tf.data.sources.records import read_pictures
+from hicmd_tf.data.times import shown
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError, counted, printable, some
 from hicmd_tf.notation import MODALITIES
@@ -57,10 +58,15 @@ def labels(samples: Samples) -> Iterator[str]:
 
 
 def times(folder: Path, listing: Listing) -> str:
-    """When the pictures' files were last changed, which is what a gallery keeps as their time."""
-    found = [(folder / record.name).stat().st_mtime for record in listing.records]
-    first, last = (datetime.fromtimestamp(time).isoformat(" ", "minutes") for time in (min(found), max(found)))
-    return f"times: from {first} to {last} by the files, as hicmd search takes them"
+    """When pictures were taken, or else their files last changed, which is what a gallery keeps as their time."""
+    said = [record.time for record in listing.records if not math.isnan(record.time)]
+    files = [(folder / record.name).stat().st_mtime for record in listing.records if math.isnan(record.time)]
+    parts = [
+        f"from {shown(min(found), 'minutes')} to {shown(max(found), 'minutes')} {by}"
+        for found, by in ((said, f"as said of {len(said):,} pictures"), (files, "by the files"))
+        if found
+    ]
+    return f"times: {'; '.join(parts)}, as hicmd search takes them"
 
 
 def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, sixteen_bit: str = "") -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from hicmd_tf.data.labels import Texts, known, shown
+from hicmd_tf.data.labels import UNKNOWN, Texts, known, shown
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 from hicmd_tf.pictures.bounds import content
 
@@ -78,8 +78,11 @@ class Samples:
     infrared: (N,) bool, True where the picture is infrared.
     cameras: (N,) int64.
     factors: further known factors by name, each (N,); for drawn people yaw, gait phase, illumination.
-    texts: of the identities and cameras that have names that are not numbers.
+    texts: of the identities, cameras and tracks that have names that are not numbers.
     sixteen_bit: how pictures of 16 bits among them are shown with 8, as the setting data.sixteen_bit.
+    tracks: (N,) int64, which pictures one camera took of one person in a row; negative for those of no known track, and
+        left out where there is none.
+    times: (N,) float64, when each was taken, in seconds since 1970; NaN, and left out, where nobody says.
     """
 
     encoded: Sequence[bytes]
@@ -90,6 +93,13 @@ class Samples:
     factors: dict[str, Array] = field(default_factory=dict)
     texts: Texts = field(default_factory=dict)
     sixteen_bit: str = ""
+    tracks: Array = field(default_factory=partial(np.empty, 0, np.int64))
+    times: Array = field(default_factory=partial(np.empty, 0, np.float64))
+
+    def __post_init__(self) -> None:
+        for name, unknown in (("tracks", UNKNOWN), ("times", np.nan)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(len(self), unknown))
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -105,6 +115,8 @@ class Samples:
             identities=self.identities[indices],
             infrared=self.infrared[indices],
             cameras=self.cameras[indices],
+            tracks=self.tracks[indices],
+            times=self.times[indices],
             factors={name: values[indices] for name, values in self.factors.items()},
         )
 
@@ -127,6 +139,15 @@ class Samples:
     def camera(self, row: int) -> str:
         """Which camera took a row, as people read it."""
         return shown(int(self.cameras[row]), self.texts)
+
+    def track(self, row: int) -> str:
+        """The track of a row, as people read it; empty where it is in none."""
+        return shown(int(self.tracks[row]), self.texts) if self.tracks[row] >= 0 else ""
+
+    @property
+    def tracked(self) -> Array:
+        """Which pictures are of a known track, (N,) bool."""
+        return known(self.tracks)
 
     @property
     def known(self) -> Array:

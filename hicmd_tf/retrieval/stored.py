@@ -8,6 +8,7 @@ import numpy as np
 from hicmd_tf.arrays import read_arrays
 from hicmd_tf.data.labels import column, texts_in
 from hicmd_tf.data.samples import Samples
+from hicmd_tf.data.sources.records import Record, mixed_track
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import replacing
 from hicmd_tf.notation import INFRARED, MODALITIES
@@ -22,17 +23,29 @@ KEYS = {
     "names": ("U", "text"),
     "identity_texts": ("U", "text"),
     "camera_texts": ("U", "text"),
+    "tracks": ("iu", "whole numbers"),
+    "track_texts": ("U", "text"),
+    "times": ("fiu", "numbers"),
 }
 """Arrays with one row per picture: the kinds of their NumPy types, and these kinds in words."""
-TEXTS = {"identity_texts": "identities", "camera_texts": "cameras"}
-"""Arrays of the texts that people know the numbers by, and the numbers' array; a file need not have them."""
+TEXTS = {"identity_texts": "identities", "camera_texts": "cameras", "track_texts": "tracks"}
+"""Arrays of the texts that people know the numbers by, and the numbers' array."""
+FURTHER = (*TEXTS, "tracks", "times")
+"""Arrays that a file need not have."""
 
 
 def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: str = "") -> None:
-    """descriptors (N, E) float, identities and cameras (N,) int64, their texts, modality and names (N,) text.
+    """descriptors (N, E) float, identities and cameras (N,) int64, their texts, modality and names (N,) text; where
+    there are tracks these (N,) int64 and their texts, where there are times these (N,) float64.
 
-    An identity below 0 is unknown. model: SHA-256 of the weights that described, for those who keep several such.
+    An identity or a track below 0 is unknown. model: SHA-256 of the weights that described, for those who keep several
+    such.
     """
+    further: dict[str, Any] = {}
+    if samples.tracked.any():
+        further = {"tracks": samples.tracks, "track_texts": np.array(column(samples.tracks, samples.texts), str)}
+    if not np.isnan(samples.times).all():
+        further["times"] = samples.times
     with replacing(file) as target:
         np.savez(
             target,
@@ -44,6 +57,7 @@ def write_descriptors(file: Path, descriptors: Array, samples: Samples, model: s
             identity_texts=np.array(column(samples.identities, samples.texts), str),
             camera_texts=np.array(column(samples.cameras, samples.texts), str),
             model=np.array(model),
+            **further,
         )
 
 
@@ -66,7 +80,13 @@ def read_descriptors(file: Path) -> Stored:
     for key, of in TEXTS.items():
         if key in arrays:
             texts |= texts_in(arrays[of].tolist(), arrays[key].tolist(), f"{file}: {key}")
-    samples = Samples([b""] * len(names), names, identities, arrays["modality"] == INFRARED, cameras, texts=texts)
+    tracks, times = (arrays.get(key, np.empty(0)) for key in ("tracks", "times"))
+    tracks, infrared = tracks.astype(np.int64), arrays["modality"] == INFRARED
+    samples = Samples([b""] * len(names), names, identities, infrared, cameras, texts=texts, tracks=tracks, times=times)
+    columns = names, identities.tolist(), arrays["modality"].tolist(), cameras.tolist(), samples.tracks.tolist()
+    mixed = mixed_track(map(Record, *columns), texts)
+    if mixed:
+        raise UserError(f"{file}: {mixed}")
     order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
     return Stored(arrays["descriptors"][order], samples.select(order), str(arrays["model"]))
 
@@ -74,7 +94,7 @@ def read_descriptors(file: Path) -> Stored:
 def _read(file: Path) -> dict[str, Array]:
     """Arrays of `KEYS`, and the model. Raises UserError when they don't fit together."""
     arrays = {"model": np.array(""), **read_arrays(file, "descriptors")}
-    needed = [key for key in KEYS if key not in TEXTS]
+    needed = [key for key in KEYS if key not in FURTHER or key in map(TEXTS.get, arrays)]
     missing = [key for key in needed if key not in arrays]
     if missing:
         raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(needed)}, one row per picture")

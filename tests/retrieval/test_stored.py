@@ -1,5 +1,6 @@
 """Descriptors on disk, whoever wrote them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +61,35 @@ def test_other_arrays_are_named(tmp_path: Path, changed: dict[str, np.ndarray], 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", **{key: value for key, value in WHOLE.items() if key != "cameras"})
     with pytest.raises(UserError, match=r"d\.npz has no array cameras"):
+        read_descriptors(tmp_path / "d.npz")
+
+
+def test_tracks_and_times_are_kept_where_there_are_some(tmp_path: Path) -> None:
+    plain = Samples([b""] * 3, ["c", "a", "b"], np.arange(3), np.zeros(3, bool), np.zeros(3, np.int64))
+    write_descriptors(tmp_path / "plain.npz", WHOLE["descriptors"], plain)
+    with np.load(tmp_path / "plain.npz") as arrays:
+        assert not {"tracks", "track_texts", "times"} & {*arrays}
+    assert not read_descriptors(tmp_path / "plain.npz").samples.tracked.any()
+    north = number("north")
+    samples = replace(
+        plain, tracks=np.array([north, -1, 7]), texts=texts_of(["north"]), times=np.array([np.nan, 12.5, 3.0])
+    )
+    write_descriptors(tmp_path / "d.npz", WHOLE["descriptors"], samples)
+    found = read_descriptors(tmp_path / "d.npz").samples
+    assert [found.track(row) for row in range(3)] == ["", "7", "north"]
+    np.testing.assert_array_equal(found.times, [12.5, 3.0, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"tracks": np.array([5, 5, -1])}, "track 5 is of two people, 1 in c and 2 in a"),
+        ({"tracks": np.array([0.5, 1, 2])}, "tracks is float64, expected whole numbers"),
+        ({"track_texts": np.array(["a"] * 3)}, "has no array tracks: expected .*tracks, one row per picture"),
+        ({"times": np.array(["1", "2", "3"])}, "times is <U1, expected numbers"),
+    ],
+)
+def test_tracks_that_are_none_are_refused(tmp_path: Path, changed: dict[str, np.ndarray], said: str) -> None:
+    np.savez(tmp_path / "d.npz", **{**WHOLE, **changed})
+    with pytest.raises(UserError, match=said):
         read_descriptors(tmp_path / "d.npz")

@@ -5,6 +5,7 @@ cam3 or _c03 (`paths`); where none has one visible pictures are by camera 1, inf
 or with DIR/pictures.csv (`table`), the pictures below DIR may lie as they will.
 """
 
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from hicmd_tf.data.labels import UNKNOWN, number, numbered, texts_of
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import Said, read_path
-from hicmd_tf.data.sources.records import Listing, Record, checked, existing, read_pictures
+from hicmd_tf.data.sources.records import Listing, Record, checked, existing, mixed_track, read_pictures
 from hicmd_tf.data.sources.table import SPLITS, TABLE, elsewhere, read_table
 from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
 from hicmd_tf.errors import UserError, counted, printable
@@ -136,13 +137,22 @@ def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Mappi
 
 
 def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Passed) -> Listing:
-    """Records of pictures of which it is known what their paths say. Raises UserError when two names are one number."""
+    """Records of pictures of which it is known what their paths say. Raises UserError when two names are one number,
+    and for a track of two people, cameras or modalities."""
     found = sorted((name, said) for part in splits.values() for name, said in part.items())
     people = numbered({said.identity for _, said in found if said.identity}, f"{folder}: two folders")
+    tracks = numbered({said.track for _, said in found if said.track}, f"{folder}: two tracks")
     cameras = BESIDE if any(said.camera for _, said in found) else ALONE
     records = {
         split: [
-            Record(name, people.get(said.identity or "", UNKNOWN), m, number(said.camera or cameras[m]))
+            Record(
+                name,
+                people.get(said.identity or "", UNKNOWN),
+                m,
+                number(said.camera or cameras[m]),
+                tracks.get(said.track or "", UNKNOWN),
+                math.nan if said.time is None else said.time,
+            )
             for name, said in sorted(part.items())
             if (m := said.modality)
         ]
@@ -155,7 +165,14 @@ def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Pas
             "cameras", f"without, taken as {unnamed}", ((said.camera, said.camera_by, name) for name, said in found)
         ),
     ]
-    texts = texts_of([*people, *cameras.values(), *(said.camera for _, said in found if said.camera)])
+    texts = texts_of([*people, *tracks, *cameras.values(), *(said.camera for _, said in found if said.camera)])
+    mixed = mixed_track((record for part in records.values() for record in part), texts)
+    if mixed:
+        raise UserError(f"{folder}: {mixed}")
+    if tracks:
+        within = sum(said.track is not None for _, said in found)
+        without = f"; {len(found) - within:,} in none, each of which counts as one" if within < len(found) else ""
+        taken.append(f"tracks: {len(tracks):,}, of {within:,} pictures{without}")
     return Listing(records, texts, taken, sentences(passed))
 
 

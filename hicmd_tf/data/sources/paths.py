@@ -4,7 +4,7 @@ By default people are the folders directly above folders named after a modality 
 between such a folder and the picture (visible/anna/1.png); where the modality is given, the single folders between the
 given folder and the picture (anna/1.png). Folders named after cameras (cam3), splits and days are nobody, and so is
 whoever lies elsewhere. A camera is named by the file (cam3, _c03, 0001C6F0099, 192.168.1.64), else by a folder. A
-pattern, a regular expression with named groups, says any of this otherwise.
+pattern, a regular expression with named groups, says any of this otherwise; it alone says tracks and times.
 """
 
 import re
@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hicmd_tf.data.labels import UNKNOWN, number
+from hicmd_tf.data.times import moment
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, VISIBLE, Modality
 
@@ -46,7 +47,8 @@ of a year (2026/11), or in a time below one (2026-11-05/08)."""
 
 
 class Said(NamedTuple):
-    """A picture's labels, each None where it has none. identity_by, camera_by: which part of its path says so."""
+    """A picture's labels, each None where it has none. identity_by, camera_by: which part of its path says so. track:
+    the pictures that one camera took of one person in a row, by name. time: seconds since 1970."""
 
     identity: str | None
     modality: Modality | None
@@ -54,6 +56,8 @@ class Said(NamedTuple):
     split: str | None = None
     identity_by: str = ""
     camera_by: str = ""
+    track: str | None = None
+    time: float | None = None
 
 
 def modality_of(name: str) -> Modality | None:
@@ -76,7 +80,7 @@ def read_path(
     folder: Path, name: str, modality: Modality | None, pattern: re.Pattern[str] | None = None
 ) -> Said | None:
     """A picture's labels by its path; None when the pattern does not match. Raises UserError when the path contradicts
-    the modality.
+    the modality, and for a time that is none.
 
     Args:
         folder: where the path begins. Its own name may be a modality's, and a day within its path makes 05 below it
@@ -106,14 +110,24 @@ def read_path(
         said = said._replace(camera=camera_folder(text) or text or None, camera_by="the pattern")
     if "modality" in groups:
         said = said._replace(modality=modality_of(groups["modality"] or ""))
-    if said.identity and number(said.identity) == UNKNOWN:
-        said = said._replace(identity=None)
+    said = said._replace(identity=known_name(said.identity))
     if modality and said.modality and said.modality != modality:
         raise UserError(
             f"{name} is {said.modality} by its path, but --modality says that all pictures are {modality}: leave "
             f"--modality out, or name a folder with {modality} pictures alone"
         )
-    return said._replace(modality=said.modality or modality, split=groups.get("split"))
+    when = groups.get("time")
+    try:
+        time = moment(when) if when else None
+    except ValueError as error:
+        raise UserError(f"{name}: by the pattern its time is {error}") from error
+    track = known_name(groups.get("track"))
+    return said._replace(modality=said.modality or modality, split=groups.get("split"), track=track, time=time)
+
+
+def known_name(text: str | None) -> str | None:
+    """A label that says something; None for an empty one, for unknown and for negative numbers."""
+    return text if text and number(text) != UNKNOWN else None
 
 
 def _person(above: Sequence[str], parts: Sequence[str], nearest: int | None) -> tuple[str | None, str]:

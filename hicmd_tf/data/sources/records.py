@@ -1,5 +1,6 @@
 """Records of pictures before they are opened; lists and folders are read without trusting them."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hicmd_tf.data.labels import Texts, shown
+from hicmd_tf.data.labels import UNKNOWN, Texts, shown
 from hicmd_tf.data.samples import Samples, files
 from hicmd_tf.errors import UserError, some
 from hicmd_tf.files import read_text
@@ -16,20 +17,24 @@ from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 
 
 class Record(NamedTuple):
-    """name: path below the data set's folder, with slashes. identity, camera: the data set's own numbers, or those of
-    names (`labels`); an identity below 0 is unknown."""
+    """name: path below the data set's folder, with slashes. identity, camera, track: the data set's own numbers, or
+    those of names (`labels`); an identity below 0 is unknown, a track below 0 is none. time: seconds since 1970; NaN:
+    unknown."""
 
     name: str
     identity: int
     modality: Modality
     camera: int
+    track: int = UNKNOWN
+    time: float = math.nan
 
 
 class Listing(NamedTuple):
     """Pictures by split: `train`, `test`, and with SYSU-MM01 `val`; each sorted by name.
 
-    texts: of the identities and cameras that are called by a text. taken: from which part of their paths people and
-    cameras were taken, one line each. passed: what was passed over, one line per reason, and what else is odd.
+    texts: of the identities, cameras and tracks that are called by a text. taken: from which part of their paths people
+    and cameras were taken, and how many tracks there are, one line each. passed: what was passed over, one line per
+    reason, and what else is odd.
     """
 
     splits: dict[str, list[Record]]
@@ -48,7 +53,7 @@ def read_pictures(
 ) -> Samples:
     """The pictures of records below a folder, sorted by name, read when they are asked for.
 
-    texts: of their identities and cameras. sixteen_bit: as the setting.
+    texts: of their identities, cameras and tracks. sixteen_bit: as the setting.
     """
     records = sorted(records)
     return Samples(
@@ -59,7 +64,30 @@ def read_pictures(
         np.array([record.camera for record in records], np.int64),
         texts=texts or {},
         sixteen_bit=sixteen_bit,
+        tracks=np.array([record.track for record in records], np.int64),
+        times=np.array([record.time for record in records], np.float64),
     )
+
+
+def mixed_track(records: Iterable[Record], texts: Texts) -> str:
+    """The first track that isn't one person's, by one camera and in one modality, in words; empty where there is
+    none."""
+    first: dict[int, Record] = {}
+    for record in records:
+        if record.track < 0:
+            continue
+        of = first.setdefault(record.track, record)
+        for kind, one, other in (
+            ("people", shown(of.identity, texts), shown(record.identity, texts)),
+            ("cameras", shown(of.camera, texts), shown(record.camera, texts)),
+            ("modalities", of.modality, record.modality),
+        ):
+            if one != other:
+                return (
+                    f"track {shown(record.track, texts)} is of two {kind}, {one} in {of.name} and {other} in "
+                    f"{record.name}: a track is what one camera took of one person, in one modality; give each its name"
+                )
+    return ""
 
 
 def checked(folder: Path, listing: Listing) -> Listing:

@@ -1,10 +1,11 @@
-"""`pictures.csv` in a folder of people's own pictures: who, in which modality, by which camera, in which split.
+"""`pictures.csv` in a folder of people's own pictures: who, in which modality, by which camera, in which split, when.
 
-    path,modality,identity,camera,split
-    2026/11/05/a.jpg,visible,anna,north,train
+    path,modality,identity,camera,split,time,track
+    2026/11/05/a.jpg,visible,anna,north,train,2026-11-05T08:30:12,north-17
 
 It stands for what paths would say, so these may be anything. identity: empty for nobody. camera and split may be left
-out: cameras as where no name has one, splits where nothing is trained.
+out: cameras as where no name has one, splits where nothing is trained. So may time (`times`) and track, the name of the
+pictures that one camera took of one person in a row; where one is empty nothing is known of it.
 """
 
 import csv
@@ -14,14 +15,14 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from hicmd_tf.data.labels import UNKNOWN, number
-from hicmd_tf.data.sources.paths import Said, modality_of, person_of
+from hicmd_tf.data.sources.paths import Said, known_name, modality_of, person_of
+from hicmd_tf.data.times import moment
 from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.files import read_text
 from hicmd_tf.notation import MODALITIES, Modality
 
 TABLE = "pictures.csv"
-NEEDED, FURTHER = ("path", "modality", "identity"), ("camera", "split")
+NEEDED, FURTHER = ("path", "modality", "identity"), ("camera", "split", "time", "track")
 SPLITS = ("train", "test")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "strokes"}
 """What programs also write between columns."""
@@ -107,8 +108,12 @@ def _labelled(file: Path) -> Iterator[tuple[str, str, Said]]:
         split = row.get("split")
         if split is not None and split not in SPLITS:
             raise UserError(f"{place}: split is {split[:40]!r}: expected {' or '.join(SPLITS)}")
-        identity = row["identity"] if row["identity"] and number(row["identity"]) != UNKNOWN else None
-        yield place, path, Said(identity, modality, row.get("camera") or None, split, TABLE, TABLE)
+        try:
+            time = moment(row["time"]) if row.get("time") else None
+        except ValueError as error:
+            raise UserError(f"{place}: time is {error}") from error
+        labels = known_name(row["identity"]), modality, row.get("camera") or None, split, TABLE, TABLE
+        yield place, path, Said(*labels, known_name(row.get("track")), time)
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -121,7 +126,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
         if wrong:
             raise UserError(
                 f"{file}: {wrong}: expected a first line of {', '.join(NEEDED)}, and, where they are known, "
-                f"{' and '.join(FURTHER)}, with commas between them and nothing else"
+                f"{', '.join(FURTHER)}, with commas between them and nothing else"
             )
         for values in lines:
             place = f"{file}, line {lines.line_num}"
