@@ -15,7 +15,7 @@ TABLE = (Path(__file__).parents[1] / "docs" / "options.md").read_text().splitlin
 ALWAYS = {"evaluate": "", "extract": "--run --out", "convert": "a b"}
 """What each call of a command has, whichever row of the table it is."""
 FLAGS = ("--rerank", "--allow-trained", "--to-torch")
-VALUES = {"--data": "regdb", "--modality": "visible", "--false-accept-rate": "0.01"}
+VALUES = {"--data": "regdb", "--modality": "visible", "--false-accept-rate": "0.01", "--pool": "best"}
 """What to type after an option that does not take the number 1."""
 
 

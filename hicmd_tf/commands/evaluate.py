@@ -6,10 +6,12 @@
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
 
-Below the ranking stands verification: whether two pictures show one person, and whether somebody is in a gallery at
-all. Both tables are also written as evaluation.json, .csv, .verification.csv and .md into --out, or else the run
-folder, beside FILE, or into a folder for each of the files in the model's. A run's own evaluation and that of other
-pictures stay: the files of another table are then called after its data set, such as evaluation_regdb_trial_2.json.
+Where pictures are in tracks (docs/own_pictures.md), further rows look pictures, and tracks, up among tracks; --pool
+says how these are compared. Below the ranking stands verification: whether two pictures show one person, and whether
+somebody is in a gallery at all. Both tables are also written as evaluation.json, .csv, .verification.csv and .md into
+--out, or else the run folder, beside FILE, or into a folder for each of the files in the model's. A run's own
+evaluation and that of other pictures stay: the files of another table are then called after its data set, such as
+evaluation_regdb_trial_2.json.
 docs/options.md says which options go together.
 """
 
@@ -31,16 +33,18 @@ if TYPE_CHECKING:
     from hicmd_tf.data.samples import Samples
     from hicmd_tf.data.searches import Search
     from hicmd_tf.retrieval.evaluation import Row
+    from hicmd_tf.retrieval.tracks import Pool
     from hicmd_tf.retrieval.verification import Verified
     from hicmd_tf.runs.tables import About
     from hicmd_tf.runs.trained import Trained
 
+POOLS = ("mean", "best")
 ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
 TABLE_FILE = "evaluation.json"
 WAYS = (
-    Way("--run", takes=(*ELSEWHERE, "--out", "--false-accept-rate")),
-    Way("--model", takes=(*ELSEWHERE, "--out")),
-    Way("--descriptors", needs=("--data",), takes=("--permutations", "--rerank", "--out")),
+    Way("--run", takes=(*ELSEWHERE, "--out", "--false-accept-rate", "--pool")),
+    Way("--model", takes=(*ELSEWHERE, "--out", "--pool")),
+    Way("--descriptors", needs=("--data",), takes=("--permutations", "--rerank", "--out", "--pool")),
 )
 
 
@@ -64,15 +68,22 @@ def main(arguments: Sequence[str]) -> None:
         return
     if options.false_accept_rate is not None:
         raise UserError("--false-accept-rate is of the run's own threshold: give --run alone, or with --out")
+    if options.rerank and options.pool == "best":
+        raise UserError("--rerank takes descriptors, which the best pair of two tracks has not: take --pool mean")
     from hicmd_tf.retrieval.evaluation import evaluate
     from hicmd_tf.retrieval.report import as_text, verification_as_text
+    from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, track_counts
     from hicmd_tf.retrieval.verification import verify
 
     ways = ((options.descriptors, _descriptors), (options.model, _exported), (options.run, _elsewhere))
     for judged in next(way for given, way in ways if given is not None)(options):
-        rows = evaluate(judged.descriptors, judged.samples, judged.searches, options.rerank)
+        pool = _pool(options, judged.samples)
+        of = judged.descriptors, judged.samples, judged.searches
+        rows = evaluate(*of, options.rerank) + evaluate_tracks(*of, pool, options.rerank)
+        counts = track_counts(judged.samples, pool)
         verified = verify(judged.descriptors, judged.samples, judged.searches)
-        print(as_text(rows), verification_as_text(verified), sep="\n\n")
+        tracks = [in_words(counts)] if counts else []
+        print(as_text(rows), *tracks, verification_as_text(verified), sep="\n\n")
         _write(rows, verified, judged.about, judged.folder, judged.own)
 
 
@@ -95,6 +106,7 @@ def _parser() -> Parser:
         metavar="X",
         help="of strangers whom the run's threshold accepts (default: 0.001, or the least that its people can state)",
     )
+    add("--pool", choices=POOLS, help="tracks by their mean descriptor, or by their best pair (default: mean)")
     add(
         "--out",
         metavar="DIR",
@@ -102,6 +114,13 @@ def _parser() -> Parser:
         help="where the table goes; by default the run folder, beside FILE, or the model's folder",
     )
     return parser
+
+
+def _pool(options: argparse.Namespace, samples: "Samples") -> "Pool":
+    """How tracks are compared. Raises UserError where it is said and there are none."""
+    if options.pool and not samples.tracked.any():
+        raise UserError("--pool says how tracks are compared, and no picture of the test is in one: leave it out")
+    return options.pool or "mean"
 
 
 def _repeat(options: argparse.Namespace) -> None:
@@ -119,8 +138,9 @@ def _repeat(options: argparse.Namespace) -> None:
     from hicmd_tf.runs.metrics import metrics_of, shown, size, verified
 
     wanted = options.false_accept_rate or WANTED
+    pool = _pool(options, run.samples)
     own = run.model.step, run.descriptors
-    metrics = metrics_of(config, folder, run.data, *own, describe=run.model.descriptors, wanted=wanted)
+    metrics = metrics_of(config, folder, run.data, *own, describe=run.model.descriptors, wanted=wanted, pool=pool)
     print(shown(metrics))
     print(size(metrics))
     write_json(out / folder.metrics.name, metrics)

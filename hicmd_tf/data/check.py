@@ -63,7 +63,7 @@ def times(folder: Path, listing: Listing) -> str:
     files = [(folder / record.name).stat().st_mtime for record in listing.records if math.isnan(record.time)]
     parts = [
         f"from {shown(min(found), 'minutes')} to {shown(max(found), 'minutes')} {by}"
-        for found, by in ((said, f"as said of {len(said):,} pictures"), (files, "by the files"))
+        for found, by in ((said, f"as said of {counted(len(said), 'picture')}"), (files, "by the files"))
         if found
     ]
     return f"times: {'; '.join(parts)}, as hicmd search takes them"

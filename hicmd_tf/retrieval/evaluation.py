@@ -1,6 +1,6 @@
 """Descriptors judged as a data set's published tables do."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -11,11 +11,15 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import ProtocolName, Search, all_against_all, refuse_hidden
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.retrieval.chance import chance
-from hicmd_tf.retrieval.metrics import score, summary
+from hicmd_tf.retrieval.metrics import Scores, score, summary
 
 Array = np.ndarray[Any, Any]
 Figures = dict[str, float]
 Directed = TypeVar("Directed", "Row", Search)
+Labelled = tuple[Array, Array, Array, Array, ProtocolName]
+"""Arguments of `score`, from ids to protocol."""
+Scorer = Callable[[Array, Array, Labelled, bool], Scores]
+"""Rows of queries and of a gallery, what is known of them, whether to re-rank -> scores."""
 
 BOUNDED = ("rank1", "mAP")
 """Figures that have an interval."""
@@ -67,25 +71,34 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
 
     Raises UserError when the rules hide all matches of all queries, and as `score` does.
     """
+
+    def scored(queries: Array, gallery: Array, of: Labelled, again: bool) -> Scores:
+        return score(descriptors[queries], descriptors[gallery], *of, rerank=again)
+
+    return judged(scored, samples, searches, rerank)
+
+
+def judged(scored: Scorer, samples: Samples, searches: Iterable[Search], rerank: bool = False) -> list[Row]:
+    """As `evaluate`, by whatever scores."""
     jobs = [(search, again) for search in searches for again in ((False, True) if rerank else (False,))]
     total = sum(len(search.galleries) for search, _ in jobs)
     with tqdm(total=total, desc="scoring", unit="gallery", leave=False) as bar:
-        return [_row(descriptors, samples, search, again, bar) for search, again in jobs]
+        return [_row(scored, samples, search, again, bar) for search, again in jobs]
 
 
-def labels(samples: Samples, search: Search, gallery: Array) -> tuple[Array, Array, Array, Array, ProtocolName]:
+def labels(samples: Samples, search: Search, gallery: Array) -> Labelled:
     """Arguments of `score`, `score_distances` and `chance` for one of a search's galleries, from ids to protocol."""
     queries, ids, cameras = search.queries, samples.identities, samples.cameras
     return ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol
 
 
-def _row(descriptors: Array, samples: Samples, search: Search, rerank: bool, bar: Any) -> Row:
+def _row(scored: Scorer, samples: Samples, search: Search, rerank: bool, bar: Any) -> Row:
     hidden = refuse_hidden(samples, search)
     trials, random = [], []
     answered, first, precision = np.zeros((3, len(search.queries)))
     for gallery in search.galleries:
         of = labels(samples, search, gallery)
-        scores = score(descriptors[search.queries], descriptors[gallery], *of, rerank=rerank)
+        scores = scored(search.queries, gallery, of, rerank)
         trials.append(summary(scores))
         random.append(chance(*of))
         answered += scores.valid

@@ -16,6 +16,7 @@ from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import Row, both_directions, by_direction, evaluate, main_figures, mean_map
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table, verification_as_text
 from hicmd_tf.retrieval.threshold import LARGEST, WANTED, Threshold, choose, thinned, threshold_in, tried
+from hicmd_tf.retrieval.tracks import Pool, evaluate_tracks, in_words, track_counts
 from hicmd_tf.retrieval.verification import LEAST, Verified, verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import provenance
@@ -33,10 +34,11 @@ def metrics_of(
     unlearned: Metrics | None = None,
     describe: Callable[[Samples], Array] | None = None,
     wanted: float = WANTED,
+    pool: Pool = "mean",
 ) -> Metrics:
-    """The content of metrics.json: the model's figures, those of the untrained network, which a converted run has not,
-    of held-out identities the objective that settings are chosen by, what needs no learning, which main figures are not
-    above chance, a threshold for similarities, and where all that comes from.
+    """The content of metrics.json: the model's figures, of tracks too where there are some, those of the untrained
+    network, which a converted run has not, of held-out identities the objective that settings are chosen by, what needs
+    no learning, which main figures are not above chance, a threshold for similarities, and where all that comes from.
 
     Args:
         config: with which the last step was made.
@@ -47,10 +49,11 @@ def metrics_of(
         unlearned: `simple_figures` of these pictures, where they are known already.
         describe: descriptors (N, E) of other pictures; without it no threshold is chosen.
         wanted: the false-accept rate that the threshold is for.
+        pool: how tracks are compared.
     """
     samples = evaluated(config, data)
     searches = published(config.data, samples)
-    rows = evaluate(descriptors, samples, searches)
+    rows = evaluate(descriptors, samples, searches) + evaluate_tracks(descriptors, samples, searches, pool)
     held_out = config.data.held_out > 0
     main = main_figures(rows)
     changes = [change._asdict() for change in folder.changes()]
@@ -67,6 +70,9 @@ def metrics_of(
         "seed": config.seed,
         "provenance": provenance(config, data, folder.origins(config), folder.first_step(), step, changes),
     }
+    tracks = track_counts(samples, pool)
+    if tracks:
+        found["tracks"] = tracks
     if describe is not None:
         threshold = _threshold(config, data, descriptors, describe, wanted)
         found["threshold"] = None if threshold is None else threshold._asdict()
@@ -102,7 +108,8 @@ def shown(metrics: Metrics) -> str:
     main = [*by_direction(rows).values()]
     further = as_text(rows) if len(rows) > len(main) or any(row.trials > 1 for row in rows) else ""
     found = verified(metrics)
-    parts = [table(figures(metrics)), further or "\n".join(notes(main))]
+    tracks = in_words(metrics["tracks"]) if "tracks" in metrics else ""
+    parts = [table(figures(metrics)), further or "\n".join(notes(main)), tracks]
     return "\n\n".join(filter(None, [*parts, verification_as_text(found) if found else "", *_said(metrics)]))
 
 

@@ -171,8 +171,8 @@ def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Pas
         raise UserError(f"{folder}: {mixed}")
     if tracks:
         within = sum(said.track is not None for _, said in found)
-        without = f"; {len(found) - within:,} in none, each of which counts as one" if within < len(found) else ""
-        taken.append(f"tracks: {len(tracks):,}, of {within:,} pictures{without}")
+        without = f"; in none, and so tracks of one: {len(found) - within:,}" if within < len(found) else ""
+        taken.append(f"tracks: {len(tracks):,}, of {counted(within, 'picture')}{without}")
     return Listing(records, texts, taken, sentences(passed))
 
 
