@@ -166,7 +166,7 @@ Parts = Annotated[
     list[str],
     NAMES,
     Predicate(lambda names: set(names) <= set(PARTS) and len(set(names)) == len(names)),
-    f"a list of some of {', '.join(PARTS)}, such as [decoder], or []",
+    f"a list of some of {', '.join(PARTS)}, each once, such as [decoder], or []",
 ]
 
 Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]

@@ -6,6 +6,7 @@ ends in configs/base.yaml, which has every key and is the one place for defaults
 
 import dataclasses
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from hicmd_tf.files import possible
 
 EXTENDS = "extends"
 BASE = "base"
+DOTTED = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
 LONGEST_CHAIN = 50  # files
 NAMED = 6  # missing settings that one line names
 
@@ -100,9 +102,20 @@ def _checked(settings: Mapping[str, Given], file: Path) -> Config:
     missing = [key for key in SETTINGS if key not in settings]
     if missing:
         raise UserError(f"{file}: {some(missing, 1)} missing; add `{EXTENDS}: {BASE}` to start from the defaults")
+
+    def given_late(key: str) -> int:
+        """0 of what the user typed, 1 of what stands in the file that the user named, 2 of what that extends."""
+        source = settings[key].source
+        return 0 if source == COMMAND_LINE else 1 if source.startswith(f"{file},") else 2
+
     config: Config = _build(Config, {key: SETTINGS[key].checked(*given) for key, given in settings.items()})
     for key, advice in problems(config):
-        raise UserError(f"{settings[key].source}: {key} is {value_of(config, key)}: {advice}")
+        value, source = value_of(config, key), settings[key].source
+        blamed = min([key, *(name for name in DOTTED.findall(advice) if name in settings)], key=given_late)
+        if given_late(blamed) < given_late(key):
+            given = f"{settings[blamed].source}: {blamed} {value_of(config, blamed)}"
+            raise UserError(f"{given} does not go with {key}, which is {value} ({source}): {advice}")
+        raise UserError(f"{source}: {key} is {value}: {advice}")
     return config
 
 

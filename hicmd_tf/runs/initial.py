@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,15 +20,19 @@ CLASSIFIER = "features/head/classify/"
 RANDOM = "seed_generator"
 """In the names of random states, which follow the run's own seed."""
 SIZELESS = ("resnet_weights", "discriminator_init", "feature_learning.alpha", "feature_learning.dropout")
-"""Settings of networks that weights of a checkpoint don't depend on."""
+"""Settings of networks that only say how weights begin, or what is done in training."""
+FORMLESS = ("feature_learning.descriptor", "feature_learning.normalise_parts")
+"""Settings of networks that change what they compute, but no weight's form: others than the source's are told."""
 
 
 class Initial(NamedTuple):
-    """Weights of a run. trained: whom it was trained on, where that is known."""
+    """Weights of a run. trained: whom it was trained on, where that is known. differing: settings, in words, by which
+    its networks computed otherwise."""
 
     path: Path
     checkpoint: Checkpoint
     trained: Trained | None
+    differing: Sequence[str] = ()
 
     @property
     def digest(self) -> str:
@@ -58,6 +63,7 @@ class Initial(NamedTuple):
             "sha256": self.digest,
             "taken": dict(Counter(_part(name) for name in taken)),
             "left": {name: "made anew, for other people" for name in left},
+            **({"differing": list(self.differing)} if self.differing else {}),
         }
 
 
@@ -75,8 +81,8 @@ def read_initial(config: Config) -> Initial | None:
             f"{path} --run DIR, and name that"
         )
     folder = RunFolder(path)
-    _refuse_other_networks(config, folder.open(), path)
-    return Initial(path, folder.checkpoint(optimisers=False), read_trained(folder.identities))
+    differing = _differing(config, folder.open(), path)
+    return Initial(path, folder.checkpoint(optimisers=False), read_trained(folder.identities), differing)
 
 
 def refuse_other_weights(folder: RunFolder, config: Config) -> None:
@@ -95,13 +101,16 @@ def words(told: dict[str, Any]) -> str:
     """What `Initial.fill` returned, in a line."""
     parts = ", ".join(f"{part} ({count})" for part, count in told["taken"].items())
     left = ", ".join(told["left"])
-    return f"weights of {told['run']} after {counted(told['steps'], 'step')}: {parts} arrays; begun anew: {left}"
+    return f"weights of {told['run']} after {counted(told['steps'], 'step')}: {parts} arrays; begun anew: {left}" + (
+        f"; computed otherwise there: {', '.join(told['differing'])}" if "differing" in told else ""
+    )
 
 
-def _refuse_other_networks(config: Config, theirs: Config, path: Path) -> None:
+def _differing(config: Config, theirs: Config, path: Path) -> list[str]:
+    """The settings, in words, by which networks of one form compute otherwise. Raises UserError for another form."""
     here, there = (dict(flattened(to_dict(one)["networks"])) for one in (config, theirs))
     for key, value in here.items():
-        if key not in SIZELESS and value != there[key]:
+        if key not in (*SIZELESS, *FORMLESS) and value != there[key]:
             raise UserError(
                 f"networks.{key} is {value}, but {path}, whose weights are to be taken, has {there[key]}: give "
                 f"--networks.{key} {str(there[key]).replace(' ', '')}, or another run"
@@ -112,6 +121,7 @@ def _refuse_other_networks(config: Config, theirs: Config, path: Path) -> None:
             f"{theirs.networks.resnet_weights}, whose strides stand elsewhere: give --networks.resnet_weights "
             f"{theirs.networks.resnet_weights}"
         )
+    return [f"networks.{key} {there[key]}, here {here[key]}" for key in FORMLESS if here[key] != there[key]]
 
 
 def _part(name: str) -> str:

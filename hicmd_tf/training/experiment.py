@@ -71,6 +71,25 @@ def build_model(config: Config, classes: int, restored: bool = False) -> HiCMD:
     return model
 
 
+def frozen_at_random(config: Config) -> str:
+    """A warning of frozen networks of a new run whose weights are random and stay so; empty where there are none."""
+    frozen = config.training.frozen
+    if config.training.initialise:
+        if "head" not in frozen:
+            return ""
+        return "training.frozen names head, whose classifier begins at random and stays so: leave head out"
+    filled = {"combination"}  # a number that a setting has
+    if config.networks.resnet_weights != "none":
+        filled |= {"attribute_encoders", "embedding"}
+    random = [part for part in frozen if part not in filled]
+    if not random:
+        return ""
+    return (
+        f"training.frozen names {', '.join(random)}, whose weights begin at random and stay so: begin with trained "
+        f"ones, by --initialise RUN, or leave them out"
+    )
+
+
 def descriptor_in_full_precision(model: HiCMD) -> Descriptor:
     """The model's descriptor, or if it computes in mixed precision a copy that does not: a run's figures then are those
     of what is loaded, exported and evaluated later. A model has one copy, so that its graphs last."""

@@ -26,7 +26,7 @@ from hicmd_tf.runs.origin import data_hashes, refuse_other_pictures
 from hicmd_tf.runs.trained import Earlier, Trained, read_trained, refuse_trained, written
 from hicmd_tf.training.callbacks import EachStep, Every, Interruption, ProgressBar
 from hicmd_tf.training.collapse import Collapse
-from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, prepare
+from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, frozen_at_random, prepare
 from hicmd_tf.training.failure import write_failure
 from hicmd_tf.training.logs import GrowingTable, LossTable, Means, TensorBoard
 from hicmd_tf.training.loop import iterate
@@ -174,7 +174,13 @@ class _Run:
         self.samples = evaluated(config, experiment.data)
         self.notes = {} if found is None else found.notes
         self.saved = None if found is None else found.step
+        if config.training.frozen:
+            stay = "whose weights stay as they begin"
+            print(f"frozen: {', '.join(config.training.frozen)}, {stay}", file=sys.stderr)
         if found is None:
+            random = frozen_at_random(config)
+            if random:
+                warnings.warn(random, stacklevel=1)
             write_json(folder.untrained, self.figures(self.describe()))
             if initial is not None:
                 told = initial.fill(experiment.model.networks)

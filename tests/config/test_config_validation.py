@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,18 @@ def test_norm_groups_are_equal_and_straddle_no_devices() -> None:
     assert refused({**halves, "training.devices": 2}) is None
     assert refused({**halves, "batch.norm_groups": 1, "training.devices": 2}) == "batch.norm_groups"
     assert refused({**halves, "batch.norm_groups": 1, "training.devices": 0}) is None  # known only where it runs
+
+
+def test_of_settings_that_do_not_go_together_the_one_is_blamed_that_the_user_gave(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"^command line: training\.devices 2 does not go with batch\.norm_groups, which "
+    ):
+        load("tiny", {"training.devices": "2"})
+    (tmp_path / "mine.yaml").write_text("extends: tiny\ntraining:\n  devices: 2\n")
+    with pytest.raises(UserError, match=r"mine\.yaml, line 3: training\.devices 2 does not go with .* \(.*base\.yaml"):
+        load(tmp_path / "mine.yaml")
+    with pytest.raises(UserError, match=r"^command line: batch\.norm_groups is 3: training\.devices is 2 and groups"):
+        load(tmp_path / "mine.yaml", {"batch.norm_groups": "3", "batch.pairs": "9", "batch.negatives": "9"})
 
 
 @pytest.mark.parametrize("side", ["data.height", "data.width"])

@@ -193,7 +193,8 @@ def test_a_run_begins_with_the_weights_of_another_and_goes_on_without_it(
         main(["fit", *options(smoke_directory, run, "--initialise", str(source), "--data.trial", "2")])
     assert not run.exists()
     main(["fit", *options(smoke_directory, run, *given)])
-    assert "weights of" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "weights of" in said and "frozen: decoder, whose weights stay as they begin\n" in said
     told = json.loads((run / "initial.json").read_text())
     assert told["steps"] == STEPS and told["taken"]["decoder"] > 0
     assert told["figures"] != json.loads((run / "untrained.json").read_text()) and set(told["figures"]) == set(

@@ -79,6 +79,22 @@ def test_networks_of_another_form_are_refused(
     assert read_initial(beginning(smoke_config, smoke_run, **still)) is not None
 
 
+def test_networks_that_compute_otherwise_with_weights_of_the_same_form_are_told(
+    smoke_config: Config, smoke_run: Path
+) -> None:
+    ours = {"networks.feature_learning.descriptor": "fc", "networks.feature_learning.normalise_parts": False}
+    theirs = smoke_config.networks.feature_learning
+    assert (theirs.descriptor, theirs.normalise_parts) == ("batch_norm", True)
+    config = beginning(smoke_config, smoke_run, **ours)
+    initial = read_initial(config)
+    assert initial is not None
+    line = words(initial.fill(build_networks(config.networks, CLASSES)))
+    assert line.endswith(
+        "; computed otherwise there: networks.feature_learning.descriptor batch_norm, here fc, "
+        "networks.feature_learning.normalise_parts True, here False"
+    )
+
+
 def test_strides_of_other_resnets_are_refused(smoke_config: Config, smoke_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(smoke_run, tmp_path / "run"))
     text = (run / "config.yaml").read_text()

@@ -42,7 +42,8 @@ class Training:
         count = 1 if self._waiting else min(most, self._length)
         batches = self._next(count)
         if not self._told:
-            notice("compiling the iteration: a minute or more, once")
+            kept = jax.config.values["jax_compilation_cache_dir"] is not None
+            notice(f"compiling the iteration: a minute or more, {'unless JAX still has it' if kept else 'once'}")
             self._told = True
         done = self._run(batches)
         if done.failed is None or count == 1:
