@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.data.usable import usable
     from hicmd_tf.retrieval.stored import write_descriptors
     from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.runs.trained import flattering
 
     run = OpenedRun(options.run)
     data = run.config.data
@@ -44,12 +45,9 @@ def main(arguments: Sequence[str]) -> None:
     if not len(samples):
         every = counted(len(records), "picture")
         raise UserError(f"{folder}: none of {every} can be used, expected at least one whole one")
-    people, trained = set(samples.identities[samples.known].tolist()), run.trained_on
-    if trained is not None and trained.people == (options.data or "folder"):
-        both = people.intersection(trained.identities)
-        if both:
-            everyone = counted(len(people), "person")
-            print(f"the run was trained on {len(both)} of these {everyone}: their figures would flatter")
+    known = flattering(run.trained_on, options.data or "folder", samples.identities.tolist())
+    if known:
+        print(known)
     model = run.model
     described = model.descriptors(samples)
     write_descriptors(options.out, described, samples, model.descriptor.digest())

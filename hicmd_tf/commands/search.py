@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hicmd_tf.search.nearest import InvertedFile
 
 COLLECTION = "hicmd"
+FOLDER = "folder"  # the data set of own pictures, whose people those of a gallery are
 NEEDS = {  # options that do nothing, or can't do it, without another
     "collection": ["uri"],
     "token": ["uri"],
@@ -88,6 +89,7 @@ def _add(options: argparse.Namespace) -> None:
 def _fill(options: argparse.Namespace, store: "Store") -> None:
     from hicmd_tf.data.sources.folder import anything
     from hicmd_tf.runs.opened import OpenedRun
+    from hicmd_tf.runs.trained import flattering
     from hicmd_tf.search.describe import described_folder, fill, stored
     from hicmd_tf.search.entries import same_model
 
@@ -98,7 +100,8 @@ def _fill(options: argparse.Namespace, store: "Store") -> None:
         listing = anything(options.images, options.modality, options.pattern or "")
         run = OpenedRun(options.run)
         same_model(store.info(), run.model.descriptor.digest())
-        print("\n".join([*listing.taken, *listing.passed]), flush=True)
+        known = flattering(run.trained_on, FOLDER, (record.identity for record in listing.records))
+        print("\n".join(filter(None, [*listing.taken, *listing.passed, known])), flush=True)
         parts = described_folder(run, options.images, listing, options.time, store.held)
         done = fill(store, parts, len(listing.records))
     said = [f"{counted(done.added, 'picture')} added"]

@@ -1,5 +1,6 @@
 """Whom a run was trained on, so that it is not tested on them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,12 +64,27 @@ def written(trained: Trained, texts: Texts) -> dict[str, Any]:
     return {**trained.as_json(), "names": [shown(one, texts) for one in trained.identities]}
 
 
+def trained_among(trained: Trained | None, people: str, identities: Iterable[int]) -> list[int]:
+    """Those of a data set's people whom a run's weights have seen, ascending; none where it does not say.
+
+    people: whose the identities are, as `Trained.people` has it.
+    """
+    return sorted({*(trained.by_data_set() if trained else {}).get(people, [])} & {*identities})
+
+
+def flattering(trained: Trained | None, people: str, identities: Iterable[int]) -> str:
+    """The same as a line for who looks at what is found of them; empty where there are none."""
+    known = {identity for identity in identities if identity >= 0}
+    count = len(trained_among(trained, people, known))
+    everyone = counted(len(known), "person")
+    return f"the run was trained on {count} of these {everyone}: their figures, and hits, flatter" if count else ""
+
+
 def refuse_trained(trained: Trained | None, config: Config, samples: Samples, advice: str = ALLOW) -> None:
     """Raises UserError when people in the pictures to test are known to have been trained on. advice: what else can be
     done than to test on others."""
     tested = Trained.of(config, samples)
-    known = {} if trained is None else trained.by_data_set()
-    both = sorted(set(known.get(tested.people, [])) & set(tested.identities))
+    both = trained_among(trained, tested.people, tested.identities)
     if both:
         splits = DATA_SETS[config.data.name].trials > 1
         other = "the trial that the run was trained with" if splits else "pictures of other people"

@@ -11,7 +11,7 @@ from hicmd_tf.data.labels import number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json, write_json
-from hicmd_tf.runs.trained import Trained, read_trained, refuse_trained, written
+from hicmd_tf.runs.trained import Trained, flattering, read_trained, refuse_trained, trained_among, written
 
 
 def test_people_with_names_are_refused_by_name_and_unknown_ones_never(smoke_config: Config, tmp_path: Path) -> None:
@@ -33,6 +33,13 @@ def test_people_with_names_are_refused_by_name_and_unknown_ones_never(smoke_conf
     own = with_values(smoke_config, {"data.name": "folder", "data.source": "x"})  # which has no trials
     with pytest.raises(UserError, match="evaluate on pictures of other people, or give --allow-trained"):
         refuse_trained(Trained.of(own, samples), own, tested)
+
+
+def test_whom_the_weights_saw_before_counts_too() -> None:
+    trained = Trained("folder", [1, 2], {"folder": [3], "regdb": [4]})
+    assert trained_among(trained, "folder", [4, 3, 1, -1]) == [1, 3] and trained_among(trained, "regdb", [4]) == [4]
+    assert flattering(trained, "folder", [1, 1, 3, 4, -1]).startswith("the run was trained on 2 of these 3 people: ")
+    assert flattering(trained, "llcm", [1]) == flattering(trained, "folder", [-1, 9]) == flattering(None, "folder", [1])
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,6 @@ def run_that() -> Callable[..., Any]:
         config = SimpleNamespace(data=SimpleNamespace(check=check, sixteen_bit=""))
         descriptor = SimpleNamespace(digest=lambda: "d" * 64)
         model = SimpleNamespace(descriptors=descriptors, descriptor=descriptor)
-        return SimpleNamespace(config=config, model=model, threshold=None)
+        return SimpleNamespace(config=config, model=model, threshold=None, trained_on=None)
 
     return made

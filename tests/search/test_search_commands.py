@@ -22,6 +22,7 @@ from hicmd_tf.pictures.sheet import RIGHT
 from hicmd_tf.retrieval.stored import write_descriptors
 from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.runs.opened import OpenedRun
+from hicmd_tf.runs.trained import Trained
 from hicmd_tf.search import Entry, Gallery, describe
 
 Array = np.ndarray[Any, Any]
@@ -289,7 +290,8 @@ def test_hits_are_marked_by_the_threshold_of_the_model_across_modalities_only(
     run = run_that(described)
     monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run)
     here = ["--index", str(tmp_path / "gallery")]
-    say("index", *here, *RUN, "--images", pictures)
+    run.trained_on = Trained("folder", [5, 77])
+    assert "the run was trained on 1 of these" in say("index", *here, *RUN, "--images", pictures)
     query = [*here, *RUN, "--picture", str(pictures / "5/visible/1_c05.png"), "--modality", "visible", "--both"]
     assert {hit["mark"] for hit in ask(query, "-k", "11")[0]["hits"]} == {None} and "person" not in say("query", query)
     run.threshold = Threshold(0.4, -0.1, 1e-3, [0.0] * 3, [1.0] * 3, 9, 9, 9, "train")
