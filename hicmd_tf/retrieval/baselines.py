@@ -53,8 +53,8 @@ def simple_figures(samples: Samples, searches: Iterable[Search], height: int, wi
 
 
 def hand_crafted_figures(samples: Samples, searches: Iterable[Search], height: int, width: int) -> dict[str, Figures]:
-    """`HAND_CRAFTED` -> the same by the Euclidean distance of its descriptors. Takes about a minute for each 5,000
-    pictures. Raises UserError as `metrics.score` and the descriptors do."""
+    """`HAND_CRAFTED` -> the same by the Euclidean distance of its descriptors: minutes for some thousands of pictures.
+    Raises UserError as `metrics.score` and the descriptors do."""
 
     def compared(visible: Samples, infrared: Samples) -> dict[str, Array]:
         return {
