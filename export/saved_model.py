@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.export.artefacts import versions
 from hicmd_tf.export.branch import Source, source_of, warm_up
 from hicmd_tf.export.check import Row, check
@@ -24,6 +24,7 @@ def export(options: argparse.Namespace) -> tuple[Path, list[str], list[Row]]:
     target = options.out / str(_next_version(options.out))
     with making_folder(target) as partial:
         source = source_of(options.run)
+        waiting("making the graphs")
         save(source, partial, options.licence)
         rows = check(source, [partial], options)
     return target, list(source.branch.signatures()), rows

@@ -7,6 +7,7 @@ keep it on this machine, or put a proxy that asks for one in front.
 import argparse
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,17 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hicmd_tf.addresses import bracketed, listening
+from hicmd_tf.addresses import bracketed
 from hicmd_tf.export.servable import Limits, Request, Servable
 
 Array = np.ndarray[Any, Any]
 
 
-def serve(folder: Path, options: argparse.Namespace) -> None:
-    """Loads, serves until it is stopped, answers open requests. folder: of a version. options: of `hicmd serve`."""
+def serve(folder: Path, opened: socket.socket, options: argparse.Namespace) -> None:
+    """Loads, serves until it is stopped, answers open requests.
+
+    folder: of a version. opened: listens at the options' address. options: of `hicmd serve`.
+    """
     limits = Limits(
         body=options.max_body << 20,
         rows=options.max_rows,
@@ -39,14 +43,13 @@ def serve(folder: Path, options: argparse.Namespace) -> None:
         wait=options.batch_wait / 1000,
         waiting=options.max_waiting,
     )
-    taken = listening(options.host, options.port)  # what is wrong with it is reported before the model is loaded
     servable = Servable(options.name, folder, limits)
     servable.warm_up()
-    address = f"http://{bracketed(options.host)}:{taken.getsockname()[1]}"
+    address = f"http://{bracketed(options.host)}:{opened.getsockname()[1]}"
     print(f"serving {servable.name} version {servable.version}: {address}/v1/models/{servable.name}", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn passes them on after it has answered open requests
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(settings(servable, limits)).run(sockets=[taken])
+    uvicorn.Server(settings(servable, limits)).run(sockets=[opened])
     print("stopped; all requests are answered", flush=True)
 
 

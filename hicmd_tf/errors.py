@@ -30,6 +30,7 @@ NEAR = 0.65
 """The likeness, 0 to 1, from which on a name is suggested for another."""
 SHORTEST = 3  # letters that begin a name, so that it is suggested
 PLURALS = {"person": "people"}
+_WAITS: list[str] = []
 OURS = ("hicmd_tf", "bench")
 
 
@@ -129,6 +130,18 @@ def notice(line: str) -> None:
     from tqdm import tqdm  # here: what is missing is said by `run_command`
 
     tqdm.write(line, file=sys.stderr)
+
+
+def announce_waits() -> None:
+    """From here on `waiting` says something: this process is a command."""
+    _WAITS.append("")
+
+
+def waiting(line: str) -> None:
+    """A notice of what takes seconds and shows nothing else meanwhile, once. To who calls from Python none is given."""
+    if _WAITS and line not in _WAITS:
+        _WAITS.append(line)
+        notice(f"{line} ..")
 
 
 def refuse(message: str) -> NoReturn:

@@ -3,6 +3,7 @@ are read as what they should be: never a pipe or a device, which may not end, an
 
 import errno
 import fcntl
+import glob
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,22 +73,39 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def making_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `path` at the end, or is gone when something goes wrong. Raises UserError when
-    `path` is there already and isn't empty, can't be written, or is no name, as . and .. are none."""
+    """A folder to fill that becomes `path` at the end, or is gone when something goes wrong; what a kill leaves is gone
+    when the same folder is made again. Raises UserError when `path` is there already and isn't empty, can't be written,
+    or is no name, as . and .. are none."""
     _refuse_existing(path)
     if path.name in ("", ".."):
         raise UserError(f"{path} is no name for a new folder: give one, such as {path / 'new'}")
+    _sweep_beside(path)
     partial = _beside(path)
     try:
         partial.mkdir(parents=True)
+        held = os.open(partial, os.O_RDONLY)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
+        _lock(held, fcntl.LOCK_EX)
         yield partial
         _refuse_existing(path)
         partial.rename(path)
     finally:
+        os.close(held)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sweep_beside(path: Path) -> None:
+    """Deletes the folders that killed processes meant for `path`: nobody holds them any more."""
+    for left in filter(is_leftover, path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
+        with suppress(OSError):
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if _lock(held, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 def _beside(path: Path) -> Path:
@@ -123,7 +141,7 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _lock(file: IO[str], how: int) -> bool:
+def _lock(file: IO[str] | int, how: int) -> bool:
     """Locks an open file until it is closed. False on a file system without locks. Raises BlockingIOError when another
     process holds it, and is not waited for."""
     try:

@@ -11,7 +11,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType, TracebackType
 
-from hicmd_tf.errors import UserError, missing, refuse
+from hicmd_tf.errors import UserError, missing, refuse, waiting
 
 BACKEND = "KERAS_BACKEND"
 ENGINES = ("tensorflow", "jax")
@@ -61,6 +61,7 @@ class _Quietly(MetaPathFinder):
         load = spec.loader.exec_module
 
         def load_quietly(module: ModuleType) -> None:
+            waiting("loading TensorFlow")
             with _without_chatter():
                 load(module)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.commands import serve
-from hicmd_tf.errors import UserError, counted, missing, run_command, some
+from hicmd_tf.errors import UserError, announce_waits, counted, missing, run_command, some, waiting
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
@@ -210,3 +210,15 @@ def test_what_a_card_lacks_is_one_line_with_jax(said: str, told: str, capsys: py
 )
 def test_things_are_counted_in_words(count: int, thing: str, words: str) -> None:
     assert counted(count, thing) == words
+
+
+def test_waits_are_told_once_and_to_commands_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hicmd_tf.errors._WAITS", [])
+    waiting("opening runs/a")
+    assert capsys.readouterr().err == ""
+    announce_waits()
+    for _ in range(2):
+        waiting("opening runs/a")
+    assert capsys.readouterr().err == "opening runs/a ..\n"

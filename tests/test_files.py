@@ -120,6 +120,19 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> 
     assert names(tmp_path) == [".mine.tmp"]
 
 
+def test_a_folder_that_a_kill_left_is_gone_when_it_is_made_again(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    others = {".it.": 1, ".all.": 1}
+    assert {name[: name.index(".", 1) + 1]: 1 for name in names(tmp_path) if name.endswith(".tmp")} == others
+    with making_folder(tmp_path / "all") as first, making_folder(tmp_path / "alles"):
+        (first / "half").write_text("half")  # which is not left by a kill
+        with contextlib.suppress(UserError), making_folder(tmp_path / "all"):
+            assert (first / "half").exists()
+            raise UserError("the first goes on")
+    assert (tmp_path / "all" / "half").exists()
+    assert [name[:4] for name in names(tmp_path) if name.endswith(".tmp")] == [".it."]
+
+
 def test_what_can_not_be_written_is_said_and_trying_leaves_no_trace(tmp_path: Path) -> None:
     check_writable(tmp_path / "new" / "newer" / "a")
     write_text(tmp_path / "file", "before")

@@ -12,7 +12,7 @@ from typing import Any
 
 from hicmd_tf import __version__
 from hicmd_tf.arguments import NoOptionError, Parser
-from hicmd_tf.errors import UserError, nearest, run_command, some
+from hicmd_tf.errors import UserError, announce_waits, nearest, run_command, some
 from hicmd_tf.startup import BACKEND
 
 COMMANDS = {
@@ -97,4 +97,5 @@ def _having(name: str, option: str) -> list[str]:
 
 def console(*before: str) -> None:
     """Runs this process's command line. before: words that come before it."""
+    announce_waits()
     run_command(lambda: main([*before, *sys.argv[1:]]))

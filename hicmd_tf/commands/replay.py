@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -21,4 +21,5 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.provenance.replaying import replay, shown
     from hicmd_tf.runs.folder import RunFolder
 
+    waiting("running the step again")
     print(shown(replay(RunFolder(options.run).failure)))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, seed
+from hicmd_tf.errors import waiting
 
 REPORT = "report.html"
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.visualize.figures import all_figures
     from hicmd_tf.visualize.report import write_report
 
+    waiting("making the figures")
     print(write_report(run, all_figures(run, options.seed), out))
 
 

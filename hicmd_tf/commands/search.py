@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
-from hicmd_tf.errors import UserError, counted, printable
+from hicmd_tf.errors import UserError, counted, printable, waiting
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hicmd_tf.search.nearest import InvertedFile
 
 COLLECTION = "hicmd"
+MANY = 100_000  # pictures, from which on a search takes seconds
 FOLDER = "folder"  # the data set of own pictures, whose people those of a gallery are
 NEEDS = {  # options that do nothing, or can't do it, without another
     "collection": ["uri"],
@@ -136,6 +137,8 @@ def _query(options: argparse.Namespace) -> None:
     same_model(store.info(), queries.model)
     threshold = None if run is None else run.threshold
     among: Among = "same" if options.same_modality else "both" if options.both else "other"
+    if store.info().rows >= MANY:
+        waiting("searching")
     asked = (queries.descriptors, queries.entries, options.k, selection, among, options.itself)
     answers = look_up(store, *asked, threshold)
     names = list(map(str, options.picture or [entry.path for entry in queries.entries]))

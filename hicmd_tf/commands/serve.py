@@ -10,8 +10,9 @@ authentication: keep it on this machine, or put a proxy that asks for one in fro
 from collections.abc import Sequence
 from pathlib import Path
 
+from hicmd_tf.addresses import listening
 from hicmd_tf.arguments import Parser, port, positive, seconds, time_limit
-from hicmd_tf.errors import UserError, require
+from hicmd_tf.errors import UserError, require, waiting
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -29,9 +30,11 @@ def main(arguments: Sequence[str]) -> None:
     version = options.version or max(found)
     if version not in found:
         raise UserError(f"{options.model} has no version {version}, expected one of {', '.join(map(str, found))}")
-    from hicmd_tf.export.server import serve
+    with listening(options.host, options.port) as opened:  # what is wrong with it is said before anything is loaded
+        from hicmd_tf.export.server import serve
 
-    serve(found[version], options)
+        waiting(f"loading {options.model}, version {version}")
+        serve(found[version], opened, options)
 
 
 def _parser() -> Parser:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, seed
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.visualize.figures import KINDS, all_figures, figures_of
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     out = run.folder.place_for(options.out or options.run / "figures", "figure.png")
     from hicmd_tf.visualize.figure import save
 
+    waiting(f"drawing {options.what}")
     all_of_them = options.what == "all"
     for figure in all_figures(run, options.seed) if all_of_them else figures_of(options.what, run, options.seed):
         print(save(figure, out))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hicmd_tf.config import Config
 from hicmd_tf.convert.files import Released, fill, read_checkpoint, write_checkpoint
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.files import check_writable, making_folder, write_json
 from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
@@ -22,6 +22,7 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists already: name another folder for the run")
     check_writable(target / "config.yaml")
+    waiting(f"reading {source}")
     released = read_checkpoint(source, iteration)
     model = build_model(config, released.classes)
     dropped = fill(model.networks, released)

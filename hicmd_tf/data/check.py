@@ -19,7 +19,7 @@ from hicmd_tf.data.sources.data_set import Counts, word
 from hicmd_tf.data.sources.records import read_pictures
 from hicmd_tf.data.times import shown
 from hicmd_tf.data.usable import usable
-from hicmd_tf.errors import UserError, counted, printable, some
+from hicmd_tf.errors import UserError, counted, printable, some, waiting
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
@@ -89,6 +89,7 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
         warnings.warn(line, stacklevel=2)
     pictures = {record for listing in listings.values() for record in listing.records}
     usable(read_pictures(folder, pictures, sixteen_bit=sixteen_bit), "stop", "all")
+    waiting("comparing pictures")
     for title, splits in parts.items():
         found = reported(splits)
         if found:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.drawn_people.camera import CAMERAS
@@ -57,7 +58,8 @@ def write_sample_folder(
     taken: dict[Path, int] = {}
     by_camera: dict[Path, list[Drawn]] = {}
     with making_folder(folder) as partial:
-        for picture in encode_all(people, size, requests):
+        pictures = encode_all(people, size, requests)
+        for picture in tqdm(pictures, "drawing people", len(requests), unit="picture", leave=False):
             split = "train" if picture["identity"] < training else "test"
             place = partial / split / f"{picture['identity'] + 1:04d}" / picture["modality"]
             taken[place] = taken.get(place, 0) + 1

@@ -21,6 +21,7 @@ import numpy as np
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Search, protocol
+from hicmd_tf.errors import waiting
 from hicmd_tf.retrieval.evaluation import Interval, by_direction, of_variance
 from hicmd_tf.retrieval.pairs import Pairs, kinds
 
@@ -76,6 +77,7 @@ def verify(descriptors: Array, samples: Samples, searches: Iterable[Search]) -> 
 
     descriptors: (N, E), one for each sample. Raises UserError as `Pairs` does.
     """
+    waiting("comparing pairs")
     return [_verified(descriptors, samples, search) for search in by_direction(searches).values()]
 
 

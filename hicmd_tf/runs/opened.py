@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hicmd_tf.config import Config
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained import Trained, read_trained
@@ -47,6 +47,7 @@ class OpenedRun:
         from hicmd_tf.runs.model import restored
 
         set_up(self.config)
+        waiting(f"opening {self.folder.path}")
         return restored(self.folder, self.config)
 
     @cached_property

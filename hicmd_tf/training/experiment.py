@@ -11,7 +11,7 @@ from hicmd_tf.data.datasets import evaluated, load, published
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.engines.chosen import BACKEND, HiCMD, devices, set_up
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.method.networks.pretrained import read_resnet
@@ -51,6 +51,7 @@ def prepare(config: Config) -> Experiment:
     for search in published(config.data, samples):
         refuse_hidden(samples, search)
     planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
+    waiting("building the networks")
     with scope:
         return Experiment(data, planner, build_model(config, len(planner.classes)))
 

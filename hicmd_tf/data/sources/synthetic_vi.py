@@ -19,7 +19,7 @@ from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.samples import Contents, Samples
 from hicmd_tf.data.sources.data_set import SPLIT_KEY, DataSet
 from hicmd_tf.drawn_people.arithmetic import Array, Draws
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.files import in_turn
 
 READ_BATCH = 256
@@ -48,6 +48,7 @@ class SyntheticVi(DataSet):
             synthetic.identities, config.test_identities, config.trial, config.held_out, synthetic.seed
         )
         builder = _prepared(builder_config(synthetic, config.height, config.width), config.directory)
+        waiting("reading drawn people")
         samples = _read(builder, 2 * synthetic.identities * synthetic.images_per_modality)
         train, held_out, test = map(samples.having, identities)
         return train, held_out, test

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.errors import UserError, counted, printable, some
+from hicmd_tf.errors import UserError, counted, printable, some, waiting
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 JUNK = frozenset({"thumbs.db", "desktop.ini", "@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found"})
@@ -36,6 +36,7 @@ def walked(folder: Path) -> Walk:
     def refuse(error: OSError) -> None:
         raise UserError(f"{error.filename} can't be listed ({error.strerror}): let it be read") from error
 
+    waiting(f"looking through {printable(str(folder))}")
     found, root = Walk([], {}), os.path.realpath(folder)
     seen = {root}
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
