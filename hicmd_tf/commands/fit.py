@@ -126,3 +126,4 @@ def _train_all(arguments: Sequence[str], config: Config, options: Any, go_on: st
     fit = [sys.executable, "-m", "hicmd_tf", "fit", *common]
     rows = train_trials(fit, config, chosen(config, options.trials), Path(options.run), options.resume, go_on)
     print(as_text(rows))
+    print(f"verification, and the threshold, are of each trial: {options.run}/trial_N/metrics.json, or hicmd evaluate")
