@@ -1,12 +1,14 @@
 """`python -m bench.train_step`: what one training iteration costs, in float32 and in mixed_bfloat16.
 
 The full-size networks with random weights, pictures of noise and the released batch, optimisers included, the input
-pipeline running beside; each precision in a process of its own. Every round measures a 4096^3 float32 product
+pipeline running beside; each precision in a process of its own. Making the graph is timed (traced_s), and
+then the first iteration, in which TensorFlow optimises it (first_s). Every round measures a 4096^3 float32 product
 (the yardstick: its time divides the iteration's, which makes machines comparable) and an iteration. Parts, and kinds of
 operations, are their shares of the operations' time, by TensorFlow's profiler, of one more iteration. For a fair figure
 run nothing else.
 """
 
+import itertools
 import json
 import resource
 import statistics
@@ -23,7 +25,7 @@ CLASSES = 206
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 MOST = 10_000  # iterations that there is input for
 KINDS = 10  # of operations that are named
-WARM_UP = 2  # the first iteration traces, the second still fills the caches
+WARM_UP = 2  # in the first iteration TensorFlow optimises its graph, the second still fills the caches
 
 Figures = dict[str, Any]
 
@@ -60,6 +62,7 @@ def iteration(name: str, settings: dict[str, Any], rounds: int, classes: int = C
 
     config = load(name, {"seed": SEED, "networks.resnet_weights": "none", **settings})
     step = _Step(config, classes)
+    traced, _ = seconds(step.graph)
     times, yardsticks, losses = [], [], []
     with process() as elsewhere:  # the yardstick's memory is not the iteration's
         for _ in trange(WARM_UP + rounds, unit="iteration", leave=False):
@@ -75,6 +78,9 @@ def iteration(name: str, settings: dict[str, Any], rounds: int, classes: int = C
         "wall_s": wall,
         "wall_min_s": min(walls),
         "wall_max_s": max(walls),
+        "operations": len(step.graph().get_operations()),
+        "traced_s": traced,
+        "first_s": times[0][0],
         "waited_s": statistics.median(step.waits[of_rounds]),
         "cpu_s": statistics.median(cpus),
         "yardsticks": statistics.median(w / y for w, y in zip(walls, yardsticks[of_rounds], strict=True)),
@@ -104,7 +110,9 @@ class _Step:
         samples = _noise(config)
         planner = BatchPlanner(samples, config.batch, config.data.height, config.data.width, SEED)
         self._function = tf.function(build_model(config, classes).train_step)
-        self._batches = iter(batches(planner, samples, 0, MOST))
+        inputs = iter(batches(planner, samples, 0, MOST))
+        self._first = next(inputs)
+        self._batches = itertools.chain([self._first], inputs)
         self.waits: list[float] = []
 
     def __call__(self) -> dict[str, float]:
@@ -116,7 +124,7 @@ class _Step:
 
     def graph(self) -> Any:
         """The graph of the traced iteration."""
-        return self._function.get_concrete_function(next(self._batches)).graph
+        return self._function.get_concrete_function(self._first).graph
 
 
 def _noise(config: Any) -> Any:
