@@ -14,8 +14,9 @@ from hicmd_tf.runs.model import Images, Model, restored
 
 if TYPE_CHECKING:
     from hicmd_tf.retrieval.threshold import Threshold
+    from hicmd_tf.retrieval.tracks import Pool
     from hicmd_tf.search import Hit, Selection, Store
-    from hicmd_tf.search.asking import Among
+    from hicmd_tf.search.asking import Among, By
 
 
 class SearchingModel(Model):
@@ -36,11 +37,14 @@ class SearchingModel(Model):
         k: int = 10,
         among: "Among" = "other",
         selection: "Selection | None" = None,
+        together: bool = False,
+        group_by: "By | None" = None,
+        pool: "Pool" = "mean",
     ) -> "list[list[Hit]]":
         """The most similar pictures of a gallery for each of the images, best first; hit.similarity, hit.mark,
-        hit.entry.path.
+        hit.entry.path. Or people or tracks, with hit.pictures of each and the most similar one as hit.entry.
 
-        A picture of the gallery that is the query's file itself is left out.
+        A picture of the gallery that is the query's file itself is left out, and so are others of its track.
 
         Args:
             gallery: folder that `hicmd search index` made, or one that is open.
@@ -49,9 +53,12 @@ class SearchingModel(Model):
             k: how many to find.
             among: pictures of the other modality, the same or both.
             selection: which pictures of the gallery, by person, camera and time; None: all.
+            together: whether all images are one query, and so have one list.
+            group_by: "person" or "track": each once; None: every picture.
+            pool: several pictures of a query or of a group by their "mean" descriptor or by their "best" pair.
 
         Raises:
-            UserError: for a gallery of another model, and as `embed` does.
+            UserError: for a gallery of another model, and as `embed` and `look_up` do.
             ModuleNotFoundError: without the extra `search`.
         """
         from hicmd_tf.search import Entry, Gallery, Selection, look_up
@@ -61,7 +68,8 @@ class SearchingModel(Model):
         same_model(store.info(), self.descriptor.digest())
         described = self.embed(images, modality)
         asked = [Entry(path, -1, 0, modality, 0.0) for path in _paths(images, len(described))]
-        answers = look_up(store, described, asked, k, selection or Selection(), among, threshold=self.threshold)
+        chosen = selection or Selection()
+        answers = look_up(store, described, asked, k, chosen, among, False, self.threshold, together, group_by, pool)
         return [answer.hits for answer in answers]
 
 

@@ -7,22 +7,24 @@
   hicmd search remove --index DIR --before 2026-11-01
   hicmd search info --index DIR
 
-A query finds pictures of the other modality, not itself; --same-modality, --both and --itself say otherwise. The same
-index command goes on where it was stopped. Every command takes --uri http://HOST:19530 --collection NAME instead of
---index, and then speaks to a Milvus server.
+A query finds pictures of the other modality, not itself; --same-modality, --both and --itself say otherwise. --together
+makes all pictures one query, --group-by finds people or tracks, each once; of several pictures the mean descriptor is
+compared, or with --pool best the best pair. The same index command goes on where it was stopped. Every command takes
+--uri http://HOST:19530 --collection NAME instead of --index, and then speaks to a Milvus server.
 Search is exact unless --ivf asks for an inverted file, whose recall is measured first.
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hicmd_tf.arguments import Parser, png, positive, share
 from hicmd_tf.data.labels import number
+from hicmd_tf.data.times import EXPECTED, moment, shown
 from hicmd_tf.errors import UserError, counted, printable, waiting
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 COLLECTION = "hicmd"
 MANY = 100_000  # pictures, from which on a search takes seconds
 FOLDER = "folder"  # the data set of own pictures, whose people those of a gallery are
+POOLS = {"mean": "mean", "best": "best pair"}
 NEEDS = {  # options that do nothing, or can't do it, without another
     "collection": ["uri"],
     "token": ["uri"],
@@ -48,8 +51,9 @@ NEEDS = {  # options that do nothing, or can't do it, without another
     "lists": ["ivf"],
     "probes": ["ivf"],
     "least_recall": ["ivf"],
+    "pool": ["together", "group_by"],
 }
-NOT_WITH_IVF = ("path", "identity", "camera", "after", "before", "uri")
+NOT_WITH_IVF = ("path", "identity", "camera", "not_camera", "after", "before", "together", "group_by", "uri")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -65,12 +69,14 @@ def _check(options: argparse.Namespace) -> None:
     for name, needed in NEEDS.items():
         others = [other for other in needed if hasattr(options, other)]
         if name in given and not given.intersection(others):
-            raise UserError(f"--{name.replace('_', '-')} needs --{' or --'.join(others)}")
+            raise UserError(f"--{name} needs --{' or --'.join(others)}".replace("_", "-"))
     if "picture" in given and "modality" not in given:
         raise UserError("--picture needs --modality: which kind of camera took it")
     for name in NOT_WITH_IVF if "ivf" in given else ():
         if name in given:
-            raise UserError(f"--ivf searches a whole gallery in a folder, or one modality: leave --{name} out")
+            raise UserError(
+                f"--ivf searches a whole gallery in a folder, or one modality: leave --{name.replace('_', '-')} out"
+            )
 
 
 def _index(options: argparse.Namespace) -> None:
@@ -116,7 +122,7 @@ def _fill(options: argparse.Namespace, store: "Store") -> None:
 def _remove(options: argparse.Namespace) -> None:
     selection = _selection(options)
     if not selection:
-        raise UserError("say which pictures: --path, --identity, --camera, --only, --after or --before")
+        raise UserError("say which pictures: --path, --identity, --camera, --not-camera, --only, --after or --before")
     store = _store(options)
     removed = store.remove(selection)
     print(f"{'no picture fits' if not removed else f'removed {removed}'}; the gallery has {store.info().rows}")
@@ -135,19 +141,22 @@ def _query(options: argparse.Namespace) -> None:
     run = _run(options)
     queries = _asked(options, run)
     same_model(store.info(), queries.model)
-    threshold = None if run is None else run.threshold
+    several = options.together or options.group_by is not None
+    threshold = None if run is None or several else run.threshold  # which is of pairs of pictures
     among: Among = "same" if options.same_modality else "both" if options.both else "other"
     if store.info().rows >= MANY:
         waiting("searching")
     asked = (queries.descriptors, queries.entries, options.k, selection, among, options.itself)
-    answers = look_up(store, *asked, threshold)
+    answers = look_up(store, *asked, threshold, options.together, options.group_by, options.pool or "mean")
     names = list(map(str, options.picture or [entry.path for entry in queries.entries]))
+    alone = [([name], [entry]) for name, entry in zip(names, queries.entries, strict=True)]
+    sets = [(names, queries.entries)] if options.together else alone
+    found = zip(sets, answers, strict=True)
     if options.json:
-        found = zip(names, queries.entries, answers, strict=True)
-        print(json.dumps([_as_json(*of) for of in found]))
+        print(json.dumps([_as_json(*of, answer, options) for of, answer in found]))
     else:
-        found = zip(names, queries.entries, answers, strict=True)
-        print("\n".join(_as_text(*of, bool(selection), threshold is not None) for of in found))
+        marked = threshold is not None
+        print("\n".join(_as_text(*of, answer, options, bool(selection), marked) for of, answer in found))
         if threshold is not None:
             print(threshold.words)
         if inverted is not None and inverted.recall is not None:
@@ -158,7 +167,7 @@ def _query(options: argparse.Namespace) -> None:
     if options.draw is not None:
         from hicmd_tf.search.draw import draw
 
-        draw(options.draw, queries.entries, [answer.hits for answer in answers], threshold)
+        draw(options.draw, [entries for _, entries in sets], [answer.hits for answer in answers], threshold)
         print(options.draw, file=sys.stderr if options.json else sys.stdout)
 
 
@@ -172,7 +181,23 @@ def _run(options: argparse.Namespace) -> "OpenedRun | None":
 def _asked(options: argparse.Namespace, run: "OpenedRun | None") -> "Described":
     from hicmd_tf.search.describe import described_pictures, stored
 
-    return stored(options.descriptors) if run is None else described_pictures(run, options.picture, options.modality)
+    if run is None:
+        return stored(options.descriptors)
+    options.picture = [file for path in options.picture for file in _pictures(path)]
+    return described_pictures(run, options.picture, options.modality)
+
+
+def _pictures(path: Path) -> list[Path]:
+    """A picture, or those in a folder, at any depth. Raises UserError for a folder without any."""
+    if not path.is_dir():
+        return [path]
+    from hicmd_tf.data.sources.walking import sentences, walked
+
+    walk = walked(path)
+    if not walk.pictures:
+        raise UserError(f"{path} is a folder without pictures: name a picture, or a folder that has some")
+    print("\n".join(sentences(walk.passed)), end="\n" if walk.passed else "", file=sys.stderr)
+    return [path / name for name in walk.pictures]
 
 
 def _store(options: argparse.Namespace, inverted: "InvertedFile | None" = None) -> "Store":
@@ -200,7 +225,8 @@ def _selection(options: argparse.Namespace) -> "Selection":
     if None not in (options.after, options.before) and options.after >= options.before:
         raise UserError("--after is not before --before, so no picture fits: swap them")
     paths = None if options.path is None else [name for path in options.path for name in _names(path)]
-    return Selection(paths, options.identity, options.camera, options.only, options.after, options.before)
+    when = options.after, options.before
+    return Selection(paths, options.identity, options.camera, options.only, *when, options.not_camera)
 
 
 def _names(path: Path) -> list[str]:
@@ -208,16 +234,19 @@ def _names(path: Path) -> list[str]:
     return [str(path), str(path.resolve())]
 
 
-def _as_json(name: str, query: "Entry", answer: "Answer") -> dict[str, Any]:
+def _as_json(
+    names: list[str], queries: "Sequence[Entry]", answer: "Answer", options: argparse.Namespace
+) -> dict[str, Any]:
     return {
-        "query": name,
-        "modality": query.modality,
+        **({"queries": names} if options.together else {"query": names[0]}),
+        "modality": queries[0].modality,
         "among": answer.among or "both",
         "hits": [
             {
                 "similarity": hit.similarity,
                 "mark": hit.mark,
                 "probability": hit.probability,
+                **({"pictures": hit.pictures} if options.group_by else {}),
                 **hit.entry._asdict(),
             }
             for hit in answer.hits
@@ -226,23 +255,48 @@ def _as_json(name: str, query: "Entry", answer: "Answer") -> dict[str, Any]:
     }
 
 
-def _as_text(name: str, query: "Entry", answer: "Answer", filtered: bool, marked: bool) -> str:
-    lines = [f"{printable(name)}: {query.modality}, looked up among {answer.among or 'all'} pictures"]
-    rows = [["rank", "similarity", *(["person"] if marked else []), "identity", "camera", "modality", "time", "path"]]
+def _as_text(
+    names: list[str],
+    queries: "Sequence[Entry]",
+    answer: "Answer",
+    options: argparse.Namespace,
+    filtered: bool,
+    marked: bool,
+) -> str:
+    name = printable(names[0]) if len(names) == 1 else f"{printable(names[0])} and {len(names) - 1} more"
+    several = f", by {options.group_by}" if options.group_by else ""
+    several += f" ({POOLS[options.pool or 'mean']})" if options.group_by or options.together else ""
+    lines = [f"{name}: {queries[0].modality}, looked up among {answer.among or 'all'} pictures{several}"]
+    grouped, tracked = bool(options.group_by), any(hit.entry.track for hit in answer.hits)
+    columns = {  # name: (whether there is such a column, its side)
+        "rank": (True, ">"),
+        "similarity": (True, ">"),
+        "person": (marked, "<"),
+        "pictures": (grouped, ">"),
+        "identity": (True, ">"),
+        "camera": (True, ">"),
+        "track": (tracked, "<"),
+        "modality": (True, "<"),
+        "time": (True, "<"),
+        "path": (True, "<"),
+    }
+    rows = [[*columns]]
     for rank, hit in enumerate(answer.hits, 1):
-        entry, marks = hit.entry, [hit.mark or "-"] if marked else []
-        when = datetime.fromtimestamp(entry.time).isoformat(" ", "seconds")
-        row = [str(rank), f"{hit.similarity:.4f}", *marks, entry.who, entry.taken_by, entry.modality, when, entry.path]
-        rows.append(list(map(printable, row)))
+        entry, similarity = hit.entry, f"{hit.similarity:.4f}"
+        row = [str(rank), similarity, hit.mark or "-", str(hit.pictures), entry.who, entry.taken_by, entry.track or "-"]
+        rows.append([*map(printable, row), entry.modality, shown(entry.time), printable(entry.path)])
     if answer.hits:
-        lines.append(as_text(rows, ">><>><" if marked else ">>>><"))
+        there = [there for there, _ in columns.values()]
+        sides = "".join(side for there, side in columns.values() if there)
+        lines.append(as_text([[*itertools.compress(row, there)] for row in rows], sides))
     elif filtered:
         lines.append("nothing was found: no picture there is of the given people, cameras, times or paths")
     else:
         lines.append("nothing was found" + ("; --both looks among pictures of both modalities" if answer.among else ""))
     if answer.left_out:
         lines.append(
-            f"left out: {counted(len(answer.left_out), 'picture')} of the gallery, the query itself (--itself shows it)"
+            f"left out: {counted(len(answer.left_out), 'picture')} of the gallery, the query itself"
+            f"{' and its track' if any(entry.track for entry in answer.left_out) else ''} (--itself shows it)"
         )
     return "\n".join(lines)
 
@@ -270,9 +324,16 @@ def _parser() -> argparse.ArgumentParser:
         add("--time", type=_moment, metavar="TIME", help="of all of them (default: each file's)")
 
     query = command("query", _query, "finds pictures like others")
-    ask = _add_pictures(query, "--picture", nargs="+", action="extend", metavar="FILE", help="what to look for")
+    ask = _add_pictures(
+        query, "--picture", nargs="+", action="extend", metavar="FILE", help="what to look for; a folder: all in it"
+    )
     ask("--modality", choices=MODALITIES, help="of these pictures")
     ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
+    ask("--together", action="store_true", help="all of them are one query, of one person")
+    ask("--group-by", choices=("person", "track"), help="find these, each once, with how many pictures")
+    ask(
+        "--pool", choices=[*POOLS], help="several pictures by their mean descriptor, or their best pair (default: mean)"
+    )
     ask("--json", action="store_true", help="for programs")
     ask("--draw", metavar="FILE", type=png, help="PNG to draw the ranked lists into")
     ask("--ivf", action="store_true", help="search with an inverted file, made anew when the gallery has changed")
@@ -304,6 +365,7 @@ def _add_selection(parser: Any, among: Any) -> None:
     add("--path", nargs="+", action="extend", metavar="FILE", type=Path, help="only these")
     add("--identity", nargs="+", action="extend", metavar="NAME", type=number, help="only of these people")
     add("--camera", nargs="+", action="extend", metavar="NAME", type=number, help="only by these cameras")
+    add("--not-camera", nargs="+", action="extend", metavar="NAME", type=number, help="none by these cameras")
     among.add_argument("--only", choices=MODALITIES, help="only of this modality")
     add("--after", type=_moment, metavar="TIME", help="only from then on, such as 2026-11-01T08:00")
     add("--before", type=_moment, metavar="TIME", help="only before then")
@@ -311,6 +373,6 @@ def _add_selection(parser: Any, among: Any) -> None:
 
 def _moment(text: str) -> float:
     try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError) as error:
-        raise argparse.ArgumentTypeError(f"{text} is no time, expected such as 2026-11-01T08:00") from error
+        return moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no time, {EXPECTED}") from error

@@ -83,7 +83,7 @@ def described_folder(
         paths = [os.path.realpath(folder / name) for name in samples.names]
         entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], time)
         known = held(paths)
-        entries = dated(entries, known) if time is None else entries
+        entries = dated(entries, known, samples) if time is None else entries
         fresh = news(entries, known)
         chosen = samples.select(np.array(fresh, np.int64))
         whole = usable(chosen, run.config.data.check) if fresh else chosen
@@ -92,10 +92,18 @@ def described_folder(
         yield Described(described, [by_name[name] for name in whole.names], model, len(samples) - len(fresh))
 
 
-def dated(entries: Sequence[Entry], known: dict[str, Entry]) -> list[Entry]:
-    """Entries with the time that a gallery has of the same content: copied or touched it is the same picture."""
+def dated(entries: Sequence[Entry], known: dict[str, Entry], samples: Samples) -> list[Entry]:
+    """Entries with the time that a gallery has of the same content, where nobody says when it was taken: copied or
+    touched it is the same picture."""
     same = [known.get(entry.path, entry) for entry in entries]
-    return [e._replace(time=s.time) if s.digest == e.digest else e for e, s in zip(entries, same, strict=True)]
+    kept = [not said and s.digest == e.digest for said, e, s in zip(_said(samples), entries, same, strict=True)]
+    return [e._replace(time=s.time) if keep else e for keep, e, s in zip(kept, entries, same, strict=True)]
+
+
+def _said(samples: Samples) -> list[bool]:
+    """Of which pictures it is known when they were taken."""
+    found: list[bool] = np.isfinite(samples.times).tolist()
+    return found
 
 
 def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality) -> Described:
@@ -125,25 +133,44 @@ def stored(file: Path, time: float | None = None, held: Held = lambda paths: {})
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
     digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in descriptors]
-    entries = entries_of(samples, samples.names, digests, file.stat().st_mtime if time is None else time)
-    return Described(descriptors, dated(entries, held(samples.names)) if time is None else entries, model)
+    entries = entries_of(samples, samples.names, digests, time, file.stat().st_mtime)
+    entries = dated(entries, held(samples.names), samples) if time is None else entries
+    return Described(descriptors, entries, model)
 
 
 def entries_of(
-    samples: Samples, paths: Sequence[str], digests: Sequence[str], time: float | None = None
+    samples: Samples,
+    paths: Sequence[str],
+    digests: Sequence[str],
+    time: float | None = None,
+    else_: float | None = None,
 ) -> list[Entry]:
-    """The entry of each picture. time: of all of them; None: when each file changed."""
+    """The entry of each picture. time: of all of them; None: of each its own, or, where nobody says when it was taken,
+    `else_`, or when its file changed. Raises UserError for a time of pictures that have their own."""
+    said = _said(samples)
+    if time is not None and any(said):
+        raise UserError(
+            f"--time is given, but it is known when {samples.names[said.index(True)]} was taken: leave it out, or the "
+            "time in the table, the pattern or the file of descriptors"
+        )
     numbers = zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True)
+
+    def when(row: int) -> float:
+        if time is not None or said[row]:
+            return float(samples.times[row]) if time is None else time
+        return Path(paths[row]).stat().st_mtime if else_ is None else else_
+
     return [
         Entry(
             paths[row],
             identity,
             camera,
             samples.modality(row),
-            Path(paths[row]).stat().st_mtime if time is None else time,
+            when(row),
             digests[row],
             samples.texts.get(identity, ""),
             samples.texts.get(camera, ""),
+            samples.track(row),
         )
         for row, (identity, camera) in enumerate(numbers)
     ]

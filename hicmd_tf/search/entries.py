@@ -25,6 +25,7 @@ class Entry(NamedTuple):
         time: seconds since 1970.
         digest: SHA-256 of the picture's file, or of its descriptor where only that is known; empty: unknown.
         person, device: names of identity and camera, where these are not numbers.
+        track: name of the track; empty: none is known.
     """
 
     path: str
@@ -35,6 +36,12 @@ class Entry(NamedTuple):
     digest: str = ""
     person: str = ""
     device: str = ""
+    track: str = ""
+
+    @property
+    def sequence(self) -> tuple[str, int, int, str] | None:
+        """What tells its track from others, of which another folder may have one of the same name; None without one."""
+        return (self.track, self.identity, self.camera, self.modality) if self.track else None
 
     @property
     def who(self) -> str:
@@ -57,12 +64,14 @@ class Hit(NamedTuple):
             are not chosen on.
         probability: of one person, if the hit were as often of one as not; None as the mark is, and where the threshold
             is not calibrated.
+        pictures: how many of the gallery the hit stands for, of a person or a track; the entry is the most similar one.
     """
 
     similarity: float
     entry: Entry
     mark: Mark | None = None
     probability: float | None = None
+    pictures: int = 1
 
     def marked(self, query: Entry, threshold: Threshold | None) -> "Hit":
         """The same for a query, with what a threshold says."""
@@ -80,6 +89,7 @@ class Selection:
 
     Args:
         paths, identities, cameras: any of these; people and cameras by number or name.
+        not_cameras: none of these.
         modality: visible or infrared.
         after: the earliest time.
         before: the first time that is too late.
@@ -91,12 +101,13 @@ class Selection:
     modality: str | None = None
     after: float | None = None
     before: float | None = None
+    not_cameras: Sequence[int | str] | None = None
 
     def __post_init__(self) -> None:
         def plain(label: Any) -> int:
             return number(label) if isinstance(label, str) else int(label)
 
-        for name, kind in (("paths", str), ("identities", plain), ("cameras", plain)):
+        for name, kind in (("paths", str), ("identities", plain), ("cameras", plain), ("not_cameras", plain)):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
         if self.modality is not None and self.modality not in MODALITIES:

@@ -49,7 +49,10 @@ COLUMNS = {  # the fields of an Entry, as `hicmd extract` calls them
     "digest": pa.string(),
     "identity_text": pa.string(),
     "camera_text": pa.string(),
+    "track": pa.string(),
 }
+LATER = "track"
+"""The column that parts of an earlier version lack; of their pictures no track is known."""
 
 
 class Manifest(BaseModel):
@@ -58,7 +61,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    format: Literal[3] = 3
+    format: Literal[3, 4] = 4
     model: str = ""
     length: Annotated[int, Field(ge=0, le=LONGEST)] = 0
     changes: int = 0
@@ -179,6 +182,16 @@ class Gallery:
 
         return self._reading(found)
 
+    def selected(self, selection: Selection) -> tuple[Array, list[Entry]]:
+        """The descriptors (N, D) of the selected pictures, and their entries, in the order in which they were
+        written."""
+
+        def found(manifest: Manifest, known: Known) -> tuple[Array, list[Entry]]:
+            places = _meant(known, selection)
+            return self._rows(manifest, places).gathered(), _as_entries(_at(known, places))
+
+        return self._reading(found)
+
     def _searched(self, manifest: Manifest, known: Known, selection: Selection) -> tuple[Any, Search]:
         """The entries of the selected pictures, and the function that searches them; kept until something changes."""
         state = manifest.parts, selection
@@ -220,9 +233,15 @@ class Gallery:
             raise FileNotFoundError(f"{name} is missing")
         try:
             with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:  # whose buffers stay
-                if file.metadata.num_rows != rows or not file.schema_arrow.equals(_schema(manifest.length)):
+                whole = _schema(manifest.length)
+                earlier = file.schema_arrow.equals(whole.remove(whole.get_field_index(LATER)))
+                if file.metadata.num_rows != rows or not (earlier or file.schema_arrow.equals(whole)):
                     raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
-                table = file.read(columns, use_threads=False)
+                table = file.read(
+                    columns and [name for name in columns if not earlier or name != LATER], use_threads=False
+                )
+            if earlier and (columns is None or LATER in columns):
+                table = table.append_column(whole.field(LATER), pa.array([""] * rows, pa.string()))
             table.validate(full=True)
             return table
         except (FileNotFoundError, PermissionError):
@@ -264,7 +283,7 @@ class Gallery:
     def _commit(self, former: Manifest, known: Known, gone: Places, fresh: Iterable[Any], count: int) -> None:
         """Makes the gallery's new state: its parts without the pictures that are gone, then fresh tables, which have so
         many rows."""
-        manifest = former.model_copy(update={"changes": former.changes + 1, "parts": {}})
+        manifest = former.model_copy(update={"format": 4, "changes": former.changes + 1, "parts": {}})
 
         def put(table: Any) -> None:
             name = f"part-{manifest.changes:06}-{secrets.token_hex(4)}.parquet"
@@ -345,6 +364,8 @@ def _meant(known: Known, selection: Selection) -> Places:
         )
         if values is not None
     ]
+    if selection.not_cameras is not None:
+        terms.append(~pc.field("camera").isin(pa.array(selection.not_cameras, pa.int64())))
     if selection.after is not None:
         terms.append(pc.field("time") >= selection.after)
     if selection.before is not None:

@@ -17,7 +17,9 @@ Array = np.ndarray[Any, Any]
 ROWS = 1000  # of one request
 MOST = 16_384  # hits that Milvus gives
 FIELDS = list(Entry._fields)
-TEXTS = {"modality": 16, "digest": 80, "person": 1024, "device": 1024, "model": 64}  # bytes
+TEXTS = {"modality": 16, "digest": 80, "person": 1024, "device": 1024, "track": 1024, "model": 64}  # bytes
+LATER = "track"
+"""The field that collections of an earlier version lack; of their pictures no track is known."""
 PATH_LENGTH = 4096  # bytes
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -35,6 +37,7 @@ class MilvusGallery:
 
     def __init__(self, uri: str, collection: str, token: str = "") -> None:
         self._name, self._uri, self._token = collection, uri, token
+        self._fields = FIELDS
 
     @classmethod
     def open(cls, uri: str, collection: str, token: str = "") -> "MilvusGallery":
@@ -51,8 +54,10 @@ class MilvusGallery:
         if not self._ask("has_collection"):
             return Info("", 0, 0)
         told = self._ask("describe_collection")["fields"]
-        if not {"descriptor", "model", *FIELDS} <= {field["name"] for field in told}:
+        names = {field["name"] for field in told}
+        if not {"descriptor", "model", *FIELDS} <= names | {LATER}:
             raise UserError(f"collection {self._name} of {self._uri} is no gallery: name another one")
+        self._fields = [name for name in FIELDS if name in names]
         (length,) = (int(field["params"]["dim"]) for field in told if field["name"] == "descriptor")
         (count,) = self._ask("query", filter="", output_fields=["count(*)"])
         first = self._ask("query", filter='path != ""', output_fields=["model"], limit=1)
@@ -63,7 +68,7 @@ class MilvusGallery:
         found: dict[str, Entry] = {}
         for start in range(0, len(paths) if self._ask("has_collection") else 0, ROWS):
             among = _condition(Selection(paths=paths[start : start + ROWS]))
-            rows = self._ask("query", filter=among, output_fields=FIELDS)
+            rows = self._ask("query", filter=among, output_fields=self._fields)
             found |= {row["path"]: _entry(row) for row in rows}
         return found
 
@@ -75,9 +80,16 @@ class MilvusGallery:
         rows = checked(descriptors, info.length or np.shape(descriptors)[-1])
         if not info.length:
             self._make(rows.shape[1])
+        elif LATER not in self._fields and any(entries[row].track for row in fresh):
+            raise UserError(
+                f"collection {self._name} of {self._uri} was made by a version that knew no tracks: index into another"
+            )
         for start in range(0, len(fresh), ROWS):
             some = fresh[start : start + ROWS]
-            data = [{"descriptor": rows[row].tolist(), "model": model, **entries[row]._asdict()} for row in some]
+            known = ({name: getattr(entries[row], name) for name in self._fields} for row in some)
+            data = [
+                {"descriptor": rows[row].tolist(), "model": model, **one} for row, one in zip(some, known, strict=True)
+            ]
             self._ask("upsert", data)
         self._ask("flush")
         return len(fresh)
@@ -97,10 +109,21 @@ class MilvusGallery:
             checked(queries, self.info().length).tolist(),
             filter=_condition(selection),
             limit=k,
-            output_fields=FIELDS,
+            output_fields=self._fields,
             search_params={"metric_type": "IP"},
         )
         return [[Hit(float(hit["distance"]), _entry(hit["entity"])) for hit in hits] for hits in found]
+
+    def selected(self, selection: Selection) -> tuple[Array, list[Entry]]:
+        """As `Gallery.selected`, request by request, in the order of their paths."""
+        found: list[Any] = []
+        fields = ["descriptor", *self._fields]
+        asked = self._ask("query_iterator", batch_size=ROWS, filter=_condition(selection), output_fields=fields)
+        while part := asked.next():
+            found += part
+        asked.close()
+        found.sort(key=lambda row: row["path"])
+        return np.array([row["descriptor"] for row in found], np.float32), [_entry(row) for row in found]
 
     def _make(self, length: int) -> None:
         from pymilvus import DataType, MilvusClient
@@ -137,7 +160,7 @@ class MilvusGallery:
 
 
 def _entry(row: Any) -> Entry:
-    return Entry(*(row[field] for field in FIELDS))
+    return Entry(**{field: row[field] for field in FIELDS if field in row})
 
 
 def _condition(selection: Selection) -> str:
@@ -146,6 +169,8 @@ def _condition(selection: Selection) -> str:
     terms = [f"{field} in [{', '.join(map(_literal, values))}]" for field, values in among if values is not None]
     if selection.modality is not None:
         terms.append(f'modality == "{selection.modality}"')
+    if selection.not_cameras:
+        terms.append(f"camera not in [{', '.join(map(str, selection.not_cameras))}]")
     if selection.after is not None:
         terms.append(f"time >= {selection.after!r}")
     if selection.before is not None:

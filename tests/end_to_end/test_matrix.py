@@ -328,6 +328,59 @@ def test_a_gallery_is_made_added_to_and_searched(place: Place, tmp_path: Path) -
         assert [(hit.mark, hit.probability) for hit in found] == [(hit["mark"], hit["probability"]) for hit in hits]
 
 
+@pytest.mark.parametrize("pool", ["mean", "best"])
+def test_tracks_are_judged_and_searched(place: Place, tmp_path: Path, pool: str) -> None:
+    with pytest.raises(UserError, match="no picture of the test is in one"):
+        place.say("evaluate", "--run", place.run, "--pool", pool)
+    assert "tracks" not in place.metrics
+    folder = shutil.copytree(place.photographs, tmp_path / "tracked")
+    files = [path.relative_to(folder) for path in sorted(folder.glob("*/*/*"))]
+    with (folder / "pictures.csv").open("w") as table:
+        lines = csv.writer(table)
+        lines.writerow(["path", "modality", "identity", "camera", "time", "track"])
+        for second, file in enumerate(files):
+            who, modality, _ = file.parts
+            lines.writerow([file, modality, who, f"gate {modality}", second, f"{who} {modality} {second % 2}"])
+    run, file = ["--run", place.run], tmp_path / "tracked.npz"
+    place.say("extract", *run, "--images", folder, "--out", file)
+    printed = place.say("evaluate", "--descriptors", file, "--data", "folder", "--pool", pool, "--out", tmp_path)
+    descriptors, samples, _ = read_descriptors(file)
+    names = [samples.track(row) for row in range(len(samples))]
+    tracks = sorted(set(names))
+    assert f"{len(tracks)} tracks of {len(files)} pictures" in printed and samples.times.tolist() != []
+
+    def similarity(one: str, other: str) -> float:
+        these, others = (descriptors[[name == track for name in names]] for track in (one, other))
+        if pool == "best":
+            return float((these @ others.T).max())
+        means = [of.mean(axis=0) / np.linalg.norm(of.mean(axis=0)) for of in (these, others)]
+        return float(means[0] @ means[1])
+
+    def among(track: str, modality: str) -> list[str]:
+        return sorted((t for t in tracks if t.split()[-2] == modality), key=lambda t: -similarity(track, t))
+
+    for row in rows_in(tmp_path):
+        if row["setting"].startswith("track"):
+            query, gallery = row["direction"].split("_to_")
+            asked = [track for track in tracks if track.split()[-2] == query]
+            right = [among(track, gallery)[0].split()[:-2] == track.split()[:-2] for track in asked]
+            assert row["mean"]["rank1"] == pytest.approx(np.mean(right))
+
+    gallery = ["--index", tmp_path / "gallery"]
+    place.say("search", "index", *gallery, *run, "--images", folder)
+    track = next(track for track in tracks if track.split()[-2] == "infrared")
+    pictures = [folder / name for name, of in zip(samples.names, names, strict=True) if of == track]
+    grouped = ["--together", "--group-by", "track", "--pool", pool, "--modality", "infrared", "-k", 999, "--json"]
+    (found,) = json.loads(place.say("search", "query", *gallery, *run, "--picture", *pictures, *grouped))
+    assert {hit["track"]: hit["pictures"] for hit in found["hits"]} == {
+        t: names.count(t) for t in among(track, "visible")
+    }
+    similarities = [similarity(track, hit["track"]) for hit in found["hits"]]
+    np.testing.assert_allclose([hit["similarity"] for hit in found["hits"]], similarities, atol=TOLERANCE)
+    (found,) = json.loads(place.say("search", "query", *gallery, *run, "--picture", *pictures, *grouped, "--both"))
+    assert {Path(left) for left in found["left_out"]} == {*pictures}
+
+
 @pytest.fixture(scope="module")
 def exports(place: Place) -> dict[str, str]:
     """Both exports beside the run, and what was printed."""

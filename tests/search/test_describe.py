@@ -123,7 +123,7 @@ def test_what_can_not_be_drawn_is_a_grey_cell(folder: Path, tmp_path: Path, draw
 
     names = ["0.png", "1.png", "2.png", "none.png"]
     found = [Hit(0.5, entry(folder / "visible" / name, labels.number("anna"))) for name in names]
-    module.draw(tmp_path / "drawn.png", [entry(folder / "visible/3.png")], [found])
+    module.draw(tmp_path / "drawn.png", [[entry(folder / "visible/3.png")]], [found])
     _, _, *cells = drawn[0]
     assert [cell.lines[-1] == "missing" for cell in cells] == [False, True, True, True]
     assert (cells[1].picture == module.MISSING).all()
@@ -139,6 +139,6 @@ def test_odd_pictures_are_drawn_upright_with_their_counts_spread(tmp_path: Path,
     (tmp_path / "on_its_head.png").write_bytes(encoded(Image.fromarray(half[::-1]), "PNG", exif=turned(4)))
     names = ("deep.tif", "on_its_head.png")
     query, hit = (Entry(str(tmp_path / name), 1, 1, "visible", 0.0) for name in names)
-    module.draw(tmp_path / "drawn.png", [query], [[Hit(0.5, hit)]])
+    module.draw(tmp_path / "drawn.png", [[query]], [[Hit(0.5, hit)]])
     for cell in (drawn[0][0], drawn[0][2]):
         assert (cell.picture[20] == 255).all() and (cell.picture[170] == 0).all()

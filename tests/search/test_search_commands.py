@@ -164,6 +164,51 @@ def test_files_of_descriptors_go_in_and_are_asked(
             say(command, place, "--descriptors", other)
 
 
+def test_people_and_tracks_are_found_with_several_pictures_and_among_cameras_and_times(
+    place: list[str], stand_in: None, pictures: Path, tmp_path: Path, say: Any, ask: Any
+) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "pictures")
+    lines, paths = ["path,modality,identity,camera,time,track"], sorted(folder.rglob("*.png"))
+    for second, file in enumerate(paths):
+        who, modality, name = file.relative_to(folder).parts
+        track = f"{who}-{modality}" if who != "6" else ""
+        lines.append(f"{who}/{modality}/{name},{modality},{who},gate {modality},2026-11-05T08:00:{second:02},{track}")
+    (folder / "pictures.csv").write_text("\n".join(lines))
+    assert "tracks: 4, of 8 pictures; in none, and so tracks of one: 4" in say("index", place, RUN, "--images", folder)
+    asked = sorted((folder / "5" / "visible").glob("*.png"))
+    query = [*place, *RUN, "--modality", "visible", "--picture"]
+    unit = {path: row / np.linalg.norm(row) for path, row in ((file, described(file.read_bytes())) for file in paths)}
+
+    (found,) = ask(query, asked[0].parent, "--together", "--group-by", "track")
+    mean = sum(unit[file] for file in asked)
+    groups = [[file for file in paths if "infrared" in file.parts and file.parts[-3] == who] for who in ("4", "5")]
+    groups += [[file] for file in paths if "infrared" in file.parts and file.parts[-3] == "6"]
+    wholes = [sum(unit[file] for file in group) for group in groups]
+    expected = [whole @ mean / np.linalg.norm(whole) / np.linalg.norm(mean) for whole in wholes]
+    assert [hit["similarity"] for hit in found["hits"]] == pytest.approx(sorted(expected, reverse=True), abs=1e-6)
+    assert sorted(hit["pictures"] for hit in found["hits"]) == [1, 1, 2, 2]
+    assert found["queries"] == [*map(str, asked)] and {hit["track"] for hit in found["hits"]} >= {"4-infrared", ""}
+    (found,) = ask(query, *map(str, asked), "--together", "--group-by", "person", "--pool", "best")
+    best = {
+        who: max(unit[a] @ unit[b] for a in asked for b in paths if b.parts[-3:-1] == (who, "infrared"))
+        for who in "456"
+    }
+    assert [str(hit["identity"]) for hit in found["hits"]] == sorted(best, key=best.__getitem__, reverse=True)
+    printed = say("query", query, *map(str, asked), "--together", "--group-by", "person", "--draw", tmp_path / "f.png")
+    assert f"{asked[0]} and 1 more: visible, looked up among infrared pictures, by person (mean)" in printed
+    assert "  pictures  identity" in printed and "  track  " in printed and "  person  " not in printed
+
+    (found,) = ask(query, asked[0], "--same-modality")
+    assert found["left_out"] and set(found["left_out"]) == {*map(str, asked)} and len(found["hits"]) == 4
+    assert "the query itself and its track (--itself shows it)" in say("query", query, asked[0], "--same-modality")
+    (found,) = ask(query, asked[0], "--both", "--not-camera", "gate visible")
+    assert {hit["modality"] for hit in found["hits"]} == {"infrared"} and len(found["hits"]) == 6
+    (found,) = ask(query, asked[0], "--after", "2026-11-05T08:00:01", "--before", "2026-11-05T08:00:05")
+    assert {Path(hit["path"]) for hit in found["hits"]} == {file for file in paths[1:5] if "infrared" in file.parts}
+    with pytest.raises(UserError, match="--time is given, but it is known when"):
+        say("add", place, RUN, "--images", folder, "--time", "2020-01-01")
+
+
 def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: Path) -> None:
     gallery = Gallery.create(tmp_path / "g")
     gallery.add(np.eye(1, 8, dtype=np.float32), [Entry("a.png", 1, 1, "visible", 0.0)], DIGEST)
@@ -206,6 +251,10 @@ def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: P
         ("query --descriptors d.npz --least-recall 0", "--least-recall needs --ivf"),
         ("query --descriptors d.npz --ivf --least-recall 2", "is no share, expected a number from 0 to 1"),
         ("query --descriptors d.npz --ivf --path 1", "leave --path out"),
+        ("query --descriptors d.npz --ivf --group-by track", "leave --group-by out"),
+        ("query --descriptors d.npz --ivf --not-camera 1", "leave --not-camera out"),
+        ("query --descriptors d.npz --pool best", "--pool needs --together or --group-by"),
+        ("query --descriptors d.npz --group-by day", "'day' is none of person, track"),
         ("query --descriptors d.npz --ivf --before 2026-01-01", "leave --before out"),
         ("query --descriptors d.npz --both --same-modality", "not allowed with"),
         ("query --descriptors d.npz --both --only visible", "not allowed with"),
