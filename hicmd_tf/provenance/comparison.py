@@ -9,6 +9,7 @@ import numpy as np
 
 from hicmd_tf.errors import counted
 from hicmd_tf.files import read_json
+from hicmd_tf.retrieval.tracks import pool_in
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import Provenance
 from hicmd_tf.tables import as_text
@@ -129,7 +130,10 @@ def _furthest(old: Array, new: Array) -> float:
 
 
 def compare_figures(then: Any, now: Any) -> list[Compared]:
-    """Everything that two metrics.json say, but where it comes from, and `SIMILARITIES` that can't be compared."""
+    """Everything that two metrics.json say, but where it comes from, and `SIMILARITIES` that can't be compared, as
+    tracks that were compared by different pools can't be."""
+    if pool_in(then) != pool_in(now):
+        then, now = map(_of_pictures, (then, now))
     alike = _engines(then) == _engines(now)
     left = {part for part in SIMILARITIES if not (alike and part in then and part in now)}
     before, after = (
@@ -137,6 +141,14 @@ def compare_figures(then: Any, now: Any) -> list[Compared]:
         for one in (then, now)
     )
     return list(_compared(before, after))
+
+
+def _of_pictures(metrics: Any) -> Any:
+    """The same without the figures of tracks."""
+    rows = [row for row in metrics.get("settings", []) if not row["setting"].partition(",")[0].endswith("to track")]
+    at = {**metrics, "settings": rows}
+    at.pop("tracks", None)
+    return at
 
 
 def _engines(metrics: Any) -> set[str]:

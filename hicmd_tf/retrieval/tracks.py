@@ -5,7 +5,7 @@ By `mean` a track's descriptor is the mean of its pictures' descriptors of lengt
 tracks, or a picture and a track, are as similar as the most similar of their pictures.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -132,6 +132,12 @@ def track_counts(samples: Samples, pool: Pool) -> dict[str, Any]:
     within = int(np.count_nonzero(samples.tracked))
     tracks = len(np.unique(samples.tracks[samples.tracked]))
     return {"tracks": tracks, "pictures": within, "without": len(samples) - within, "pool": pool} if within else {}
+
+
+def pool_in(metrics: Mapping[str, Any]) -> Any:
+    """By what a metrics.json says that tracks were compared; None where it has none."""
+    tracks = metrics.get("tracks")
+    return tracks.get("pool") if isinstance(tracks, dict) else None
 
 
 def in_words(counts: dict[str, Any]) -> str:

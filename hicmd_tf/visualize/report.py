@@ -23,7 +23,7 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import size_of as stored_size
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_direction, evaluate
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, scores_in
-from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, track_counts
+from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, pool_in, track_counts
 from hicmd_tf.retrieval.verification import verify
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
@@ -94,7 +94,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     """The page itself: figures of the newest checkpoint, beside what metrics.json has of other rows. Raises UserError
     when a file of the run is damaged."""
     metrics, environment = _mapping(run.folder.metrics), _mapping(run.folder.environment)
-    counts = track_counts(run.samples, metrics.get("tracks", {}).get("pool", "mean"))
+    counts = track_counts(run.samples, pool_in(metrics) or "mean")
     of = run.descriptors, run.samples, run.searches
     rows = evaluate(*of) + (evaluate_tracks(*of, counts["pool"]) if counts else [])
     main = by_direction(rows)

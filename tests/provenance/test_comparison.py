@@ -90,6 +90,17 @@ def test_figures_are_compared_one_by_one_and_where_they_come_from_is_not() -> No
     ]
 
 
+def test_tracks_that_were_compared_in_other_ways_are_not_compared() -> None:
+    def of(pool: str, rank: float) -> dict[str, Any]:
+        rows = [{"setting": "all pictures", "rank1": 0.5}, {"setting": f"track to track, {pool}", "rank1": rank}]
+        return {"settings": rows, "tracks": {"pool": pool}}
+
+    mean = of("mean", 0.25)
+    assert [one.difference for one in compare_figures(mean, of("mean", 0.375))] == [0, 0, 0, 0.125, 0]
+    pictures = ["settings.0.setting", "settings.0.rank1"]
+    assert [one.what for one in compare_figures(mean, of("best", 0.5))] == pictures
+
+
 def test_similarities_of_an_earlier_version_and_of_another_engine_are_not_compared() -> None:
     then = {"split": "test"}
     now: dict[str, Any] = {"split": "test", "verification": [{"people": 3}], "threshold": {"similarity": 0.5}}
