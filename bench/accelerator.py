@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def cases(config: Config, card: bool, joined: bool | None = None) -> list[Case]:
-    """What is measured, the most useful first. card: whether there is a GPU. joined: as `HiCMD` has it."""
+    """What is measured, the most useful first. card: whether there is a GPU. joined: as `Learner` has it."""
     bfloat16 = {"training.precision": "mixed_bfloat16"}
 
     def case(name: str, settings: dict[str, Any], profiled: bool = False, tf32: bool = True, **options: Any) -> Case:

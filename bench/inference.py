@@ -61,7 +61,7 @@ def _branch(run: Path | None, threads: int) -> Any:
         return source_of(OpenedRun(run)).branch
     keras.utils.set_random_seed(SEED)
     config = load("released", {"networks.resnet_weights": "none"})
-    return DescriptorBranch(build_networks(config.networks, 206), config.data.height, config.data.width)
+    return DescriptorBranch(build_networks(config.networks, 206).descriptor(), config.data.height, config.data.width)
 
 
 def _models(branch: Any, folder: Path, threads: int) -> dict[str, Work]:

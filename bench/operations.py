@@ -15,11 +15,11 @@ Seconds = dict[str, float]
 
 def timed_model(config: Any, joined: bool | None = None) -> tuple[Any, Seconds]:
     """A model with random weights and its optimisers; the seconds that importing, building the networks, and making
-    the optimisers took. joined: as `HiCMD` has it."""
+    the optimisers took. joined: as `Learner` has it."""
     begin = time.perf_counter()
     import keras
 
-    from hicmd_tf.engines.jax.hicmd import HiCMD
+    from hicmd_tf.engines.jax.learner import Learner
     from hicmd_tf.method.networks.build import build_networks
     from hicmd_tf.method.precision import computing_in
     from hicmd_tf.training.optimisers import make_optimisers
@@ -29,8 +29,8 @@ def timed_model(config: Any, joined: bool | None = None) -> tuple[Any, Seconds]:
     with computing_in(config.training.precision):
         networks = build_networks(config.networks, CLASSES, restored=True)
     built = time.perf_counter()
-    model = HiCMD(networks, config, joined=joined)
-    model.compile(make_optimisers(config.optimisers))
+    model = Learner(networks, config, joined=joined)
+    model.compile(make_optimisers(config))
     made = time.perf_counter()
     return model, {"import": imported - begin, "networks": built - imported, "optimisers": made - built}
 

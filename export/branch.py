@@ -10,8 +10,7 @@ import tensorflow as tf
 from hicmd_tf.config import Config
 from hicmd_tf.data.pictures import normalise
 from hicmd_tf.export.artefacts import OUTPUT
-from hicmd_tf.method.descriptor import Descriptor
-from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.graph import decode
@@ -33,16 +32,16 @@ class DescriptorBranch:
     A graph raises InvalidArgumentError for an empty batch, a picture that can't be decoded and an unknown modality.
 
     Args:
-        networks: whose encoders, H, alpha and head are used.
+        descriptor: of a run's networks.
         height, width: what pictures of any other size are resized to.
         sixteen_bit: as data.sixteen_bit.
 
     length: E. digest: SHA-256 of the weights.
     """
 
-    def __init__(self, networks: Networks, height: int, width: int, sixteen_bit: str = "") -> None:
+    def __init__(self, descriptor: Describing, height: int, width: int, sixteen_bit: str = "") -> None:
         self.height, self.width, self.sixteen_bit = height, width, sixteen_bit
-        self.descriptor = Descriptor(networks)
+        self.descriptor = descriptor
         self.digest, self.length = self.descriptor.digest(), self.descriptor.length
         specification = [self._normalised()]
         self._describers = {  # traced once, whoever calls them
@@ -152,5 +151,5 @@ class Source(NamedTuple):
 def source_of(run: OpenedRun) -> Source:
     """The descriptor branch of a run's newest checkpoint."""
     data, model = run.config.data, run.model
-    branch = DescriptorBranch(model.networks, data.height, data.width, data.sixteen_bit)
+    branch = DescriptorBranch(model.descriptor, data.height, data.width, data.sixteen_bit)
     return Source(run.config, branch, model.step, run.trained_on, run.threshold)

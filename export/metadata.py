@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, from_dict, to_dict
+from hicmd_tf.config.kinds import EMBEDDING
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.runs.trained import Trained, trained_of
@@ -78,10 +79,17 @@ def read_metadata(file: Path) -> tuple[Metadata, Config]:
     if found["trained_on"] is not None:
         trained_of(found["trained_on"], file)
     config = from_dict(found["configuration"], file)
-    told, length = found["descriptor"]["length"], config.networks.feature_learning.embedding
+    told, length = found["descriptor"]["length"], descriptor_length(config)
     if told != length:
         raise UserError(f"{file}: descriptors have length {told}, those of its configuration {length}: export it again")
     return found, config
+
+
+def descriptor_length(config: Config) -> int:
+    """Entries of a descriptor of the configured networks."""
+    if config.method == EMBEDDING:
+        return 4 * config.embedding.widths[-1]
+    return config.networks.feature_learning.embedding
 
 
 def trained_on(found: Metadata) -> Trained | None:

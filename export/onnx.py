@@ -76,7 +76,7 @@ def calibration(source: Source, modality: Modality, options: argparse.Namespace)
 
 def _write(model: onnx.ModelProto, file: Path, described: dict[str, Any], modality: Modality) -> None:
     model.producer_name, model.producer_version = described["made_by"].split()
-    model.doc_string = f"Hi-CMD's descriptors of {modality} pictures"
+    model.doc_string = f"descriptors of {modality} pictures"
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in described.items()}
     helper.set_model_props(model, {**texts, "modality": modality})
     check_graph(model)

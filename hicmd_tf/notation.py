@@ -11,6 +11,10 @@ VISIBLE: Modality = "visible"
 INFRARED: Modality = "infrared"
 MODALITIES: tuple[Modality, Modality] = (VISIBLE, INFRARED)
 
+Part = Literal["generator", "discriminator", "features"]
+"""Parts with an optimiser of their own: encoders and decoder; both discriminators; H, alpha and the head, or the whole
+of an embedding network."""
+
 Tensor = Any  # a tensor of whichever backend Keras runs on
 
 

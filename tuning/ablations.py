@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.errors import UserError, require
 from hicmd_tf.files import check_writable, read_json, write_text
 from hicmd_tf.pictures.decode import opened
@@ -63,6 +64,8 @@ def run_grid(
     """
     if config.data.held_out:
         raise UserError(f"data.held_out is {config.data.held_out}: the table is of the test identities; leave it at 0")
+    if config.method != HICMD:
+        raise UserError(f"method is {config.method}: the rows are of hicmd's losses and samples; leave it at that")
     for ablation in ABLATIONS.values():
         with_values(config, ablation.settings)
     require("keras_tuner", "grpc")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, value_of, with_values
+from hicmd_tf.config.kinds import MethodName
 from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.config.yaml_settings import Given, read_settings
 from hicmd_tf.errors import UserError, nearest
@@ -36,22 +37,28 @@ class Range(NamedTuple):
 Space = dict[str, Range]
 
 
+def searched_by(method: MethodName) -> list[str]:
+    """The searched settings that a method reads."""
+    return [key for key in SEARCHED if SETTINGS[key].note.method in ("", method)]
+
+
 def space_of(config: Config, file: Path | None = None) -> Space:
     """The range of every searched setting by dotted name; in the place of the usual ones those of a YAML file.
 
     A value of 0, which no log-uniform range has, stays. Raises UserError for a file that can't be read, a setting that
     is not searched, a range that can't be or leaves out the configuration's value, and when nothing is left to search.
     """
-    values = {key: value_of(config, key) for key in SEARCHED}
+    searched = searched_by(config.method)
+    values = {key: value_of(config, key) for key in searched}
     space = {
-        key: Range(values[key] * below, values[key] * above, values[key])
-        for key, (_, below, above) in SEARCHED.items()
+        key: Range(values[key] * SEARCHED[key].below, values[key] * SEARCHED[key].above, values[key])
+        for key in searched
         if values[key] > 0
     }
     for key, given in (read_settings(file) if file else {}).items():
-        if key not in SEARCHED:
+        if key not in searched:
             raise UserError(
-                f"{given.source}: {key} is not searched{nearest(key, SEARCHED)}; these are: {', '.join(SEARCHED)}"
+                f"{given.source}: {key} is not searched{nearest(key, searched)}; these are: {', '.join(searched)}"
             )
         if given.value == FIXED:
             space.pop(key, None)

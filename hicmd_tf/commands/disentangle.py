@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.disentanglement.report import as_csv, as_json, as_markdown
     from hicmd_tf.files import write_json, write_text
 
+    opened.model.networks  # noqa: B018 (refuses a run without codes before anything is learned)
     run, effort = opened.known, Effort(options.seed, options.observer_steps, options.pairs)
     found = measure(run, effort)
     verdicts, facts = judge(found), facts_of(run, effort)

@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from itertools import chain
+from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
 from pydantic import AllowInfNan, BeforeValidator
@@ -62,6 +63,7 @@ class Note:
         fixed: Why a run can't go on with another value; a section's reason is that of its settings.
         search: Where `tuning` looks for it; None if it does not.
         of: The data set that alone reads it; empty for all.
+        method: The method that alone reads it; empty for all.
     """
 
     meaning: str = ""
@@ -73,6 +75,7 @@ class Note:
     fixed: str = ""
     search: Searched | None = None
     of: str = ""
+    method: str = ""
 
     def __str__(self) -> str:
         """Meaning and source, as a comment has them."""
@@ -95,14 +98,14 @@ def free(meaning: str, source: str = "") -> Any:
     return note(meaning, source, free=True)
 
 
-def term(symbol: str, meaning: str, source: str) -> Any:
-    """The weight of a term of the losses."""
-    return note(f"{symbol}, {meaning}", source, change=True, search=Searched(symbol, 0.1, 10))
+def term(symbol: str, meaning: str, source: str, of: str = "") -> Any:
+    """The weight of a term of the losses. of: the method that alone has it."""
+    return note(f"{symbol}, {meaning}", source, change=True, search=Searched(symbol, 0.1, 10), method=of)
 
 
-def rate(symbol: str, meaning: str, source: str, span: float = 5) -> Any:
-    """A learning rate, looked for between 1 / span and span times the configuration's."""
-    return note(meaning, source, change=True, search=Searched(symbol, 1 / span, span))
+def rate(symbol: str, meaning: str, source: str, span: float = 5, of: str = "") -> Any:
+    """A learning rate, looked for between 1 / span and span times the configuration's. of: the method that has it."""
+    return note(meaning, source, change=True, search=Searched(symbol, 1 / span, span), method=of)
 
 
 GROUPS = ("identity", "camera", "modality", "split", "track", "time")
@@ -155,18 +158,35 @@ Split = Annotated[int, Ge(1), Le(TRIALS), f"a split from 1 to {TRIALS}"]
 Seed = Annotated[int, Ge(0), Le(LARGEST_SEED), f"a whole number from 0 to {LARGEST_SEED}"]
 Two = Annotated[list[Count], LISTED, Len(2, 2), "a list of 2 whole numbers, each 1 or more"]
 Three = Annotated[list[Count], LISTED, Len(3, 3), "a list of 3 whole numbers, each 1 or more"]
+Stages = Annotated[int, Ge(0), Le(4), "a number of stages from 0 to 4"]
+Stride = Annotated[int, Ge(1), Le(2), "1 or 2"]
+Power = Annotated[float, FINITE, Ge(1), "a finite number, 1 or more"]
+Steps = Annotated[
+    list[Count],
+    NAMES,
+    Predicate(lambda steps: sorted(set(steps)) == steps),
+    "a list of rising whole numbers, such as [2000, 4000], or []",
+]
 Four = Annotated[list[Count], LISTED, Len(4, 4), "a list of 4 whole numbers, each 1 or more"]
 
-PARTS = (
-    *("prototype_encoders", "attribute_encoders", "decoder", "discriminators"),
-    *("embedding", "combination", "head"),
-)
-"""Networks by name, those of both modalities together."""
+MethodName = Literal["hicmd", "embedding"]
+HICMD: MethodName = "hicmd"
+EMBEDDING: MethodName = "embedding"
+
+PARTS: dict[MethodName, tuple[str, ...]] = {
+    HICMD: (
+        *("prototype_encoders", "attribute_encoders", "decoder", "discriminators"),
+        *("embedding", "combination", "head"),
+    ),
+    EMBEDDING: ("fronts", "trunk", "head"),
+}
+"""Networks by name, those of both modalities together, of each method."""
 Parts = Annotated[
     list[str],
     NAMES,
-    Predicate(lambda names: set(names) <= set(PARTS) and len(set(names)) == len(names)),
-    f"a list of some of {', '.join(PARTS)}, each once, such as [decoder], or []",
+    Predicate(lambda names: {*names} <= {*chain(*PARTS.values())} and len(set(names)) == len(names)),
+    f"a list of some of {', '.join(PARTS[HICMD])}, each once, such as [decoder], of an embedding network of "
+    f"{', '.join(PARTS[EMBEDDING])}, or []",
 ]
 
 Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]

@@ -9,6 +9,8 @@ from typing import Literal
 
 from hicmd_tf.config.kinds import (
     DRAWN,
+    EMBEDDING,
+    HICMD,
     PARTS,
     Angle,
     Count,
@@ -19,17 +21,22 @@ from hicmd_tf.config.kinds import (
     Flag,
     Four,
     InnerShare,
+    MethodName,
     Name,
     Parts,
     Pattern,
     People,
     Pixels,
     Place,
+    Power,
     Rate,
     Searched,
     Seed,
     Share,
     Split,
+    Stages,
+    Steps,
+    Stride,
     Three,
     Two,
     Weight,
@@ -93,13 +100,19 @@ class DataConfig:
 class BatchConfig:
     """The pictures of one iteration (row 5)."""
 
-    pairs: Count = note("visible-infrared pairs of different identities, for ID-PIG and HFL", "row 5", 2, 4)
-    negatives: Whole = note("further visible images, and as many infrared ones, for HFL only", "row 5", 2, 0)
+    pairs: Count = note(
+        "visible-infrared pairs of different identities, for ID-PIG and HFL", "row 5", 2, 4, method=HICMD
+    )
+    negatives: Whole = note(
+        "further visible images, and as many infrared ones, for HFL only", "row 5", 2, 0, method=HICMD
+    )
     flip: Share = note("probability of a horizontal flip, of each image", "released")
-    erasing: Share = note("probability of random erasing, of each input of HFL", "row 9", 0.5, 0.0)
+    erasing: Share = note(
+        "probability of random erasing, of each input of HFL or of an embedding network", "row 9", 0.5, 0.0
+    )
     norm_groups: Count = note(
         "into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the "
-        "number of devices, and a divisor of pairs and negatives",
+        "number of devices, and a divisor of pairs and negatives, or of people x pictures",
         "released",
     )
 
@@ -168,39 +181,49 @@ class FeatureLearningConfig:
 class NetworkConfig:
     """Sizes of the networks (Figure 2)."""
 
-    prototype_encoder: PrototypeEncoderConfig = note("E^p", "Sec. 3.1; sizes released")
-    attribute_encoder: AttributeEncoderConfig = note("E^a, a whole ResNet", "Sec. 3.1; ResNet-50, released")
-    attributes: AttributeLayoutConfig = note("which part of the attribute code is what", "Sec. 3.1")
-    decoder: DecoderConfig = note("G", "Sec. 3.2; sizes released")
-    discriminator: DiscriminatorConfig = note("D", "Eq. 7; sizes released")
-    feature_learning: FeatureLearningConfig = note("HFL: H, alpha, head", "Sec. 3.3")
-    resnet_weights: Name = note(
-        "initial E^a and H: none, imagenet (a download; released), or a .pth or .h5 of ResNet-50"
+    prototype_encoder: PrototypeEncoderConfig = note("E^p", "Sec. 3.1; sizes released", method=HICMD)
+    attribute_encoder: AttributeEncoderConfig = note(
+        "E^a, a whole ResNet", "Sec. 3.1; ResNet-50, released", method=HICMD
     )
-    discriminator_init: Literal["normal", "kaiming"] = note("initial weights of D; normal: N(0, 0.02), released")
+    attributes: AttributeLayoutConfig = note("which part of the attribute code is what", "Sec. 3.1", method=HICMD)
+    decoder: DecoderConfig = note("G", "Sec. 3.2; sizes released", method=HICMD)
+    discriminator: DiscriminatorConfig = note("D", "Eq. 7; sizes released", method=HICMD)
+    feature_learning: FeatureLearningConfig = note("HFL: H, alpha, head", "Sec. 3.3", method=HICMD)
+    resnet_weights: Name = note(
+        "initial E^a and H, or embedding network: none, imagenet (a download; released), or a .pth or .h5 of ResNet-50"
+    )
+    discriminator_init: Literal["normal", "kaiming"] = note(
+        "initial weights of D; normal: N(0, 0.02), released", method=HICMD
+    )
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """Weights and forms of the losses (Eq. 1 to 10)."""
 
-    same: Weight = term("lambda_2", "same-modality reconstruction", "Eq. 2, Sec. 4.1")
-    cross: Weight = term("lambda_1", "cross-modality reconstruction", "Eq. 1, Sec. 4.1")
-    cycle: Weight = term("lambda_3", "cycle reconstruction", "Eq. 3, Sec. 4.1")
-    code: Weight = term("lambda_4", "code reconstruction", "Eq. 4, Sec. 4.1")
-    kl: Weight = term("lambda_kl", "KL divergence", "Eq. 6, Sec. 4.1")
-    adversarial: Weight = term("lambda_adv", "of generator and discriminators", "Eq. 7, Sec. 4.1")
+    same: Weight = term("lambda_2", "same-modality reconstruction", "Eq. 2, Sec. 4.1", HICMD)
+    cross: Weight = term("lambda_1", "cross-modality reconstruction", "Eq. 1, Sec. 4.1", HICMD)
+    cycle: Weight = term("lambda_3", "cycle reconstruction", "Eq. 3, Sec. 4.1", HICMD)
+    code: Weight = term("lambda_4", "code reconstruction", "Eq. 4, Sec. 4.1", HICMD)
+    kl: Weight = term("lambda_kl", "KL divergence", "Eq. 6, Sec. 4.1", HICMD)
+    adversarial: Weight = term("lambda_adv", "of generator and discriminators", "Eq. 7, Sec. 4.1", HICMD)
     cross_entropy: Weight = term("lambda_ce", "identity classification", "Eq. 8, Sec. 4.1")
     triplet: Weight = term("lambda_trip", "triplet loss", "Eq. 9, Sec. 4.1")
     same_style: Literal["swapped", "own"] = note(
-        "style in Eq. 2; swapped: of the pair's other image", "row 1", "swapped", "own"
+        "style in Eq. 2; swapped: of the pair's other image", "row 1", "swapped", "own", method=HICMD
     )
     cycle_attributes: Literal["original", "reconstructed"] = note(
-        "attributes in Eq. 3", "row 2", "original", "reconstructed"
+        "attributes in Eq. 3", "row 2", "original", "reconstructed", method=HICMD
     )
-    adversarial_form: Literal["least_squares", "log"] = note("form of Eq. 7", "row 3", "least_squares", "log")
-    gradient_penalty: Weight = note("weight of the R1 penalty on real images", "row 3", 0.01, 0.0, change=True)
-    kl_form: Literal["mean_square", "gaussian"] = note("form of Eq. 6", "row 8", "mean_square", "gaussian")
+    adversarial_form: Literal["least_squares", "log"] = note(
+        "form of Eq. 7", "row 3", "least_squares", "log", method=HICMD
+    )
+    gradient_penalty: Weight = note(
+        "weight of the R1 penalty on real images", "row 3", 0.01, 0.0, change=True, method=HICMD
+    )
+    kl_form: Literal["mean_square", "gaussian"] = note(
+        "form of Eq. 6", "row 8", "mean_square", "gaussian", method=HICMD
+    )
     triplet_form: Literal["cosine", "euclidean"] = note(
         "form of Eq. 9; cosine: of a layer of its own, euclidean: of f", "row 4", "cosine", "euclidean"
     )
@@ -221,20 +244,58 @@ class SamplingConfig:
 
 
 @dataclass(frozen=True)
+class EmbeddingConfig:
+    """An embedding network: one ResNet for pictures of both modalities, its batches and its optimiser."""
+
+    stem: Literal["shared", "two", "zero_padded"] = note(
+        "who has the first layers; two: each modality its own, zero_padded: all have [grey, 0] or [0, infrared] to see",
+        "Table 1",
+    )
+    own_stages: Stages = note("stages that each modality has of its own, beside the stem", "Table 1")
+    stem_width: Count = note("channels of the 7 x 7 convolution", "ResNet-50")
+    widths: Four = note("inner channels of four stages; the descriptor has 4 x the last entries", "ResNet-50")
+    depths: Four = note("bottlenecks of each stage", "ResNet-50")
+    last_stride: Stride = note("stride of the last stage; 1 keeps its map large")
+    pooling_power: Power = note("p of the pooled map (mean x^p)^(1/p); 3: GeM, 1: the mean")
+    neck: Flag = note("batch norm without a shift between pooled map, which the triplet loss compares, and classifier")
+    mirrored: Flag = note("whether the descriptor is the mean of the picture's and its mirror image's")
+    people: Count = note("different people of a batch")
+    pictures: Count = note("pictures of each of them in each modality")
+    pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none")
+    channels: Literal["none", "exchange", "exchange_or_grey"] = note(
+        "channels of training pictures; exchange: visible ones come twice, the second time with red, green or blue in "
+        "all channels, exchange_or_grey: or grey; infrared ones have one channel or grey in seven of eight cases",
+        "CAJ",
+    )
+    optimiser: Literal["sgd", "adam"] = note("whose momentum or decays are those of optimisers")
+    rate: Rate = rate("rate", "learning rate of the network", "")
+    head_factor: Rate = note("the neck and classifier learn at so many times the rate", change=True)
+    warm_up: Whole = note("iterations in which the rate rises evenly from 0; 0: none", change=True)
+    schedule: Literal["steps", "cosine"] = note("how the rate falls; cosine: to 0 at training.steps")
+    drops: Steps = note("iterations after which the rate falls by optimisers.drop_factor, of steps", change=True)
+
+
+@dataclass(frozen=True)
 class OptimiserConfig:
     """Adam for ID-PIG and the discriminators, Nesterov SGD for HFL (Sec. 4.1)."""
 
-    generator_rate: Rate = rate("rate of ID-PIG", "Adam's learning rate for encoders and decoder", "Sec. 4.1, released")
-    discriminator_rate: Rate = rate("rate of D", "Adam's learning rate for the discriminators", "Sec. 4.1, released")
-    feature_rate: Rate = rate("rate of HFL", "learning rate of SGD for H and head", "Sec. 4.1, released")
-    alpha_rate: Weight = rate("rate of alpha", "learning rate of SGD for alpha", "row 7; released", 10)
+    generator_rate: Rate = rate(
+        "rate of ID-PIG", "Adam's learning rate for encoders and decoder", "Sec. 4.1, released", of=HICMD
+    )
+    discriminator_rate: Rate = rate(
+        "rate of D", "Adam's learning rate for the discriminators", "Sec. 4.1, released", of=HICMD
+    )
+    feature_rate: Rate = rate("rate of HFL", "learning rate of SGD for H and head", "Sec. 4.1, released", of=HICMD)
+    alpha_rate: Weight = rate("rate of alpha", "learning rate of SGD for alpha", "row 7; released", 10, HICMD)
     beta_1: Decay = note("Adam's first decay", "row 12; released")
     beta_2: Decay = note("Adam's second decay", "row 12; released")
     epsilon: Rate = note("Adam's epsilon, added to the root of the corrected second moment", "released")
     momentum: Decay = note("momentum of SGD", "Sec. 4.1, released")
     nesterov: Flag = note("Nesterov's momentum", "row 11; released")
     weight_decay: Weight = note("coupled L2, of every variable", "rows 11 and 12; released", change=True)
-    drop_every: Count = note("iterations between drops of the rates", "rows 11 and 12; released for RegDB", change=True)
+    drop_every: Count = note(
+        "iterations between drops of the rates", "rows 11 and 12; released for RegDB", change=True, method=HICMD
+    )
     drop_factor: Factor = note("factor of a drop, above 0, at most 1", "rows 11 and 12; released", change=True)
 
 
@@ -245,7 +306,8 @@ class TrainingConfig:
     engine: Literal["tensorflow", "jax"] = free("who trains; every other command opens either's runs with TensorFlow")
     initialise: Place = note("run folder whose weights this run begins with, but the classifier's; empty: none")
     frozen: Parts = note(
-        f"networks whose weights stay as they begin, some of {', '.join(PARTS)}; running statistics follow the pictures"
+        f"networks whose weights stay as they begin, some of {', '.join(PARTS[HICMD])}, of an embedding network of "
+        f"{', '.join(PARTS[EMBEDDING])}; running statistics follow the pictures"
     )
     steps: Count = note("iterations", "row 20; released for RegDB", fixed="a run is made longer by --steps")
     log_every: Count = free("iterations between two rows of the logs")
@@ -272,13 +334,22 @@ class Config:
     """A whole run."""
 
     seed: Seed = note("seed of initial weights, batches, augmentation and dropout", "released", fixed=DRAWS)
+    method: MethodName = note(
+        "what is trained; embedding: one ResNet of both modalities (docs/embedding.md)", fixed=METHOD
+    )
     data: DataConfig = note(fixed="it would be judged by other pictures than it was trained for")
     batch: BatchConfig = note(fixed=DRAWS)
     networks: NetworkConfig = note(fixed="weights and moments of the checkpoint have the form of its networks")
     losses: LossConfig = note(
         "terms are means over all elements, summed over the modalities; numbers may change (--change)", fixed=METHOD
     )
-    sampling: SamplingConfig = note(fixed=METHOD)
+    sampling: SamplingConfig = note(fixed=METHOD, method=HICMD)
+    embedding: EmbeddingConfig = note(
+        "for method embedding; batch.flip, batch.erasing, networks.resnet_weights, losses.cross_entropy and those of "
+        "the triplet loss hold too",
+        fixed=METHOD,
+        method=EMBEDDING,
+    )
     optimisers: OptimiserConfig = note(
         "rates, weight_decay and drops may change while a run trains (--change)",
         fixed="the moments so far were gathered with it",

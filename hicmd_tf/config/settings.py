@@ -69,7 +69,9 @@ def _settings(kind: Any, prefix: str, section: Note) -> Iterator[Setting]:
     hints = get_type_hints(kind, include_extras=True)
     for one in fields(kind):
         found: Note = one.metadata[NOTE]
-        inherited = replace(found, fixed=found.fixed or section.fixed, of=found.of or section.of)
+        inherited = replace(
+            found, fixed=found.fixed or section.fixed, of=found.of or section.of, method=found.method or section.method
+        )
         if is_dataclass(hints[one.name]):
             yield from _settings(hints[one.name], f"{prefix}{one.name}.", inherited)
         else:

@@ -3,22 +3,31 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from hicmd_tf.config.kinds import DATA_SETS
+from hicmd_tf.config.kinds import DATA_SETS, EMBEDDING, HICMD, PARTS
 from hicmd_tf.config.schema import Config, DataConfig
 from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.errors import UserError
 
 SHRINKING = 4  # a prototype, and a discriminator's score map, is so many times smaller than the picture
 RESNET_50 = {
-    "networks.prototype_encoder.aspp_width": 64,  # four branches make the 256 channels that stage 2 takes
-    "networks.attribute_encoder.stem_width": 64,
-    "networks.attribute_encoder.widths": [64, 128, 256, 512],
-    "networks.attribute_encoder.depths": [3, 4, 6, 3],
-    "networks.feature_learning.widths": [128, 256],
-    "networks.feature_learning.depths": [4, 6],
+    HICMD: {
+        "networks.prototype_encoder.aspp_width": 64,  # four branches make the 256 channels that stage 2 takes
+        "networks.attribute_encoder.stem_width": 64,
+        "networks.attribute_encoder.widths": [64, 128, 256, 512],
+        "networks.attribute_encoder.depths": [3, 4, 6, 3],
+        "networks.feature_learning.widths": [128, 256],
+        "networks.feature_learning.depths": [4, 6],
+    },
+    EMBEDDING: {
+        "embedding.stem_width": 64,
+        "embedding.widths": [64, 128, 256, 512],
+        "embedding.depths": [3, 4, 6, 3],
+    },
 }
 READ_WITH = {
     "losses.triplet_regulariser": ("losses.triplet_form", "cosine"),
+    "embedding.own_stages": ("embedding.stem", "two"),
+    "embedding.drops": ("embedding.schedule", "steps"),
     "networks.feature_learning.triplet_embedding": ("losses.triplet_form", "cosine"),
     "data.synthetic.albedo_follows_lightness": ("data.synthetic.spectrum", "near_infrared"),
     "training.intra_op_threads": ("training.engine", "tensorflow"),
@@ -32,7 +41,7 @@ Problems = Iterator[tuple[str, str]]
 
 def problems(config: Config) -> Problems:
     """Every combination that can't be; single values are checked by their kinds before."""
-    for check in CHECKS:
+    for check in (*CHECKS, *OF_METHOD[config.method]):
         yield from check(config)
 
 
@@ -64,6 +73,11 @@ def refuse_unread(config: Config, given: Iterable[str]) -> None:
                 f"{key} is for {reader}, which data.name is not: it is {config.data.name}; leave {key} out, or name "
                 f"that data set"
             )
+        method = SETTINGS[key].note.method
+        if method not in ("", config.method):
+            raise UserError(
+                f"{key} is for method {method}, and method is {config.method}: leave it out, or set that so"
+            )
         if key == "data.sixteen_bit" and DATA_SETS[config.data.name].drawn:
             raise UserError(f"{key} is for pictures in files, and {config.data.name} is drawn: leave it out")
         other, value = READ_WITH.get(key, ("", None))
@@ -90,11 +104,17 @@ def _identities(config: Config) -> Problems:
         return
     everyone, tested = config.data.synthetic.identities, config.data.test_identities
     training = everyone - tested - config.data.held_out
-    needed = config.batch.pairs + 2 * config.batch.negatives
+    embedding = config.method == EMBEDDING
+    needed = config.embedding.people if embedding else config.batch.pairs + 2 * config.batch.negatives
     if tested >= everyone:
         yield "data.test_identities", f"data.synthetic.identities is {everyone} and some must train; test on fewer"
     elif training < 1:
         yield "data.held_out", f"none of {everyone - tested} training identities is left; hold out fewer"
+    elif needed > training and embedding:
+        yield (
+            "embedding.people",
+            f"there are {training} training identities; lower it, or raise data.synthetic.identities",
+        )
     elif needed > training:
         yield (
             "batch.pairs",
@@ -106,11 +126,14 @@ def _identities(config: Config) -> Problems:
 def _norm_groups(config: Config) -> Problems:
     """Batch norm's groups are equal, and none straddles two devices."""
     batch, devices = config.batch, config.training.devices
-    for name, count in (("pairs", batch.pairs), ("negatives", batch.negatives)):
+    kinds = {"batch.pairs": batch.pairs, "batch.negatives": batch.negatives}
+    if config.method == EMBEDDING:
+        kinds = {"embedding.people x embedding.pictures": config.embedding.people * config.embedding.pictures}
+    for name, count in kinds.items():
         if count % batch.norm_groups:
             yield (
                 "batch.norm_groups",
-                f"batch.{name} is {count} and must divide into so many equal groups; change either",
+                f"{name} is {count} and must divide into so many equal groups; change either",
             )
     if devices and batch.norm_groups % devices:
         yield (
@@ -166,16 +189,41 @@ def _attribute_code(config: Config) -> Problems:
 def _pretrained(config: Config) -> Problems:
     """ImageNet weights fit networks of ResNet-50's sizes only."""
     source = config.networks.resnet_weights
-    for key, expected in RESNET_50.items() if source != "none" else ():
+    for key, expected in RESNET_50[config.method].items() if source != "none" else ():
         if value_of(config, key) != expected:
             yield key, f"networks.resnet_weights {source} needs {expected} here; set so, or that to none"
+
+
+def _frozen(config: Config) -> Problems:
+    """Parts have the names of the method's."""
+    known = PARTS[config.method]
+    for name in config.training.frozen:
+        if name not in known:
+            yield "training.frozen", f"method {config.method} has {', '.join(known)}; name some of these"
+
+
+def _embedding(config: Config) -> Problems:
+    """An embedding network computes no generated pictures, nor in turns; its batches take their people's pictures."""
+    sizes = config.embedding
+    if sizes.pad >= min(config.data.height, config.data.width):
+        yield (
+            "embedding.pad",
+            f"pictures have {config.data.height} x {config.data.width} pixels; take a narrower border",
+        )
+    if config.training.memory == "low":
+        yield "training.memory", f"method {EMBEDDING} has no form for low memory; take normal, or fewer pictures"
 
 
 CHECKS: tuple[Callable[[Config], Problems], ...] = (
     _data_set,
     _identities,
     _norm_groups,
-    _sizes,
-    _attribute_code,
     _pretrained,
+    _frozen,
 )
+"""For every method."""
+
+OF_METHOD: dict[str, tuple[Callable[[Config], Problems], ...]] = {
+    HICMD: (_sizes, _attribute_code),
+    EMBEDDING: (_embedding,),
+}

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from hicmd_tf.config import Config
+from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.convert.files import Released, fill, read_checkpoint, write_checkpoint
 from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.files import check_writable, making_folder, write_json
+from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.runs.checkpoints import write
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
@@ -22,9 +24,12 @@ def to_run(source: Path, target: Path, config: Config, iteration: int | None = N
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists already: name another folder for the run")
     check_writable(target / "config.yaml")
+    if config.method != HICMD:
+        raise UserError(f"method is {config.method}: released checkpoints are of hicmd; name a configuration of that")
     waiting(f"reading {source}")
     released = read_checkpoint(source, iteration)
     model = build_model(config, released.classes)
+    assert isinstance(model.networks, Networks)
     dropped = fill(model.networks, released)
     for optimiser in model.optimisers.by_part().values():
         optimiser.iterations.assign(released.iteration)

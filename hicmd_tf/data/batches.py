@@ -45,6 +45,8 @@ WHOLE = Share(0, 1)
 
 REAL = ("visible", "infrared", "visible_negatives", "infrared_negatives")
 GENERATED = ("generated_visible", "generated_infrared")
+DETAILS = ("erasing", "shifts", "channels")
+"""What a batch says of single pictures, each by the pictures' name."""
 
 
 class Plan(NamedTuple):
@@ -53,12 +55,22 @@ class Plan(NamedTuple):
     rows: by name in `REAL`, rows of the samples, (P,) or (N,); visible and infrared show the same people row by row.
     labels: by name, class indices (P,) or (N,) int32.
     flips: by name, bool (P,) or (N,). erasing: by name in `REAL` and `GENERATED`, boxes (P or N, 4) int32.
+    details: what else is done to each picture, by kind in `DETAILS` and name: of embedding networks, which have no
+    negatives, shifts (B, 2) and channels (B,).
     """
 
     rows: dict[str, Array]
     labels: dict[str, Array]
     flips: dict[str, Array]
     erasing: dict[str, Array]
+    details: dict[str, dict[str, Array]] = {}  # noqa: RUF012 (never changed)
+
+    def part(self, share: Share) -> dict[str, dict[str, Array]]:
+        """`rows`, `flips` and `DETAILS` of a share of the pictures, by kind and name."""
+        whole = {"rows": self.rows, "flips": self.flips, "erasing": self.erasing, **self.details}
+        return {
+            kind: {name: values[share.span(len(values))] for name, values in of.items()} for kind, of in whole.items()
+        }
 
 
 def fitting(people: int, pairs: int, negatives: int) -> tuple[int, int]:
@@ -67,31 +79,32 @@ def fitting(people: int, pairs: int, negatives: int) -> tuple[int, int]:
     return pairs, min(negatives, (people - pairs) // 2)
 
 
-class BatchPlanner:
-    """Plans iterations over the pictures of the training identities.
+class Planner:
+    """What planners have in common: training pictures by identity and modality.
 
-    The first pair holds the next picture of a shuffled pass over all pictures, with a random one of the same identity
-    in the other modality. The other pairs are random, then come negatives of further identities. No identity comes
-    twice.
-
-    Raises UserError when there are too few identities, or one is missing in a modality.
+    classes: identities, ascending. labels: of each picture, its identity's number among them. pictures: by modality and
+    label, rows. Raises UserError when an identity is missing in a modality.
     """
 
-    def __init__(self, samples: Samples, config: BatchConfig, height: int, width: int, seed: int) -> None:
-        self.config, self.height, self.width, self.seed = config, height, width, seed
+    def __init__(self, samples: Samples, height: int, width: int, seed: int) -> None:
+        self.height, self.width, self.seed = height, width, seed
         self.classes = np.unique(samples.identities)
         self.labels = np.searchsorted(self.classes, samples.identities).astype(np.int32)
         self.infrared = samples.infrared
-        needed = config.pairs + 2 * config.negatives
-        if len(self.classes) < needed:
-            pairs, negatives = fitting(len(self.classes), config.pairs, config.negatives)
-            raise UserError(
-                f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
-                f"identities, there are {len(self.classes)}: give --batch.pairs {pairs} --batch.negatives {negatives}, "
-                f"or take more identities"
-            )
+        self._refuse_few()
         self.pictures = {m: self._by_class(m) for m in MODALITIES}
-        self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))
+
+    def plan(self, step: int) -> Plan:
+        """The choices of iteration `step`, counted from 0."""
+        raise NotImplementedError
+
+    def identities(self, plan: Plan) -> dict[str, Array]:
+        """Class indices of a whole batch, by their names in it."""
+        raise NotImplementedError
+
+    def _refuse_few(self) -> None:
+        """Raises UserError when there are too few identities for a batch."""
+        raise NotImplementedError
 
     def _by_class(self, modality: Modality) -> list[Array]:
         rows = np.flatnonzero(self.infrared == (modality == INFRARED))
@@ -103,6 +116,38 @@ class BatchPlanner:
                 f"needs both modalities of everyone, add the pictures or take the identity out"
             )
         return of_class
+
+
+class BatchPlanner(Planner):
+    """Plans iterations over the pictures of the training identities.
+
+    The first pair holds the next picture of a shuffled pass over all pictures, with a random one of the same identity
+    in the other modality. The other pairs are random, then come negatives of further identities. No identity comes
+    twice.
+
+    Raises UserError when there are too few identities, or one is missing in a modality.
+    """
+
+    def __init__(self, samples: Samples, config: BatchConfig, height: int, width: int, seed: int) -> None:
+        self.config = config
+        super().__init__(samples, height, width, seed)
+        self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))
+
+    def _refuse_few(self) -> None:
+        config = self.config
+        needed = config.pairs + 2 * config.negatives
+        if len(self.classes) < needed:
+            pairs, negatives = fitting(len(self.classes), config.pairs, config.negatives)
+            raise UserError(
+                f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
+                f"identities, there are {len(self.classes)}: give --batch.pairs {pairs} --batch.negatives {negatives}, "
+                f"or take more identities"
+            )
+
+    def identities(self, plan: Plan) -> dict[str, Array]:
+        """`identities` of the pairs, `visible_negative_identities`, `infrared_negative_identities`."""
+        negatives = {f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in MODALITIES}
+        return {"identities": plan.labels["visible"], **negatives}
 
     def indexed_row(self, step: int) -> int:
         """The row that a shuffled pass over all pictures has come to."""
@@ -181,33 +226,32 @@ class Pixels:
         return self.kept[rows]
 
 
-def batches(planner: BatchPlanner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
+def batches(planner: Planner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
     """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
 
-    Each is a dictionary of arrays with P pairs and N negatives per modality (N may be 0), or the share of their
-    pictures and boxes; class indices are always those of the whole batch:
-    `visible`, `infrared` (P, H, W, 3) float32 normalised; `identities` (P,) int32 class indices; `visible_negatives`,
-    `infrared_negatives` (N, H, W, 3); `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`,
-    boxes (P or N, 4) by name of pictures, real or generated; `step` () int64.
+    Each is a dictionary of arrays of the planner's pictures, or a share of them; class indices are always those of the
+    whole batch. Of `BatchPlanner`, with P pairs and N negatives per modality (N may be 0): `visible`, `infrared` (P, H,
+    W, 3) float32 normalised; `visible_negatives`, `infrared_negatives` (N, H, W, 3); `identities` (P,) int32;
+    `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`, boxes (P or N, 4) by name of
+    pictures, real or generated; `step` () int64. Of `identity_batches.IdentityPlanner`: `visible` (V, H, W, 3),
+    `infrared` (I, H, W, 3), `visible_identities`, `infrared_identities`, and all `DETAILS` by name of pictures.
 
     Raises UserError for a picture that can't be read any more.
     """
     pixels = Pixels(samples, planner.height, planner.width)
 
-    def part(values: Array) -> Array:
-        return values[share.span(len(values))]
-
     def assemble(step: int) -> Batch:
         plan = planner.plan(step)
-        rows, flips = (np.concatenate([part(of[name]) for name in REAL]) for of in (plan.rows, plan.flips))
-        shown = pixels.fetch(rows)
-        shown[flips] = shown[flips, :, ::-1]
-        ends = np.cumsum([len(part(plan.rows[name])) for name in REAL])[:-1]
+        part = plan.part(share)
+        rows, flips = part.pop("rows"), part.pop("flips")
+        shown = pixels.fetch(np.concatenate([*rows.values()]))
+        flipped = np.concatenate([*flips.values()])
+        shown[flipped] = shown[flipped, :, ::-1]
+        ends = np.cumsum([len(of) for of in rows.values()])[:-1]
         return {
-            **dict(zip(REAL, np.split(normalise(shown), ends), strict=True)),
-            "identities": plan.labels["visible"],
-            **{f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in MODALITIES},
-            "erasing": {name: part(boxes) for name, boxes in plan.erasing.items()},
+            **dict(zip(rows, np.split(normalise(shown), ends), strict=True)),
+            **planner.identities(plan),
+            **part,
             "step": np.int64(step),
         }
 
@@ -221,7 +265,8 @@ def divided(batch: Batch, among: int) -> tuple[Batch, ...]:
         def own(arrays: Batch, names: Iterable[str]) -> Batch:
             return {name: arrays[name][share.span(len(arrays[name]))] for name in names}
 
-        return {**batch, **own(batch, REAL), "erasing": own(batch["erasing"], batch["erasing"])}
+        details = {kind: own(batch[kind], batch[kind]) for kind in DETAILS if kind in batch}
+        return {**batch, **own(batch, [name for name in REAL if name in batch]), **details}
 
     return tuple(part(Share(number, among)) for number in range(among))
 

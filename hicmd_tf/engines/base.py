@@ -6,16 +6,14 @@ statistics and random states may move in them. So an engine can record them (Ten
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from hicmd_tf.notation import Modality, Tensor
+from hicmd_tf.notation import Modality, Part, Tensor
 
 Tree = Any
 Gradients = list[Tensor | None]
 """Of all weights of a part in the engine's order, those of HFL in the order of its trainable variables; None where
 there is none."""
-Part = Literal["generator", "discriminator", "features"]
-"""Parts with an optimiser of their own: encoders and decoder; both discriminators; H, alpha and the head."""
 
 
 class Optimisers(Protocol):

@@ -1,6 +1,6 @@
 """The engine of this process: the one place that chooses, by Keras' backend (KERAS_BACKEND).
 
-HiCMD: the model that an engine differentiates. Training: iterations of it. Workers: the processes and devices of a run.
+Learner: the model that an engine differentiates. Training: iterations of it. Workers: processes and devices of a run.
 LastGood: a state to be given back. devices: those of a configuration, as a context to build networks in. device_in_use:
 these in words. drawbacks: lines about cards that can't be used. hardware: what rounding depends on. PACKAGES:
 distributions that compute. set_up: threads, determinism, memory, what float32 means. describing: a descriptor as a
@@ -20,15 +20,15 @@ if TYPE_CHECKING or BACKEND == "tensorflow":
     from hicmd_tf.engines.tensorflow import PACKAGES
     from hicmd_tf.engines.tensorflow.describing import describing
     from hicmd_tf.engines.tensorflow.devices import Workers, device_in_use, devices, drawbacks, hardware
-    from hicmd_tf.engines.tensorflow.hicmd import HiCMD
     from hicmd_tf.engines.tensorflow.last_good import LastGood
+    from hicmd_tf.engines.tensorflow.learner import Learner
     from hicmd_tf.engines.tensorflow.set_up import set_up
     from hicmd_tf.engines.tensorflow.training import Training
 elif BACKEND == "jax":
     from hicmd_tf.engines.jax import PACKAGES
     from hicmd_tf.engines.jax.describing import describing
     from hicmd_tf.engines.jax.devices import Workers, device_in_use, devices, drawbacks, hardware
-    from hicmd_tf.engines.jax.hicmd import HiCMD
+    from hicmd_tf.engines.jax.learner import Learner
     from hicmd_tf.engines.jax.set_up import set_up
     from hicmd_tf.engines.jax.training import LastGood, Training
 else:
@@ -39,8 +39,8 @@ else:
 __all__ = [
     "BACKEND",
     "PACKAGES",
-    "HiCMD",
     "LastGood",
+    "Learner",
     "Training",
     "Workers",
     "cluster",

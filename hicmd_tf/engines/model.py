@@ -1,45 +1,40 @@
-"""What the model of every engine has: networks, settings, optimisers, and the names of its state."""
+"""What the learner of every engine has: networks, settings, optimisers, and the names of its state."""
 
 from functools import cached_property
 from typing import Any
 
 import keras
 
+from hicmd_tf.chosen_method import AnyNetworks, chosen
 from hicmd_tf.config.schema import Config
-from hicmd_tf.engines.base import Optimisers, Part
+from hicmd_tf.engines.base import Optimisers
 from hicmd_tf.engines.numbers import RuntimeNumbers
-from hicmd_tf.method.descriptor import Descriptor
-from hicmd_tf.method.networks.build import Networks
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.method.descriptor import Describing
+from hicmd_tf.notation import Part
 
 
 class Common:
-    """ID-PIG, the discriminators and HFL with their optimisers."""
+    """The networks of a method with their optimisers. logged: names of what an iteration returns."""
 
-    networks: Networks
+    networks: AnyNetworks
     settings: Config
     numbers: RuntimeNumbers
     optimisers: Optimisers
 
-    def hold(self, networks: Networks, config: Config) -> None:
+    def hold(self, networks: AnyNetworks, config: Config) -> None:
         """Takes the networks."""
         self.networks, self.settings = networks, config
-        self.generator, self.features, self.layout = networks.generator, networks.features, networks.layout
+        self.logged = chosen(config).logged
         self.numbers = RuntimeNumbers(config.losses)
 
     def trained(self) -> dict[Part, list[keras.Variable]]:
         """What each optimiser trains."""
-        discriminators = self.networks.discriminators
-        return {
-            "generator": self.generator.trainable_variables,
-            "discriminator": [v for m in MODALITIES for v in discriminators[m].trainable_variables],
-            "features": self.features.trainable_variables,
-        }
+        return self.networks.trained()
 
     @cached_property
-    def descriptor(self) -> Descriptor:
-        """The `Descriptor` of pictures by the present weights, in the networks' precision."""
-        return Descriptor(self.networks)
+    def descriptor(self) -> Describing:
+        """The descriptor of pictures by the present weights, in the networks' precision."""
+        return self.networks.descriptor()
 
     def adopt(self, config: Config) -> None:
         """Takes loss weights, margin and learning rates of another configuration, without tracing the iteration anew.
@@ -47,13 +42,14 @@ class Common:
         Raises ValueError when its losses differ otherwise.
         """
         self.numbers.assign(config.losses)
-        self.optimisers.adopt(config.optimisers)
+        self.optimisers.adopt(config)
         self.settings = config
 
     @property
     def step(self) -> int:
         """Iterations that the model has been trained for."""
-        return int(self.optimisers.by_part()["generator"].iterations.numpy())  # a mirrored one has no int
+        first, *_ = self.optimisers.by_part().values()
+        return int(first.iterations.numpy())  # a mirrored one has no int
 
     @property
     def state(self) -> dict[str, Any]:

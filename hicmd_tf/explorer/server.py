@@ -11,11 +11,13 @@ from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hicmd_tf.addresses import LOCALHOST
+from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.errors import counted
 from hicmd_tf.explorer.mixing import Mixing
 from hicmd_tf.explorer.parts import ADDRESS, text
 from hicmd_tf.explorer.searching import Searching
 from hicmd_tf.explorer.studio import Studio
+from hicmd_tf.retrieval.report import NAMES
 
 STYLE = Path(__file__).parent / "style.css"
 
@@ -49,28 +51,28 @@ def application(studio: Studio) -> FastAPI:
             raise HTTPException(404) from error
 
     ui.page("/")(lambda: _page(studio))
-    ui.run_with(
-        served, title="Hi-CMD explorer", dark=None, language="en-GB", tailwind=False, show_welcome_message=False
-    )
+    ui.run_with(served, title="hicmd explorer", dark=None, language="en-GB", tailwind=False, show_welcome_message=False)
     return served
 
 
 def _page(studio: Studio) -> None:
-    model = studio.run.model
+    model, generates = studio.run.model, studio.run.config.method == HICMD
     ui.add_css(
         STYLE.read_text() + f"img {{ aspect-ratio: {model.width} / {model.height}; }}"
     )  # nothing moves as pictures come
-    text("h1", f"Hi-CMD explorer: {studio.run.folder.path.name}")
+    text("h1", f"{NAMES[studio.run.config.method]} explorer: {studio.run.folder.path.name}")
     samples = studio.run.samples
     people = sum(number >= 0 for number in studio.people)
     of = counted(len(samples), "picture"), counted(people, "person"), counted(model.step, "step")
     text("p", "{} of {}, {}".format(*of), "faint")
     with ui.tabs().props("no-caps inline-label align=left") as tabs:
         ui.tab("search", "Search")
-        ui.tab("codes", "Codes")
+        if generates:
+            ui.tab("codes", "Codes")
     with ui.tab_panels(tabs, value="search", animated=False, keep_alive=True):
         with ui.tab_panel("search"):
             Searching(studio)
-        with ui.tab_panel("codes"):
-            mixing = Mixing(studio)
-    tabs.on_value_change(mixing.refresh)  # G is asked only when its pictures are looked at
+        if generates:
+            with ui.tab_panel("codes"):
+                mixing = Mixing(studio)
+            tabs.on_value_change(mixing.refresh)  # G is asked only when its pictures are looked at

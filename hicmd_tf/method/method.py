@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from hicmd_tf.config.schema import Config
 from hicmd_tf.method.networks.build import Networks
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 Numbers = Mapping[str, Tensor | float]
 
 
-class Method(NamedTuple):
-    """Hi-CMD with its networks.
+AnyNetworks = TypeVar("AnyNetworks")
+
+
+class MethodOf(NamedTuple, Generic[AnyNetworks]):
+    """A method with its networks.
 
     config: the forms of losses and sampling. numbers: weights of the losses and the margin by their settings' names,
     in the place of the configuration's; numbers or tensors. engine: who differentiates; None in inference.
     """
 
-    networks: Networks
+    networks: AnyNetworks
     config: Config
     numbers: Numbers = MappingProxyType({})
     engine: "Engine | None" = None
@@ -51,3 +54,7 @@ class Method(NamedTuple):
         if self.engine is not None:
             return self.engine.both(networks, call, inputs)
         return {m: call(network, *inputs[m]) for m, network in networks.items()}
+
+
+Method = MethodOf[Networks]
+"""Hi-CMD with its networks."""

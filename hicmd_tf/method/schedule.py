@@ -22,7 +22,7 @@ from keras import ops, tree
 from hicmd_tf.method.discrimination import judge
 from hicmd_tf.method.generation import AllCodes, Decoded, Pictures, Terms, draw, generate, learn_to_encode
 from hicmd_tf.method.identification import identify, inputs
-from hicmd_tf.method.method import Method
+from hicmd_tf.method.method import Method, MethodOf
 from hicmd_tf.method.sampling import Kind
 from hicmd_tf.method.terms import TERMS, Total, terms_of
 from hicmd_tf.notation import MODALITIES, Tensor
@@ -67,7 +67,7 @@ def _judge(method: Method, engine: "Engine", x: Pictures, decoded: Decoded) -> "
         real, generated = engine.in_order(gradients, ({m: x[m] for m in modalities}, fakes))
 
         def discrimination() -> tuple[Tensor, Terms]:
-            return _with_total(method, "discriminator", judge(method, real, generated), engine.replicas)  # noqa: B023
+            return with_total(method, "discriminator", judge(method, real, generated), engine.replicas)  # noqa: B023
 
         found = engine.value_and_grad(discrimination, ["discriminator"])
         terms.append(found.aux)
@@ -97,7 +97,7 @@ def _learn_at_once(
         cross = tree.map_structure(ops.stop_gradient, decoded.cross) if detached else decoded.cross
         found = learn_to_encode(method, {"cross": decoded.cross, **inputs(method, batch, cross)})
         terms = generate(method, x, codes, decoded, found.pop("cross"))
-        generation, terms = _with_total(method, "generation", terms, engine.replicas)
+        generation, terms = with_total(method, "generation", terms, engine.replicas)
         feature, identified = _identification(method, batch, found)
         return generation + feature, (terms, identified)
 
@@ -115,7 +115,7 @@ def _learn_in_turn(
 
     def generation(codes: AllCodes, decoded: Decoded) -> tuple[Tensor, Terms]:
         recoded = learn_to_encode(method, {"cross": decoded.cross})["cross"]
-        return _with_total(method, "generation", generate(method, x, codes, decoded, recoded), engine.replicas)
+        return with_total(method, "generation", generate(method, x, codes, decoded, recoded), engine.replicas)
 
     generated = engine.value_and_grad(generation, ["generator"], (codes, decoded))  # B
     of_codes, of_decoded = generated.of_inputs
@@ -140,11 +140,11 @@ def _learn_in_turn(
 def _identification(method: Method, batch: dict[str, Any], codes: dict[Kind, AllCodes]) -> tuple[Tensor, Terms]:
     """C's loss, and its terms and figures."""
     found = identify(method, batch, codes)
-    total, terms = _with_total(method, "feature", found.terms)
+    total, terms = with_total(method, "feature", found.terms)
     return total, {**terms, **found.figures}
 
 
-def _with_total(method: Method, total: Total, terms: Terms, replicas: int = 1) -> tuple[Tensor, Terms]:
+def with_total(method: MethodOf[Any], total: Total, terms: Terms, replicas: int = 1) -> tuple[Tensor, Terms]:
     """The minimised loss, this replica's share of the weighted sum of a total's terms; and the terms with that sum."""
     weighted = []
     for term in terms_of(total):

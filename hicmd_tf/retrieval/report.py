@@ -15,6 +15,7 @@ Scores = Mapping[str, Mapping[str, float]]
 COLUMNS = {"rank1": "R-1", "rank5": "R-5", "rank10": "R-10", "rank20": "R-20", "mAP": "mAP", "mINP": "mINP"}
 NAMES = {
     "hicmd": "Hi-CMD",
+    "embedding": "embedding",
     "raw_pixels": "raw pixels",
     "colour_histogram": "colour histogram",
     "hog": "HOG",

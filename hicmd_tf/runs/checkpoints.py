@@ -27,7 +27,8 @@ Variables = Mapping[str, Any]  # Keras' variables, or arrays, by name
 FILE = re.compile(r"step-(\d+)\.safetensors")
 OLD_FORM = "ckpt-*.index"  # TensorFlow's, of earlier versions
 OPTIMISER = "_optimiser/"  # in the names of what only training needs
-CLASSIFIER = "features/head/classify/bias"
+CLASSIFIERS = ("features/head/classify/kernel", "head/classify/kernel")
+"""The classifier's, (D, classes), of Hi-CMD or of an embedding network."""
 
 
 class Checkpoint(NamedTuple):
@@ -41,13 +42,14 @@ class Checkpoint(NamedTuple):
     @property
     def classes(self) -> int:
         """Identities that it was trained on. Raises UserError for a file of other networks."""
-        if CLASSIFIER not in self.arrays:
-            raise self._of_other_networks(f"it has no {CLASSIFIER}")
-        return len(self.arrays[CLASSIFIER])
+        found = [self.arrays[name] for name in CLASSIFIERS if name in self.arrays]
+        if not found:
+            raise self._of_other_networks(f"it has no {' or '.join(CLASSIFIERS)}")
+        return int(found[0].shape[-1])
 
     def fill(self, variables: Variables) -> None:
         """Gives the variables their values. Raises UserError, and changes nothing, when names or shapes differ."""
-        here = variables[CLASSIFIER].shape[0] if CLASSIFIER in variables else self.classes
+        here = next((variables[name].shape[-1] for name in CLASSIFIERS if name in variables), self.classes)
         if self.classes != here:
             raise UserError(
                 f"{self.path} was trained on {counted(self.classes, 'identity')}, the configured data has {here}: go "

@@ -6,22 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hicmd_tf.chosen_method import AnyNetworks
 from hicmd_tf.config import Config, flattened, to_dict
+from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import read_json
-from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.method.networks.pretrained import stride_first
 from hicmd_tf.runs.checkpoints import Checkpoint
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained import Trained, read_trained
 
-CLASSIFIER = "features/head/classify/"
+CLASSIFIER = "head/classify/"
 """In the names of weights that say who is who among the people of one training."""
 RANDOM = "seed_generator"
 """In the names of random states, which follow the run's own seed."""
 SIZELESS = ("resnet_weights", "discriminator_init", "feature_learning.alpha", "feature_learning.dropout")
-"""Settings of networks that only say how weights begin, or what is done in training."""
-FORMLESS = ("feature_learning.descriptor", "feature_learning.normalise_parts")
+"""Settings of Hi-CMD's networks that only say how weights begin, or what is done in training."""
+SECTIONS: dict[MethodName, str] = {HICMD: "networks", EMBEDDING: "embedding"}
+EMBEDDING_FORM = ("stem", "own_stages", "stem_width", "widths", "depths", "neck")
+"""Settings of embedding networks that the weights' form depends on."""
+FORMLESS: dict[MethodName, tuple[str, ...]] = {
+    HICMD: ("feature_learning.descriptor", "feature_learning.normalise_parts"),
+    EMBEDDING: ("last_stride", "pooling_power", "mirrored"),
+}
 """Settings of networks that change what they compute, but no weight's form: others than the source's are told."""
 
 
@@ -39,14 +46,14 @@ class Initial(NamedTuple):
         """SHA-256 of the checkpoint's file."""
         return hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest()
 
-    def fill(self, networks: Networks) -> dict[str, Any]:
+    def fill(self, networks: AnyNetworks) -> dict[str, Any]:
         """Gives networks all weights and running statistics but the classifier's. Returns what was taken, how many
         arrays of each part, and what was left, for the run's own file.
 
         Raises UserError, and changes nothing, when the checkpoint has other arrays.
         """
         variables = {name: v for name, v in networks.variables().items() if RANDOM not in name}
-        taken = {name: v for name, v in variables.items() if not name.startswith(CLASSIFIER)}
+        taken = {name: v for name, v in variables.items() if CLASSIFIER not in name}
         arrays = self.checkpoint.arrays
         wrong = [name for name, v in taken.items() if name not in arrays or arrays[name].shape != tuple(v.shape)]
         if wrong:
@@ -108,12 +115,19 @@ def words(told: dict[str, Any]) -> str:
 
 def _differing(config: Config, theirs: Config, path: Path) -> list[str]:
     """The settings, in words, by which networks of one form compute otherwise. Raises UserError for another form."""
-    here, there = (dict(flattened(to_dict(one)["networks"])) for one in (config, theirs))
+    if config.method != theirs.method:
+        raise UserError(
+            f"method is {config.method}, but {path}, whose weights are to be taken, is of method {theirs.method}: name "
+            f"a run of the same method"
+        )
+    section, formless = SECTIONS[config.method], FORMLESS[config.method]
+    here, there = (dict(flattened(to_dict(one)[section])) for one in (config, theirs))
+    form = EMBEDDING_FORM if config.method == EMBEDDING else {*here} - {*SIZELESS, *formless}
     for key, value in here.items():
-        if key not in (*SIZELESS, *FORMLESS) and value != there[key]:
+        if key in form and value != there[key]:
             raise UserError(
-                f"networks.{key} is {value}, but {path}, whose weights are to be taken, has {there[key]}: give "
-                f"--networks.{key} {str(there[key]).replace(' ', '')}, or another run"
+                f"{section}.{key} is {value}, but {path}, whose weights are to be taken, has {there[key]}: give "
+                f"--{section}.{key} {str(there[key]).replace(' ', '')}, or another run"
             )
     if stride_first(config.networks.resnet_weights) != stride_first(theirs.networks.resnet_weights):
         raise UserError(
@@ -121,12 +135,14 @@ def _differing(config: Config, theirs: Config, path: Path) -> list[str]:
             f"{theirs.networks.resnet_weights}, whose strides stand elsewhere: give --networks.resnet_weights "
             f"{theirs.networks.resnet_weights}"
         )
-    return [f"networks.{key} {there[key]}, here {here[key]}" for key in FORMLESS if here[key] != there[key]]
+    return [f"{section}.{key} {there[key]}, here {here[key]}" for key in formless if here[key] != there[key]]
 
 
 def _part(name: str) -> str:
     """The part of the networks that a variable is of: visible/prototype, decoder, visible_discriminator, head .."""
     network, first, second, *_ = name.split("/")
+    if network in ("backbone", "head"):
+        return first if network == "backbone" else network
     if network.endswith("_discriminator"):
         return network
     return f"{first} {second}" if first in ("visible", "infrared") else first

@@ -59,6 +59,7 @@ def metrics_of(
     changes = [change._asdict() for change in folder.changes()]
     found = {
         **main,
+        "method": config.method,
         "settings": [row._asdict() for row in rows],
         "verification": [one._asdict() for one in verify(descriptors, samples, searches)],
         **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
@@ -142,4 +143,5 @@ def verified(metrics: Metrics) -> list[Verified]:
 def figures(metrics: Metrics) -> dict[str, Metrics]:
     """The rows of the main table."""
     ours = {key: value for key, value in metrics.items() if "_to_" in key}
-    return {"hicmd": ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}
+    method = metrics.get("method", "hicmd")  # which earlier versions had alone
+    return {method: ours, **{key: metrics[key] for key in ("untrained", *SIMPLE) if key in metrics}}

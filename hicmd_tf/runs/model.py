@@ -18,14 +18,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hicmd_tf.attributes import AttributeLayout
+from hicmd_tf.chosen_method import AnyNetworks, chosen
 from hicmd_tf.config import Config
+from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.table import whom
 from hicmd_tf.engines.chosen import BACKEND, describing
 from hicmd_tf.errors import UserError, counted, some
-from hicmd_tf.method.descriptor import Descriptor
-from hicmd_tf.method.networks.build import Networks, build_networks
+from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import Codes, Modality, Tensor
 from hicmd_tf.pictures.bounds import BadPictureError, content
 from hicmd_tf.pictures.resizing import resize, resized
@@ -45,6 +47,10 @@ Images = Array | str | Path | Sequence[Array | str | Path]
 Part = Literal["prototype", "style", "pose", "illumination", "excluded"]
 """Of codes; excluded: ID-excluded attributes, which are pose and illumination."""
 
+NO_GENERATION = (
+    "the run is of an embedding network (method: embedding), which has no codes and generates no pictures: this goes "
+    "with runs of method hicmd"
+)
 BATCH = 16  # pictures at a time, so that memory does not grow with their number
 SHRINKING = 4  # a prototype is so many times smaller than its picture
 SMALLEST_PROTOTYPE = 2  # reflection by one pixel takes two
@@ -53,27 +59,47 @@ LARGEST_NORMALISED = 20.0  # pictures reach 2.7, G's a little more; 0 to 255 rea
 
 
 class Model:
-    """ID-PIG, the discriminators and HFL of one run, in inference mode.
+    """ID-PIG, the discriminators and HFL of one run, or its embedding network, in inference mode.
 
-    config: of the run. networks: the Keras networks themselves. step: iterations of training. layout: which entries of
-    an attribute code are style, pose and illumination. descriptor: the branch that describes. height, width: size in
-    pixels to which uint8 pictures are resized.
+    Of an embedding network there are `embed` and `descriptors`; the rest is of Hi-CMD alone, and raises UserError.
+
+    config: of the run. networks: the Keras networks themselves; any_networks: those of either method. step: iterations
+    of training. layout: which entries of an attribute code are style, pose and illumination. descriptor: the branch
+    that describes. height, width: size in pixels to which uint8 pictures are resized.
     """
 
-    def __init__(self, config: Config, networks: Networks, step: int) -> None:
-        self.config, self.networks, self.step = config, networks, step
-        self.layout, self.descriptor = networks.layout, Descriptor(networks)
+    def __init__(self, config: Config, networks: AnyNetworks, step: int) -> None:
+        self.config, self.step = config, step
+        self.any_networks, self.descriptor = networks, networks.descriptor()
         self.height, self.width = config.data.height, config.data.width
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def __repr__(self) -> str:
-        data, head = self.config.data.name, self.networks.features.head
-        weights = sum(prod(v.shape) for name, v in self.networks.variables().items() if "discriminator" not in name)
+        data, named = self.config.data.name, self.any_networks.variables().items()
+        weights = sum(prod(v.shape) for name, v in named if "discriminator" not in name)
+        what = "Hi-CMD" if self.config.method == HICMD else "Embedding network"
         return (
-            f"<Hi-CMD after {counted(self.step, 'step')} on {counted(head.classes, 'identity')} of {data}: pictures "
+            f"<{what} after {counted(self.step, 'step')} on {counted(self.classes, 'identity')} of {data}: pictures "
             f"{self.height} x {self.width}, descriptors of {self.descriptor.length}, {weights / 1e6:.1f} million "
             f"weights>"
         )
+
+    @property
+    def classes(self) -> int:
+        """Training identities."""
+        return self.any_networks.classes
+
+    @property
+    def networks(self) -> Networks:
+        """Hi-CMD's networks. Raises UserError where there are none."""
+        if not isinstance(self.any_networks, Networks):
+            raise UserError(NO_GENERATION)
+        return self.any_networks
+
+    @property
+    def layout(self) -> AttributeLayout:
+        """Which entries of an attribute code are what. Raises UserError as `networks`."""
+        return self.networks.layout
 
     def encode(self, images: Images, modality: Modality) -> Codes:
         """images (B, H, W, 3) -> prototypes (B, H/4, W/4, C) and attributes (B, D), float32.
@@ -198,9 +224,7 @@ class Model:
                 f"float images reach from {low:g} to {high:g}, expected normalised ones, about -2 to 2.7: give "
                 f"pictures of 0 to 255 as uint8 and those of 0 to 1 as (255 * images).round().astype('uint8')"
             )
-        sizes = self.config.networks
-        scales = 2 ** (sizes.discriminator.scales - 1)
-        least = SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(sizes.prototype_encoder.dilations), 1 + scales)
+        least = self._least()
         height, width = images.shape[1:3]
         if height % SHRINKING or width % SHRINKING or min(height, width) < least:
             raise UserError(
@@ -208,6 +232,14 @@ class Model:
                 f"uint8 pictures, which are resized to {self.height} x {self.width}"
             )
         return images
+
+    def _least(self) -> int:
+        """Height or width in pixels that the networks take at least."""
+        if self.config.method != HICMD:
+            return SHRINKING
+        sizes = self.config.networks
+        scales = 2 ** (sizes.discriminator.scales - 1)
+        return SHRINKING * max(SMALLEST_PROTOTYPE, 1 + max(sizes.prototype_encoder.dilations), 1 + scales)
 
     def _codes(self, prototype: Array, attributes: Array) -> tuple[Array, Array]:
         prototype, attributes = _array("prototype", prototype), _array("attributes", attributes)
@@ -231,17 +263,16 @@ class Model:
 def restored(folder: RunFolder, config: Config, kind: type[AnyModel] = Model) -> AnyModel:  # type: ignore[assignment]
     """The model of an open run's newest checkpoint. Raises UserError when the folder holds none, or a damaged one."""
     found = folder.checkpoint(optimisers=False)
-    networks = build_networks(config.networks, found.classes, restored=True)
+    networks = chosen(config).build(config, found.classes, True)
     found.fill(networks.variables())
     return kind(config, networks, found.step)
 
 
-def untrained(config: Config, trained: Networks) -> Model:
-    """The model with the initial weights that a run's networks began from, or would have without those of another run.
-    Raises UserError when these can't be had."""
+def untrained(config: Config, classes: int) -> Model:
+    """The model with the initial weights that a run's networks, for so many identities, began from, or would have
+    without those of another run. Raises UserError when these can't be had."""
     keras.utils.set_random_seed(config.seed)
-    classes = trained.features.head.classes
-    return Model(config, build_networks(config.networks, classes, restored=bool(config.training.initialise)), 0)
+    return Model(config, chosen(config).build(config, classes, bool(config.training.initialise)), 0)
 
 
 def _known(modality: str) -> Modality:

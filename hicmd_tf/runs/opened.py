@@ -109,7 +109,7 @@ class OpenedRun:
         from hicmd_tf.runs.model import untrained
 
         try:
-            return self.having(model=untrained(self.config, self.model.networks), samples=self.samples)
+            return self.having(model=untrained(self.config, self.model.classes), samples=self.samples)
         except UserError as error:
             warnings.warn(f"left out, the run's initial weights: {error}", stacklevel=1)
             return None

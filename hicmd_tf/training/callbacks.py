@@ -94,7 +94,7 @@ class ProgressBar(EachStep):
         )
 
     def on_step(self, step: int, logs: Logs) -> None:
-        for name in self.SHOWN:
+        for name in filter(logs.__contains__, self.SHOWN):
             self.smooth[name] = 0.9 * self.smooth.get(name, logs[name]) + 0.1 * logs[name]
         if self.begun:
             self.bar.update()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hicmd_tf.config.kinds import EMBEDDING, HICMD
 from hicmd_tf.files import read_json, write_json
 from hicmd_tf.training.callbacks import Logs
 from hicmd_tf.training.logs import Means
@@ -14,11 +15,34 @@ ALPHA_BOUND = 0.001  # so near to 0 or 1 one part of the descriptor counts for n
 DEAD = 0.005  # share of active triplets below which their loss teaches nothing
 CHANCE = 0.99  # of the cross-entropy of guessing: above it identities are not distinguished
 PATIENCE = 4  # spans after which a loss at chance is none that only begins
+BATCHES = {HICMD: "batch.pairs, batch.negatives", EMBEDDING: "embedding.people"}
+RATES = {HICMD: "optimisers.feature_rate or optimisers.generator_rate", EMBEDDING: "embedding.rate"}
 SURE = {"least_squares": (0.1, 0.9), "log": (-3.0, 3.0)}  # scores of a discriminator that is right by far: fake, real
 
 
 def signs(means: Logs, model: Any, spans: int) -> Iterator[tuple[str, str]]:
     """Signs in the means of everything logged over a span of steps, each with its warning. spans: how many so far."""
+    yield from _of_generation(means, model) if "fake_score" in means else ()
+    if (
+        model.settings.losses.triplet and means["active_triplets"] < DEAD
+    ):  # no hardest triplet violates the margin (Eq. 9)
+        yield (
+            "dead triplets",
+            f"{means['active_triplets']:.1%} of the triplets violate the margin: their loss teaches nothing; raise "
+            f"losses.margin, or see more people in a batch ({BATCHES[model.settings.method]})",
+        )
+    classes = model.networks.classes
+    loss, guessing = means["cross_entropy"], math.log(classes)
+    if spans >= PATIENCE and loss >= CHANCE * guessing:  # Eq. 8
+        yield (
+            "loss at chance",
+            f"cross_entropy is {loss:.3g}, and {guessing:.3g} is guessing among {classes} identities; "
+            f"look at the labels, and change {RATES[model.settings.method]}",
+        )
+
+
+def _of_generation(means: Logs, model: Any) -> Iterator[tuple[str, str]]:
+    """Signs in what only Hi-CMD logs."""
     fake, real = means["fake_score"], means["real_score"]
     low, high = SURE[model.settings.losses.adversarial_form]
     if fake <= low and real >= high:  # both discriminators, about everything (row 3: scores, or logits in the log form)
@@ -35,20 +59,6 @@ def signs(means: Logs, model: Any, spans: int) -> Iterator[tuple[str, str]]:
             "alpha at a bound",
             f"alpha is {alpha:.4g}: the descriptor is of the {alone} alone, and the {lost} teaches nothing; begin with "
             f"another networks.feature_learning.alpha or lower optimisers.alpha_rate",
-        )
-    if means["active_triplets"] < DEAD:  # no anchor's hardest triplet violates the margin (Eq. 9)
-        yield (
-            "dead triplets",
-            f"{means['active_triplets']:.1%} of the triplets violate the margin: their loss teaches nothing; raise "
-            f"losses.margin, or see more people in a batch (batch.pairs, batch.negatives)",
-        )
-    classes = model.features.head.classes
-    loss, guessing = means["cross_entropy"], math.log(classes)
-    if spans >= PATIENCE and loss >= CHANCE * guessing:  # Eq. 8
-        yield (
-            "loss at chance",
-            f"cross_entropy is {loss:.3g}, and {guessing:.3g} is guessing among {classes} identities; "
-            f"look at the labels, and change optimisers.feature_rate or optimisers.generator_rate",
         )
 
 

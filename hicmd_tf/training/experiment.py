@@ -5,21 +5,21 @@ from weakref import WeakKeyDictionary
 
 import keras
 
+from hicmd_tf.chosen_method import chosen
 from hicmd_tf.config import Config
-from hicmd_tf.data.batches import BatchPlanner
+from hicmd_tf.data.batches import Planner
 from hicmd_tf.data.datasets import evaluated, load, published
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.searches import refuse_hidden
-from hicmd_tf.engines.chosen import BACKEND, HiCMD, devices, set_up
+from hicmd_tf.engines.chosen import BACKEND, Learner, devices, set_up
 from hicmd_tf.errors import UserError, waiting
-from hicmd_tf.method.descriptor import Descriptor
-from hicmd_tf.method.networks.build import build_networks
+from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.method.networks.pretrained import read_resnet
 from hicmd_tf.method.precision import FULL_PRECISION, computing_in
 from hicmd_tf.retrieval.baselines import Figures
 from hicmd_tf.training.optimisers import make_optimisers
 
-_COPIES: WeakKeyDictionary[HiCMD, Descriptor] = WeakKeyDictionary()
+_COPIES: WeakKeyDictionary[Learner, Describing] = WeakKeyDictionary()
 
 
 class Experiment(NamedTuple):
@@ -27,8 +27,8 @@ class Experiment(NamedTuple):
     unlearned: figures of what needs no learning, where an earlier run on the same pictures has them."""
 
     data: DataSplits
-    planner: BatchPlanner
-    model: HiCMD
+    planner: Planner
+    model: Learner
     unlearned: dict[str, Figures] | None = None
 
 
@@ -50,25 +50,25 @@ def prepare(config: Config) -> Experiment:
     samples = evaluated(config, data)
     for search in published(config.data, samples):
         refuse_hidden(samples, search)
-    planner = BatchPlanner(data.train, config.batch, config.data.height, config.data.width, config.seed)
+    planner = chosen(config).planner(data.train, config)
     waiting("building the networks")
     with scope:
         return Experiment(data, planner, build_model(config, len(planner.classes)))
 
 
-def build_model(config: Config, classes: int, restored: bool = False) -> HiCMD:
-    """Hi-CMD for so many training identities, compiled, with the initial weights of the configuration's seed.
+def build_model(config: Config, classes: int, restored: bool = False) -> Learner:
+    """The configured method for so many training identities, compiled, with the initial weights of the seed.
 
-    restored: as for `build_networks`, which raises UserError. The weights of training.initialise are not taken here.
+    restored: as for `ChosenMethod.build`, which raises UserError. Weights of training.initialise are not taken here.
     """
     keras.utils.set_random_seed(config.seed)
     with computing_in(config.training.precision):
-        networks = build_networks(config.networks, classes, restored or bool(config.training.initialise))
+        networks = chosen(config).build(config, classes, restored or bool(config.training.initialise))
     for part in config.training.frozen:
         for network in networks.by_part()[part]:
             network.trainable = False
-    model = HiCMD(networks, config)
-    model.compile(make_optimisers(config.optimisers))
+    model = Learner(networks, config)
+    model.compile(make_optimisers(config))
     return model
 
 
@@ -81,7 +81,7 @@ def frozen_at_random(config: Config) -> str:
         return "training.frozen names head, whose classifier begins at random and stays so: leave head out"
     filled = {"combination"}  # a number that a setting has
     if config.networks.resnet_weights != "none":
-        filled |= {"attribute_encoders", "embedding"}
+        filled |= {"attribute_encoders", "embedding", "fronts", "trunk"}
     random = [part for part in frozen if part not in filled]
     if not random:
         return ""
@@ -91,14 +91,13 @@ def frozen_at_random(config: Config) -> str:
     )
 
 
-def descriptor_in_full_precision(model: HiCMD) -> Descriptor:
+def descriptor_in_full_precision(model: Learner) -> Describing:
     """The model's descriptor, or if it computes in mixed precision a copy that does not: a run's figures then are those
     of what is loaded, exported and evaluated later. A model has one copy, so that its graphs last."""
     config = model.settings
     if config.training.precision == FULL_PRECISION:
         return model.descriptor
     if model not in _COPIES:
-        networks = build_networks(config.networks, model.features.head.classes, restored=True)
-        _COPIES[model] = Descriptor(networks)
+        _COPIES[model] = chosen(config).build(config, model.networks.classes, True).descriptor()
     _COPIES[model].set_weights(model.descriptor.get_weights())
     return _COPIES[model]

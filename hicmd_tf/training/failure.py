@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, dump, load
-from hicmd_tf.data.batches import REAL, batches
+from hicmd_tf.data.batches import DETAILS, batches
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import making_folder, read_json, write_json, write_text
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
@@ -27,7 +27,9 @@ class NotFiniteError(UserError):
 
 Report = Callable[[int, Logs, list[str]], str]
 """Takes the step, its losses and the weights that it spoilt; says what becomes of them, and what to do."""
-START_AGAIN = "lower the learning rates (optimisers.*_rate) and start again"  # where no run folder is written
+START_AGAIN = (
+    "lower the learning rates (optimisers.*_rate, embedding.rate) and start again"  # where no run folder is written
+)
 
 
 def said(logs: Logs, spoilt: list[str]) -> str:
@@ -60,8 +62,10 @@ def write_failure(folder: Path, experiment: Experiment, step: int, losses: dict[
     failure = Failure(step, losses, spoilt, _pictures(experiment, step))
     told = {name: str(value) for name, value in losses.items()}  # JSON has finite numbers only
     (batch,) = batches(experiment.planner, experiment.data.train, step - 1, step)
-    boxes = {f"{BATCH}erasing/{name}": boxes for name, boxes in batch.pop("erasing").items()}
-    tensors = {**{f"{BATCH}{name}": tensor for name, tensor in batch.items()}, **boxes}
+    details = {
+        f"{BATCH}{kind}/{name}": values for kind in DETAILS if kind in batch for name, values in batch.pop(kind).items()
+    }
+    tensors = {**{f"{BATCH}{name}": tensor for name, tensor in batch.items()}, **details}
     shutil.rmtree(folder, ignore_errors=True)
     with making_folder(folder) as partial:
         write_text(partial / CONFIG, dump(experiment.model.settings))
@@ -87,10 +91,10 @@ def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, A
     if found is None:
         raise UserError(f"{folder} has no checkpoint: expected what a failed run wrote, copy it again")
     named = {name.removeprefix(BATCH): array for name, array in found.arrays.items() if name.startswith(BATCH)}
-    batch: dict[str, Any] = {"erasing": {}}
+    batch: dict[str, Any] = {}
     for name, array in named.items():
         outer, _, inner = name.partition("/")
-        into = batch[outer] if inner else batch
+        into = batch.setdefault(outer, {}) if inner else batch
         into[inner or outer] = array
     state = {name: array for name, array in found.arrays.items() if not name.startswith(BATCH)}
     return load(folder / CONFIG), failure, found._replace(arrays=state), batch
@@ -98,7 +102,8 @@ def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, A
 
 def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
     """The records of a step's batch in its order: what a picture stands for in it, its name, person and modality,
-    whether it was flipped, and the box (top, left, height, width) that was erased for HFL."""
+    whether it was flipped, and the box (top, left, height, width) that was erased of what HFL, or an embedding network,
+    saw."""
     plan, samples = experiment.planner.plan(step - 1), experiment.data.train
     return [
         {
@@ -110,6 +115,6 @@ def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
             "flipped": bool(plan.flips[kind][place]),
             "erased": plan.erasing[kind][place].tolist(),
         }
-        for kind in REAL
+        for kind in plan.rows
         for place, row in enumerate(plan.rows[kind].tolist())
     ]

@@ -21,7 +21,7 @@ KINDS = ("input", "same", "cross", "cycle", "light only")  # the last four are t
 class Reconstructions:
     """A grid of `count` pairs of different identities, the first picture of each in both modalities.
 
-    make: `HiCMD.reconstruct`.
+    make: `Learner.reconstruct`.
     """
 
     def __init__(

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config import Config, flattened, to_dict, with_values
+from hicmd_tf.config.kinds import EMBEDDING, HICMD
+from hicmd_tf.config.validation import value_of
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.chosen import HiCMD, Workers, cluster, describing
+from hicmd_tf.engines.chosen import Learner, Workers, cluster, describing
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
@@ -34,6 +36,8 @@ from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.reconstructions import Reconstructions
 
 Array = np.ndarray[Any, Any]
+RATE = {HICMD: "optimisers.generator_rate", EMBEDDING: "embedding.rate"}
+"""The rate of most weights, by method."""
 Watch = Callable[[int], Sequence[EachStep]]
 
 
@@ -207,7 +211,9 @@ class _Run:
         """All callbacks, in the order in which they see a step."""
         start, training, folder, data = self.start, self.config.training, self.folder, self.config.data
         board = TensorBoard(folder.tensorboard)
-        self.grid = Reconstructions(self.experiment.model.reconstruct, self.samples, data.height, data.width)
+        self.grid: Reconstructions | None = None
+        if self.config.method == HICMD:
+            self.grid = Reconstructions(self.experiment.model.reconstruct, self.samples, data.height, data.width)
         projector = Projector(folder.tensorboard, self.samples)
         evaluations = GrowingTable(start, folder.evaluations, board, "evaluation/")
         self.means: list[Means] = [
@@ -219,6 +225,8 @@ class _Run:
                 one.remember(self.notes[type(one).__name__])
 
         def draw(step: int) -> None:
+            if self.grid is None:
+                return
             picture = self.grid.draw()
             save_png(picture, folder.pictures / f"step_{step:07d}.png")
             board.picture(step, "pictures", picture)
@@ -253,10 +261,10 @@ class _Run:
 
     def report(self, step: int, losses: dict[str, float], spoilt: list[str]) -> str:
         """Keeps a step that gave non-finite numbers, and says what to do."""
-        rate = self.config.optimisers.generator_rate / 2
+        key = RATE[self.config.method]
         advice = (
             f"go on from the newest checkpoint with other rates, such as {self.folder.go_on} --change "
-            f"optimisers.generator_rate={rate:g}"
+            f"{key}={value_of(self.config, key) / 2:g}"
         )
         try:
             pictures = write_failure(self.folder.failure, self.experiment, step, losses, spoilt)
@@ -273,10 +281,11 @@ class _Run:
         self.save(step)
         if step < self.config.training.steps:
             raise Interrupted(f"stopped at step {step}")
-        save_png(self.grid.draw(), self.folder.pictures / "final.png")
+        if self.grid is not None:
+            save_png(self.grid.draw(), self.folder.pictures / "final.png")
 
 
-def describe(model: HiCMD, samples: Samples, config: Config) -> Array:
+def describe(model: Learner, samples: Samples, config: Config) -> Array:
     """Descriptors (N, E) of the samples in the configuration's size, computed in full precision."""
     describe = describing(descriptor_in_full_precision(model))
     return descriptors(describe, samples, config.data.height, config.data.width, config.training.embed_batch)

@@ -7,10 +7,13 @@ import tensorflow as tf
 from keras import ops
 from PIL import Image
 
+from hicmd_tf.config.kinds import EMBEDDING, HICMD
 from hicmd_tf.data.pictures import normalise
+from hicmd_tf.embedding.networks import EmbeddingNetworks
 from hicmd_tf.errors import UserError, counted
-from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.method.networks.feature_learning import l2_normalise
+from hicmd_tf.method.networks.layers import run_chain
 from hicmd_tf.notation import MODALITIES, Modality, other
 from hicmd_tf.pictures.decode import as_png
 from hicmd_tf.pictures.sheet import Cell, sheet
@@ -21,6 +24,10 @@ Array = np.ndarray[Any, Any]
 
 PEOPLE = 4  # of either modality
 LEAST_ROWS = 6  # of a map that still says where
+LOOKED_AT = {
+    HICMD: "the prototype, and a late map of the attribute encoder, raise",
+    EMBEDDING: "a late map of the network raises",
+}
 STRENGTH = 0.6  # of the colours over the picture where a map is highest
 
 
@@ -31,7 +38,7 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
     max(0, sum_k w_k A_k), w_k the mean of ds/dA_k over the map (Selvaraju et al. 2017), divided by its largest value.
     E^a's map is its last with `LEAST_ROWS` rows.
     """
-    encoders, descriptor = networks.generator.encoders(modality), Descriptor(networks)
+    encoders, descriptor = networks.generator.encoders(modality), networks.descriptor()
     pictures = tf.constant(normalise(x))
     attribute = encoders.attribute
     with tf.GradientTape() as tape:
@@ -46,6 +53,23 @@ def attention_maps(networks: Networks, x: Array, modality: Modality, targets: Ar
     gradients = tape.gradient(likeness, [prototype, chosen])
     of_prototype, of_attributes = (_weighted(*pair) for pair in zip((prototype, chosen), gradients, strict=True))
     return of_prototype, of_attributes
+
+
+def backbone_maps(networks: EmbeddingNetworks, x: Array, modality: Modality, targets: Array) -> Array:
+    """The same (B, h, w) of an embedding network's last map with `LEAST_ROWS` rows; of the picture, not its mirror."""
+    backbone, head = networks.backbone, networks.head
+    front, trunk = backbone.front(modality), backbone.trunk
+    layers = [*front.layers, *(trunk.layers if trunk is not None else [])]
+    maps = [backbone.seen(tf.constant(normalise(x)), modality)]
+    for layer in layers:
+        maps.append(layer(maps[-1]))
+    place = next((i for i in reversed(range(2, len(maps))) if maps[i].shape[1] >= LEAST_ROWS), 2)
+    with tf.GradientTape() as tape:
+        tape.watch(maps[place])
+        last = run_chain(layers[place:], maps[place])
+        found = l2_normalise(head.described(backbone.pool(last)))
+        likeness = tf.reduce_sum(found * targets)
+    return _weighted(maps[place], tape.gradient(likeness, maps[place]))
 
 
 def _weighted(activations: Any, gradients: Any) -> Array:
@@ -64,7 +88,8 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
         m: [next(r for r in run.rows(m) if run.samples.identities[r] == one) for one in people] for m in MODALITIES
     }
     rows = [row for m in MODALITIES for row in _rows(run, m, firsts)]
-    head = [Cell(lines=[word]) for word in ("picture", "prototype", "attributes", "compared")]
+    maps = ("prototype", "attributes") if run.config.method == HICMD else ("map",)
+    head = [Cell(lines=[word]) for word in ("picture", *maps, "compared")]
     gap = Cell(lines=["      "])
     half = len(rows) // 2
     beside = [[*left, gap, *right] for left, right in zip(rows[:half], rows[half:], strict=True)]
@@ -72,11 +97,11 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
         Figure(
             "attention",
             "Where the descriptor looks",
-            "For a picture and one of the same person in the other modality: where the prototype, and a late map "
-            "of the attribute encoder, raise the likeness of their descriptors, by the gradient (Grad-CAM). Yellow is "
-            "most. The maps have few cells and are drawn smoothly.",
-            f"{counted(len(rows), 'person')}, each with two maps laid over the picture and the picture that it is "
-            "compared with.",
+            f"For a picture and one of the same person in the other modality: where {LOOKED_AT[run.config.method]} "
+            "the likeness of their descriptors, by the gradient (Grad-CAM). Yellow is most. The maps have few cells "
+            "and are drawn smoothly.",
+            f"{counted(len(rows), 'person')}, each with {' and '.join(maps)} laid over the picture, and the picture "
+            "that it is compared with.",
             as_png(sheet([[*head, gap, *head], *beside])),
         )
     ]
@@ -85,10 +110,14 @@ def attention(run: OpenedRun, seed: int) -> list[Figure]:
 def _rows(run: OpenedRun, modality: Modality, firsts: dict[Modality, list[int]]) -> list[list[Cell]]:
     """Pictures of one modality, each with its maps and the same person's picture of the other one."""
     pictures, compared = (run.pictures(np.array(firsts[m])) for m in (modality, other(modality)))
-    maps = attention_maps(run.model.networks, pictures, modality, run.descriptors[firsts[other(modality)]])
+    targets, networks = run.descriptors[firsts[other(modality)]], run.model.any_networks
+    if isinstance(networks, EmbeddingNetworks):
+        maps: tuple[Array, ...] = (backbone_maps(networks, pictures, modality, targets),)
+    else:
+        maps = attention_maps(networks, pictures, modality, targets)
     return [
-        [Cell(x), Cell(overlaid(x, p)), Cell(overlaid(x, a)), Cell(y)]
-        for x, p, a, y in zip(pictures, *maps, compared, strict=True)
+        [Cell(x), *(Cell(overlaid(x, one)) for one in of_x), Cell(y)]
+        for x, y, *of_x in zip(pictures, compared, *maps, strict=True)
     ]
 
 

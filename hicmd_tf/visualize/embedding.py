@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError, counted
 from hicmd_tf.runs.opened import OpenedRun
@@ -22,13 +23,14 @@ NAMES = {
     "pose": "pose",
     "illumination": "illumination",
 }
+IN_CODES = "; in illumination codes modality; in pose codes stance and no modality"
 SHADES = {"visible": "#d1495b", "infrared": "#30638e"}
 
 
 def embedding(run: OpenedRun, seed: int) -> list[Figure]:
     """Every code of at most a thousand pictures: a sheet of plots."""
     rows = spread_out(run.samples)
-    samples = run.samples.select(rows)
+    samples, places = run.samples.select(rows), place(run, rows, seed)
     known, people = known_of(samples), len(set(samples.identities[samples.known].tolist()))
     return [
         Figure(
@@ -36,11 +38,11 @@ def embedding(run: OpenedRun, seed: int) -> list[Figure]:
             "Descriptors and codes in the plane",
             f"t-SNE (cosine distances, perplexity {_perplexity(rows):.0f}, seed {seed}) of "
             f"{counted(len(rows), 'picture')} of {counted(people, 'person')}. Neighbours are alike; distances between "
-            "groups mean nothing. In descriptors one would see people across modalities; in illumination codes "
-            "modality; in pose codes stance and no modality.",
-            f"Scatter plots: {', '.join(NAMES.values())} from left to right, coloured from top to bottom by "
-            f"{', '.join(known)}.",
-            png_of_plot(plotted(place(run, rows, seed), known)),
+            f"groups mean nothing. In descriptors one would see people across modalities"
+            f"{IN_CODES if len(places) > 1 else ''}.",
+            f"Scatter plots: {', '.join(NAMES[name] for name in places)} from left to right, coloured from top to "
+            f"bottom by {', '.join(known)}.",
+            png_of_plot(plotted(places, known)),
             plot=True,
         )
     ]
@@ -55,9 +57,10 @@ def place(run: OpenedRun, rows: Array, seed: int) -> dict[str, Array]:
         raise UserError(
             f"{run.folder.path}: {counted(len(rows), 'picture')}, too few for an embedding, expected {LEAST} or more"
         )
-    vectors = {"descriptor": run.descriptors[rows], **run.codes(rows)}
+    vectors = {"descriptor": run.descriptors[rows]}
+    vectors |= run.codes(rows) if run.config.method == HICMD else {}
     places = {}
-    for name in tqdm(NAMES, desc="embedding", unit="code", leave=False):
+    for name in tqdm(vectors, desc="embedding", unit="code", leave=False):
         method = TSNE(perplexity=_perplexity(rows), metric="cosine", init="random", random_state=seed)
         with threadpool_limits(1):  # threads that wait for each other cost more than they bring
             places[name] = method.fit_transform(np.asarray(vectors[name], np.float32))
@@ -93,8 +96,8 @@ def plotted(places: dict[str, Array], known: dict[str, Array]) -> Any:
     """A scatter plot for each of the places, and below it for each thing that is known."""
     canvas = plot_figure(2.1 * len(places), 2.1 * len(known))
     panels = canvas.subplots(len(known), len(places), squeeze=False)
-    for axes, title in zip(panels[0], NAMES.values(), strict=True):
-        axes.set_title(title)
+    for axes, name in zip(panels[0], places, strict=True):
+        axes.set_title(NAMES[name])
     for line, (kind, values) in zip(panels, known.items(), strict=True):
         for axes, points in zip(line, places.values(), strict=True):
             axes.scatter(*points.T, c=colours(kind, values), s=5, linewidths=0)

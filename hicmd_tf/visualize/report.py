@@ -22,7 +22,7 @@ from hicmd_tf.files import read_json, write_text
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import size_of as stored_size
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_direction, evaluate
-from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, scores_in
+from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, NAMES, scores_in
 from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, pool_in, track_counts
 from hicmd_tf.retrieval.verification import verify
 from hicmd_tf.runs.folder import RunFolder
@@ -97,7 +97,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     counts = track_counts(run.samples, pool_in(metrics) or "mean")
     of = run.descriptors, run.samples, run.searches
     rows = evaluate(*of) + (evaluate_tracks(*of, counts["pool"]) if counts else [])
-    main = by_direction(rows)
+    main, ours = by_direction(rows), NAMES[run.config.method]
     compared = {key: scores_in(metrics[key], run.folder.metrics, main) for key in COMPARED if key in metrics}
     return PAGES.get_template("report.html").render(
         run=run,
@@ -107,8 +107,10 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
         tracks=in_words(counts) if counts else "",
         main=list(main.values()),
         directions={
-            way: lines(row, {key: dict(scores[way]) for key, scores in compared.items()}) for way, row in main.items()
+            way: lines(row, {key: dict(scores[way]) for key, scores in compared.items()}, ours)
+            for way, row in main.items()
         },
+        ours=ours,
         warnings=metrics.get("warnings", []),
         environment=environment,
         lacking=list(_lacking(run)),
@@ -126,10 +128,10 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     )
 
 
-def lines(row: Row, compared: dict[str, Figures]) -> list[Line]:
-    """The main table of one direction: its main setting, and what that is compared with."""
+def lines(row: Row, compared: dict[str, Figures], ours: str) -> list[Line]:
+    """The main table of one direction: its main setting, and what that is compared with. ours: the method's name."""
     known = {**compared, "chance": row.chance or {}}
-    found = [("Hi-CMD", row.mean, row.deviation if row.trials > 1 else None)]
+    found = [(ours, row.mean, row.deviation if row.trials > 1 else None)]
     found += [(name, known[key], None) for key, name in COMPARED.items() if key in known]
     return [Line(*line, line[1]["rank1"] / known["chance"]["rank1"]) for line in found]
 

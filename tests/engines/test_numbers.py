@@ -6,7 +6,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from hicmd_tf.config import Config, load
+from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.config.kinds import NOTE
 from hicmd_tf.config.schema import LossConfig
 from hicmd_tf.engines.numbers import NUMBERS, Number, RuntimeNumbers
@@ -50,13 +50,11 @@ def test_numbers_are_kept_in_float64() -> None:
 
 
 def test_the_optimisers_take_other_rates_and_keep_their_state(config: Config) -> None:
-    optimisers = make_optimisers(config.optimisers)
+    optimisers = make_optimisers(config)
     alpha, weight = keras.Variable(0.5, name="alpha"), keras.Variable(1.0, name="weight")
     optimisers.features.build([alpha, weight])
-    rates = dataclasses.replace(
-        config.optimisers, generator_rate=0.5, discriminator_rate=0.25, feature_rate=0.125, alpha_rate=2.0
-    )
-    optimisers.adopt(rates)
+    rates = {"generator_rate": 0.5, "discriminator_rate": 0.25, "feature_rate": 0.125, "alpha_rate": 2.0}
+    optimisers.adopt(with_values(config, {f"optimisers.{name}": rate for name, rate in rates.items()}))
     assert [float(optimiser.learning_rate) for optimiser in optimisers] == [0.5, 0.25, 0.125]
     optimisers.features.coupled_weight_decay = 0.0
     optimisers.features.apply([tf.constant(0.1), tf.constant(0.1)], [alpha, weight])

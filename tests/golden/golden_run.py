@@ -18,7 +18,7 @@ from watching import Seen, at_once, at_rest, iterate, watched
 from hicmd_tf.config import Config, load
 from hicmd_tf.convert.files import Released, fill
 from hicmd_tf.convert.keys import Place, used
-from hicmd_tf.engines.chosen import HiCMD
+from hicmd_tf.engines.chosen import Learner
 from hicmd_tf.method import generation, schedule
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.discrimination import fake_scores
@@ -90,8 +90,8 @@ def networks_with(
 
 def model_with(networks: Networks, config: Config, **how: Any) -> Any:
     """The model that trains the networks with the released optimisers. how: what the engine may be told."""
-    model = HiCMD(networks, config, **how)
-    model.compile(make_optimisers(config.optimisers))
+    model = Learner(networks, config, **how)
+    model.compile(make_optimisers(config))
     return model
 
 
@@ -197,7 +197,7 @@ def _norms(model: Any, seen: Seen) -> dict[Place, float]:
 
 def _step(model: Any, given: dict[str, Any], statistics: set[Place], seen: Seen) -> dict[str, Any]:
     seen.gradients.clear()  # as much memory as the weights
-    found = losses(iterate(model, given), model.settings) | {"alpha": float(model.features.combination.alpha)}
+    found = losses(iterate(model, given), model.settings) | {"alpha": float(model.networks.features.combination.alpha)}
     table = used(model.networks)
     return found | {str(place): np.array(table[place]) for place in statistics}
 
@@ -218,8 +218,8 @@ def _parts_of(model: Any, given: Any, decoded: generation.Decoded, cycle: Any) -
         parts[f"loss_gen_recon_x_{letter}"] = l1(decoded.same[m], given[m])
         parts[f"loss_gen_cross_x_{CROSS[m]}"] = l1(decoded.cross[m], given[m])
         parts[f"loss_gen_cyc_x_{letter}"] = l1(cycle[m], given[m])
-        codes = model.generator.encoders(m)(given[m], training=True)
-        parts[f"loss_gen_s_{letter}_kl"] = kl(model.layout.excluded_of(codes.attributes), "mean_square")
+        codes = model.networks.generator.encoders(m)(given[m], training=True)
+        parts[f"loss_gen_s_{letter}_kl"] = kl(model.networks.layout.excluded_of(codes.attributes), "mean_square")
         judge = model.networks.discriminators[m]
         scales = [partial(judge.at_scale, number=number) for number in range(len(judge.scales))]
         real, input_gradients = model.engine.input_gradients(scales, given[m])

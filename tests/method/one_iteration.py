@@ -8,7 +8,7 @@ from keras import ops, tree
 from watching import iterate, watched
 
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.engines.chosen import HiCMD
+from hicmd_tf.engines.chosen import Learner
 from hicmd_tf.method.networks.build import build_networks
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.training.optimisers import make_optimisers
@@ -30,8 +30,8 @@ def make_model(config: Config, changes: dict[str, Any] | None = None, **how: Any
     may be told."""
     config = with_values(config, changes or {})
     keras.utils.set_random_seed(3)
-    model = HiCMD(build_networks(config.networks, CLASSES), config, **how)
-    model.compile(make_optimisers(config.optimisers))
+    model = Learner(build_networks(config.networks, CLASSES), config, **how)
+    model.compile(make_optimisers(config))
     return model
 
 

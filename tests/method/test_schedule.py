@@ -24,7 +24,7 @@ def silent(total: str) -> dict[str, Any]:
 
 
 def parts(model: Any) -> dict[str, Any]:
-    generator, features = model.generator, model.features
+    generator, features = model.networks.generator, model.networks.features
     encoders = {
         f"{m} {kind}": getattr(generator.encoders(m), kind) for m in MODALITIES for kind in ("prototype", "attribute")
     }

@@ -16,11 +16,13 @@ import pytest
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs import checkpoints
-from hicmd_tf.runs.checkpoints import CLASSIFIER, newest, read, write
+from hicmd_tf.runs.checkpoints import CLASSIFIERS, newest, read, write
+
+CLASSIFIER = CLASSIFIERS[0]
 
 MOMENT = "generator_optimiser/first"
 ARRAYS = {
-    CLASSIFIER: np.zeros(6, np.float32),
+    CLASSIFIER: np.zeros((2, 6), np.float32),
     "features/seed_generator_state": np.arange(2, dtype=np.uint32),
     "generator_optimiser/iteration": np.int64(0),
     MOMENT: np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),
@@ -153,7 +155,10 @@ def test_one_that_a_training_beside_deletes_is_no_damage(
         (lambda state: state.pop(MOMENT), r"of other networks .*first is \(2, 3\), expected absent"),
         (lambda state: state.update(more=Variable(1.0)), r"more is absent, expected \(\)"),
         (lambda state: state.update({MOMENT: Variable([1.0])}), r"first is \(2, 3\), expected \(1,\)"),
-        (lambda state: state.update({CLASSIFIER: Variable(np.zeros(9))}), "was trained on 6 identities, .* data has 9"),
+        (
+            lambda state: state.update({CLASSIFIER: Variable(np.zeros((2, 9)))}),
+            "was trained on 6 identities, .* data has 9",
+        ),
     ],
 )
 def test_a_checkpoint_of_other_networks_changes_nothing(change: Callable[[Any], Any], says: str, folder: Path) -> None:

@@ -39,9 +39,9 @@ def test_everything_but_the_classifier_is_taken_and_listed(smoke_config: Config,
     told = initial.fill(networks)
 
     for name, value in values(networks).items():
-        expected = before if name.startswith(CLASSIFIER) else source
+        expected = before if CLASSIFIER in name else source
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
-    assert list(told["left"]) == [f"{CLASSIFIER}kernel", f"{CLASSIFIER}bias"]
+    assert list(told["left"]) == [f"features/{CLASSIFIER}kernel", f"features/{CLASSIFIER}bias"]
     assert sum(told["taken"].values()) == len(source) - 2
     assert told["steps"] == 0 and told["run"] == str(smoke_run) and len(told["sha256"]) == 64
     line = words(told)
@@ -53,7 +53,7 @@ def test_without_the_setting_there_is_none(smoke_config: Config) -> None:
 
 
 def test_figures_of_untrained_networks_are_of_random_weights(smoke_config: Config, smoke_run: Path) -> None:
-    trained = OpenedRun(smoke_run).model.networks
+    trained = OpenedRun(smoke_run).model.classes
     random = values(untrained(smoke_config, trained).networks)
     with_initial = values(untrained(beginning(smoke_config, smoke_run / "gone"), trained).networks)
     assert all(np.array_equal(with_initial[name], value) for name, value in random.items())

@@ -12,7 +12,7 @@ from hicmd_tf.runs.opened import OpenedRun
 def test_pictures_are_described_without_anything_to_train_with(
     smoke_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused = "hicmd_tf.engines.tensorflow.hicmd.HiCMD.__init__"
+    refused = "hicmd_tf.engines.tensorflow.learner.Learner.__init__"
     monkeypatch.setattr(refused, lambda *_, **__: pytest.fail("a trainer was built"))
     run = OpenedRun(smoke_run)
     assert run.descriptors.shape == (len(run.samples), 16)

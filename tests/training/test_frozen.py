@@ -8,7 +8,7 @@ import pytest
 from one_iteration import CLASSES, make_batch
 
 from hicmd_tf.config import load
-from hicmd_tf.config.kinds import PARTS
+from hicmd_tf.config.kinds import HICMD, PARTS
 from hicmd_tf.errors import UserError
 from hicmd_tf.training.experiment import build_model, frozen_at_random
 
@@ -28,11 +28,13 @@ def learned(model: Any) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("frozen", [[], list(PARTS[:3]), ["discriminators", "combination"], list(PARTS[4:])])
+@pytest.mark.parametrize(
+    "frozen", [[], list(PARTS[HICMD][:3]), ["discriminators", "combination"], list(PARTS[HICMD][4:])]
+)
 def test_what_is_frozen_stays_and_what_is_not_learns(frozen: list[str]) -> None:
     model = build_model(load(PLUMBING, {"training.frozen": frozen}), CLASSES)
-    assert set(model.networks.by_part()) == set(PARTS)
-    assert learned(model) == set(PARTS) - set(frozen)
+    assert set(model.networks.by_part()) == set(PARTS[HICMD])
+    assert learned(model) == set(PARTS[HICMD]) - set(frozen)
     assert [int(optimiser.iterations) for optimiser in model.optimisers.by_part().values()] == [1, 1, 1]
 
 
@@ -52,7 +54,7 @@ def test_what_is_frozen_at_random_is_named(values: dict[str, object], named: str
 
 
 def test_resnet_weights_leave_only_other_networks_random() -> None:
-    frozen = {"training.frozen": list(PARTS), "networks.resnet_weights": "imagenet"}
+    frozen = {"training.frozen": list(PARTS["hicmd"]), "networks.resnet_weights": "imagenet"}
     assert "names prototype_encoders, decoder, discriminators, head, whose" in frozen_at_random(load("base", frozen))
 
 

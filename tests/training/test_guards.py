@@ -121,7 +121,7 @@ def test_one_weight_without_a_number_is_found(value: float, failed: Failed) -> N
     failed.begin()
     good = LastGood(failed.experiment.model)
     assert good.spoilt() == []
-    variable = failed.experiment.model.generator.decoder.trainable_variables[-1]
+    variable = failed.experiment.model.networks.generator.decoder.trainable_variables[-1]
     changed = variable.numpy()
     changed.flat[-1] = value
     variable.assign(changed)

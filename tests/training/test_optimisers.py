@@ -1,6 +1,5 @@
 """Adam and SGD against plain re-implementations of PyTorch's rules, and restored ones."""
 
-import dataclasses
 import math
 
 import keras
@@ -8,23 +7,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hicmd_tf.config.schema import OptimiserConfig
-from hicmd_tf.training.optimisers import CoupledAdam, MomentumSGD, StepDrop, make_optimisers
+from hicmd_tf.config import load, with_values
+from hicmd_tf.training.optimisers import CoupledAdam, MomentumSGD, StepDrop, Warmed, make_optimisers
 
 SHAPES = {"kernel": (3, 2), "bias": (2,), "alpha": (1,)}
-CONFIG = OptimiserConfig(
-    generator_rate=1e-4,
-    discriminator_rate=2e-4,
-    feature_rate=1e-3,
-    alpha_rate=1e-5,
-    beta_1=0.5,
-    beta_2=0.999,
-    epsilon=1e-8,
-    momentum=0.9,
-    nesterov=True,
-    weight_decay=1e-4,
-    drop_every=25_000,
-    drop_factor=0.5,
+CONFIG = load(
+    "base",
+    {
+        "optimisers.generator_rate": 1e-4,
+        "optimisers.discriminator_rate": 2e-4,
+        "optimisers.feature_rate": 1e-3,
+        "optimisers.alpha_rate": 1e-5,
+        "optimisers.beta_1": 0.5,
+        "optimisers.beta_2": 0.999,
+        "optimisers.epsilon": 1e-8,
+        "optimisers.momentum": 0.9,
+        "optimisers.nesterov": True,
+        "optimisers.weight_decay": 1e-4,
+        "optimisers.drop_every": 25_000,
+        "optimisers.drop_factor": 0.5,
+    },
 )
 
 
@@ -172,10 +174,10 @@ def test_a_restored_optimiser_goes_on_bit_for_bit(name):
         assert (one.numpy() == another.numpy()).all()
 
 
-def test_a_rate_factor_goes_by_the_end_of_the_path():
+def test_a_rate_factor_goes_by_a_part_of_the_path():
     with keras.name_scope("combination"):
         nested = keras.Variable([1.0], name="alpha")
-    sgd = MomentumSGD(0.5, 0.0, False, rate_factors={"combination/alpha": 0.5})
+    sgd = MomentumSGD(0.5, 0.0, False, rate_factors={"combination": 0.5})
     sgd.apply([tf.constant([1.0])], [nested])
     assert float(nested.numpy()[0]) == 0.75
 
@@ -197,7 +199,7 @@ def test_make_optimisers_takes_each_setting_to_its_place():
         assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.5, 0.999, 1e-8)
     assert (features.momentum, features.nesterov) == (0.9, True)
     assert float(features.rate_factors["alpha"]) == pytest.approx(0.01)
-    assert not make_optimisers(dataclasses.replace(CONFIG, nesterov=False)).features.nesterov
+    assert not make_optimisers(with_values(CONFIG, {"optimisers.nesterov": False})).features.nesterov
 
 
 def test_works_under_a_distribution_strategy():
@@ -216,3 +218,34 @@ def test_works_under_a_distribution_strategy():
         run(*make_gradients(step))
     for computed, expected in zip(mirrored, torch_adam(3, 0.5, 0.999, 1e-8, 0.07), strict=True):
         np.testing.assert_allclose(computed, expected, rtol=1e-12)
+
+
+WARMED = {
+    "drops": (Warmed(0.2, 4, 20, [8, 12], 0.5), {0: 0.05, 3: 0.2, 4: 0.2, 7: 0.2, 8: 0.1, 11: 0.1, 12: 0.05, 99: 0.05}),
+    "cosine": (
+        Warmed(0.2, 4, 20, None, 0.5),
+        {0: 0.05, 3: 0.2, 4: 0.2, 8: 0.1 + 0.1 * 0.5**0.5, 12: 0.1, 20: 0, 99: 0},
+    ),
+    "neither": (Warmed(0.2, 0, 20, [], 0.5), {0: 0.2, 19: 0.2}),
+}
+
+
+@pytest.mark.parametrize("name", WARMED)
+def test_a_warmed_rate_rises_and_falls_as_configured(name: str):
+    """By hand; in a graph and in Python alike, and with another rate from then on."""
+    schedule, expected = WARMED[name]
+    for step, rate in expected.items():
+        assert schedule.at(step) == pytest.approx(rate, abs=1e-12)
+        assert float(schedule(tf.constant(step))) == pytest.approx(rate, abs=1e-12)
+    schedule.rate.assign(0.4)
+    assert schedule.at(3) == pytest.approx(0.4) == float(schedule(tf.constant(3)))
+    schedule.rate.assign(0.2)
+
+
+def test_an_embedding_network_has_one_optimiser_of_its_settings():
+    settings = {"method": "embedding", "optimisers.beta_1": 0.9, "optimisers.weight_decay": 0.01}
+    (adam,) = make_optimisers(with_values(CONFIG, settings))
+    assert isinstance(adam, CoupledAdam) and (adam.beta_1, adam.coupled_weight_decay) == (0.9, 0.01)
+    (sgd,) = make_optimisers(with_values(CONFIG, {**settings, "embedding.optimiser": "sgd"}))
+    assert isinstance(sgd, MomentumSGD) and (sgd.momentum, sgd.nesterov) == (0.9, True)
+    assert sgd.schedule.drops == CONFIG.embedding.drops and sgd.schedule.steps == CONFIG.training.steps

@@ -89,8 +89,8 @@ def test_norms_keep_statistics_that_bfloat16_can_not_hold() -> None:
 
 def test_descriptors_of_a_mixed_model_are_those_of_its_weights_in_float32(single: Model, mixed: Model) -> None:
     networks, pictures = build_networks(mixed.config.networks, CLASSES), mixed.batch[INFRARED]
-    networks.generator.set_weights(mixed.model.generator.get_weights())
-    networks.features.set_weights(mixed.model.features.get_weights())
+    networks.generator.set_weights(mixed.model.networks.generator.get_weights())
+    networks.features.set_weights(mixed.model.networks.features.get_weights())
     expected = Descriptor(networks).describe(INFRARED, pictures)
     found = descriptor_in_full_precision(mixed.model).describe(INFRARED, pictures)
     np.testing.assert_array_equal(found, expected)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hicmd_tf.config import Config, load
+from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.errors import UserError
-from hicmd_tf.tuning.space import SEARCHED, configured, rounded, space_of
+from hicmd_tf.tuning.space import SEARCHED, configured, rounded, searched_by, space_of
 
 PAPER = load("paper")
 
@@ -77,7 +77,7 @@ def test_a_value_of_zero_is_not_searched(tmp_path: Path) -> None:
         ("networks.decoder.residual_blocks: [1, 5]\n", r"networks\.decoder\.residual_blocks is not searched"),
         ("- 1\n", "expected a mapping"),
         ("", "the file is empty"),
-        ("".join(f"{key}: fixed\n" for key in SEARCHED), "nothing is left to search"),
+        ("".join(f"{key}: fixed\n" for key in searched_by("hicmd")), "nothing is left to search"),
     ],
 )
 def test_what_is_no_range_is_refused_in_one_line(text: str, named: str, config: Config, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_is_no_range_is_refused_in_one_line(text: str, named: str, config: 
     assert "\n" not in str(error.value)
 
 
-@given(st.sampled_from(sorted(SEARCHED)), st.floats(0, 1))
+@given(st.sampled_from(searched_by("hicmd")), st.floats(0, 1))
 def test_what_a_protocol_of_float32_carries_comes_to_the_same_configuration(key: str, share: float) -> None:
     low, high, first = space_of(PAPER)[key]
     value = rounded(low * (high / low) ** share)
@@ -95,3 +95,12 @@ def test_what_a_protocol_of_float32_carries_comes_to_the_same_configuration(key:
     assert configured(PAPER, {key: float(np.float32(first))}) == configured(PAPER, {key: first}) == PAPER
     section, name = key.split(".")
     assert getattr(getattr(there, section), name) == pytest.approx(value, rel=1e-6)
+
+
+def test_each_method_is_searched_by_its_own_settings(config: Config) -> None:
+    own, common = "embedding.rate", {"losses.cross_entropy", "losses.triplet", "losses.margin"}
+    assert {own, *common} == {*searched_by("embedding")} and own not in searched_by("hicmd")
+    embedding = with_values(config, {"method": "embedding"})
+    assert space_of(embedding).keys() == {own, *common}
+    value = space_of(embedding)[own].high
+    assert configured(embedding, {own: value}).embedding.rate == rounded(value)

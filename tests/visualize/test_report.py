@@ -211,9 +211,9 @@ def test_figures_are_shown_with_spread_and_what_they_are_compared_with(opened: O
 
 def test_a_line_has_a_deviation_over_galleries() -> None:
     row = Row("all", DIRECTIONS[0], False, 10, 9, 0, figures_of(0.4), figures_of(0.1), chance=figures_of(0.2))
-    ours, untrained, chance = lines(row, {"untrained": figures_of(0.1)})
+    ours, untrained, chance = lines(row, {"untrained": figures_of(0.1)}, "Hi-CMD")
     assert (ours.deviation, ours.multiple, untrained.multiple, chance.multiple) == (row.deviation, 2.0, 0.5, 1.0)
-    assert lines(row._replace(trials=1), {})[0].deviation is None
+    assert lines(row._replace(trials=1), {}, "Hi-CMD")[0].deviation is None
 
 
 @pytest.mark.parametrize(

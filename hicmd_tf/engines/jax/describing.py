@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.engines.jax.compiling import compiled
-from hicmd_tf.method.descriptor import Descriptor
+from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.notation import MODALITIES, Modality
 
 Array = np.ndarray[Any, Any]
 Describe = Callable[[Modality, Array], Array]
 
 
-def describing(descriptor: Descriptor) -> Describe:
+def describing(descriptor: Describing) -> Describe:
     """From normalised pictures (B, H, W, 3) of one modality to descriptors (B, E), by the descriptor's weights when it
     is called. Compiled once a descriptor, modality and largest batch."""
     if not hasattr(descriptor, "_describing"):
@@ -22,7 +22,7 @@ def describing(descriptor: Descriptor) -> Describe:
     return descriptor._describing
 
 
-def _describing(descriptor: Descriptor) -> Describe:
+def _describing(descriptor: Describing) -> Describe:
     by_modality = {m: compiled(partial(descriptor.describe, m), descriptor.variables) for m in MODALITIES}
     largest = 0
 

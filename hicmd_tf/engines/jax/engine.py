@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hicmd_tf.engines.base import Differentiated, Gradients, Part, Tree
+from hicmd_tf.engines.base import Differentiated, Gradients, Tree
 from hicmd_tf.engines.jax import replicas
 from hicmd_tf.engines.jax.optimisers import Moments, Optimiser
 from hicmd_tf.engines.jax.state import Leaves, Reading, Values
-from hicmd_tf.notation import MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.notation import MODALITIES, VISIBLE, Modality, Part, Tensor
 
 Weights = dict[Part, list[Tensor]]
 

@@ -49,6 +49,10 @@ def sgd(config: OptimiserConfig) -> Rule:
     return rule
 
 
+RULES = {"adam": adam, "sgd": sgd}
+"""By `training.optimisers.Coupled.rule`."""
+
+
 def _decayed(g: Tensor, w: Tensor, config: OptimiserConfig) -> Tensor:
     return g + config.weight_decay * w if config.weight_decay else g
 

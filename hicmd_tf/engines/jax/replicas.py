@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import jax
 from jax import lax
 
+from hicmd_tf.data.batches import DETAILS
 from hicmd_tf.notation import Tensor
 
 AXIS = "replicas"
 """The mesh's axis."""
-SHARES = ("pictures", "rows", "flips", "erasing")
+SHARES = ("pictures", "rows", "flips", *DETAILS)
 """What of a batch is shared out among the replicas, by pictures; the rest, labels and rates, everyone has."""
 
 

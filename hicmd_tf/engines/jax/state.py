@@ -15,10 +15,9 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from hicmd_tf.engines.base import Part
-from hicmd_tf.method.networks.build import Networks
+from hicmd_tf.chosen_method import AnyNetworks
 from hicmd_tf.method.networks.norms import Groups, moved, of_all_devices
-from hicmd_tf.notation import MODALITIES, Tensor
+from hicmd_tf.notation import Part, Tensor
 
 
 class Leaf(NamedTuple):
@@ -63,28 +62,21 @@ class Leaves:
     `Values.take_in` moves. of_part: indices of the weights that each optimiser trains.
     """
 
-    def __init__(self, networks: Networks, twins: bool) -> None:
+    def __init__(self, networks: AnyNetworks, twins: bool) -> None:
         self.twins = twins
         self.all: list[Leaf] = []
         self.index_of: dict[int, int] = {}
         self.norms: list[Norms] = []
-        generator, features = networks.generator, networks.features
-        two_and_two = [generator.encoders(m) for m in MODALITIES], [networks.discriminators[m] for m in MODALITIES]
-        encoders, judges = (self._add_twins([network.variables for network in two]) for two in two_and_two)
-        decoder, *identity = (
-            self._add([(variable,) for variable in part.variables])
-            for part in (generator.decoder, features.embedding, features.combination, features.head)
-        )
         self.of_part: dict[Part, list[int]] = {
-            "generator": self._trainable([*encoders, *decoder]),
-            "discriminator": self._trainable(judges),
-            "features": self._trainable(itertools.chain(*identity)),
+            part: self._trainable(itertools.chain(*(self._add_twins(twin) for twin in of_part)))
+            for part, of_part in networks.twins().items()
         }
 
-    def _add_twins(self, two: list[list[Any]]) -> list[int]:
+    def _add_twins(self, networks: tuple[Any, ...]) -> list[int]:
+        """Of one network, or of two."""
         if self.twins:
-            return self._add(list(zip(*two, strict=True)))
-        return self._add([(variable,) for of_one in two for variable in of_one])
+            return self._add(list(zip(*(network.variables for network in networks), strict=True)))
+        return self._add([(variable,) for network in networks for variable in network.variables])
 
     def _add(self, variables: list[tuple[Any, ...]]) -> list[int]:
         """The indices of new leaves. Norms among the variables become leaves of their own."""

@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hicmd_tf.data.batches import REAL, BatchPlanner, Pixels, Share
+from hicmd_tf.data.batches import Pixels, Planner, Share
 from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.engines.base import Advanced, Failed
 from hicmd_tf.engines.jax.devices import Workers, reporting_lost_workers
-from hicmd_tf.engines.jax.hicmd import HiCMD, State
+from hicmd_tf.engines.jax.learner import Learner, State
 from hicmd_tf.errors import notice
-from hicmd_tf.method.schedule import LOGGED
-from hicmd_tf.notation import MODALITIES, Tensor
+from hicmd_tf.notation import Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +25,7 @@ LARGEST = 1e19  # of which the square is still finite in float32
 class Training:
     """See `engines.base.Training`. Decoded pictures that fit in memory go to the device once, as uint8."""
 
-    def __init__(self, model: HiCMD, planner: BatchPlanner, samples: Samples, start: int, stop: int) -> None:
+    def __init__(self, model: Learner, planner: Planner, samples: Samples, start: int, stop: int) -> None:
         self._model, self._workers = model, Workers(model)
         self.anyone = self._workers.anyone
         self._planner, self._step = planner, start
@@ -60,7 +59,7 @@ class Training:
         with reporting_lost_workers(self._workers.place.workers):
             values, logs = self._model.several(self._model.values(), stacked, np.int32(count), self._store, weights)
             rows = np.asarray(logs)[:count]
-        losses = [dict(zip(LOGGED, map(float, row), strict=True)) for row in rows]
+        losses = [dict(zip(self._model.logged, map(float, row), strict=True)) for row in rows]
         spoilt = self._spoilt(values)
         if spoilt or not np.isfinite(rows).all():
             return Advanced([], Failed(losses[-1], spoilt))
@@ -82,30 +81,18 @@ class Training:
         return [first]
 
     def _batch(self, step: int) -> dict[str, Any]:
-        """An iteration's pictures, or their rows in the store, and all else that `HiCMD.several` takes, in NumPy."""
+        """An iteration's pictures, or their rows in the store, and all else that `Learner.several` takes, in NumPy."""
         plan = self._planner.plan(step)
         place = self._workers.place
-        share = Share(place.number, place.workers)
-
-        def part(of_kinds: dict[str, Array]) -> dict[str, Array]:
-            return {name: of[share.span(len(of))] for name, of in of_kinds.items()}
-
-        rows = part(plan.rows)
-        pictures: dict[str, Any] = {}
+        part: dict[str, Any] = plan.part(Share(place.number, place.workers))
+        rows = part.pop("rows")
         if self._store is None:
-            ends = np.cumsum([len(rows[name]) for name in REAL])[:-1]
-            fetched = self._fetch(np.concatenate([rows[name] for name in REAL]))
-            pictures["pictures"] = dict(zip(REAL, np.split(fetched, ends), strict=True))
+            ends = np.cumsum([len(of) for of in rows.values()])[:-1]
+            fetched = self._fetch(np.concatenate([*rows.values()]))
+            part["pictures"] = dict(zip(rows, np.split(fetched, ends), strict=True))
         else:
-            pictures["rows"] = {name: of.astype(np.int32) for name, of in rows.items()}
-        return {
-            **pictures,
-            "flips": part(plan.flips),
-            "erasing": part(plan.erasing),
-            "identities": plan.labels["visible"],
-            **{f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in MODALITIES},
-            "rates": self._model.rates(step),
-        }
+            part["rows"] = {name: of.astype(np.int32) for name, of in rows.items()}
+        return {**part, **self._planner.identities(plan), "rates": self._model.rates(step)}
 
 
 @jax.jit
@@ -123,7 +110,7 @@ def _too_large(values: State) -> Tensor:
 class LastGood:
     """A model's state as it is now, to be given back."""
 
-    def __init__(self, model: HiCMD) -> None:
+    def __init__(self, model: Learner) -> None:
         self._model, self._values, self._step = model, model.values(), model.step
 
     def restore(self) -> None:

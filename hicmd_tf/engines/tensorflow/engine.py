@@ -5,10 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from hicmd_tf.engines.base import Differentiated, Gradients, Optimisers, Part, Tree
+from hicmd_tf.engines.base import Differentiated, Gradients, Optimisers, Tree
 from hicmd_tf.engines.tensorflow import replicas
 from hicmd_tf.engines.tensorflow.frugal import InTurns, held_back
-from hicmd_tf.notation import Modality, Tensor
+from hicmd_tf.notation import Modality, Part, Tensor
 
 
 class TensorFlowEngine:

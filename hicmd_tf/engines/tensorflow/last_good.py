@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
+from hicmd_tf.engines.tensorflow.learner import Learner
 from hicmd_tf.notation import Tensor
 
 
@@ -15,7 +15,7 @@ class LastGood:
     use. By then most of an iteration's activations are gone, so its peak rises by less than the state's size.
     """
 
-    def __init__(self, model: HiCMD) -> None:
+    def __init__(self, model: Learner) -> None:
         self._model = model
         self._state: list[keras.Variable] = list(model.state.values())
         self.spoilt()

@@ -2,19 +2,19 @@
 
 import math
 
-from hicmd_tf.data.batches import BatchPlanner, Share, batches, divided
+from hicmd_tf.data.batches import Planner, Share, batches, divided
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.engines.base import Advanced, Failed
 from hicmd_tf.engines.tensorflow.devices import Workers, reporting_lost_workers
-from hicmd_tf.engines.tensorflow.hicmd import HiCMD
 from hicmd_tf.engines.tensorflow.last_good import LastGood
+from hicmd_tf.engines.tensorflow.learner import Learner
 from hicmd_tf.errors import notice
 
 
 class Training:
     """See `engines.base.Training`."""
 
-    def __init__(self, model: HiCMD, planner: BatchPlanner, samples: Samples, start: int, stop: int) -> None:
+    def __init__(self, model: Learner, planner: Planner, samples: Samples, start: int, stop: int) -> None:
         self._model, self._workers, self._good = model, Workers(model), LastGood(model)
         self.anyone = self._workers.anyone
         place = self._workers.place

@@ -1,18 +1,19 @@
 """All networks of a configuration, built and with their initial weights."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.config.schema import NetworkConfig
+from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.decoder import Decoder
 from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.networks.encoders import AttributeEncoder, Encoders, PrototypeEncoder
 from hicmd_tf.method.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
 from hicmd_tf.method.networks.id_pig import IdPig
 from hicmd_tf.method.networks.pretrained import read_resnet, stride_first
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Part
 
 IMAGE_SHAPE = (None, None, None, 3)
 
@@ -24,6 +25,15 @@ class Networks(NamedTuple):
     discriminators: dict[Modality, Discriminator]
     features: FeatureLearning
     layout: AttributeLayout
+
+    @property
+    def classes(self) -> int:
+        """Training identities."""
+        return int(self.features.head.classes)
+
+    def descriptor(self) -> Descriptor:
+        """What describes pictures."""
+        return Descriptor(self)
 
     def variables(self) -> dict[str, keras.Variable]:
         """Weights, running statistics and random states, by names that are the same in every process."""
@@ -49,6 +59,24 @@ class Networks(NamedTuple):
             "embedding": [self.features.embedding],
             "combination": [self.features.combination],
             "head": [self.features.head],
+        }
+
+    def trained(self) -> dict[Part, list[keras.Variable]]:
+        """What each optimiser trains."""
+        discriminators = self.discriminators
+        return {
+            "generator": self.generator.trainable_variables,
+            "discriminator": [v for m in MODALITIES for v in discriminators[m].trainable_variables],
+            "features": self.features.trainable_variables,
+        }
+
+    def twins(self) -> dict[Part, list[tuple[Any, ...]]]:
+        """The networks that each optimiser trains; two equal ones of both modalities together."""
+        features = self.features
+        return {
+            "generator": [tuple(self.generator.encoders(m) for m in MODALITIES), (self.generator.decoder,)],
+            "discriminator": [tuple(self.discriminators[m] for m in MODALITIES)],
+            "features": [(features.embedding,), (features.combination,), (features.head,)],
         }
 
 

@@ -179,18 +179,19 @@ class GroupedBatchNorm(keras.layers.Layer):
     order in which one device with all groups would: they are the same on every device, and equal that one's. Without
     `groups` the batch is taken for one that every device has, and computes, in whole.
 
-    gamma_deviation: standard deviation of the initial scales round 1.
+    gamma_deviation: standard deviation of the initial scales round 1. shift: whether beta is learned; otherwise it
+    stays 0.
     """
 
-    def __init__(self, gamma_deviation: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, gamma_deviation: float = 0.0, shift: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.gamma_deviation = gamma_deviation
+        self.gamma_deviation, self.shift = gamma_deviation, shift
 
     def build(self, input_shape: Shape) -> None:
         gamma = normal(1.0, self.gamma_deviation)
         full = {"shape": (input_shape[-1],), "autocast": False}  # float32 also under a mixed_bfloat16 policy
         self.gamma = self.add_weight(name="gamma", initializer=gamma, **full)
-        self.beta = self.add_weight(name="beta", initializer="zeros", **full)
+        self.beta = self.add_weight(name="beta", initializer="zeros", trainable=self.shift, **full)
         self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **full)
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **full)
 

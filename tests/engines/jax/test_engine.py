@@ -24,7 +24,7 @@ def config(smoke_config: Config) -> Config:
 def test_a_weight_that_a_loss_does_not_read_has_no_gradient_and_does_not_decay(config: Config, joined: bool) -> None:
     assert config.optimisers.weight_decay > 0
     model = make_model(config, joined=joined)
-    kernel = model.features.head.classify.kernel
+    kernel = model.networks.features.head.classify.kernel
 
     def step() -> list[Any]:
         found = model.engine.value_and_grad(lambda: (ops.sum(kernel * kernel), None), ["features"])

@@ -21,7 +21,7 @@ from hicmd_tf.engines.jax import training
 class Sum:
     """A state of one number, to which every iteration adds its step, counted from 0. bad: the step that adds `what`."""
 
-    mesh, joined, networks_end = None, True, 1
+    mesh, joined, networks_end, logged = None, True, 1, LOGGED
 
     def __init__(self, bad: int, what: float) -> None:
         self.bad, self.what, self.step, self.calls = bad, what, 0, []

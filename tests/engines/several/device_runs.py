@@ -18,7 +18,7 @@ import numpy as np
 from hicmd_tf.commands import fit
 from hicmd_tf.config import load
 from hicmd_tf.data import batches, pictures
-from hicmd_tf.engines.chosen import BACKEND, HiCMD, Workers
+from hicmd_tf.engines.chosen import BACKEND, Learner, Workers
 from hicmd_tf.errors import run_command
 from hicmd_tf.training import experiment as module
 from hicmd_tf.training.loop import iterate
@@ -62,7 +62,7 @@ def several_devices() -> None:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * DEVICES)
 
 
-def devices_of(model: HiCMD) -> int:
+def devices_of(model: Learner) -> int:
     """How many share a batch."""
     if BACKEND == "jax":
         return model.mesh.size if model.mesh else 1
@@ -73,7 +73,7 @@ def run(config: Path, settings: dict[str, Any], joined: bool) -> tuple[list[dict
     """Losses of the first steps, and the state after them."""
     keras.utils.clear_session()
     if BACKEND == "jax":
-        module.HiCMD = partial(HiCMD, joined=joined)
+        module.Learner = partial(Learner, joined=joined)
     experiment = module.prepare(load(config, settings))
     model, losses = experiment.model, Losses()
     assert devices_of(model) == settings.get("training.devices", 1)

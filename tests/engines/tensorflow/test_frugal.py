@@ -43,7 +43,7 @@ def test_iterations_have_the_same_losses_and_statistics(smoke_config: Config) ->
     for expected, got in zip(*logs, strict=True):
         for name, value in expected.items():
             assert float(got[name]) == pytest.approx(float(value), rel=1e-6), name
-    moving, others = ([v for v in model.generator.weights if "moving" in v.path] for model in (normal, low))
+    moving, others = ([v for v in model.networks.generator.weights if "moving" in v.path] for model in (normal, low))
     assert len(moving) > 20
     for statistic, other in zip(moving, others, strict=True):
         np.testing.assert_allclose(other, statistic, rtol=1e-5, atol=1e-6, err_msg=statistic.path)

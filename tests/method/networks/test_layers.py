@@ -14,7 +14,10 @@ import pytest
 import tensorflow as tf
 from numeric import draw
 
+from hicmd_tf.embedding import networks as embedding
+from hicmd_tf.embedding.networks import Backbone, EmbeddingHead, ResNetPart
 from hicmd_tf.method import networks
+from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.method.networks.convolutions import Convolution, ConvolutionBlock, ResidualBlock
 from hicmd_tf.method.networks.decoder import Decoder, Perceptron
 from hicmd_tf.method.networks.discriminator import Discriminator, ScaleDiscriminator
@@ -50,6 +53,10 @@ def attribute(stride_first: bool = False) -> AttributeEncoder:
 def features() -> FeatureLearning:
     head = IdentityHead(5, 7, 4, 0.5, "batch_norm")
     return FeatureLearning(PrototypeEmbedding([2, 3], [1, 2]), Combination(0.25, True), head)
+
+
+def backbone(stem: str) -> Backbone:
+    return Backbone(stem, 1, 4, [2, 3, 4, 5], [1, 2, 1, 1], 1, 3.0)
 
 
 FULL = ("float32",)
@@ -89,6 +96,11 @@ CASES = {
     "H": Case(lambda: PrototypeEmbedding([2, 3], [1, 2]), [(8, 4, 4)], [(12,)], types=FULL),
     "combination": Case(lambda: Combination(0.25, False), [(4,), (5,)], [(9,)], types=FULL),
     "head": Case(lambda: IdentityHead(5, 7, 4, 0.5, "fc"), [(6,)], HEAD, types=FULL),
+    "part with a stem": Case(lambda: ResNetPart(4, [2], [2], [2]), [(16, 12, 3)], [(2, 2, 8)]),
+    "part without a stem": Case(lambda: ResNetPart(0, [2, 3], [1, 1], [1, 2], 2), [(8, 6, 4)], [(4, 3, 12)]),
+    "backbone": Case(lambda: backbone("two"), [(32, 32, 3)], [(20,)], types=FULL),
+    "backbone, zero-padded": Case(lambda: backbone("zero_padded"), [(32, 32, 3)], [(20,)], types=FULL),
+    "embedding head": Case(lambda: EmbeddingHead(5, True), [(6,)], [(6,), (6,), (5,)], types=FULL),
     "feature learning": Case(features, [(8, 4, 8), (6,)], HEAD, True, FULL),
 }
 EVERY = pytest.mark.parametrize("name", CASES)
@@ -112,12 +124,13 @@ def test_every_class_is_registered_and_among_the_cases() -> None:
     modules = [
         importlib.import_module(f"{networks.__name__}.{module.name}")
         for module in pkgutil.iter_modules(networks.__path__)
-    ]
+    ] + [embedding]
     classes = {
         cls
         for module in modules
         for _, cls in inspect.getmembers(module, inspect.isclass)
         if issubclass(cls, keras.layers.Layer) and cls.__module__.startswith("hicmd_tf.")
+        if not issubclass(cls, Describing)  # which share the layers of networks
     }
     assert classes == {type(case.make()) for case in CASES.values()}
     assert all(keras.saving.get_registered_object(f"hicmd_tf>{cls.__name__}") is cls for cls in classes)
@@ -153,7 +166,9 @@ def test_in_mixed_precision_maps_are_half_as_wide_and_weights_are_not(name: str)
     assert {variable.dtype for variable in layer.weights if "seed" not in variable.path} == {"float32"}
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "ID-PIG"])  # infrared encoders take no visible ones
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in ("ID-PIG", "backbone")]
+)  # infrared parts see none
 def test_every_weight_gets_a_gradient(name: str) -> None:
     case = CASES[name]
     layer = built(case.make(), case)
@@ -163,7 +178,7 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
     assert all(gradient is not None for gradient in gradients)
 
 
-@pytest.mark.parametrize("name", ["encoders", "ID-PIG", "feature learning"])
+@pytest.mark.parametrize("name", ["encoders", "ID-PIG", "feature learning", "backbone"])
 def test_whole_models_come_back_from_a_keras_file(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     model = built(case.make(), case)

@@ -1,9 +1,9 @@
-"""Hi-CMD for JAX: the state as Keras' variables, and iterations as one compiled function of it."""
+"""A method for JAX: the state as Keras' variables, and iterations as one compiled function of it."""
 
 import itertools
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,22 +13,22 @@ from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from hicmd_tf.chosen_method import AnyNetworks, chosen
 from hicmd_tf.config.schema import Config
 from hicmd_tf.data.batches import REAL
 from hicmd_tf.data.pictures import SCALE, SHIFT
-from hicmd_tf.engines.base import Optimisers, Part
+from hicmd_tf.engines.base import Optimisers
 from hicmd_tf.engines.jax import replicas
 from hicmd_tf.engines.jax.compiling import compiled
 from hicmd_tf.engines.jax.devices import current_mesh
 from hicmd_tf.engines.jax.engine import JaxEngine
-from hicmd_tf.engines.jax.optimisers import Moments, Optimiser, adam, sgd
+from hicmd_tf.engines.jax.optimisers import RULES, Moments, Optimiser
 from hicmd_tf.engines.jax.state import Leaf, Leaves
 from hicmd_tf.engines.model import Common
 from hicmd_tf.method.generation import Pictures, Reconstructed, reconstruct
-from hicmd_tf.method.method import Method
+from hicmd_tf.method.method import MethodOf
 from hicmd_tf.method.networks.build import Networks
-from hicmd_tf.method.schedule import LOGGED, iteration
-from hicmd_tf.notation import MODALITIES, Tensor
+from hicmd_tf.notation import Part, Tensor
 
 Array = np.ndarray[Any, Any]
 Batch = dict[str, Any]
@@ -36,15 +36,15 @@ State = list[Tensor]
 """The values of all variables that an iteration changes."""
 
 
-class HiCMD(Common):
-    """ID-PIG, the discriminators and HFL. Trains through `training.loop.iterate`.
+class Learner(Common):
+    """Hi-CMD, or an embedding network. Trains through `training.loop.iterate`.
 
     joined: whether to compute few large things rather than many small ones, which suits accelerators and not CPUs;
     None: by the devices. Then several iterations are one call, weights are updated as long vectors, and, unless memory
     is low, both modalities' networks are called as one. mesh: devices that share every batch; None: one.
     """
 
-    def __init__(self, networks: Networks, config: Config, joined: bool | None = None) -> None:
+    def __init__(self, networks: AnyNetworks, config: Config, joined: bool | None = None) -> None:
         self.hold(networks, config)
         self.mesh: Mesh | None = current_mesh()
         self.joined = jax.default_backend() != "cpu" if joined is None else joined
@@ -67,7 +67,7 @@ class HiCMD(Common):
         learned = [leaves.all[index] for index in leaves.of_part[part]]
         shapes = [leaf.shape for leaf in learned]
         rates = [optimiser.rate_of(leaf.variables[0]) for leaf in learned]
-        rule = sgd(settings) if part == "features" else adam(settings)
+        rule = RULES[optimiser.rule](settings)
         return Optimiser(rule, len(optimiser.slots), shapes, rates, self.joined)
 
     def _slots(self, part: Part) -> list[Leaf]:
@@ -134,13 +134,13 @@ class HiCMD(Common):
     ) -> tuple[list[Tensor], dict[Part, Moments], dict[str, Tensor]]:
         """An iteration as a pure function of the packed state, a batch, the optimisers' numbers and those of the losses
         (weights, margin); the new state and the losses."""
-        method = Method(self.networks, self.settings, loss_numbers, self.engine)
-        return self.engine.run(lambda: iteration(method, batch), arrays, moments, rates)
+        method = MethodOf(self.networks, self.settings, loss_numbers, self.engine)
+        return self.engine.run(lambda: chosen(self.settings).iteration(method, batch), arrays, moments, rates)
 
     @cached_property
     def several(self) -> Callable[..., tuple[State, Tensor]]:
         """(state, batches, count, store, loss_numbers) -> the state after `count` iterations, and their losses in the
-        order of `LOGGED`.
+        order of `logged`.
 
         batches: as `prepared` takes one, each array with one more axis in front, of at least `count` entries. store:
         all pictures, or None. Unless `joined` exactly one iteration: on a CPU XLA
@@ -153,11 +153,11 @@ class HiCMD(Common):
                 batch = jax.tree.map(lambda of_all: of_all[number], batches)
                 given = prepared(batch, store)
                 arrays, moments, losses = self.iterate(arrays, moments, given, batch["rates"], loss_numbers)
-                row = jnp.stack([losses[name].astype(jnp.float32) for name in LOGGED])
+                row = jnp.stack([losses[name].astype(jnp.float32) for name in self.logged])
                 return arrays, moments, logs.at[number].set(row)
 
             length = len(jax.tree.leaves(batches)[0])
-            packed = *self._pack(values), jnp.zeros((length, len(LOGGED)), jnp.float32)
+            packed = *self._pack(values), jnp.zeros((length, len(self.logged)), jnp.float32)
             if self.joined:
                 arrays, moments, logs = lax.fori_loop(0, count, body, packed)
             else:
@@ -201,7 +201,8 @@ class HiCMD(Common):
     def reconstruct(self) -> Callable[[Pictures], Reconstructed]:
         """`generation.reconstruct` with the present weights, compiled once."""
         return compiled(
-            partial(reconstruct, Method(self.networks, self.settings)), list(self.networks.variables().values())
+            partial(reconstruct, MethodOf(cast(Networks, self.networks), self.settings)),
+            list(self.networks.variables().values()),
         )
 
 
@@ -211,16 +212,17 @@ def compiler_options() -> dict[str, Any]:
 
 
 def prepared(batch: Batch, store: Tensor | None) -> Batch:
-    """A batch for the method, of `rows` of the store or `pictures`, uint8 (P or N, H, W, 3) by name in `REAL`, and
+    """A batch for the method, of `rows` of the store or `pictures`, uint8 (B, H, W, 3) by name in `REAL`, and
     `flips`: gathered, flipped and normalised on the device. The rest stays as it is."""
-    sizes = [len(batch["flips"][name]) for name in REAL]
-    flips = jnp.concatenate([batch["flips"][name] for name in REAL])
+    names = [name for name in REAL if name in batch["flips"]]
+    sizes = [len(batch["flips"][name]) for name in names]
+    flips = jnp.concatenate([batch["flips"][name] for name in names])
     if store is None:
-        shown = jnp.concatenate([batch["pictures"][name] for name in REAL])
+        shown = jnp.concatenate([batch["pictures"][name] for name in names])
     else:
-        shown = store[jnp.concatenate([batch["rows"][name] for name in REAL])]
+        shown = store[jnp.concatenate([batch["rows"][name] for name in names])]
     shown = jnp.where(flips[:, None, None, None], shown[:, :, ::-1], shown)
     x = shown.astype(jnp.float32) * SCALE - SHIFT
     parts = jnp.split(x, np.cumsum(sizes)[:-1].tolist())
-    kept = ("identities", *(f"{m}_negative_identities" for m in MODALITIES), "erasing")
-    return {**dict(zip(REAL, parts, strict=True)), **{name: batch[name] for name in kept}}
+    kept = {name: of for name, of in batch.items() if name not in ("rows", "pictures", "flips", "rates")}
+    return {**dict(zip(names, parts, strict=True)), **kept}

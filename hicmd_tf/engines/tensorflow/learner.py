@@ -1,28 +1,28 @@
-"""Hi-CMD as a Keras model: the networks with their three optimisers, and `train_step`."""
+"""A method as a Keras model: the networks with their optimisers, and `train_step`."""
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
 
+from hicmd_tf.chosen_method import AnyNetworks, chosen
 from hicmd_tf.config.schema import Config
 from hicmd_tf.engines.base import Optimisers
 from hicmd_tf.engines.model import Common
 from hicmd_tf.engines.tensorflow.engine import TensorFlowEngine
 from hicmd_tf.method.generation import Pictures, Reconstructed, reconstruct
-from hicmd_tf.method.method import Method
+from hicmd_tf.method.method import MethodOf
 from hicmd_tf.method.networks.build import Networks
-from hicmd_tf.method.schedule import iteration
 from hicmd_tf.notation import Tensor
 
 
-class HiCMD(Common, keras.Model):
-    """ID-PIG, the discriminators and HFL. Trains through `training.loop.iterate` on `data.batches`; on one device also
+class Learner(Common, keras.Model):
+    """Hi-CMD, or an embedding network. Trains through `training.loop.iterate` on `data.batches`; on one device also
     through Keras' `fit`."""
 
-    def __init__(self, networks: Networks, config: Config, **kwargs: Any) -> None:
+    def __init__(self, networks: AnyNetworks, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hold(networks, config)
         self.engine = TensorFlowEngine(self.distribute_strategy or tf.distribute.get_strategy())
@@ -31,7 +31,7 @@ class HiCMD(Common, keras.Model):
     def compile(self, optimisers: Optimisers) -> None:  # type: ignore[override]
         """Binds each optimiser to its own variables."""
         self.optimisers = optimisers
-        super().compile(optimizer=optimisers.by_part()["generator"], jit_compile=False)  # XLA is slower on CPU
+        super().compile(optimizer=next(iter(optimisers.by_part().values())), jit_compile=False)  # XLA is slower on CPU
         self.engine.take(optimisers, self.trained())
         # Made once, so that runs which follow one another with the same model share its trace.
         self.train_replicas = self.engine.compile(self.train_step)
@@ -39,16 +39,18 @@ class HiCMD(Common, keras.Model):
     def train_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One iteration, by the schedule of the method. Returns its named, unweighted losses and what is logged beside
         them."""
-        return iteration(self.method(), batch)
+        return chosen(self.settings).iteration(self.method(), batch)
 
-    def method(self) -> Method:
-        """The `Method` for the schedule; to be called where the iteration is traced."""
-        return Method(self.networks, self.settings, self.numbers(), self.engine)
+    def method(self) -> MethodOf[Any]:
+        """The method for the schedule; to be called where the iteration is traced."""
+        return MethodOf(self.networks, self.settings, self.numbers(), self.engine)
 
     @cached_property
     def reconstruct(self) -> Callable[[Pictures], Reconstructed]:
-        """`generation.reconstruct` with the present weights, traced once."""
-        return tf.function(partial(reconstruct, Method(self.networks, self.settings)), autograph=False)
+        """`generation.reconstruct` of Hi-CMD with the present weights, traced once."""
+        return tf.function(
+            partial(reconstruct, MethodOf(cast(Networks, self.networks), self.settings)), autograph=False
+        )
 
     @cached_property
     def look(self) -> Callable[[], tuple[Tensor, list[Tensor]]]:
