@@ -28,7 +28,7 @@ AS_GOOD_AS_EQUAL = 1 - 1e-4
 """The cosine between two descriptions of one picture, in batches or on machines of different kinds."""
 CHUNK = 1 << 13  # descriptors that are multiplied at a time
 
-Sequences = set[tuple[str, int, int, str]]
+Sequences = set[tuple[str, str]]
 
 
 class Answer(NamedTuple):

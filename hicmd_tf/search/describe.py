@@ -81,7 +81,7 @@ def described_folder(
         records = listing.records[start : start + PART]
         samples = read_pictures(folder, records, listing.texts, run.config.data.sixteen_bit)
         paths = [os.path.realpath(folder / name) for name in samples.names]
-        entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], time)
+        entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], folder, time)
         known = held(paths)
         entries = dated(entries, known, samples) if time is None else entries
         fresh = news(entries, known)
@@ -122,7 +122,7 @@ def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality
     samples = usable(samples, "stop")  # before the model is loaded
     descriptors = run.model.descriptors(samples)
     digests = [sha256(one).hexdigest() for one in samples.encoded]
-    entries = entries_of(samples, [os.path.realpath(file) for file in files], digests, 0.0)
+    entries = entries_of(samples, [os.path.realpath(file) for file in files], digests, Path(), 0.0)
     return Described(descriptors, entries, run.model.descriptor.digest())
 
 
@@ -133,7 +133,7 @@ def stored(file: Path, time: float | None = None, held: Held = lambda paths: {})
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
     digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in descriptors]
-    entries = entries_of(samples, samples.names, digests, time, file.stat().st_mtime)
+    entries = entries_of(samples, samples.names, digests, file, time, file.stat().st_mtime)
     entries = dated(entries, held(samples.names), samples) if time is None else entries
     return Described(descriptors, entries, model)
 
@@ -142,23 +142,24 @@ def entries_of(
     samples: Samples,
     paths: Sequence[str],
     digests: Sequence[str],
+    folder: Path,
     time: float | None = None,
-    else_: float | None = None,
+    otherwise: float | None = None,
 ) -> list[Entry]:
-    """The entry of each picture. time: of all of them; None: of each its own, or, where nobody says when it was taken,
-    `else_`, or when its file changed. Raises UserError for a time of pictures that have their own."""
+    """The entry of each picture. folder: in which the names of their tracks hold. time: of all of them; None: of each
+    its own, where nobody says it `otherwise`, or else when its file changed. Raises UserError for a time of pictures
+    that have their own."""
     said = _said(samples)
     if time is not None and any(said):
         raise UserError(
             f"--time is given, but it is known when {samples.names[said.index(True)]} was taken: leave it out, or the "
             "time in the table, the pattern or the file of descriptors"
         )
-    numbers = zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True)
+    numbers, named = zip(samples.identities.tolist(), samples.cameras.tolist(), strict=True), os.path.realpath(folder)
 
     def when(row: int) -> float:
-        if time is not None or said[row]:
-            return float(samples.times[row]) if time is None else time
-        return Path(paths[row]).stat().st_mtime if else_ is None else else_
+        given = time if time is not None else float(samples.times[row]) if said[row] else otherwise
+        return Path(paths[row]).stat().st_mtime if given is None else given
 
     return [
         Entry(
@@ -171,6 +172,7 @@ def entries_of(
             samples.texts.get(identity, ""),
             samples.texts.get(camera, ""),
             samples.track(row),
+            named if samples.track(row) else "",
         )
         for row, (identity, camera) in enumerate(numbers)
     ]

@@ -26,6 +26,8 @@ class Entry(NamedTuple):
         digest: SHA-256 of the picture's file, or of its descriptor where only that is known; empty: unknown.
         person, device: names of identity and camera, where these are not numbers.
         track: name of the track; empty: none is known.
+        track_folder: in which that name stands for one track: what was indexed, a folder or a file of descriptors;
+            empty without a track.
     """
 
     path: str
@@ -37,11 +39,13 @@ class Entry(NamedTuple):
     person: str = ""
     device: str = ""
     track: str = ""
+    track_folder: str = ""
 
     @property
-    def sequence(self) -> tuple[str, int, int, str] | None:
-        """What tells its track from others, of which another folder may have one of the same name; None without one."""
-        return (self.track, self.identity, self.camera, self.modality) if self.track else None
+    def sequence(self) -> tuple[str, str] | None:
+        """What tells its track from all others, of which another folder may have one of the same name; None without
+        one."""
+        return (self.track_folder, self.track) if self.track else None
 
     @property
     def who(self) -> str:

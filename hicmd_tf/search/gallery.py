@@ -50,9 +50,10 @@ COLUMNS = {  # the fields of an Entry, as `hicmd extract` calls them
     "identity_text": pa.string(),
     "camera_text": pa.string(),
     "track": pa.string(),
+    "track_folder": pa.string(),
 }
-LATER = "track"
-"""The column that parts of an earlier version lack; of their pictures no track is known."""
+LATER = ("track", "track_folder")
+"""Columns that parts of an earlier version lack; of their pictures no track is known."""
 
 
 class Manifest(BaseModel):
@@ -234,14 +235,16 @@ class Gallery:
         try:
             with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:  # whose buffers stay
                 whole = _schema(manifest.length)
-                earlier = file.schema_arrow.equals(whole.remove(whole.get_field_index(LATER)))
+                earlier = file.schema_arrow.equals(
+                    pa.schema([whole.field(name) for name in whole.names if name not in LATER])
+                )
                 if file.metadata.num_rows != rows or not (earlier or file.schema_arrow.equals(whole)):
                     raise ValueError(f"it has {file.metadata.num_rows} rows of other columns than {rows} of a gallery")
-                table = file.read(
-                    columns and [name for name in columns if not earlier or name != LATER], use_threads=False
-                )
-            if earlier and (columns is None or LATER in columns):
-                table = table.append_column(whole.field(LATER), pa.array([""] * rows, pa.string()))
+                there = columns and [name for name in columns if name in file.schema_arrow.names]
+                table = file.read(there, use_threads=False)
+            for name in LATER if earlier else ():
+                if columns is None or name in columns:
+                    table = table.append_column(whole.field(name), pa.array([""] * rows, pa.string()))
             table.validate(full=True)
             return table
         except (FileNotFoundError, PermissionError):

@@ -17,10 +17,11 @@ Array = np.ndarray[Any, Any]
 ROWS = 1000  # of one request
 MOST = 16_384  # hits that Milvus gives
 FIELDS = list(Entry._fields)
-TEXTS = {"modality": 16, "digest": 80, "person": 1024, "device": 1024, "track": 1024, "model": 64}  # bytes
-LATER = "track"
-"""The field that collections of an earlier version lack; of their pictures no track is known."""
 PATH_LENGTH = 4096  # bytes
+TEXTS = {"modality": 16, "digest": 80, "person": 1024, "device": 1024, "model": 64}  # bytes
+TEXTS |= {"track": 1024, "track_folder": PATH_LENGTH}
+LATER = ("track", "track_folder")
+"""Fields that collections of an earlier version lack; of their pictures no track is known."""
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -55,7 +56,7 @@ class MilvusGallery:
             return Info("", 0, 0)
         told = self._ask("describe_collection")["fields"]
         names = {field["name"] for field in told}
-        if not {"descriptor", "model", *FIELDS} <= names | {LATER}:
+        if not {"descriptor", "model", *FIELDS} <= names.union(LATER):
             raise UserError(f"collection {self._name} of {self._uri} is no gallery: name another one")
         self._fields = [name for name in FIELDS if name in names]
         (length,) = (int(field["params"]["dim"]) for field in told if field["name"] == "descriptor")
@@ -80,7 +81,7 @@ class MilvusGallery:
         rows = checked(descriptors, info.length or np.shape(descriptors)[-1])
         if not info.length:
             self._make(rows.shape[1])
-        elif LATER not in self._fields and any(entries[row].track for row in fresh):
+        elif not {*LATER} <= {*self._fields} and any(entries[row].track for row in fresh):
             raise UserError(
                 f"collection {self._name} of {self._uri} was made by a version that knew no tracks: index into another"
             )

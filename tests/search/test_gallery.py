@@ -155,7 +155,10 @@ TestSameAsMemory.settings = settings(max_examples=10, stateful_step_count=12, de
 
 
 def test_anyone_reads_what_was_added(tmp_path: Path, small_parts: None) -> None:
-    rows, known = drawn(70), [entry(n, person=f"p{n}", digest=f"{n:064x}", track=f"t{n}") for n in range(70)]
+    rows, known = (
+        drawn(70),
+        [entry(n, person=f"p{n}", digest=f"{n:064x}", track=f"t{n}", track_folder="f") for n in range(70)],
+    )
     gallery = Gallery.create(tmp_path / "g")
     for start in range(0, 70, 7):  # which are not ten parts
         gallery.add(rows[start : start + 7], known[start : start + 7], "m")
@@ -164,7 +167,8 @@ def test_anyone_reads_what_was_added(tmp_path: Path, small_parts: None) -> None:
     assert len(manifest["parts"]) == 5
     table = pa.concat_tables([pq.read_table(tmp_path / "g" / part) for part in manifest["parts"]])
     assert np.array_equal(np.array(table["descriptor"].to_pylist(), np.float32), unit(rows))
-    columns = ("name", "identity", "camera", "modality", "time", "digest", "identity_text", "camera_text", "track")
+    columns = ("name", "identity", "camera", "modality", "time", "digest", "identity_text", "camera_text")
+    columns += ("track", "track_folder")
     assert [Entry(*values) for values in zip(*(table[name].to_pylist() for name in columns), strict=True)] == known
     assert table.schema.names == ["descriptor", *columns]
 

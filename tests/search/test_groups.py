@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hicmd_tf.data.labels import number
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
+from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.stored import write_descriptors
 from hicmd_tf.retrieval.tracks import Groups, Pool, mean_descriptors
 from hicmd_tf.search import Entry, Gallery, Selection, look_up
@@ -33,11 +34,9 @@ def galleries(draw: st.DrawFn) -> tuple[Array, list[Entry]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     entries = [entry("known.png", 0, track="known")]
     for place in range(draw(st.integers(1, 20))):
-        camera = int(rng.integers(1, 3))
-        track = str(rng.choice(["", "a", "b"]))
-        entries.append(
-            entry(f"{place}.png", int(rng.integers(-1, 3)), camera, str(rng.choice(["visible", "infrared"])), track)
-        )
+        person, camera, modality = int(rng.integers(-1, 2)), int(rng.integers(1, 3)), str(rng.choice(MODALITIES))
+        track = f"{person} {camera} {modality}" if rng.random() < 0.7 else ""
+        entries.append(entry(f"{place}.png", person, camera, modality, track))
     return rng.standard_normal((len(entries), 4)).astype(np.float32), entries
 
 
@@ -48,7 +47,7 @@ def naive(
     unit, queries = ([row / np.sqrt(float(sum(row * row))) for row in of.astype(float)] for of in (descriptors, asked))
     groups: dict[object, list[int]] = {}
     for row, one in enumerate(entries):
-        track = (one.track, one.identity, one.camera, one.modality) if one.track and by else ("alone", row)
+        track = ("track", one.track) if one.track and by else ("alone", row)
         groups.setdefault(one.identity if by == "person" and one.identity >= 0 else track, []).append(row)
     mean = sum(queries) / len(queries)
     found = {}
@@ -137,9 +136,8 @@ def test_the_query_and_its_track_are_left_out(store: Any) -> None:
     assert sorted(names(answer)) == ["alone", "anna0", "bob0", "nobody0"] and answer.left_out == []
 
 
-def test_one_name_in_two_folders_is_two_tracks_where_camera_or_person_differ(tmp_path: Path) -> None:
-    store = Gallery.create(tmp_path / "g")
-    four = [entry(f"{n}.png", n // 2, camera=1 + n % 2, modality="infrared", track="1") for n in range(4)]
+def test_one_name_in_several_folders_is_several_tracks(store: Any) -> None:
+    four = [entry(f"{n}.png", modality="infrared", track="1")._replace(track_folder=f"/day/{n}") for n in range(4)]
     store.add(np.eye(4, dtype=np.float32), four, "m")
     (answer,) = look_up(store, np.float32([[4, 3, 2, 1]]), [entry("q.png")], 9, group_by="track")
     assert [hit.pictures for hit in answer.hits] == [1] * 4
@@ -178,7 +176,7 @@ def test_a_gallery_of_an_earlier_version_is_read_and_grows(tmp_path: Path) -> No
     people(Gallery.create(folder))
     manifest = json.loads((folder / "gallery.json").read_text())
     (part,) = manifest["parts"]
-    pq.write_table(pq.read_table(folder / part).drop_columns(["track"]), folder / part)
+    pq.write_table(pq.read_table(folder / part).drop_columns(["track", "track_folder"]), folder / part)
     (folder / "gallery.json").write_text(json.dumps({**manifest, "format": 3}))
     store = Gallery.open(folder)
     (answer,) = look_up(store, QUERY, [entry("q.png")], 9, group_by="person", pool="best")
@@ -200,10 +198,9 @@ def test_a_collection_of_an_earlier_version_is_read_and_takes_no_tracks(
     from hicmd_tf.search import milvus
 
     store = MilvusGallery(milvus_file, "earlier")
-    without = {name: most for name, most in milvus.TEXTS.items() if name != "track"}
+    without = {name: most for name, most in milvus.TEXTS.items() if name not in milvus.LATER}
     monkeypatch.setattr(milvus, "TEXTS", without)
-    monkeypatch.setattr(milvus.MilvusGallery, "_fields", [n for n in milvus.FIELDS if n != "track"], raising=False)
-    store._fields = [name for name in milvus.FIELDS if name != "track"]
+    store._fields = [name for name in milvus.FIELDS if name not in milvus.LATER]
     store.add(QUERY, [entry("a.png", 1, modality="infrared")], "m")
     monkeypatch.undo()
     again = MilvusGallery.open(milvus_file, "earlier")
@@ -221,7 +218,7 @@ def test_a_file_of_descriptors_gives_its_tracks_and_times(tmp_path: Path) -> Non
     known = replace(samples, tracks=np.array([number("n")] * 2), times=np.array([12.5, np.nan]))
     write_descriptors(tmp_path / "d.npz", np.eye(2, dtype=np.float32), known)
     entries = stored(tmp_path / "d.npz").entries
-    assert [one.track for one in entries] == ["n", "n"]
+    assert [one.sequence for one in entries] == [(str(tmp_path / "d.npz"), "n")] * 2
     assert [one.time for one in entries] == [12.5, (tmp_path / "d.npz").stat().st_mtime]
     held = {one.path: one._replace(time=7.0) for one in entries}
     assert [one.time for one in stored(tmp_path / "d.npz", held=lambda paths: held).entries] == [12.5, 7.0]
