@@ -94,7 +94,8 @@ class Parser(argparse.ArgumentParser):
     def _left_over(self, word: str, words: Sequence[str]) -> str:
         """What is wrong with a word that nothing takes."""
         parser = next((self._below()[name] for name in words if name in self._below()), self)
-        before = [one for one in words[: words.index(word)] if one.startswith("-")] if word in words else []
+        place = max((place for place, one in enumerate(words) if one == word), default=0)
+        before = [one for one in words[:place] if one.startswith("-")]
         action = parser._option_string_actions.get(before[-1].partition("=")[0]) if before else None
         if action is None or action.nargs is not None or word.startswith("-"):
             return f"nothing takes {_shown(word)}: leave it out"

@@ -32,6 +32,7 @@ def parser() -> Parser:
         (["--run", "r", "--tri", "1"], "there is no option --tri (nearest: --trial)"),
         (["--run", "r", "--xyz=1"], "there is no option --xyz;"),
         (["--run", "r", "--draw", "1"], "there is no option --draw;"),
+        (["--run", "a", "--data", "llcm", "a"], "--data takes one DATA, and 'a' is left over"),
         (["more", "--run", "r"], "nothing takes 'more': leave it out"),
         (["--run", "r", "-x"], "nothing takes '-x': leave it out"),
         (
