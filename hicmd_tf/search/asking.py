@@ -193,36 +193,40 @@ def _grouped(
     if not entries:
         return [Answer([], [], selection.modality) for _ in queries]
     labels = _labels(entries, by)
-    everything = Groups.of(labels)
-    means = mean_descriptors(rows, everything) if pool == "mean" else None
+    groups = Groups.of(labels)
+    members, means = groups.members(), mean_descriptors(rows, groups) if pool == "mean" else None
     answers = []
     for query in queries:
         asked = checked(query.descriptors, rows.shape[1])
-        pairs = _products(asked, rows)
+        pairs, one = _products(asked, rows), _alone(asked)
         own = np.zeros(len(rows), bool) if itself else np.array(_own(query, entries, pairs))
-        kept, left_out = np.flatnonzero(~own), [entries[row] for row in np.flatnonzero(own)]
-        if not len(kept):
-            answers.append(Answer([], left_out, selection.modality))
-            continue
-        groups = Groups.of(labels[kept]) if left_out else everything
+        each = pairs.max(axis=0) if means is None else _products(one, rows)[0]
+        each[own] = -np.inf
+        left = [of[~own[of]] for of in members]
         if means is None:
-            each = pairs[:, kept].max(axis=0)
             scores = np.maximum.reduceat(each[groups.rows], groups.starts)
         else:
-            one = mean_descriptors(asked, Groups.of(np.zeros(len(asked))))
-            each = _products(one, rows)[0, kept]
-            scores = _products(one, mean_descriptors(rows[kept], groups) if left_out else means)[0]
-        members = groups.members()
-        hits = []
-        for group in np.argsort(-scores, kind="stable")[:k].tolist():
-            nearest = kept[members[group][each[members[group]].argmax()]]
-            hits.append(Hit(float(scores[group]), entries[nearest], pictures=len(members[group])))
-        answers.append(Answer(hits, left_out, selection.modality))
+            scores = _products(one, means)[0]
+            for group in np.unique(labels[own]):  # whose mean is another without the query
+                some = left[group]
+                scores[group] = _products(one, _alone(rows[some]))[0, 0] if len(some) else -np.inf
+        hits = [
+            Hit(float(scores[group]), entries[left[group][each[left[group]].argmax()]], pictures=len(left[group]))
+            for group in np.argsort(-scores, kind="stable")[:k].tolist()
+            if len(left[group])
+        ]
+        answers.append(Answer(hits, [entries[row] for row in np.flatnonzero(own)], selection.modality))
     return answers
 
 
+def _alone(descriptors: Array) -> Array:
+    """The mean descriptor (1, D) of some (N, D)."""
+    return mean_descriptors(descriptors, Groups.of(np.zeros(len(descriptors), np.int64)))
+
+
 def _labels(entries: Sequence[Entry], by: By | None) -> Array:
-    """The group of each picture (N,), as a number. Raises UserError where no picture has what it goes by."""
+    """The group of each picture (N,), numbered in the order of their first ones. Raises UserError where no picture has
+    what it goes by."""
     known = [by == "person" and entry.identity >= 0 for entry in entries]
     if by is not None and not any(known) and not any(entry.track for entry in entries):
         what = "is of a known person, or of a track" if by == "person" else "has a track"
