@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -164,6 +165,17 @@ def test_faults_of_the_program_stay_visible(error: Exception) -> None:
 
     with pytest.raises(type(error)):
         run_command(main)
+
+
+def test_a_port_that_is_taken_is_said_before_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("starlette", "uvicorn"):
+        pytest.importorskip(package)
+    (tmp_path / "1").mkdir()
+    monkeypatch.setitem(sys.modules, "hicmd_tf.export.server", None)  # which would load TensorFlow
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError, match="can't be listened on"):
+        serve.main(["--model", str(tmp_path), "--port", str(taken.getsockname()[1])])
 
 
 def test_what_a_server_lacks_is_said_before_its_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
