@@ -1,8 +1,8 @@
 """Every command on every kind of data, but the server, which knows nothing of data sets.
 
 One run of each kind is trained, by relative paths in a folder of its own; the other commands are called from elsewhere
-and share it. Each asserts a right value, not merely that nothing is raised. The kind `folder` is part of `make test`,
-the others of `make test-slow`. The run of the kind `jax`, on drawn people, is trained by JAX, in processes of its own.
+and share it. Each asserts a right value, not merely that nothing is raised. `make test` has the kind `folder`, with
+either method, `make test-slow` the others. JAX trains in processes of its own.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import drawn_trees as trees
 import numpy as np
@@ -27,6 +27,7 @@ from PIL import Image
 
 import hicmd_tf
 from hicmd_tf import commands
+from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName
 from hicmd_tf.data.datasets import published
 from hicmd_tf.data.pictures import denormalise
 from hicmd_tf.data.sources import DATA_SETS
@@ -43,11 +44,13 @@ from hicmd_tf.visualize import figures
 from hicmd_tf.visualize.report import SHOWN
 
 assert tf  # imported before the first run, which `conftest` has compute without graphs, as its repetition
-DRAWN, JAX = "synthetic_vi", "jax"
-TRAINS = ("fit", "reproduce", "tune")  # commands that compute with the run's engine
-PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
+DRAWN = "synthetic_vi"
+TRAINS = ("fit", "reproduce", "tune", "ablations")  # commands that compute with the run's engine
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+PLUMBING = FIXTURES / "plumbing.yaml"
 PEOPLE = ("Ἀντιγόνη", "bob", "C. D.", "12", "anna", "0042", "eve", "zoë")
 STEPS = 2
+NO_CODES = "the run is of an embedding network .*has no codes"
 FIGURES = ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")
 TOLERANCE = 2e-5
 
@@ -71,26 +74,50 @@ TREES: dict[str, Callable[[Path], Any]] = {
     "llcm": lambda folder: trees.llcm(folder, people=8),
     "folder": own,
 }
-KINDS = [
-    kind if kind == "folder" else pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.xdist_group(kind)])
-    for kind in (*TREES, JAX)
+
+
+class Trained(NamedTuple):
+    """A run: on a kind of data, with a method and an engine."""
+
+    kind: str
+    method: MethodName = HICMD
+    engine: str = "tensorflow"
+
+    def __str__(self) -> str:
+        return " ".join((self.kind, *(name for name in self[1:] if name not in (HICMD, "tensorflow"))))
+
+
+RUNS = [
+    *map(Trained, TREES),
+    Trained(DRAWN, engine="jax"),
+    Trained("folder", EMBEDDING),
+    Trained("sysu_mm01", EMBEDDING),
+    Trained(DRAWN, EMBEDDING, "jax"),
 ]
+QUICK = (Trained("folder"), Trained("folder", EMBEDDING))
+CONFIGURATIONS = {HICMD: PLUMBING, EMBEDDING: FIXTURES / "smoke_embedding.yaml"}
+
+
+def parameter(run: Trained) -> Any:
+    """One run, of `make test` or in a group of its own."""
+    marks = [] if run in QUICK else [pytest.mark.slow, pytest.mark.xdist_group(str(run))]
+    return pytest.param(run, id=str(run), marks=marks)
 
 
 class Place:
-    """A run of one kind. project: the folder it was trained in, where it is called run and its pictures source.
-    elsewhere: another folder. printed: what fit printed."""
+    """A run. project: the folder it was trained in, where it is called run and its pictures source. elsewhere: another
+    folder. printed: what fit printed."""
 
-    def __init__(self, kind: str, root: Path) -> None:
-        self.kind, self.project, self.elsewhere = kind, root / "a project", root / "elsewhere"
-        self.jax = kind == JAX
+    def __init__(self, trained: Trained, root: Path) -> None:
+        self.kind, self.project, self.elsewhere = trained.kind, root / "a project", root / "elsewhere"
+        self.generates, self.config = trained.method == HICMD, CONFIGURATIONS[trained.method]
+        self.jax = trained.engine == "jax"
         if self.jax:
             pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
-            self.kind = kind = DRAWN
         self.run = self.project / "run"
         for folder in (self.project, self.elsewhere):
             folder.mkdir()
-        TREES[kind](self.project / "source")
+        TREES[self.kind](self.project / "source")
         options = [*self.training("data", "source"), "--run", "run", "--steps", STEPS, "--no-report"]
         self.printed = self.say("fit", *options, at=self.project)
 
@@ -100,7 +127,7 @@ class Place:
         given = ["--data.directory", data] if self.kind == DRAWN else named
         few = ["--training.checkpoint_every", 1, "--training.picture_every", 2]
         given += ["--training.engine", "jax"] if self.jax else []
-        return ["--config", PLUMBING, *given, *few]
+        return ["--config", self.config, *given, *few]
 
     @cached_property
     def whole(self) -> list[object]:
@@ -114,6 +141,12 @@ class Place:
         with contextlib.chdir(at or self.elsewhere), contextlib.redirect_stdout(io.StringIO()) as said:
             commands.main([str(word) for word in words])
         return said.getvalue()
+
+    def refused(self, message: str, *words: object) -> None:
+        """A command that goes with the other method alone says so in one line."""
+        with pytest.raises(UserError, match=message) as found:
+            self.say(*words)
+        assert "\n" not in str(found.value)
 
     @property
     def sourced(self) -> list[object]:
@@ -182,9 +215,9 @@ def said_apart(words: Sequence[object], at: Path, compiled: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=map(parameter, RUNS))
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(request.param, tmp_path_factory.mktemp(request.param))
+    return Place(request.param, tmp_path_factory.mktemp(str(request.param).replace(" ", "_")))
 
 
 def main_rows(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -279,8 +312,9 @@ def test_a_run_is_reproduced_to_the_bit(place: Place, tmp_path: Path) -> None:
 
 def test_a_step_that_fails_is_replayed(place: Place, tmp_path: Path) -> None:
     run = tmp_path / "failing"
+    huge = ["--losses.same" if place.generates else "--losses.triplet", "1e39"]
     with pytest.raises(UserError, match=r"step 1: .* became .*hicmd replay --run \S*failing"):
-        place.say("fit", *place.whole, "--run", run, "--losses.same", "1e39", "--steps", 2, "--no-report")
+        place.say("fit", *place.whole, "--run", run, *huge, "--steps", 2, "--no-report")
     printed = place.say("replay", "--run", run)
     failure = json.loads((run / "failure" / "failure.json").read_text())
     assert printed.startswith(f"step 1 and its {len(failure['pictures'])} pictures\n") and failure["step"] == 1
@@ -420,6 +454,9 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
 
 
 def test_weights_go_to_torch_and_back(place: Place, tmp_path: Path) -> None:
+    if not place.generates:
+        place.refused(NO_CODES, "convert", "--to-torch", place.run, tmp_path / "released")
+        return
     pytest.importorskip("torch", reason="PyTorch is not installed: weights are not converted")
     place.say("convert", "--to-torch", place.run, tmp_path / "released")
     place.say("convert", tmp_path / "released", tmp_path / "back", "--config", place.run / "config.yaml")
@@ -431,7 +468,10 @@ def test_weights_go_to_torch_and_back(place: Place, tmp_path: Path) -> None:
 
 def test_every_figure_is_made(place: Place, tmp_path: Path) -> None:
     printed = place.say("visualize", "--run", place.run, "all", "--out", tmp_path).splitlines()
-    assert len(printed) > len(figures.KINDS) and all(Path(file).stat().st_size > 0 for file in printed)
+    kinds = [name for name, kind in figures.KINDS.items() if place.generates or not kind.generation]
+    assert len(printed) > len(kinds) and all(Path(file).stat().st_size > 0 for file in printed)
+    for name in figures.KINDS.keys() - kinds:
+        place.refused(NO_CODES, "visualize", "--run", place.run, name, "--out", tmp_path)
 
 
 def test_the_report_has_the_figures(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,7 +487,11 @@ def test_the_report_has_the_figures(place: Place, monkeypatch: pytest.MonkeyPatc
 
 
 def test_codes_are_measured(place: Place, tmp_path: Path) -> None:
-    place.say("disentangle", "--run", place.run, "--pairs", 6, "--observer-steps", 2, "--out", tmp_path)
+    measured = ["disentangle", "--run", place.run, "--pairs", 6, "--observer-steps", 2, "--out", tmp_path]
+    if not place.generates:
+        place.refused(NO_CODES, *measured)
+        return
+    place.say(*measured)
     found = json.loads((tmp_path / "disentangle.json").read_text())
     assert found["people"] == place.metrics["identities"] and found["training steps"] == STEPS
     assert found["pictures"] == len(place.opened.samples) and found["figures"]
@@ -466,6 +510,8 @@ def test_the_explorer_ranks_and_mixes(place: Place) -> None:
         cosines = run.descriptors[rows] @ run.descriptors[row]
         np.testing.assert_allclose([hit.similarity for hit in hits], cosines, atol=TOLERANCE)
         assert [hit.right for hit in hits] == (identities[rows] == identities[row]).tolist()
+        if not place.generates:
+            continue
         codes = run.model.encode(run.pictures(np.array([row])), modality)
         np.testing.assert_array_equal(studio.mixed(row, row, Mixture()), denormalise(run.model.decode(*codes)[0]))
 
@@ -473,6 +519,7 @@ def test_the_explorer_ranks_and_mixes(place: Place) -> None:
 def test_a_search_reports_its_trial_beside_chance(place: Place, tmp_path: Path) -> None:
     drawn = ["--data.synthetic.identities", 16] if place.kind == DRAWN else []
     few = ["--data.held_out", 2, "--steps", 1, "--intervals", 1, "--max-trials", 1]
+    few += [] if place.generates else ["--embedding.people", 2]
     printed = place.say("tune", *place.whole, *drawn, *few, "--out", tmp_path / "search")
     metrics = json.loads((tmp_path / "search" / "runs" / "trial_0" / "metrics.json").read_text())
     assert metrics["split"] == "held_out" and metrics["identities"] == 2
@@ -483,6 +530,10 @@ def test_a_search_reports_its_trial_beside_chance(place: Place, tmp_path: Path) 
 
 
 def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not place.generates:
+        grid = ["--steps", 1, "--seeds", 1, "--out", tmp_path / "grid"]
+        place.refused("method is embedding: the rows are of hicmd's", "ablations", *place.whole, *grid)
+        return
     if place.jax:
         pytest.skip("rows of other processes can't be left out")
     monkeypatch.setattr(ablations, "ABLATIONS", {"full": ablations.ABLATIONS["full"]})
@@ -494,7 +545,7 @@ def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group(JAX)
+@pytest.mark.xdist_group("jax on folders")
 @pytest.mark.parametrize("kind", [kind for kind in TREES if kind != DRAWN])
 def test_jax_trains_on_data_sets_from_folders(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[jax]'")
