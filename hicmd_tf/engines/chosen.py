@@ -2,9 +2,9 @@
 
 Learner: the model that an engine differentiates. Training: iterations of it. Workers: processes and devices of a run.
 LastGood: a state to be given back. devices: those of a configuration, as a context to build networks in. device_in_use:
-these in words. drawbacks: lines about cards that can't be used. hardware: what rounding depends on. PACKAGES:
-distributions that compute. set_up: threads, determinism, memory, what float32 means. describing: a descriptor as a
-function of NumPy arrays, compiled.
+these in words. drawbacks: lines about cards that can't be used. card_memory: what the fullest card had in use at the
+peak. hardware: what rounding depends on. PACKAGES: distributions that compute. set_up: threads, determinism, memory,
+what float32 means. describing: a descriptor as a function of NumPy arrays, compiled.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ BACKEND = keras.backend.backend()
 if TYPE_CHECKING or BACKEND == "tensorflow":
     from hicmd_tf.engines.tensorflow import PACKAGES
     from hicmd_tf.engines.tensorflow.describing import describing
-    from hicmd_tf.engines.tensorflow.devices import Workers, device_in_use, devices, drawbacks, hardware
+    from hicmd_tf.engines.tensorflow.devices import Workers, card_memory, device_in_use, devices, drawbacks, hardware
     from hicmd_tf.engines.tensorflow.last_good import LastGood
     from hicmd_tf.engines.tensorflow.learner import Learner
     from hicmd_tf.engines.tensorflow.set_up import set_up
@@ -27,7 +27,7 @@ if TYPE_CHECKING or BACKEND == "tensorflow":
 elif BACKEND == "jax":
     from hicmd_tf.engines.jax import PACKAGES
     from hicmd_tf.engines.jax.describing import describing
-    from hicmd_tf.engines.jax.devices import Workers, device_in_use, devices, drawbacks, hardware
+    from hicmd_tf.engines.jax.devices import Workers, card_memory, device_in_use, devices, drawbacks, hardware
     from hicmd_tf.engines.jax.learner import Learner
     from hicmd_tf.engines.jax.set_up import set_up
     from hicmd_tf.engines.jax.training import LastGood, Training
@@ -43,6 +43,7 @@ __all__ = [
     "Learner",
     "Training",
     "Workers",
+    "card_memory",
     "cluster",
     "describing",
     "device_in_use",

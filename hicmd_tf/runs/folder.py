@@ -32,6 +32,7 @@ class RunFolder:
         self.environment = path / "environment.json"  # versions, machine, command, origins of all who trained here
         self.losses = path / "losses.csv"
         self.evaluations = path / "evaluations.csv"
+        self.costs = path / "costs.json"  # seconds of training, memory, parameters
         self.tensorboard = path / "tensorboard"
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"

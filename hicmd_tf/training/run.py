@@ -1,6 +1,7 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 from hicmd_tf.config import Config, flattened, to_dict, with_values
 from hicmd_tf.config.kinds import EMBEDDING, HICMD
 from hicmd_tf.config.validation import value_of
+from hicmd_tf.data.batches import evaluation_batches
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.samples import Samples
-from hicmd_tf.engines.chosen import Learner, Workers, cluster, describing
+from hicmd_tf.engines.chosen import Learner, Workers, card_memory, cluster, describing
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, write_json
 from hicmd_tf.pictures.sheet import save_png
@@ -21,6 +23,7 @@ from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import evaluate, main_figures
 from hicmd_tf.runs.changes import NOTHING
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
+from hicmd_tf.runs.costs import Costs, peak_memory, read_costs, write_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import Initial, read_initial, words
 from hicmd_tf.runs.metrics import Metrics, metrics_of
@@ -34,11 +37,13 @@ from hicmd_tf.training.logs import GrowingTable, LossTable, Means, TensorBoard
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
 from hicmd_tf.training.reconstructions import Reconstructions
+from hicmd_tf.training.stopwatch import Stopwatch
 
 Array = np.ndarray[Any, Any]
 RATE = {HICMD: "optimisers.generator_rate", EMBEDDING: "embedding.rate"}
 """The rate of most weights, by method."""
 Watch = Callable[[int], Sequence[EachStep]]
+ROUNDS = 3  # in which describing is measured
 
 
 class Interrupted(Exception):  # noqa: N818 (no error)
@@ -99,6 +104,7 @@ def train(
         if run.start < now.training.steps:
             iterate(ready, run.start, now.training.steps, run.watchers(watch(run.start)), run.report)
             run.finish()
+        run.measure()
         step, described = ready.model.step, run.describe()
         metrics = metrics_of(now, folder, ready.data, step, described, ready.unlearned, run.describe_others)
         write_json(folder.metrics, metrics)
@@ -194,6 +200,8 @@ class _Run:
             found.fill(experiment.model.state)
         self.workers = Workers(experiment.model)
         self.start = _join(experiment, self.workers)
+        self.before = None if found is None else read_costs(folder.costs)
+        self.stopwatch = Stopwatch(self.start, self.before)
 
     def describe(self) -> Array:
         """Descriptors of the pictures that figures are computed on."""
@@ -227,21 +235,25 @@ class _Run:
         def draw(step: int) -> None:
             if self.grid is None:
                 return
-            picture = self.grid.draw()
-            save_png(picture, folder.pictures / f"step_{step:07d}.png")
-            board.picture(step, "pictures", picture)
+            with self.stopwatch.aside():
+                picture = self.grid.draw()
+                save_png(picture, folder.pictures / f"step_{step:07d}.png")
+                board.picture(step, "pictures", picture)
 
         def judge(step: int) -> None:
-            described = self.describe()
-            projector.update(described)
-            figures = {
-                f"{direction}_{name}": value
-                for direction, of in self.figures(described).items()
-                for name, value in of.items()
-            }
-            evaluations.append(step, figures)
+            self.stopwatch.read(step)
+            with self.stopwatch.aside():
+                described = self.describe()
+                projector.update(described)
+                figures = {
+                    f"{direction}_{name}": value
+                    for direction, of in self.figures(described).items()
+                    for name, value in of.items()
+                }
+                evaluations.append(step, figures)
 
         return [
+            self.stopwatch,
             *self.means,
             Every(start, training.picture_every, draw),
             Every(start, training.picture_every, judge),
@@ -253,11 +265,45 @@ class _Run:
 
     def save(self, step: int) -> None:
         """Writes a checkpoint unless there is one, with what the means must know to go on. Raises UserError."""
+        self.stopwatch.read(step)
         if step != self.saved:
-            notes = {type(one).__name__: one.memory() for one in self.means}
-            state, keep = self.experiment.model.state, self.config.training.keep_checkpoints
-            write(self.folder.checkpoints, step, state, notes, keep)
-            self.saved = step
+            with self.stopwatch.aside():
+                write_costs(self.folder.costs, self.costs())  # first: a checkpoint without would have no time
+                notes = {type(one).__name__: one.memory() for one in self.means}
+                state, keep = self.experiment.model.state, self.config.training.keep_checkpoints
+                write(self.folder.checkpoints, step, state, notes, keep)
+                self.saved = step
+
+    def costs(self, describing_ms: float | None = None) -> Costs:
+        """What the run took so far. Of several workers it is the chief's part."""
+        model, before = self.experiment.model, self.before
+        cards = [card for card in (card_memory(), before and before.card_bytes) if card is not None]
+        describing, trained = model.descriptor.weights, [w for of in model.trained().values() for w in of]
+        parameters = {"describing": describing, "trained": trained}
+        return Costs(
+            self.stopwatch.clock,
+            max(peak_memory(), before.memory_bytes if before else 0),
+            max(cards, default=None),
+            describing_ms,
+            {name: sum(int(np.prod(one.shape)) for one in of) for name, of in parameters.items()},
+        )
+
+    def measure(self) -> None:
+        """Adds to the costs how long one of a batch of pictures in memory takes to be described, the shortest of some
+        rounds; not of a run that trained before, and has it or no costs at all."""
+        config, before = self.config, self.before
+        if self.start == config.training.steps and (before is None or before.describing_ms is not None):
+            return
+        describe = describing(descriptor_in_full_precision(self.experiment.model))
+        modality, batch = self.samples.modality(0), config.training.embed_batch
+        some = self.samples.select(np.flatnonzero(self.samples.infrared == self.samples.infrared[0])[:batch])
+        pictures = next(evaluation_batches(some, config.data.height, config.data.width, batch))
+        seconds = []
+        for _ in range(1 + ROUNDS):
+            begin = time.perf_counter()
+            describe(modality, pictures)
+            seconds.append(time.perf_counter() - begin)
+        write_costs(self.folder.costs, self.costs(1000 * min(seconds[1:]) / len(pictures)))  # the first one compiles
 
     def report(self, step: int, losses: dict[str, float], spoilt: list[str]) -> str:
         """Keeps a step that gave non-finite numbers, and says what to do."""

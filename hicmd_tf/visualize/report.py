@@ -25,6 +25,7 @@ from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_directi
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, NAMES, scores_in
 from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, pool_in, track_counts
 from hicmd_tf.retrieval.verification import verify
+from hicmd_tf.runs.costs import read_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.visualize.figure import Figure, data_uri
@@ -94,6 +95,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     """The page itself: figures of the newest checkpoint, beside what metrics.json has of other rows. Raises UserError
     when a file of the run is damaged."""
     metrics, environment = _mapping(run.folder.metrics), _mapping(run.folder.environment)
+    costs = read_costs(run.folder.costs)
     counts = track_counts(run.samples, pool_in(metrics) or "mean")
     of = run.descriptors, run.samples, run.searches
     rows = evaluate(*of) + (evaluate_tracks(*of, counts["pool"]) if counts else [])
@@ -113,6 +115,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
         ours=ours,
         warnings=metrics.get("warnings", []),
         environment=environment,
+        costs=costs.words() if costs else {},
         lacking=list(_lacking(run)),
         bounded={name: COLUMNS[name] for name in BOUNDED},
         few=FEW,

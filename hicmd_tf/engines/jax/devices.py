@@ -179,6 +179,13 @@ def _modern() -> bool:
     return not capability or float(capability) >= AMPERE
 
 
+def card_memory() -> int | None:
+    """Bytes that the fullest card of this process had in use at the peak; none of a processor, or where JAX does not
+    know."""
+    found = [(device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.local_devices()]
+    return max((int(peak) for peak in found if peak), default=None)
+
+
 def hardware(config: Config) -> dict[str, Any]:
     """Properties of kernels and devices that rounding may depend on, and how many devices and workers share a batch."""
     platform, found = jax.default_backend(), jax.local_devices()

@@ -74,6 +74,12 @@ def _mixed(config: Config) -> bool:
     return config.training.precision == "mixed_bfloat16"
 
 
+def card_memory() -> int | None:
+    """Bytes that the fullest card of this process had in use at the peak; none of a processor."""
+    cards = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+    return max((int(tf.config.experimental.get_memory_info(card)["peak"]) for card in cards), default=None)
+
+
 def hardware(config: Config) -> dict[str, Any]:
     """Properties of kernels and devices that rounding may depend on, and how many devices and workers share a batch."""
     found = gpus()
