@@ -8,6 +8,7 @@ ours    70.9
 
 import csv
 import io
+import statistics
 from collections.abc import Sequence
 
 Rows = Sequence[Sequence[object]]
@@ -36,6 +37,14 @@ def as_csv(rows: Rows) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Mean and, of several, the deviation of a sample (ddof 1): `18.6 ± 4.0`; - of none."""
+    if not values:
+        return "-"
+    deviation = f" ± {statistics.stdev(values):,.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):,.{digits}f}{deviation}"
 
 
 def _aligned(rows: Rows, sides: str) -> list[list[str]]:

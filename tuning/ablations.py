@@ -17,7 +17,7 @@ from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.sheet import Cell, save_png, sheet
 from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
 from hicmd_tf.runs.origin import data_hashes
-from hicmd_tf.tables import as_markdown
+from hicmd_tf.tables import as_markdown, spread
 from hicmd_tf.tuning.processes import role
 from hicmd_tf.tuning.study import Settings, Study, prepared
 
@@ -123,7 +123,7 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
 
     def cells(*of: dict[str, Any]) -> list[str]:  # SYSU-MM01 has one direction
         return [
-            _spread([100 * one[direction][figure] for one in of if direction in one]) for direction, figure in figures
+            spread([100 * one[direction][figure] for one in of if direction in one]) for direction, figure in figures
         ]
 
     head = ["sampling", "loss", "feature", "removed from ID-PIG", "seeds"]
@@ -135,10 +135,3 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
     for key in (key for key in COMPARED if key in first and key != "untrained"):
         lines.append([COMPARED[key], *"----", *cells(first[key])])
     return as_markdown(lines, "<<<<>")
-
-
-def _spread(values: list[float]) -> str:
-    if not values:
-        return "-"
-    deviation = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.1f}{deviation}"

@@ -30,6 +30,7 @@ COMMANDS = {
     "describe": "descriptors of pictures, from a server",
     "tune": "look for loss weights, margin and learning rates",
     "ablations": "the paper's ablations as a grid",
+    "compare": "configurations and runs side by side, as in Table 1",
     "convert": "released PyTorch checkpoints to run folders, and back",
     "reproduce": "train a finished run again, and compare",
     "replay": "run the step again at which a run stopped",
@@ -39,8 +40,8 @@ COMMANDS = {
 }
 """The purpose of each command; the module of the same name, with _ for -, holds the command."""
 
-TRAIN = ("fit", "tune", "ablations", "reproduce")
-"""Commands that compute with the engine of `training.engine`."""
+TRAIN = ("fit", "tune", "ablations", "compare", "reproduce")
+"""Commands that compute, or start what computes, with the engine of `training.engine`."""
 
 USAGE = """usage: hicmd COMMAND [options]
 

@@ -30,12 +30,13 @@ def main(arguments: Sequence[str]) -> None:
 def _options(parser: Parser) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder to make; everything goes there")
-    add("--seeds", type=_seeds, default="777,1,2", metavar="N,..", help="of weights and batches (default: 777,1,2)")
+    add("--seeds", type=seeds, default="777,1,2", metavar="N,..", help="of weights and batches (default: 777,1,2)")
     add("--workers", type=positive, default=1, metavar="N", help="processes side by side on this machine (default: 1)")
     add("--resume", action="store_true", help="go on with the grid in DIR; begin it when there is none")
 
 
-def _seeds(text: str) -> list[int]:
+def seeds(text: str) -> list[int]:
+    """Reads different seeds, with commas between them. Raises ArgumentTypeError for anything else."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is no list of different whole numbers, such as 777,1,2")

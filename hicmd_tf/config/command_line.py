@@ -37,27 +37,14 @@ def parse(
         UserError: For a mistake, and for a data set whose folder is not named, for all these programs read one.
     """
     parser = _parser(program, description)
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file of settings, or the bare name of one in configs/ (default: base)"
+    )
     if extra is not None:
         extra(parser)
     if stored is not None:
         parser.add_argument("--run", metavar="DIR", type=Path, help="run folder whose settings hold, not --config")
-    names = {**{key: key for key in SETTINGS}, **(short or {})}
-    for name, key in (short or {}).items():
-        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="X", help=f"the same as --{key}")
-    options = parser.parse_args(arguments)
-    overrides: dict[str, Any] = {}
-    for name in [name for name in names if name in vars(options)]:
-        key, text = names[name], vars(options).pop(name)
-        if not key.startswith(tuple(reads)):
-            raise UserError(f"{COMMAND_LINE}: --{name} {text}: nothing that {program} does depends on it; leave it out")
-        value = SETTINGS[key].checked(text, COMMAND_LINE)
-        if overrides.setdefault(key, value) != value:
-            raise UserError(
-                f"{COMMAND_LINE}: --{name} {text} and --{key} {overrides[key]} are one setting: give one of them"
-            )
-    for name, text in vars(options).items():
-        if isinstance(text, str) and not possible(text):
-            raise UserError(f"{COMMAND_LINE}: --{name} is {text[:60]!r}, which can't be the name of a file or folder")
+    overrides, options = _read(parser, arguments, short or {}, reads)
     if stored is not None and options.run is not None:
         if options.config is not None:
             raise UserError("give either --config or --run: whose settings hold")
@@ -69,14 +56,52 @@ def parse(
     return config, options
 
 
-def _parser(program: str, description: str) -> Parser:
+def parse_settings(
+    program: str,
+    description: str,
+    arguments: Sequence[str],
+    extra: Callable[[Parser], None],
+    short: Mapping[str, str],
+    usage: str,
+) -> tuple[dict[str, Any], argparse.Namespace]:
+    """The settings that a command line gives, by dotted name, for configurations that the command's own options name;
+    and these. usage: how it is called, behind its name. Other arguments and errors as those of `parse`."""
+    parser = _parser(program, description, usage)
+    extra(parser)
+    return _read(parser, arguments, short, ("",))
+
+
+def _read(
+    parser: Parser, arguments: Sequence[str] | None, short: Mapping[str, str], reads: Sequence[str]
+) -> tuple[dict[str, Any], argparse.Namespace]:
+    """The settings, and all other options."""
+    names = {**{key: key for key in SETTINGS}, **short}
+    for name, key in short.items():
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="X", help=f"the same as --{key}")
+    options = parser.parse_args(arguments)
+    overrides: dict[str, Any] = {}
+    for name in [name for name in names if name in vars(options)]:
+        key, text = names[name], vars(options).pop(name)
+        if not key.startswith(tuple(reads)):
+            raise UserError(
+                f"{COMMAND_LINE}: --{name} {text}: nothing that {parser.prog} does depends on it; leave it out"
+            )
+        value = SETTINGS[key].checked(text, COMMAND_LINE)
+        if overrides.setdefault(key, value) != value:
+            raise UserError(
+                f"{COMMAND_LINE}: --{name} {text} and --{key} {overrides[key]} are one setting: give one of them"
+            )
+    for name, text in vars(options).items():
+        if isinstance(text, str) and not possible(text):
+            raise UserError(f"{COMMAND_LINE}: --{name} is {text[:60]!r}, which can't be the name of a file or folder")
+    return overrides, options
+
+
+def _parser(program: str, description: str, usage: str = "[options]") -> Parser:
     parser = Parser(
         program,
-        usage="%(prog)s [options]",
+        usage=f"%(prog)s {usage}",
         description=f"{description.strip()} Defaults are those of configs/{BASE}.yaml.",
-    )
-    parser.add_argument(
-        "--config", metavar="FILE", help="YAML file of settings, or the bare name of one in configs/ (default: base)"
     )
     defaults = read_chain(find(BASE))
     groups: dict[str, Any] = {}

@@ -53,22 +53,28 @@ def train_trials(
         raise UserError(f"{out} holds a run, or is a file: name another folder for the trials with --run")
     runs = {trial: RunFolder(out / f"trial_{trial}") for trial in trials}
     configs = {trial: with_values(config, {"data.trial": trial}) for trial in trials}
-    for trial in [trial for trial, run in runs.items() if not _is_done(run, configs[trial], resume)]:
-        try:
-            status = _run([*fit, "--data.trial", str(trial), "--run", str(runs[trial].path)])
-        except KeyboardInterrupt:
-            stop(f"stopped in trial {trial}; {advice}")
-        if status < 0:
-            raise UserError(f"trial {trial} was ended by {signal.Signals(-status).name}; {advice}")
-        if status:
-            sys.exit(status)
+    for trial in [trial for trial, run in runs.items() if not is_done(run, configs[trial], resume)]:
+        train_apart([*fit, "--data.trial", str(trial), "--run", str(runs[trial].path)], f"trial {trial}", advice)
     table = over_trials([[Row(**row) for row in read_json(run.metrics)["settings"]] for run in runs.values()])
     write_rows(table, out, trials=list(trials))
     return table
 
 
-def _is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
-    """Whether a trial has its figures, by all steps of this configuration. Raises UserError, which names what differs,
+def train_apart(fit: Sequence[str], what: str, advice: str) -> None:
+    """Trains one run in a process of its own. fit: the command. what: which run it is, in words. advice: how to go on
+    where this stops. Raises UserError when it is killed, SystemExit when it, or this process, is asked to stop."""
+    try:
+        status = _run(fit)
+    except KeyboardInterrupt:
+        stop(f"stopped in {what}; {advice}")
+    if status < 0:
+        raise UserError(f"{what} was ended by {signal.Signals(-status).name}; {advice}")
+    if status:
+        sys.exit(status)
+
+
+def is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
+    """Whether a run has its figures, by all steps of this configuration. Raises UserError, which names what differs,
     for a folder that this configuration can't go on in."""
     now = folder.check(config, resume)
     try:
@@ -80,7 +86,7 @@ def _is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
 
 
 def _run(command: Sequence[str]) -> int:
-    """Runs one trial's process and returns its exit code; when this one is stopped, it is stopped with a checkpoint."""
+    """Runs one process and returns its exit code; when this one is stopped, it is stopped with a checkpoint."""
     process = subprocess.Popen(command)
     try:
         return process.wait()

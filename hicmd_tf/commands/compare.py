@@ -1,0 +1,53 @@
+"""`hicmd compare`: configurations, and finished runs, side by side in a table like the paper's Table 1.
+
+hicmd compare tiny tiny_strong --out runs/compared
+hicmd compare runs/mine runs/yours --out runs/compared           takes finished runs as they are
+hicmd compare regdb strong_regdb --data.source DIR --out runs/compared
+
+Settings hold for all rows. Rows that need no learning stand above. Every run is evaluated after its own number of
+steps; nothing is chosen by the figures.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hicmd_tf.arguments import Parser
+from hicmd_tf.commands.ablations import seeds
+from hicmd_tf.config.command_line import parse_settings
+from hicmd_tf.errors import UserError
+
+USAGE = "CONFIG|RUN.. --out DIR [options]"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Reads the command line, trains what is to be trained, writes and prints the table."""
+    short = {"steps": "training.steps", "engine": "training.engine"}
+    values, options = parse_settings("hicmd compare", __doc__ or "", arguments, _options, short, USAGE)
+    if "seed" in values:
+        raise UserError(f"--seed {values['seed']} is of one run: name the seeds of all by --seeds")
+    crafted = not options.no_hand_crafted
+    if crafted and importlib.util.find_spec("skimage") is None:
+        crafted = False
+        print("HOG and LOMO are left out: pip install 'hicmd-tf[baselines]' brings scikit-image", file=sys.stderr)
+    from hicmd_tf.tuning.comparison import SEEDS, check, compare, contenders
+
+    rows = contenders(options.rows, values)
+    check(rows, values, crafted, {"--seeds": options.seeds is not None, "--no-report": options.no_report})
+    more = ["--no-report"] if options.no_report else []
+    print(compare(rows, values, options.seeds or SEEDS, options.out, options.resume, crafted, more))
+
+
+def _options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("rows", nargs="+", metavar="CONFIG|RUN", help="configurations, as --config of fit takes them, and run folders")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to make; runs go to DIR/runs/NAME_SEED")
+    add("--seeds", type=seeds, metavar="N,..", help="of the configurations' weights and batches (default: 777,1,2)")
+    add("--resume", action="store_true", help="go on with the comparison in DIR; finished runs are not made again")
+    add("--no-report", action="store_true", help="leave out each run's report.html, which takes a minute or two")
+    add(
+        "--no-hand-crafted",
+        action="store_true",
+        help="leave out HOG and LOMO, which take minutes for thousands of pictures",
+    )

@@ -1,0 +1,375 @@
+"""`hicmd compare`: the tables' arithmetic, who is a row, what is trained, and what is refused before anything is."""
+
+import csv
+import io
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hicmd_tf.commands import compare as command
+from hicmd_tf.commands import fit
+from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.datasets import load as load_pictures
+from hicmd_tf.errors import INTERRUPTED, UserError
+from hicmd_tf.retrieval.report import COLUMNS
+from hicmd_tf.runs.costs import Costs, write_costs
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import configuration_hash, data_hashes
+from hicmd_tf.runs.progress import Figures, Point, read_progress, until
+from hicmd_tf.training import trials
+from hicmd_tf.tuning import comparison_table as table
+from hicmd_tf.tuning.comparison_table import Compared, Found
+from hicmd_tf.visualize.progress import progress
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SMOKE, EMBEDDING = FIXTURES / "smoke.yaml", FIXTURES / "smoke_embedding.yaml"
+WAYS = ("visible_to_infrared", "infrared_to_visible")
+EXPECTED = {"smoke": 0.25, "smoke_embedding": 0.5}
+"""Figures of made runs with seed 0; others add a hundredth of the seed."""
+
+
+def figures(value: float, ways: Sequence[str] = WAYS) -> Figures:
+    return {way: dict.fromkeys(COLUMNS, value) for way in ways}
+
+
+# ------------------------------------------------------------------------------------------------------- the arithmetic
+
+
+def made(seed: int, *evaluations: tuple[int, float, float], timed: bool = True, ways: Sequence[str] = WAYS) -> Found:
+    """A run of evaluations (step, seconds, every figure)."""
+    points = [Point(step, seconds if timed else None, figures(value, ways)) for step, seconds, value in evaluations]
+    costs = Costs(
+        [(step, seconds) for step, seconds, _ in evaluations], seed << 30, None, 2.0, {"describing": 1234, "trained": 5}
+    )
+    return Found(
+        seed, f"run_{seed}", points[-1].figures, points[-1].step, costs if timed else None, points, ["a machine"]
+    )
+
+
+SLOW = Compared(
+    "slow",
+    [
+        made(1, (0, 0.0, 0.0), (5, 50.0, 0.2), (10, 100.0, 0.3)),
+        made(2, (0, 0.0, 0.0), (5, 70.0, 0.4), (10, 140.0, 0.6)),
+    ],
+)
+FAST = Compared("fast", [made(1, (0, 0.0, 0.1), (20, 40.0, 0.4), (40, 61.0, 0.5))])
+
+
+def test_means_and_deviations_are_those_of_a_sample_over_seeds() -> None:
+    head, *lines = table._main([SLOW, FAST], {"chance": figures(0.01)})
+    cells = [dict(zip(head[:4], line[:4], strict=True)) for line in lines]
+    rank1 = "visible -> infrared R-1"
+    assert cells[0] == {"": "chance", "seeds": "-", "steps": "-", rank1: "1.0"}
+    assert cells[1] == {"": "slow", "seeds": "1, 2", "steps": "10", rank1: "45.0 ± 21.2"}  # 15 √2
+    assert cells[2] == {"": "fast", "seeds": "1", "steps": "40", rank1: "50.0"}
+    assert lines[1][-5:] == ["120.0 ± 28.3", "2.00", "2.00 ± 0.00", "1,234", "5"]  # of memory the most
+    assert lines[2][-5:] == ["61.0", "1.00", "2.00", "1,234", "5"]
+
+
+def test_equal_times_are_those_of_the_row_that_trains_for_the_shortest() -> None:
+    found = table.after_seconds([SLOW, FAST])
+    assert found is not None and (found.limit, found.by) == (61.0, "fast")
+    assert [point.step for point in found.points["slow"]] == [5, 0]  # the second had its step 5 after 70 s
+    assert [point.step for point in found.points["fast"]] == [40]
+    _, slow, fast = table._at(found, WAYS)
+    assert slow[:5] == ["slow", "2", "0 to 5", "25.0 ± 35.4", "10.0 ± 14.1"] and fast[4] == "50.0"
+
+
+def test_equal_steps_are_those_of_the_row_that_ends_first() -> None:
+    found = table.after_steps([SLOW, FAST])
+    assert (found.limit, found.by) == (10, "slow")
+    assert [point.step for point in found.points["slow"]] == [10, 10]
+    assert [point.step for point in found.points["fast"]] == [0]
+
+
+def test_a_row_without_times_has_none_and_is_named() -> None:
+    old = Compared("old", [made(1, (5, 1.0, 0.2), timed=False)])
+    assert table.after_seconds([old]) is None
+    found = table.after_seconds([old, FAST])
+    assert found is not None and found.points["old"] == []
+    text = table.as_text([old, FAST], {}, "everyone", "4 x 4")
+    assert "old: begun by an earlier version" in text and "raw pixels" not in text
+    assert table._at(found, WAYS)[1] == ["old", "0", *["-"] * 10]
+    assert table.as_json([old], {}, "everyone")["after_equal_seconds"] is None
+
+
+def test_every_seed_can_be_read() -> None:
+    lines = list(csv.DictReader(io.StringIO(table.as_csv([SLOW, FAST], {"hog": figures(0.7)}))))
+    assert [(line["row"], line["seed"]) for line in lines[::2]] == [
+        ("HOG", ""),
+        ("slow", "1"),
+        ("slow", "2"),
+        ("fast", "1"),
+    ]
+    assert [float(line["mAP"]) for line in lines[::2]] == [0.7, 0.3, 0.6, 0.5]
+    found = table.as_json([SLOW, FAST], {}, "everyone")["rows"]
+    assert [run["training_seconds"] for run in found[0]["runs"]] == [100.0, 140.0]
+    assert found[0]["deviation"]["infrared_to_visible"]["mINP"] == pytest.approx(0.15 * 2**0.5)
+    assert found[1]["deviation"] is None
+    json.dumps(table.as_json([SLOW, FAST], {}, "everyone"), allow_nan=False)
+    curve = list(csv.DictReader(io.StringIO(table.curves([SLOW, FAST]))))
+    assert len(curve) == 2 * 9 and curve[-1]["training_seconds"] == "61.0"
+
+
+def test_one_direction_is_enough() -> None:
+    one = Compared("one", [made(1, (0, 0.0, 0.1), (4, 2.0, 0.2), ways=WAYS[1:])])
+    assert "visible -> infrared" not in table.as_markdown([one], {}, "everyone", "4 x 4")
+    assert progress({"one": [run.points for run in one.runs]}, {}).png
+
+
+def test_other_machines_are_named() -> None:
+    other = Compared("other", [FAST.runs[0]._replace(places=["a card"])])
+    assert "not of one machine and engine: fast: a machine; other: a card" in table.as_text(
+        [FAST, other], {}, "all", "4 x 4"
+    )
+
+
+@given(steps=st.lists(st.integers(0, 50), min_size=1, max_size=8, unique=True), limit=st.integers(-1, 60))
+def test_the_last_evaluation_until_then_is_found(steps: list[int], limit: int) -> None:
+    points = [Point(step, step / 2, {}) for step in sorted(steps)]
+    expected = None
+    for point in points:
+        if point.step <= limit:
+            expected = point
+    assert until(points, limit, "step") == expected == until(points, limit / 2, "seconds")
+
+
+# ----------------------------------------------------------------------------------------------------------- whole runs
+
+
+def finish(run: Path, config: Config, value: float, hashes: dict[str, str] | None = None) -> RunFolder:
+    """What a run leaves."""
+    folder, steps = RunFolder(run), config.training.steps
+    folder.begin(config, resume=True)
+    provenance = {
+        "configuration_sha256": configuration_hash(config),
+        "steps": {"start": 0, "end": steps},
+        "deterministic": True,
+        "data_sha256": hashes or data_hashes(config, load_pictures(config.data)),
+        "origins": folder.origins(config),
+    }
+    known = {**figures(value), **{name: figures(0.1) for name in ("chance", "raw_pixels", "colour_histogram")}}
+    about = {"steps": steps, "identities": 6, "split": "test", "provenance": provenance}
+    folder.metrics.write_text(json.dumps({**known, **about}))
+    folder.untrained.write_text(json.dumps(figures(0.0)))
+    names = [f"{way}_{name}" for way in WAYS for name in COLUMNS]
+    rows = [["step", *names], ["3", *["0.2"] * len(names)], [str(steps), *["0.9"] * len(names)]]
+    folder.evaluations.write_text("".join(f"{','.join(row)}\n" for row in rows))
+    write_costs(
+        folder.costs, Costs([(0, 0.0), (3, 1.0), (steps, 2.0)], 1 << 30, None, 0.5, {"describing": 7, "trained": 9})
+    )
+    return folder
+
+
+class Processes:
+    """Stands for the processes of runs, which finish at once, but one in which something comes."""
+
+    def __init__(self) -> None:
+        self.trained: list[str] = []
+        self.stopped, self.how = "", 0
+
+    def __call__(self, words: Sequence[str]) -> int:
+        config, options = fit.parse("hicmd fit", "", words[4:], fit._options, fit.SHORT)
+        run = Path(options.run)
+        if run.name == self.stopped:
+            if not self.how:
+                raise KeyboardInterrupt
+            return self.how
+        self.trained.append(run.name)
+        finish(run, config, EXPECTED[run.name.rpartition("_")[0]] + config.seed / 100)
+        return 0
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    found = Processes()
+    monkeypatch.setattr(trials, "_run", found)
+    return found
+
+
+@pytest.fixture
+def call(smoke_directory: Path, tmp_path: Path, processes: Processes) -> Any:
+    def main(*words: object) -> Path:
+        given = ["--data.directory", smoke_directory] if any(Path(str(word)).is_file() for word in words) else []
+        command.main([*map(str, [*words, *given]), "--out", str(tmp_path / "out"), "--no-hand-crafted"])
+        return tmp_path / "out"
+
+    return main
+
+
+@pytest.fixture
+def config(smoke_config: Config) -> Config:
+    return with_values(smoke_config, {"seed": 5})
+
+
+def test_every_seed_of_every_row_is_trained_and_the_table_written(
+    call: Any, processes: Processes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = call(SMOKE, EMBEDDING, "--seeds", "1,2", "--steps", 9)
+    assert processes.trained == ["smoke_1", "smoke_2", "smoke_embedding_1", "smoke_embedding_2"]
+    assert RunFolder(out / "runs" / "smoke_2").open().training.steps == 9
+    found = json.loads((out / "comparison.json").read_text())
+    assert [row["name"] for row in found["rows"]] == ["smoke", "smoke_embedding"]
+    assert found["rows"][0]["mean"]["visible_to_infrared"]["rank1"] == pytest.approx(0.265)
+    assert [point["step"] for point in found["after_equal_seconds"]["rows"]["smoke"]["evaluations"]] == [9, 9]
+    said = capsys.readouterr().out
+    assert "26.5 ± 0.7" in said and "51.5 ± 0.7" in said and "all of it in" in said
+    assert "26.5 ± 0.7" in (out / "comparison.md").read_text()
+    assert {file.name for file in out.iterdir()} == {
+        "lock", "runs", *(f"comparison.{kind}" for kind in ("md", "csv", "json", "png", "curves.csv"))
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("how", "code"), [(0, INTERRUPTED), (-signal.SIGKILL, None), (2, 2)])
+def test_what_was_stopped_goes_on_and_what_is_done_stays(
+    how: int, code: int | None, call: Any, processes: Processes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (SMOKE, EMBEDDING, "--seeds", "1,2")
+    processes.stopped, processes.how = "smoke_2", how
+    with pytest.raises((SystemExit, UserError)) as stopped:
+        call(*words)
+    if isinstance(stopped.value, SystemExit):
+        assert stopped.value.code == code
+        said = capsys.readouterr().err
+    else:
+        said = str(stopped.value)
+    assert "smoke, seed 2" in said and (how > 0 or "the same command and --resume" in said)
+    with pytest.raises(UserError, match="holds a comparison already: go on with --resume"):
+        call(*words)
+    processes.stopped = ""
+    call(*words, "--resume")
+    assert processes.trained == ["smoke_1", "smoke_2", "smoke_embedding_1", "smoke_embedding_2"]
+    call(*words, "--resume")
+    call(SMOKE, EMBEDDING, "--seeds", "2,3", "--resume")
+    assert processes.trained[4:] == ["smoke_3", "smoke_embedding_3"]
+
+
+def test_finished_runs_are_taken_as_they_are(call: Any, processes: Processes, config: Config, tmp_path: Path) -> None:
+    for seed in (5, 6):
+        finish(tmp_path / f"mine_{seed}", with_values(config, {"seed": seed}), seed / 10)
+    finish(tmp_path / "other", with_values(config, {"losses.same": 1.0}), 0.8)
+    out = call(tmp_path / "mine_5", tmp_path / "other", tmp_path / "mine_6")
+    found = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [(row["name"], len(row["runs"])) for row in found] == [("mine", 2), ("other", 1)]
+    assert found[0]["mean"]["infrared_to_visible"]["mAP"] == pytest.approx(0.55) and processes.trained == []
+
+
+def test_a_run_that_is_taken_is_not_trained_again(
+    call: Any, processes: Processes, config: Config, tmp_path: Path
+) -> None:
+    finish(tmp_path / "mine", config, 0.9)
+    out = call(SMOKE, tmp_path / "mine", "--seeds", "5,6")
+    assert processes.trained == ["smoke_6"]
+    (row,) = json.loads((out / "comparison.json").read_text())["rows"]
+    assert (row["name"], [run["seed"] for run in row["runs"]]) == ("smoke", [5, 6])
+
+
+def test_a_run_of_an_earlier_version_is_taken_without_its_costs(call: Any, config: Config, tmp_path: Path) -> None:
+    finish(tmp_path / "mine", config, 0.9).costs.unlink()
+    text = (call(tmp_path / "mine") / "comparison.md").read_text()
+    assert "mine: begun by an earlier version, which counted no seconds" in text and "After equal times" not in text
+
+
+def test_progress_is_read_up_to_the_last_step(config: Config, tmp_path: Path) -> None:
+    run = finish(tmp_path / "mine", config, 0.7)
+    costs = Costs([(0, 0.0), (6, 3.0)], 1, None, None, {"describing": 1, "trained": 1})
+    points = read_progress(run, costs, 6, json.loads(run.metrics.read_text()))
+    assert [(point.step, point.seconds) for point in points] == [(0, 0.0), (3, None), (6, 3.0)]
+    assert [point.figures[WAYS[0]]["mAP"] for point in points] == [0.0, 0.2, 0.7]  # in the end what metrics.json says
+    with run.evaluations.open("a") as file:
+        file.write("7,0.1\n")
+    with pytest.warns(UserWarning, match="line 4 can't be read"):
+        assert len(read_progress(run, None, 6, json.loads(run.metrics.read_text()))) == 3
+
+
+REFUSED = [
+    (("nothing_here",), "nothing_here: there is no configuration"),
+    ((SMOKE, SMOKE), "are one configuration: leave one of them out"),
+    ((SMOKE, "OTHER"), r"fewer.yaml: its train pictures.* not those of \S+smoke.yaml \(data.test_identities is 5 and"),
+    ((SMOKE, EMBEDDING, "--losses.same", 3), "smoke_embedding.yaml: losses.same is for method hicmd"),
+    ((SMOKE, EMBEDDING, "--embedding.people", 3), "smoke.yaml: embedding.people is for method embedding"),
+    ((SMOKE, "--seed", 3), "--seed 3 is of one run: name the seeds of all by --seeds"),
+    ((SMOKE, "--seeds", "3,3"), "is no list of different whole numbers"),
+    (("own",), "own: photographs is no folder"),
+    (("MINE", "MINE"), r"\S+mine and \S+mine are of one configuration and seed"),
+    (("MINE", "--seeds", 1), "--seeds is for configurations, and all that are named are runs"),
+    (("MINE", "--no-report"), "--no-report is for configurations"),
+    (("MINE", "--training.log_every", 7), "--training.log_every is for configurations"),
+    (("MINE", "--losses.same", 1), "mine: the run has losses.same 5.0, and the command line 1.0"),
+    (("MINE", SMOKE, "--losses.same", 1), "mine: the run has losses.same 5.0, and the command line 1.0"),
+    (("PARENT",), "is not a run folder, it has no config.yaml"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED)
+def test_mistakes_are_refused_before_anything_is_trained(
+    words: Sequence[object], said: str, call: Any, processes: Processes, config: Config, tmp_path: Path
+) -> None:
+    finish(tmp_path / "mine", config, 0.9)
+    places = {"MINE": tmp_path / "mine", "PARENT": tmp_path, "OTHER": tmp_path / "fewer.yaml"}
+    places["OTHER"].write_text(f"extends: {EMBEDDING}\ndata:\n  test_identities: 5\n")
+    with pytest.raises(UserError, match=said):
+        call(*(places.get(str(word), word) for word in words))
+    assert processes.trained == [] and not (tmp_path / "out").exists()
+
+
+def test_runs_of_other_pictures_and_unfinished_ones_are_refused(call: Any, config: Config, tmp_path: Path) -> None:
+    mine = finish(tmp_path / "mine", config, 0.9)
+    finish(tmp_path / "other", with_values(config, {"seed": 6}), 0.9, {"train": "1" * 64, "test": "2" * 64})
+    with pytest.raises(UserError, match=r"other: its train pictures.* not those of \S+mine \(sha256 111111111111 and "):
+        call(tmp_path / "mine", tmp_path / "other")
+    mine.metrics.write_text(mine.metrics.read_text().replace('"end": 6', '"end": 3'))
+    with pytest.raises(UserError, match=r"mine: is not finished, 3 of 6 steps: go on with hicmd fit"):
+        call(tmp_path / "mine")
+    mine.metrics.unlink()
+    with pytest.raises(UserError, match=r"mine: has no metrics\.json, so it is not finished"):
+        call(tmp_path / "mine")
+
+
+def test_equal_names_are_refused(call: Any, config: Config, tmp_path: Path) -> None:
+    finish(tmp_path / "smoke", with_values(config, {"losses.same": 1.0}), 0.9)
+    with pytest.raises(UserError, match=r"are both called smoke: give one of them another name"):
+        call(SMOKE, tmp_path / "smoke")
+
+
+def test_another_folder_is_left_alone(call: Any, config: Config, tmp_path: Path) -> None:
+    finish(tmp_path / "mine", config, 0.9)
+    finish(tmp_path / "out", config, 0.9)
+    with pytest.raises(UserError, match="out exists and holds no comparison"):
+        call(tmp_path / "mine", "--resume")
+
+
+def test_a_run_there_of_other_settings_is_refused_before_others_are_trained(call: Any, processes: Processes) -> None:
+    call(SMOKE, "--seeds", "1")
+    with pytest.raises(UserError, match=r"losses\.same is 1\.0, but \S+smoke_1 was begun with 5\.0"):
+        call(SMOKE, "--seeds", "2,1", "--resume", "--losses.same", "1.0")
+    assert processes.trained == ["smoke_1"]
+
+
+def test_hand_crafted_rows_are_kept(
+    smoke_directory: Path, processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("skimage", reason="pip install 'hicmd-tf[baselines]'")
+    words = [str(SMOKE), "--seeds", "1", "--data.directory", str(smoke_directory), "--out", str(tmp_path / "out")]
+    command.main(words)
+    text = (tmp_path / "out" / "comparison.md").read_text()
+    assert "| HOG" in text and "| LOMO" in text
+    from hicmd_tf.tuning import comparison
+
+    monkeypatch.setattr(comparison, "hand_crafted_figures", None)
+    command.main([*words, "--resume"])
+    assert (tmp_path / "out" / "comparison.md").read_text() == text
+
+
+def test_several_workers_are_refused(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "TF_CONFIG", "{}")
+    with pytest.raises(UserError, match="TF_CONFIG is for one run"):
+        call(SMOKE)

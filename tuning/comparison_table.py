@@ -1,0 +1,300 @@
+"""A comparison in figures: tables like the paper's Table 1, each run's own numbers, and what is reached after equal
+times and equal steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from hicmd_tf import tables
+from hicmd_tf.errors import counted, some
+from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS
+from hicmd_tf.runs.costs import Costs
+from hicmd_tf.runs.progress import Figures, Point, until
+from hicmd_tf.tables import spread
+
+SHOWN = ("rank1", "rank10", "mAP", "mINP")
+UNLEARNED = {
+    "chance": "chance",
+    "raw_pixels": "raw pixels",
+    "colour_histogram": "colour histogram",
+    "hog": "HOG",
+    "lomo": "LOMO",
+}
+"""Rows that need no learning, in words; the first ones stand in every run's metrics.json."""
+NONE = "-"
+SIDES = "<>"
+NAMED = 3  # rows that a note names
+
+
+class Found(NamedTuple):
+    """One run. run: its folder. figures: direction -> figure -> fraction, of its last step. costs: none where an
+    earlier version trained it. points: its evaluations, steps rising. places: machines, in words."""
+
+    seed: int
+    run: str
+    figures: Figures
+    steps: int
+    costs: Costs | None
+    points: list[Point]
+    places: list[str]
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training; none where it is not known."""
+        return self.costs and self.costs.seconds
+
+
+class Compared(NamedTuple):
+    """One learned row: its name, and a run of each seed."""
+
+    name: str
+    runs: list[Found]
+
+    @property
+    def directions(self) -> list[str]:
+        """In which people are looked up."""
+        return [*self.runs[0].figures]
+
+    @property
+    def seeds(self) -> str:
+        """As the table has them."""
+        return ", ".join(str(run.seed) for run in self.runs)
+
+
+class Reached(NamedTuple):
+    """What the rows have reached at an equal time, or after equal steps. limit: seconds, or steps, that are the whole
+    training of a row. by: whose. points: of each row, the last evaluation of each run until then, of those that have
+    one."""
+
+    limit: float
+    by: str
+    points: dict[str, list[Point]]
+
+
+def after_seconds(rows: Sequence[Compared]) -> Reached | None:
+    """After the whole training of the row that trains for the shortest time: the longest of its seeds. None where no
+    row's time is known."""
+    times = {row.name: [run.seconds for run in row.runs] for row in rows}
+    known = {name: max(filter(None, of)) for name, of in times.items() if all(of)}
+    return _reached(rows, known, "seconds") if known else None
+
+
+def after_steps(rows: Sequence[Compared]) -> Reached:
+    """After as many steps as the row has that ends first."""
+    return _reached(rows, {row.name: max(run.steps for run in row.runs) for row in rows}, "step")
+
+
+def _reached(rows: Sequence[Compared], whole: Mapping[str, float], what: Literal["step", "seconds"]) -> Reached:
+    by = min(whole, key=lambda name: whole[name])
+    found = {row.name: [until(run.points, whole[by], what) for run in row.runs] for row in rows}
+    points = {name: [point for point in of if point is not None] for name, of in found.items()}
+    return Reached(whole[by], by, points)
+
+
+# ------------------------------------------------------------------------------------------------------------- in words
+
+
+def as_text(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> str:
+    """What is printed: the tables, and what is to be said of them."""
+    return "\n\n".join(
+        part if isinstance(part, str) else tables.as_text(part, SIDES) for _, part in _parts(rows, unlearned, who, size)
+    )
+
+
+def as_markdown(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> str:
+    """The same as a page."""
+    pieces = []
+    for title, part in _parts(rows, unlearned, who, size):
+        heading = f"{title}\n\n" if title else ""
+        body = (
+            "".join(f"* {line}\n" for line in part.splitlines())
+            if isinstance(part, str)
+            else tables.as_markdown(part, SIDES)
+        )
+        pieces.append(f"{heading}{body}")
+    return "\n".join(pieces)
+
+
+Part = tuple[str, str | list[list[str]]]
+"""A heading, and a table or lines."""
+
+
+def _parts(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> list[Part]:
+    directions = rows[0].directions
+    parts: list[Part] = [("# Comparison", _main(rows, unlearned)), ("", "\n".join(_notes(rows, unlearned, who, size)))]
+    for title, reached in (("## After equal times", after_seconds(rows)), ("## After equal steps", after_steps(rows))):
+        if reached is not None:
+            steps = counted(int(reached.limit), "step")
+            within = steps if title.endswith("steps") else f"{reached.limit:.1f} seconds of training"
+            said = f"the last evaluation of each run within {within}, {reached.by}'s whole training"
+            parts += [(title, _at(reached, directions)), ("", said)]
+    return parts
+
+
+def _main(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> list[list[str]]:
+    """Per cent, and what it took."""
+    directions = rows[0].directions
+    carded = any(run.costs and run.costs.card_bytes is not None for row in rows for run in row.runs)
+    costs = ["training, s", "memory, GiB", *(["card, GiB"] if carded else []), "ms a picture", "describing", "trained"]
+    found = [["", "seeds", "steps", *_heads(directions), *costs]]
+    for name, scores in unlearned.items():
+        figures = [f"{100 * scores[way][figure]:.1f}" for way in directions for figure in SHOWN]
+        found.append([UNLEARNED[name], NONE, NONE, *figures, *[NONE] * len(costs)])
+    for row in rows:
+        known = [run.costs for run in row.runs if run.costs is not None]
+        seconds = [run.seconds for run in row.runs if run.seconds is not None]
+        memory = [one.memory_bytes / 2**30 for one in known]
+        card = [one.card_bytes / 2**30 for one in known if one.card_bytes is not None]
+        describing = [one.describing_ms for one in known if one.describing_ms is not None]
+        found.append(
+            [
+                row.name,
+                row.seeds,
+                _range([run.steps for run in row.runs]),
+                *_spreads([run.figures for run in row.runs], directions),
+                spread(seconds, 1 if max(seconds, default=0) < 1000 else 0),
+                f"{max(memory):.2f}" if memory else NONE,
+                *([f"{max(card):.2f}" if card else NONE] if carded else []),
+                spread(describing, 2),
+                *(_range([one.parameters[kind] for one in known]) for kind in ("describing", "trained")),
+            ]
+        )
+    return found
+
+
+def _at(reached: Reached, directions: Sequence[str]) -> list[list[str]]:
+    found = [["", "seeds", "steps", "training, s", *_heads(directions)]]
+    for name, points in reached.points.items():
+        seconds = [point.seconds for point in points if point.seconds is not None]
+        figures = _spreads([point.figures for point in points], directions)
+        steps = _range([point.step for point in points])
+        found.append([name, str(len(points)), steps, spread(seconds), *figures])
+    return found
+
+
+def _heads(directions: Sequence[str]) -> list[str]:
+    return [
+        f"{DIRECTIONS[way]} {COLUMNS[SHOWN[0]]}" if figure == SHOWN[0] else COLUMNS[figure]
+        for way in directions
+        for figure in SHOWN
+    ]
+
+
+def _spreads(figures: Sequence[Figures], directions: Sequence[str]) -> list[str]:
+    return [spread([100 * one[way][name] for one in figures]) for way in directions for name in SHOWN]
+
+
+def _range(values: Sequence[int]) -> str:
+    """One number where all are equal; least to greatest otherwise."""
+    if not values:
+        return NONE
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> list[str]:
+    several = any(len(row.runs) > 1 for row in rows)
+    lines = [f"per cent on {who}" + ("; mean ± deviation of a sample over seeds" if several else "")]
+    if unlearned:
+        lines.append(f"raw pixels, colour histogram and HOG are of pictures of {size}, the first row's size")
+    lines.append(
+        "training: seconds of the iterations and of what the first one builds, without evaluations, pictures and "
+        "checkpoints; memory: the process' peak, data and evaluations among it, the largest of the seeds; ms a "
+        "picture: to describe one of a batch in memory"
+    )
+    lines.append("describing: numbers of all that describes pictures; trained: weights that optimisers change")
+    without = [row.name for row in rows if any(run.seconds is None for run in row.runs)]
+    if without:
+        lines.append(f"{some(without, NAMED)}: begun by an earlier version, which counted no seconds")
+    places = {place: None for row in rows for run in row.runs for place in run.places}
+    if len(places) > 1:
+        named = "; ".join(
+            f"{row.name}: {' and '.join(dict.fromkeys(place for run in row.runs for place in run.places))}"
+            for row in rows
+        )
+        lines.append(f"seconds, memory and ms are not of one machine and engine: {named}")
+    return lines
+
+
+# ------------------------------------------------------------------------------------------------------------- in files
+
+
+def as_csv(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> str:
+    """One line per row, seed and direction: fractions, and what the run took."""
+    kinds = ("describing", "trained")
+    costs = ["steps", "training_seconds", "memory_bytes", "card_bytes", "describing_ms", *kinds]
+    found: list[list[object]] = [["row", "seed", "run", "direction", *COLUMNS, *costs]]
+    for name, scores in unlearned.items():
+        for way, of in scores.items():
+            found.append([UNLEARNED[name], None, None, way, *(of[key] for key in COLUMNS), *[None] * len(costs)])
+    for row in rows:
+        for run in row.runs:
+            taken = _costs(run)
+            for way, of in run.figures.items():
+                found.append(
+                    [row.name, run.seed, run.run, way, *(of[key] for key in COLUMNS), *(taken[key] for key in costs)]
+                )
+    return tables.as_csv(found)
+
+
+def curves(rows: Sequence[Compared]) -> str:
+    """One line per evaluation and direction of every run, fractions."""
+    found: list[list[object]] = [["row", "seed", "step", "training_seconds", "direction", *COLUMNS]]
+    for row in rows:
+        for run in row.runs:
+            for point in run.points:
+                for way, of in point.figures.items():
+                    found.append([row.name, run.seed, point.step, point.seconds, way, *(of[key] for key in COLUMNS)])
+    return tables.as_csv(found)
+
+
+def as_json(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """Everything but the curves: means, deviations (none of one seed), each run, equal times and equal steps."""
+    timed, stepped = after_seconds(rows), after_steps(rows)
+    return {
+        "of": who,
+        "without_learning": dict(unlearned),
+        "rows": [
+            {
+                "name": row.name,
+                **_statistics([run.figures for run in row.runs]),
+                "runs": [{"seed": run.seed, "run": run.run, "figures": run.figures, **_costs(run)} for run in row.runs],
+            }
+            for row in rows
+        ],
+        "after_equal_seconds": timed and {"seconds": timed.limit, "rows": _points(timed)},
+        "after_equal_steps": {"steps": stepped.limit, "rows": _points(stepped)},
+    }
+
+
+def _points(reached: Reached) -> dict[str, Any]:
+    return {
+        name: {**_statistics([point.figures for point in points]), "evaluations": [point._asdict() for point in points]}
+        for name, points in reached.points.items()
+    }
+
+
+def _statistics(figures: Sequence[Figures]) -> dict[str, Figures | None]:
+    if not figures:
+        return {"mean": None, "deviation": None}
+    values = {way: {name: [one[way][name] for one in figures] for name in COLUMNS} for way in figures[0]}
+    mean = {way: {name: float(np.mean(of)) for name, of in named.items()} for way, named in values.items()}
+    if len(figures) == 1:
+        return {"mean": mean, "deviation": None}
+    deviation = {way: {name: float(np.std(of, ddof=1)) for name, of in named.items()} for way, named in values.items()}
+    return {"mean": mean, "deviation": deviation}
+
+
+def _costs(run: Found) -> dict[str, Any]:
+    """By the names of the columns."""
+    costs = run.costs
+    return {
+        "steps": run.steps,
+        "training_seconds": run.seconds,
+        "memory_bytes": costs and costs.memory_bytes,
+        "card_bytes": costs and costs.card_bytes,
+        "describing_ms": costs and costs.describing_ms,
+        "describing": costs and costs.parameters["describing"],
+        "trained": costs and costs.parameters["trained"],
+    }
