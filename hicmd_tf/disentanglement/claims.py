@@ -20,6 +20,12 @@ CRITERIA = {
 }
 
 
+UNJUDGED = (
+    "can't be judged: modality by reading, for each modality has encoders of its own, whose codes differ whatever they "
+    "carry, untrained ones' too; swaps and interventions say more"
+)
+
+
 class Claim(NamedTuple):
     """section: of the paper. by: which measure judges it. present: whether the factor is said to be there."""
 
@@ -51,13 +57,14 @@ CLAIMS = (
 
 
 class Verdict(NamedTuple):
-    """section: of the paper. holds: whether the figures meet the criterion. figures: those, in words."""
+    """section: of the paper. holds: whether the figures meet the criterion, None where it can't be judged by them.
+    figures: those, in words."""
 
     section: str
     claim: str
     criterion: str
     networks: str
-    holds: bool
+    holds: bool | None
     figures: str
 
 
@@ -77,9 +84,9 @@ def judge(found: Measurements) -> list[Verdict]:
     return verdicts
 
 
-def _read(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] | None:
+def _read(found: Measurements, claim: Claim, networks: str) -> tuple[bool | None, str] | None:
     factors = [*IDENTITY_ACROSS] if claim.factor == IDENTITY else [claim.factor]
-    of = found.where(section="reading", subject=claim.code, networks=networks)
+    of = found.where(section="reading", subject=claim.code, networks=networks, setting="")
     rows = {probe: [row for row in of if row.measure == probe and row.factor in factors] for probe in PROBES}
     if not rows[PROBES[0]]:
         return None
@@ -88,8 +95,8 @@ def _read(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] 
     if claim.factor in (YAW, GAIT):
         return (value >= READ) == claim.present, f"R2 {value:.3f} ({probe})"
     error = float(np.sqrt(chance * (1 - chance) / asked))
-    present = value > chance + ERRORS * error
-    return present == claim.present, f"{value:.3f} ({probe}), chance {chance:.3f} with standard error {error:.3f}"
+    holds = None if claim.factor == MODALITY else (value > chance + ERRORS * error) == claim.present
+    return holds, f"{value:.3f} ({probe}), chance {chance:.3f} with standard error {error:.3f}"
 
 
 def _swapped(found: Measurements, claim: Claim, networks: str) -> tuple[bool, str] | None:

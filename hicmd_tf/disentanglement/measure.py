@@ -4,10 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.disentanglement.blocks import block_figures
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, numbers
-from hicmd_tf.disentanglement.measurement import ACROSS, WITHIN, Measurement, Measurements, Networks
+from hicmd_tf.disentanglement.independence import independence_figures
+from hicmd_tf.disentanglement.measurement import ACROSS, PERMUTED, WITHIN, Measurement, Measurements, Networks
 from hicmd_tf.disentanglement.observer import Observer, Targets, fitted, train_observer
-from hicmd_tf.disentanglement.probes import questions, r_squared, read_codes
+from hicmd_tf.disentanglement.probes import permuted, questions, r_squared, read_codes
 from hicmd_tf.disentanglement.quality import draw_twins, real_quality, reconstruction_figures
 from hicmd_tf.disentanglement.swaps import Scene, columns_of, draw_pairs, real_swaps, swap_figures
 from hicmd_tf.errors import UserError
@@ -41,7 +43,7 @@ def facts_of(run: OpenedRun, effort: Effort) -> dict[str, Any]:
         "observer steps": effort.steps,
     }
     if not run.samples.factors:
-        facts["not measured"] = "yaw, gait phase and light, which only drawn pictures come with"
+        facts["not measured"] = "yaw, gait phase, light and what follows from them, which only drawn pictures come with"
     return facts
 
 
@@ -68,7 +70,12 @@ def measure(run: OpenedRun, effort: Effort) -> Measurements:
     both: dict[Networks, OpenedRun | None] = {"trained": run, "untrained": run.untrained}
     for networks, of in both.items():
         if of is not None:
-            found += read_codes(of.codes(np.arange(len(samples))), asked, networks)
+            codes = of.codes(np.arange(len(samples)))
+            read = read_codes(codes, asked, networks)
+            found += [*read, *read_codes(codes, permuted(asked, seed), networks, PERMUTED)]
+            if samples.factors:
+                found += block_figures(Measurements(read), networks)
+            found += independence_figures(codes, {m: run.rows(m) for m in MODALITIES}, seed, networks)
             found += swap_figures(of, observer, scene, every, networks)
             found += reconstruction_figures(of, observer, twins, features, networks)
     return Measurements(found)

@@ -2,20 +2,21 @@
 
 from typing import Literal, NamedTuple
 
-Section = Literal["reading", "observer", "swap", "quality"]
+Section = Literal["reading", "blocks", "independence", "intervention", "observer", "swap", "quality"]
 Networks = Literal["trained", "untrained", "real"]
 
 CODES = ("prototype", "style", "pose", "illumination")
 UNSWAPPED = "none"  # the subject of a picture all of whose codes are its own
 WITHIN, ACROSS = "within a modality", "across modalities"  # settings of pairs
+PERMUTED = "labels permuted"  # the setting of a probe's control
 TO_DONOR, KEPT = "to donor", "kept from source"  # measures of a swap
 
 
 class Measurement(NamedTuple):
     """One figure.
 
-    section: which measure. subject: the code that is read or swapped, or the kind of picture. setting: of which pairs
-    or modality, where there are several. factor: what is read. measure: how. networks: whose codes or pictures, "real"
+    section: which measure. subject: the code or codes, or the kind of picture. setting: of which pairs, modality or
+    labels, where there are several. factor: what is read. measure: how. networks: whose codes or pictures, "real"
     for photographs' own. deviation: over folds. chance: what guessing reaches. asked: pictures or pairs that it is of.
     """
 

@@ -1,6 +1,7 @@
 """The first measure: what can be read from a code by a linear probe and by nearest neighbours, cross-validated.
 
 Everything that a probe learns, the inputs' mean and deviation too, it learns from the folds that it isn't asked on.
+Its control is the same probe on labels that belong to other pictures: what it reads there, it reads in anything.
 """
 
 from collections.abc import Iterator
@@ -38,16 +39,35 @@ def questions(samples: Samples, reference: Samples, seed: int) -> list[tuple[Fac
     return asked + [(factor, others) for factor in (*classes(samples), *numbers(samples, reference))]
 
 
+def permuted(asked: list[tuple[Factor, list[Fold]]], seed: int) -> list[tuple[Factor, list[Fold]]]:
+    """The same questions with each factor's values in another order, and its folds as they are.
+
+    Values are exchanged within what is learned and within what is asked where these are two modalities' pictures, and
+    among all pictures otherwise, so that chance stays what it was. A control of probes as Hewitt and Liang, Designing
+    and interpreting probes with control tasks, 2019, ask for, with labels that have no rule at all.
+    """
+    return [(factor._replace(values=_exchanged(factor.values, folds, seed)), folds) for factor, folds in asked]
+
+
+def _exchanged(values: Array, folds: list[Fold], seed: int) -> Array:
+    rng, moved = np.random.default_rng(seed), values.copy()
+    asked = np.unique(np.concatenate([rows for _, rows in folds]))
+    learned = np.unique(np.concatenate([rows for rows, _ in folds]))
+    for rows in (asked, np.setdiff1d(learned, asked)):
+        moved[rows] = values[rng.permutation(rows)]
+    return moved
+
+
 def read_codes(
-    codes: dict[str, Array], asked: list[tuple[Factor, list[Fold]]], networks: Networks
+    codes: dict[str, Array], asked: list[tuple[Factor, list[Fold]]], networks: Networks, setting: str = ""
 ) -> list[Measurement]:
-    """One figure per code (N, D), factor and probe."""
+    """One figure per code (N, D), factor and probe; setting: of the figures, where the questions are `permuted`."""
     from threadpoolctl import threadpool_limits
 
     jobs = [(name, factor, folds, probe) for name in codes for factor, folds in asked for probe in PROBES]
     with threadpool_limits(1):  # the matrices are so small that threads wait for one another most of the time
         return [
-            read(codes[name], name, factor, folds, probe, networks)
+            read(codes[name], name, factor, folds, probe, networks)._replace(setting=setting)
             for name, factor, folds, probe in tqdm(jobs, f"reading codes, {networks}", unit="probe", leave=False)
         ]
 
@@ -61,7 +81,7 @@ def read(code: Array, name: str, factor: Factor, folds: list[Fold], probe: str, 
     target = factor.values if is_class else factor.targets
     scores = []
     for learned, asked in folds:
-        found = _probe(factor, probe, len(learned)).fit(code[learned], target[learned]).predict(code[asked])
+        found = _probe(factor, probe, target[learned]).fit(code[learned], target[learned]).predict(code[asked])
         truth = target[asked]
         scores.append(float(np.mean(truth == found)) if is_class else r_squared(truth, found.reshape(truth.shape)))
     rows = np.concatenate([asked for _, asked in folds])
@@ -70,7 +90,9 @@ def read(code: Array, name: str, factor: Factor, folds: list[Fold], probe: str, 
     return Measurement("reading", name, "", factor.name, probe, networks, mean, deviation, chance, len(rows))
 
 
-def _probe(factor: Factor, probe: str, learned: int) -> Any:
+def _probe(factor: Factor, probe: str, learned: Array) -> Any:
+    """learned: the values that it will learn from; of a single class it names that one."""
+    from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from sklearn.pipeline import make_pipeline
@@ -78,9 +100,11 @@ def _probe(factor: Factor, probe: str, learned: int) -> Any:
 
     is_class = factor.kind == "class"
     if probe == "linear":
-        model = LogisticRegression(max_iter=1000) if is_class else RidgeCV(PENALTIES)
+        several = len(np.unique(learned)) > 1
+        classifier = LogisticRegression(max_iter=1000) if several else DummyClassifier()
+        model = classifier if is_class else RidgeCV(PENALTIES)
     else:
-        neighbours = 1 if factor.name.startswith(IDENTITY) else min(NEIGHBOURS, learned)
+        neighbours = 1 if factor.name.startswith(IDENTITY) else min(NEIGHBOURS, len(learned))
         model = (KNeighborsClassifier if is_class else KNeighborsRegressor)(neighbours)
     return make_pipeline(StandardScaler(), model)
 

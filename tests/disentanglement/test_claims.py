@@ -3,7 +3,7 @@
 import pytest
 
 from hicmd_tf.disentanglement.claims import CLAIMS, Claim, judge
-from hicmd_tf.disentanglement.measurement import ACROSS, TO_DONOR, UNSWAPPED, Measurement, Measurements
+from hicmd_tf.disentanglement.measurement import ACROSS, PERMUTED, TO_DONOR, UNSWAPPED, Measurement, Measurements
 from hicmd_tf.disentanglement.probes import IDENTITY_ACROSS
 
 
@@ -15,7 +15,7 @@ def reading(code: str, factor: str, linear: float, neighbours: float) -> list[Me
     ]
 
 
-def verdict(rows: list[Measurement], *claim: object) -> bool:
+def verdict(rows: list[Measurement], *claim: object) -> bool | None:
     (found,) = [of for of in judge(Measurements(rows)) if of.claim == Claim("", *claim).statement]
     return found.holds
 
@@ -24,10 +24,22 @@ def verdict(rows: list[Measurement], *claim: object) -> bool:
 def test_the_better_probe_must_beat_chance_by_three_standard_errors(
     linear: float, neighbours: float, read: bool
 ) -> None:
-    """Of 100 asked a standard error is 0.05."""
+    """Of 2 x 50 asked a standard error is 0.05."""
+    for code, present in (("style", True), ("pose", False)):
+        both = [row for name in IDENTITY_ACROSS for row in reading(code, name, linear, neighbours)]
+        rows = [row._replace(asked=50) for row in both]
+        assert verdict(rows, "reading", code, "identity", present) == (read == present)
+
+
+@pytest.mark.parametrize("read", [0.5, 1.0])
+def test_modality_is_not_judged_by_reading_whatever_was_read(read: float) -> None:
     for code, present in (("illumination", True), ("pose", False)):
-        rows = reading(code, "modality", linear, neighbours)
-        assert verdict(rows, "reading", code, "modality", present) == (read == present)
+        assert verdict(reading(code, "modality", read, read), "reading", code, "modality", present) is None
+
+
+def test_controls_judge_nothing() -> None:
+    rows = reading("pose", "yaw", 0.9, 0.9)
+    assert verdict(rows + [row._replace(value=0.0, setting=PERMUTED) for row in rows], "reading", "pose", "yaw", True)
 
 
 def test_identity_counts_across_modalities_both_ways() -> None:

@@ -10,6 +10,7 @@ from hicmd_tf.disentanglement.probes import (
     PROBES,
     identity_folds,
     people_folds,
+    permuted,
     questions,
     r_squared,
     read,
@@ -111,3 +112,29 @@ def test_one_person_or_one_picture_is_refused(drawn, people: int, keep: slice, n
     of = drawn(people, each=3)
     with pytest.raises(UserError, match=named):
         identity_folds(of.select(np.arange(len(of))[keep]), seed=0)
+
+
+def test_on_permuted_labels_nothing_is_read_not_even_what_was_planted(drawn) -> None:
+    of = drawn()
+    planted = [factor.targets for factor in (*classes(of), *numbers(of, of))]
+    code = np.concatenate([*planted, np.eye(20)[of.identities]], axis=1)
+    asked = questions(of, of, seed=0)
+    rows = read_codes({"code": code}, permuted(asked, 0), "trained", "control")
+    for row, real in zip(rows, read_codes({"code": code}, asked, "trained"), strict=True):
+        assert row._replace(value=0, deviation=0, setting="") == real._replace(value=0, deviation=0)
+        assert row.value < row.chance + 0.15 and row.setting == "control"
+        if row.measure == "linear":
+            assert real.value > real.chance + 0.4
+    for (factor, folds), (moved, same) in zip(asked, permuted(asked, 0), strict=True):
+        assert folds is same and not np.array_equal(factor.values, moved.values)
+        for modality in (False, True) if factor.name in IDENTITY_ACROSS else ():
+            rows_of = of.infrared == modality
+            np.testing.assert_array_equal(np.sort(factor.values[rows_of]), np.sort(moved.values[rows_of]))
+        np.testing.assert_array_equal(np.sort(factor.values), np.sort(moved.values))
+        np.testing.assert_array_equal(moved.values, permuted([(factor, folds)], 0)[0][0].values)
+
+
+def test_a_fold_that_shows_one_class_is_answered_by_it() -> None:
+    code, labels = np.arange(6.0)[:, None], np.array([1, 1, 1, 1, 0, 1])
+    fold = np.arange(3), np.arange(3, 6)
+    assert read(code, "a", Factor(MODALITY, "class", labels), [fold], "linear", "trained").value == pytest.approx(2 / 3)
