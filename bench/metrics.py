@@ -1,4 +1,5 @@
-"""`python -m bench.metrics`: what scoring, and verification, cost beside the distance product, on one thread.
+"""`python -m bench.metrics`: what scoring, verification and rows without modality cost beside the distance product, on
+one thread.
 
 Each case runs in a process of its own. The distance product alone and our whole scoring (checks, distances, ranks,
 metrics) are measured in turns, as CPU seconds, the least of several; a naive evaluator (sort every row, one query at a
@@ -8,7 +9,7 @@ time) once. Memory is the peak of what Python and NumPy allocate beside the inpu
 import os
 import tracemalloc
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bench.measuring import SEED, alone, keep, parser_of, seconds
 from hicmd_tf.errors import run_command
@@ -20,8 +21,9 @@ SPREAD = 3.0  # of descriptors around their identity's, in units of the identiti
 
 
 class Case(NamedTuple):
-    """identities in both sets, galleries scored one after another, repeats of every measurement. verify: pairs are
-    verified and open sets searched, instead of scoring; one in ten pictures is in each of several galleries."""
+    """identities in both sets, galleries scored one after another, repeats of every measurement. of: "verify", pairs
+    are verified and open sets searched; "modality", the rows without modality are scored; in both one in ten pictures
+    is in each of several galleries."""
 
     protocol: str
     queries: int
@@ -30,7 +32,7 @@ class Case(NamedTuple):
     galleries: int
     repeats: int
     rerank: bool = False
-    verify: bool = False
+    of: Literal["score", "verify", "modality"] = "score"
 
 
 CASES = {
@@ -38,8 +40,10 @@ CASES = {
     "sysu_ten_trials": Case("sysu", 3803, 301, 96, 10, 5),
     "10k_x_20k": Case("market1501", 10_000, 20_000, 1000, 1, 2),
     "regdb_reranked": Case("regdb", 2060, 2060, 206, 1, 5, rerank=True),
-    "regdb_verified": Case("regdb", 2060, 2060, 206, 1, 3, verify=True),
-    "sysu_verified": Case("sysu", 3803, 6775, 96, 10, 3, verify=True),
+    "regdb_verified": Case("regdb", 2060, 2060, 206, 1, 3, of="verify"),
+    "sysu_verified": Case("sysu", 3803, 6775, 96, 10, 3, of="verify"),
+    "regdb_modality": Case("regdb", 2060, 2060, 206, 1, 3, of="modality"),
+    "sysu_modality": Case("sysu", 3803, 6775, 96, 10, 3, of="modality"),
 }
 
 
@@ -50,6 +54,7 @@ def measure(case: Case) -> dict[str, float]:
     from hicmd_tf.data.samples import Samples
     from hicmd_tf.data.searches import Direction, Search
     from hicmd_tf.retrieval.metrics import score
+    from hicmd_tf.retrieval.modality import evaluate_modality
     from hicmd_tf.retrieval.verification import verify
 
     rng = np.random.default_rng(SEED)
@@ -63,7 +68,7 @@ def measure(case: Case) -> dict[str, float]:
         return rows, ids, rng.choice(cameras, count)
 
     query, query_ids, query_cams = drawn(case.queries, [3, 6])
-    galleries = [drawn(case.gallery, [1, 2, 4, 5]) for _ in range(1 if case.verify else case.galleries)]
+    galleries = [drawn(case.gallery, [1, 2, 4, 5]) for _ in range(1 if case.of != "score" else case.galleries)]
 
     def product() -> None:
         for gallery, _, _ in galleries:
@@ -74,7 +79,7 @@ def measure(case: Case) -> dict[str, float]:
         for gallery, ids, cams in galleries:
             score(query, gallery, query_ids, ids, query_cams, cams, case.protocol, case.rerank)  # type: ignore[arg-type]
 
-    def verified() -> None:
+    def of_samples() -> None:
         ((_, ids, cams),) = galleries
         names = [f"{row:06d}" for row in range(len(every))]
         infrared = np.arange(len(every)) < case.queries
@@ -83,7 +88,9 @@ def measure(case: Case) -> dict[str, float]:
         rows = np.arange(case.queries, len(every))
         drawn = [rows[start :: case.galleries] for start in range(case.galleries)]
         asked = np.arange(case.queries)
-        verify(every, samples, [Search("", Direction("infrared", "visible"), case.protocol, asked, drawn)])  # type: ignore[arg-type]
+        beside = [asked[start :: case.galleries] for start in range(case.galleries)]
+        search = Search("", Direction("infrared", "visible"), case.protocol, asked, drawn, beside)  # type: ignore[arg-type]
+        (verify if case.of == "verify" else evaluate_modality)(every, samples, [search])
 
     def naive() -> None:
         for gallery, ids, _ in galleries:
@@ -92,15 +99,15 @@ def measure(case: Case) -> dict[str, float]:
                 hits = np.flatnonzero(ids[row] == identity) + 1
                 np.mean(np.arange(1, len(hits) + 1) / hits)
 
-    every = np.concatenate([query, galleries[0][0]]) if case.verify else query
-    work = verified if case.verify else ours
+    every = query if case.of == "score" else np.concatenate([query, galleries[0][0]])
+    work = ours if case.of == "score" else of_samples
     times: dict[str, list[float]] = {"product_s": [], "score_s": []}
     for _ in range(case.repeats):
         times["product_s"].append(seconds(product)[1])
         times["score_s"].append(seconds(work)[1])
     figures = {name: min(values) for name, values in times.items()}
     figures["peak_mib"] = _peak_mib(work)
-    if not (case.rerank or case.verify):
+    if case.of == "score" and not case.rerank:
         figures["naive_s"], figures["naive_peak_mib"] = seconds(naive)[1], _peak_mib(naive)
     return figures
 

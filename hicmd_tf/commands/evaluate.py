@@ -6,6 +6,7 @@
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
   hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
 
+Below the published settings, two rows for each direction say how much of the ranking is modality (docs/retrieval.md).
 Where pictures are in tracks (docs/own_pictures.md), further rows look pictures, and tracks, up among tracks; --pool
 says how these are compared. Below the ranking stands verification: whether two pictures show one person, and whether
 somebody is in a gallery at all. Both tables are also written as evaluation.json, .csv, .verification.csv and .md into
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.rerank and options.pool == "best":
         raise UserError("--rerank takes descriptors, which the best pair of two tracks has not: take --pool mean")
     from hicmd_tf.retrieval.evaluation import evaluate
+    from hicmd_tf.retrieval.modality import evaluate_modality
     from hicmd_tf.retrieval.report import as_text, verification_as_text
     from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, track_counts
     from hicmd_tf.retrieval.verification import verify
@@ -79,7 +81,8 @@ def main(arguments: Sequence[str]) -> None:
     for judged in next(way for given, way in ways if given is not None)(options):
         pool = _pool(options, judged.samples)
         of = judged.descriptors, judged.samples, judged.searches
-        rows = evaluate(*of, options.rerank) + evaluate_tracks(*of, pool, options.rerank)
+        rows = evaluate(*of, options.rerank) + evaluate_modality(*of, options.rerank)
+        rows += evaluate_tracks(*of, pool, options.rerank)
         counts = track_counts(judged.samples, pool)
         verified = verify(judged.descriptors, judged.samples, judged.searches)
         tracks = [in_words(counts)] if counts else []

@@ -5,7 +5,7 @@ Queries and galleries of a data set's published tables are chosen by its object 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -71,7 +71,8 @@ class Search(NamedTuple):
     """Queries and galleries of one row of a table.
 
     setting: what to call it. queries: rows (Q,) of the samples. galleries: rows (G,) of the samples, one array for each
-    trial; figures are means over them.
+    trial; figures are means over them. beside: pictures of the query's modality that are chosen as the galleries are,
+    one array for each; empty where a gallery is all of a modality.
     """
 
     setting: str
@@ -79,6 +80,7 @@ class Search(NamedTuple):
     protocol: ProtocolName
     queries: Array
     galleries: list[Array]
+    beside: Sequence[Array] = ()
 
 
 def asking(samples: Samples, modality: Modality) -> Array:
@@ -130,6 +132,7 @@ class Hidden(NamedTuple):
 def refuse_hidden(samples: Samples, search: Search) -> Hidden:
     """The matches that the rules of a search hide, in its first gallery. Raises UserError when no query keeps one."""
     queries, gallery = search.queries, search.galleries[0]
+    gallery = gallery[samples.infrared[gallery] == (search.direction.gallery == INFRARED)]  # the others are no matches
     people = np.unique(samples.identities, return_inverse=True)[1]
     both = np.unique(np.stack([people, samples.cameras]), axis=1, return_inverse=True)[1].ravel()
     matches, own = (np.bincount(of[gallery], minlength=len(samples) + 1)[of[queries]] for of in (people, both))

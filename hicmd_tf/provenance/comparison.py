@@ -1,7 +1,7 @@
 """Two runs of one configuration side by side: losses, weights and figures, equal to the bit or by how much not."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from hicmd_tf.errors import counted
 from hicmd_tf.files import read_json
+from hicmd_tf.retrieval.modality import SETTINGS
 from hicmd_tf.retrieval.tracks import pool_in
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import Provenance
@@ -130,10 +131,13 @@ def _furthest(old: Array, new: Array) -> float:
 
 
 def compare_figures(then: Any, now: Any) -> list[Compared]:
-    """Everything that two metrics.json say, but where it comes from, and `SIMILARITIES` that can't be compared, as
-    tracks that were compared by different pools can't be."""
+    """Everything that two metrics.json say, but where it comes from, and what can't be compared: `SIMILARITIES`, rows
+    without modality where one has none, for earlier versions had not, and tracks that were compared by different pools.
+    """
     if pool_in(then) != pool_in(now):
-        then, now = map(_of_pictures, (then, now))
+        then, now = ({**_without(one, _of_tracks), "tracks": {}} for one in (then, now))
+    if any(_of_modality(row) for row in _rows(then)) != any(_of_modality(row) for row in _rows(now)):
+        then, now = (_without(one, _of_modality) for one in (then, now))
     alike = _engines(then) == _engines(now)
     left = {part for part in SIMILARITIES if not (alike and part in then and part in now)}
     before, after = (
@@ -143,12 +147,21 @@ def compare_figures(then: Any, now: Any) -> list[Compared]:
     return list(_compared(before, after))
 
 
-def _of_pictures(metrics: Any) -> Any:
-    """The same without the figures of tracks."""
-    rows = [row for row in metrics.get("settings", []) if not row["setting"].partition(",")[0].endswith("to track")]
-    at = {**metrics, "settings": rows}
-    at.pop("tracks", None)
-    return at
+def _rows(metrics: Any) -> list[dict[str, Any]]:
+    return list(metrics.get("settings", []))
+
+
+def _without(metrics: Any, which: Callable[[dict[str, Any]], bool]) -> Any:
+    """The same without some rows."""
+    return {**metrics, "settings": [row for row in _rows(metrics) if not which(row)]}
+
+
+def _of_tracks(row: dict[str, Any]) -> bool:
+    return str(row["setting"]).partition(",")[0].endswith("to track")
+
+
+def _of_modality(row: dict[str, Any]) -> bool:
+    return row["setting"] in SETTINGS
 
 
 def _engines(metrics: Any) -> set[str]:

@@ -26,11 +26,12 @@ def chance(
     query_cams: Array | None = None,
     gallery_cams: Array | None = None,
     name: ProtocolName = "regdb",
+    own: Array | None = None,
 ) -> dict[str, float]:
     """The expected `summary` of a random ranking, over the queries that have a match.
 
-    ids, cams and the protocol's name as `metrics.score` takes them. Of R matches among the n pictures that a query may
-    see, a random ranking puts
+    ids, cams, the protocol's name and own as `metrics.score` takes them. Of R matches among the n pictures that a query
+    may see, a random ranking puts
       none among the first k with probability  C(n - R, k) / C(n, k) = prod_{i<k} (n - R - i) / (n - i);
       rank p is a match with probability R / n, and then (R - 1)(p - 1) / (n - 1) of those before it are, on average, so
       E[AP] = 1/n sum_p (1 + (R - 1)(p - 1) / (n - 1)) / p;
@@ -52,7 +53,7 @@ def chance(
     kinds: Counter[tuple[int, int, Others]] = Counter()
     pairs, queries = np.unique(np.stack([query_ids, asked_by])[:, asking], axis=1, return_counts=True)
     for (identity, camera), count in zip(pairs.T, queries.tolist(), strict=True):
-        seen = ~hidden(rules, identity, camera, gallery_ids, cameras)
+        seen = ~hidden(rules, identity, camera, gallery_ids, cameras, own)
         pictures = np.bincount(of[seen], minlength=len(identities))
         matches = int(pictures[identities == identity].sum())
         if matches:

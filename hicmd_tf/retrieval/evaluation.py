@@ -1,5 +1,6 @@
 """Descriptors judged as a data set's published tables do."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -73,7 +74,7 @@ def evaluate(descriptors: Array, samples: Samples, searches: Iterable[Search], r
     """
 
     def scored(queries: Array, gallery: Array, of: Labelled, again: bool) -> Scores:
-        return score(descriptors[queries], descriptors[gallery], *of, rerank=again)
+        return score(descriptors[queries], descriptors[gallery], *of, again, own_modality(samples, queries, gallery))
 
     return judged(scored, samples, searches, rerank)
 
@@ -92,6 +93,13 @@ def labels(samples: Samples, search: Search, gallery: Array) -> Labelled:
     return ids[queries], ids[gallery], cameras[queries], cameras[gallery], search.protocol
 
 
+def own_modality(samples: Samples, queries: Array, gallery: Array) -> Array | None:
+    """Which pictures of a gallery are of the queries' modality, (G,) bool; None where none are, as in the published
+    tables. queries: rows of one modality."""
+    own = np.isin(samples.infrared[gallery], samples.infrared[queries])
+    return own if own.any() else None
+
+
 def _row(scored: Scorer, samples: Samples, search: Search, rerank: bool, bar: Any) -> Row:
     hidden = refuse_hidden(samples, search)
     trials, random = [], []
@@ -100,7 +108,7 @@ def _row(scored: Scorer, samples: Samples, search: Search, rerank: bool, bar: An
         of = labels(samples, search, gallery)
         scores = scored(search.queries, gallery, of, rerank)
         trials.append(summary(scores))
-        random.append(chance(*of))
+        random.append(chance(*of, own_modality(samples, search.queries, gallery)))
         answered += scores.valid
         first[scores.valid] += scores.first_rank == 1
         precision[scores.valid] += scores.average_precision
@@ -131,9 +139,20 @@ def spread(trials: Sequence[Figures]) -> tuple[Figures, Figures]:
 
 
 def over_trials(tables: Sequence[Sequence[Row]]) -> list[Row]:
-    """One table for several models, one per split: mean and deviation of their mean figures, setting by setting."""
+    """One table for several models, one per split: mean and deviation of their mean figures, setting by setting. Warns
+    of settings that not every table has, as one by an earlier version: they are left out."""
     found = []
-    for rows in zip(*tables, strict=True):
+    by_name = [{row[:3]: row for row in table} for table in tables]
+    names = dict.fromkeys(name for table in by_name for name in table)
+    shared = [name for name in names if all(name in table for table in by_name)]
+    lacking = dict.fromkeys(name[0] for name in names if name not in shared)
+    if lacking:
+        warnings.warn(
+            f"left out of the means, for not each of the {len(tables)} models has them: {', '.join(lacking)}; evaluate "
+            "all again with hicmd evaluate --run",
+            stacklevel=2,
+        )
+    for rows in ([table[name] for table in by_name] for name in shared):
         mean, deviation = spread([row.mean for row in rows])
         known = [row.chance for row in rows if row.chance is not None]
         found.append(

@@ -59,6 +59,7 @@ def score(
     gallery_cams: Labels = None,
     protocol: ProtocolName = "regdb",
     rerank: bool = False,
+    own: Labels = None,
 ) -> Scores:
     """Every query against the gallery by cosine, under a protocol's rules, in bounded memory.
 
@@ -69,6 +70,7 @@ def score(
     camera 3, CMC over identities; "llcm" and "market1501", pictures of the query's identity by the query's camera are
     hidden, CMC over identities and over pictures.
     rerank: by k-reciprocal neighbours, see `reranking`.
+    own: (G,) bool, gallery pictures of the queries' own modality, of which a query sees strangers alone.
     Raises UserError on shapes and types that don't fit, numbers that are not finite, rows of zeros, another protocol,
     and when no query has a match.
     """
@@ -79,7 +81,7 @@ def score(
             "expected equal"
         )
     shape = len(queries.rows), len(gallery.rows)
-    ranker = _ranker(shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol)
+    ranker = _ranker(shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol, own)
     return _score_blocks(reranked_distances(queries, gallery) if rerank else cosine_distances(queries, gallery), ranker)
 
 
@@ -90,12 +92,13 @@ def score_distances(
     query_cams: Labels = None,
     gallery_cams: Labels = None,
     protocol: ProtocolName = "regdb",
+    own: Labels = None,
 ) -> Scores:
     """As `score`, from distances (Q, G), small for alike."""
     distances = np.asarray(distances)
     if distances.ndim != 2 or not distances.size or not np.isfinite(distances).all():
         raise UserError(f"distances must be a finite array (queries, gallery), received shape {distances.shape}")
-    ranker = _ranker(distances.shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol)
+    ranker = _ranker(distances.shape, (query_ids, query_cams), (gallery_ids, gallery_cams), protocol, own)
     return _score_blocks(_copied(distances), ranker)
 
 
@@ -107,7 +110,11 @@ def _copied(distances: Array) -> Iterator[tuple[int, Array]]:
 
 
 def _ranker(
-    shape: tuple[int, ...], queries: tuple[Array, Labels], gallery: tuple[Array, Labels], name: ProtocolName
+    shape: tuple[int, ...],
+    queries: tuple[Array, Labels],
+    gallery: tuple[Array, Labels],
+    name: ProtocolName,
+    own: Labels,
 ) -> Ranker:
     rules = rules_of(name)
     found = []
@@ -120,7 +127,13 @@ def _ranker(
     (query_ids, query_cams), (gallery_ids, gallery_cams) = found
     if not known(query_ids).any():
         raise UserError(NOBODY)
-    return Ranker(query_ids, gallery_ids, query_cams, gallery_cams, rules)
+    if own is not None:
+        own = np.asarray(own)
+        if own.shape != shape[1:] or own.dtype != bool:
+            raise UserError(
+                f"own is {own.dtype} {own.shape}, expected bool {shape[1:]}: one for each gallery descriptor"
+            )
+    return Ranker(query_ids, gallery_ids, query_cams, gallery_cams, rules, own)
 
 
 def _labels(values: Array, name: str, expected: int) -> Array:

@@ -14,13 +14,23 @@ from hicmd_tf.data.searches import SHARED_PLACE, Protocol
 Array = np.ndarray[Any, Any]
 
 
-def hidden(rules: Protocol, query_ids: Array, query_cams: Array, gallery_ids: Array, gallery_cams: Array) -> Array:
-    """Which gallery pictures (G,) a query may not see; of queries (Q, 1), (Q, G)."""
+def hidden(
+    rules: Protocol,
+    query_ids: Array,
+    query_cams: Array,
+    gallery_ids: Array,
+    gallery_cams: Array,
+    own: Array | None = None,
+) -> Array:
+    """Which gallery pictures (G,) a query may not see; of queries (Q, 1), (Q, G). own: (G,) bool, those of the query's
+    modality, of which it sees strangers alone; None: there are none."""
     if rules.hides == "shared place":
-        return (query_cams == SHARED_PLACE[0]) & (gallery_cams == SHARED_PLACE[1])
-    if rules.hides == "own camera":
-        return (query_cams == gallery_cams) & same(query_ids, gallery_ids)
-    return np.zeros(np.broadcast(query_ids, gallery_ids).shape, bool)
+        found = (query_cams == SHARED_PLACE[0]) & (gallery_cams == SHARED_PLACE[1])
+    elif rules.hides == "own camera":
+        found = (query_cams == gallery_cams) & same(query_ids, gallery_ids)
+    else:
+        found = np.zeros(np.broadcast(query_ids, gallery_ids).shape, bool)
+    return found if own is None else found | (own & same(query_ids, gallery_ids))
 
 
 def people(gallery_ids: Array) -> Array:
@@ -42,12 +52,19 @@ class Ranker:
     """A protocol's view of a gallery: who is where in it, and what each query may see.
 
     ids: (Q,) and (G,) int64; negative ones are unknown, match nobody, and are different people to CMC. cams: likewise.
+    own: as `hidden` takes it.
     """
 
     def __init__(
-        self, query_ids: Array, gallery_ids: Array, query_cams: Array, gallery_cams: Array, rules: Protocol
+        self,
+        query_ids: Array,
+        gallery_ids: Array,
+        query_cams: Array,
+        gallery_cams: Array,
+        rules: Protocol,
+        own: Array | None = None,
     ) -> None:
-        self.rules = rules
+        self.rules, self.own_modality = rules, own
         self.queries, self.gallery = (query_ids, query_cams), (gallery_ids, gallery_cams)
         self.identities, of = np.unique(people(gallery_ids), return_inverse=True)
         self.by_identity = np.argsort(of, kind="stable")  # columns of the gallery, identity after identity
@@ -63,9 +80,9 @@ class Ranker:
 
     def ranks(self, start: int, distances: Array) -> Ranks:
         """Of the queries from `start` on. distances: (B, G), of which those that are hidden become inf."""
-        if self.rules.hides != "nothing":
+        if self.rules.hides != "nothing" or self.own_modality is not None:
             ids, cameras = (x[start : start + len(distances), None] for x in self.queries)
-            np.copyto(distances, np.inf, where=hidden(self.rules, ids, cameras, *self.gallery))
+            np.copyto(distances, np.inf, where=hidden(self.rules, ids, cameras, *self.gallery, self.own_modality))
         columns, there = self._own(start, len(distances))
         own = np.take_along_axis(distances, columns, axis=1)
         own[~there | np.isinf(own)] = np.nan  # sorted last, equal to nothing

@@ -14,6 +14,7 @@ from hicmd_tf.files import read_json
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.baselines import SIMPLE, simple_figures
 from hicmd_tf.retrieval.evaluation import Row, both_directions, by_direction, evaluate, main_figures, mean_map
+from hicmd_tf.retrieval.modality import evaluate_modality
 from hicmd_tf.retrieval.report import as_text, notes, read_scores, table, verification_as_text
 from hicmd_tf.retrieval.threshold import LARGEST, WANTED, Threshold, choose, thinned, threshold_in, tried
 from hicmd_tf.retrieval.tracks import Pool, evaluate_tracks, in_words, track_counts
@@ -36,9 +37,10 @@ def metrics_of(
     wanted: float = WANTED,
     pool: Pool = "mean",
 ) -> Metrics:
-    """The content of metrics.json: the model's figures, of tracks too where there are some, those of the untrained
-    network, which a converted run has not, of held-out identities the objective that settings are chosen by, what needs
-    no learning, which main figures are not above chance, a threshold for similarities, and where all that comes from.
+    """The content of metrics.json: the model's figures, in the published settings, without modality, and of tracks
+    where there are some, those of the untrained network, which a converted run has not, of held-out identities the
+    objective that settings are chosen by, what needs no learning, which main figures are not above chance, a threshold
+    for similarities, and where all that comes from.
 
     Args:
         config: with which the last step was made.
@@ -53,7 +55,8 @@ def metrics_of(
     """
     samples = evaluated(config, data)
     searches = published(config.data, samples)
-    rows = evaluate(descriptors, samples, searches) + evaluate_tracks(descriptors, samples, searches, pool)
+    of = descriptors, samples, searches
+    rows = evaluate(*of) + evaluate_modality(*of) + evaluate_tracks(*of, pool)
     held_out = config.data.held_out > 0
     main = main_figures(rows)
     changes = [change._asdict() for change in folder.changes()]
@@ -61,7 +64,7 @@ def metrics_of(
         **main,
         "method": config.method,
         "settings": [row._asdict() for row in rows],
-        "verification": [one._asdict() for one in verify(descriptors, samples, searches)],
+        "verification": [one._asdict() for one in verify(*of)],
         **(unlearned or simple_figures(samples, searches, config.data.height, config.data.width)),
         "at_chance": {direction: row.at_chance for direction, row in by_direction(rows).items()},
         "split": "held_out" if held_out else "test",

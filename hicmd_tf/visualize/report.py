@@ -22,6 +22,7 @@ from hicmd_tf.files import read_json, write_text
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.bounds import size_of as stored_size
 from hicmd_tf.retrieval.evaluation import BOUNDED, FEW, Figures, Row, by_direction, evaluate
+from hicmd_tf.retrieval.modality import BOTH, LESS, evaluate_modality
 from hicmd_tf.retrieval.report import COLUMNS, COMPARED, DIRECTIONS, NAMES, scores_in
 from hicmd_tf.retrieval.tracks import evaluate_tracks, in_words, pool_in, track_counts
 from hicmd_tf.retrieval.verification import verify
@@ -98,7 +99,7 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
     costs = read_costs(run.folder.costs)
     counts = track_counts(run.samples, pool_in(metrics) or "mean")
     of = run.descriptors, run.samples, run.searches
-    rows = evaluate(*of) + (evaluate_tracks(*of, counts["pool"]) if counts else [])
+    rows = evaluate(*of) + evaluate_modality(*of) + (evaluate_tracks(*of, counts["pool"]) if counts else [])
     main, ours = by_direction(rows), NAMES[run.config.method]
     compared = {key: scores_in(metrics[key], run.folder.metrics, main) for key in COMPARED if key in metrics}
     return PAGES.get_template("report.html").render(
@@ -106,6 +107,8 @@ def report_of(run: OpenedRun, figures: list[Figure]) -> str:
         name=configuration_name(environment),
         step=run.model.step,
         rows=rows,
+        both=BOTH,
+        less=LESS,
         tracks=in_words(counts) if counts else "",
         main=list(main.values()),
         directions={

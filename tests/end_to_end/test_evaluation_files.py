@@ -62,7 +62,7 @@ def test_the_run_s_own_pictures_have_the_run_s_own_names(run: Path, tmp_path: Pa
     evaluate.main(["--run", str(run), "--rerank"])
     after = contents(run)
     assert {name for name in after if before.get(name) != after[name]} == set(OWN[:4])
-    assert len(settings(run / "evaluation.json")) == 4
+    assert len(settings(run / "evaluation.json")) == 12  # in three settings, both directions, re-ranked and not
     evaluate.main(["--run", str(run), "--trial", "2", "--allow-trained"])
     assert {name for name in contents(run) if name not in after} == {
         f"evaluation_synthetic_vi_trial_2.{kind}" for kind in KINDS

@@ -12,6 +12,7 @@ import pytest
 from hicmd_tf.commands import evaluate, extract
 from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError
+from hicmd_tf.retrieval.modality import SETTINGS
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 
@@ -46,9 +47,9 @@ def trials(regdb: Path, tmp_path_factory) -> Path:
 def test_trials_are_averaged(trials: Path) -> None:
     both = [json.loads((trials / f"trial_{trial}" / "metrics.json").read_text()) for trial in (1, 2)]
     table = read(trials)
-    assert table["trials"] == [1, 2] and [row["trials"] for row in table["rows"]] == [2, 2]
-    for row in table["rows"]:
-        values = [metrics[row["direction"]]["mAP"] for metrics in both]
+    assert table["trials"] == [1, 2] and [row["trials"] for row in table["rows"]] == [2] * 6
+    for place, row in enumerate(table["rows"]):
+        values = [metrics["settings"][place]["mean"]["mAP"] for metrics in both]
         assert row["mean"]["mAP"] == pytest.approx(np.mean(values))
     assert (trials / "evaluation.csv").is_file() and (trials / "evaluation.md").read_text().startswith("| direction")
     assert {"chance", "raw_pixels", "untrained"} <= both[0].keys()
@@ -62,7 +63,7 @@ def test_people_who_were_trained_on_are_not_tested(trials: Path, regdb: Path, tm
     assert not list(tmp_path.iterdir())
     evaluate.main([*options, "--allow-trained", "--rerank"])
     assert "re-ranked" in capsys.readouterr().out
-    assert [row["reranked"] for row in read(tmp_path)["rows"]] == [False, True] * 2
+    assert [row["reranked"] for row in read(tmp_path)["rows"]] == [False, True] * 6
 
 
 def test_sysus_protocol_from_a_run_and_from_its_descriptors(smoke_run: Path, tmp_path: Path, capsys) -> None:
@@ -70,7 +71,8 @@ def test_sysus_protocol_from_a_run_and_from_its_descriptors(smoke_run: Path, tmp
     out = [tmp_path / name for name in ("run", "descriptors")]
     evaluate.main(["--run", str(smoke_run), "--data", "sysu_mm01", "--source", str(tree), "--out", str(out[0])])
     rows = read(out[0])["rows"]
-    assert [row["setting"] for row in rows] == [f"{m}-search, single-shot, python galleries" for m in ("all", "indoor")]
+    published = [f"{m}-search, single-shot, python galleries" for m in ("all", "indoor")]
+    assert [row["setting"] for row in rows] == [*published, *SETTINGS]
     assert all(row["direction"] == "infrared_to_visible" and row["trials"] == 10 for row in rows)
     printed = capsys.readouterr().out
     file = tmp_path / "test.npz"

@@ -17,6 +17,7 @@ from hicmd_tf.provenance.comparison import (
     compare_weights,
     differences,
 )
+from hicmd_tf.retrieval.modality import SETTINGS
 
 LOSSES = "step,cross,kl\n20,1.5,0.25\n40,1.25,0.125\n"
 
@@ -99,6 +100,18 @@ def test_tracks_that_were_compared_in_other_ways_are_not_compared() -> None:
     assert [one.difference for one in compare_figures(mean, of("mean", 0.375))] == [0, 0, 0, 0.125, 0]
     pictures = ["settings.0.setting", "settings.0.rank1"]
     assert [one.what for one in compare_figures(mean, of("best", 0.5))] == pictures
+
+
+def test_rows_without_modality_are_not_compared_where_an_earlier_version_had_none() -> None:
+    main, tracks = {"setting": "all pictures", "rank1": 0.5}, {"setting": "track to track, mean", "rank1": 0.25}
+    further = [{"setting": setting, "rank1": 0.125} for setting in SETTINGS]
+    then, now = ({"settings": [main, *rows, tracks]} for rows in ([], further))
+    for pair in ((then, now), (now, then)):
+        assert [(one.what, one.difference) for one in compare_figures(*pair)] == [
+            (f"settings.{number}.{name}", 0.0) for number in (0, 1) for name in ("setting", "rank1")
+        ]
+    other = {"settings": [main, *({**row, "rank1": 0.25} for row in further), tracks]}
+    assert [one.difference for one in compare_figures(now, other)] == [0, 0, 0, 0.125, 0, 0.125, 0, 0]
 
 
 def test_similarities_of_an_earlier_version_and_of_another_engine_are_not_compared() -> None:

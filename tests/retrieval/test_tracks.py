@@ -179,7 +179,7 @@ def test_anyone_s_descriptors_may_have_tracks(tmp_path: Path, capsys: pytest.Cap
         assert "picture to track, " in printed and "2 tracks of 4 pictures, compared by " in printed
         rows = json.loads((tmp_path / "evaluation.json").read_text())["rows"]
         settings = [row["setting"] for row in rows]
-        assert settings[:2] == ["all pictures"] * 2 and len(rows) == 6
+        assert settings[:2] == ["all pictures"] * 2 and len(rows) == 10
         assert one_way([Row(**row) for row in rows], "picture").mean["rank1"] == rank
         for file in ("evaluation.csv", "evaluation.md"):
             assert settings[-1] in (tmp_path / file).read_text()

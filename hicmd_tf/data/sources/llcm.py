@@ -43,6 +43,6 @@ class LLCM(DataSet):
         for direction in DIRECTIONS:
             among = samples.infrared == (direction.gallery == INFRARED)
             galleries = [one_each(samples, among, trial) for trial in range(TRIALS)]
-            yield Search(
-                "one picture per camera", direction, self.protocol, asking(samples, direction.query), galleries
-            )
+            beside = [one_each(samples, ~among, trial) for trial in range(TRIALS)]
+            queries = asking(samples, direction.query)
+            yield Search("one picture per camera", direction, self.protocol, queries, galleries, beside)

@@ -73,6 +73,8 @@ class SysuMM01(DataSet):
     def galleries(self, samples: Samples, permutations: Path | None) -> Iterator[Search]:
         """All-search and indoor-search, by the authors' permutations, where there are some, and as Python code does."""
         permuted = read_permutations(permutations) if permutations else None
+        direction, queries = Direction(INFRARED, VISIBLE), asking(samples, INFRARED)
+        beside = [one_each(samples, samples.infrared, trial) for trial in range(TRIALS)]
         for mode, cameras in MODES.items():
             among = np.isin(samples.cameras, cameras)
             choices = {"single-shot, python": [one_each(samples, among, trial) for trial in range(TRIALS)]}
@@ -86,7 +88,7 @@ class SysuMM01(DataSet):
                 choices = official | choices
             for choice, galleries in choices.items():
                 setting = f"{mode}-search, {choice} galleries"
-                yield Search(setting, Direction(INFRARED, VISIBLE), self.protocol, asking(samples, INFRARED), galleries)
+                yield Search(setting, direction, self.protocol, queries, galleries, beside)
 
     def published(self, config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:
         """Held-out identities are of the training set, which has no permutations."""
