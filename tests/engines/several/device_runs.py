@@ -1,8 +1,8 @@
 """Run by test_devices in processes of their own, with the engine that KERAS_BACKEND names; in double precision, where
 rounding stays small after an Adam that divides by gradients which are nothing but rounding.
 
-device_runs.py compare CONFIG CASES OUT: the first iterations of each case. CASES: JSON, by name [settings, joined].
-Writes JSON, by name the losses of each step; and beside it NAME.npz, everything that the steps changed.
+device_runs.py compare CASES OUT: the first iterations of each case. CASES: JSON, by name [configuration, settings,
+joined]. Writes JSON, by name the losses of each step; and beside it NAME.npz, everything that the steps changed.
 device_runs.py fit ..: hicmd fit.
 """
 
@@ -82,11 +82,11 @@ def run(config: Path, settings: dict[str, Any], joined: bool) -> tuple[list[dict
     return losses.rows, {name: np.asarray(value) for name, value in model.state.items()}
 
 
-def compare(config: Path, cases: dict[str, Any], out: Path) -> None:
+def compare(cases: dict[str, Any], out: Path) -> None:
     """One case after the other."""
     found = {}
-    for name, (settings, joined) in cases.items():
-        found[name], state = run(config, settings, joined)
+    for name, (config, settings, joined) in cases.items():
+        found[name], state = run(Path(config), settings, joined)
         np.savez(out.with_name(f"{name}.npz"), **{key.replace("/", "|"): value for key, value in state.items()})
     out.write_text(json.dumps(found))
 
@@ -97,4 +97,4 @@ if __name__ == "__main__":
         run_command(lambda: fit.main(sys.argv[2:]))
     else:
         several_devices()
-        compare(Path(sys.argv[2]), json.loads(sys.argv[3]), Path(sys.argv[4]))
+        compare(json.loads(sys.argv[2]), Path(sys.argv[3]))

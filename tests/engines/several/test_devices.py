@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[2]
 RUNS = Path(__file__).with_name("device_runs.py")
-SMOKE = TESTS / "fixtures" / "smoke.yaml"
+SMOKE, EMBEDDING = (TESTS / "fixtures" / name for name in ("smoke.yaml", "smoke_embedding.yaml"))
 DEADLINE = 1200  # seconds, only so that a hang ends
 SETTINGS = {
     "data.synthetic.identities": 20,
@@ -35,6 +35,8 @@ SETTINGS = {
     "networks.discriminator.residual_blocks": 0,
 }
 REACHING = {"sampling.detach_generated": False}  # identity losses reach the decoder
+OF_EMBEDDING = {"data.synthetic.identities": 20, "batch.norm_groups": 4, "batch.erasing": 0.5}
+STEMS = {"embedding.stem": "two", "embedding.own_stages": 1, "embedding.optimiser": "adam"}
 CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "one": ({}, False),
     "two": ({"training.devices": 2}, False),
@@ -42,11 +44,20 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "low": ({"training.memory": "low"}, False),
     "one reaching": (REACHING, True),
     "two reaching": ({"training.devices": 2, **REACHING}, True),
+    "embedding": ({}, False),
+    "embedding on two": ({"training.devices": 2}, False),
+    "embedding on four": ({"training.devices": 4}, True),
+    "embedding stems": (STEMS, True),
+    "embedding stems on two": ({"training.devices": 2, **STEMS}, True),
 }
 """Settings, and whether JAX computes few large things, as on accelerators."""
+OF_EITHER = {"two": "one", "embedding on two": "embedding", "embedding stems on two": "embedding stems"}
 EQUAL = {
-    "tensorflow": {"two": "one"},  # which takes two or four in a process, not both; test_frugal has its low memory
-    "jax": {"two": "one", "four": "one", "low": "one", "two reaching": "one reaching"},
+    "tensorflow": OF_EITHER,  # test_frugal has its low memory
+    "jax": {
+        **OF_EITHER,
+        **{"four": "one", "low": "one", "two reaching": "one reaching", "embedding on four": "embedding"},
+    },
 }
 """Cases of each engine, and what they equal."""
 ENDLESS = 10**6  # steps of a run that is stopped
@@ -54,11 +65,11 @@ ENDLESS = 10**6  # steps of a run that is stopped
 
 class Compared:
     """What an engine's cases gave: losses of each step, and the state after three of them. equal: cases, and which they
-    equal. settings, environment: of all its runs."""
+    equal. environment: of all its runs."""
 
     def __init__(self, engine: str, folder: Path) -> None:
         self.equal = EQUAL[engine]
-        self.settings = {**SETTINGS, "training.engine": engine, "data.directory": str(folder / "data")}
+        self.given = {"training.engine": engine, "data.directory": str(folder / "data")}
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(TESTS.parent),
@@ -70,16 +81,30 @@ class Compared:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
         }
-        names = [name for name in CASES if name in {*self.equal, *self.equal.values()}]
-        cases = {name: ({**self.settings, **CASES[name][0]}, CASES[name][1]) for name in names}
-        out = folder / "losses.json"
-        command = [sys.executable, str(RUNS), "compare", str(SMOKE), json.dumps(cases), str(out)]
+        # TensorFlow takes several devices once in a process.
+        together = [[*pair] for pair in self.equal.items()] if engine == "tensorflow" else [[*CASES]]
+        self.losses: dict[str, list[dict[str, float]]] = {}
+        for number, names in enumerate(together):
+            self._compute(names, folder / f"losses_{number}.json")
+        self.state = {name: dict(np.load(folder / f"{name}.npz")) for name in self.losses}
+
+    def _compute(self, names: list[str], out: Path) -> None:
+        """Cases in a process of their own."""
+        cases = {}
+        for name in names:
+            (more, joined), (config, settings) = CASES[name], self.beginning(name)
+            cases[name] = [str(config), {**settings, **more}, joined]
+        command = [sys.executable, str(RUNS), "compare", json.dumps(cases), str(out)]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=DEADLINE, check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
-        self.losses = json.loads(out.read_text())
-        self.state = {name: dict(np.load(folder / f"{name}.npz")) for name in names}
+        self.losses |= json.loads(out.read_text())
+
+    def beginning(self, name: str) -> tuple[Path, dict[str, Any]]:
+        """Configuration and settings that a case's own are added to."""
+        config, settings = (EMBEDDING, OF_EMBEDDING) if name.startswith("embedding") else (SMOKE, SETTINGS)
+        return config, {**settings, **self.given}
 
 
 @pytest.fixture(
@@ -102,28 +127,29 @@ def test_several_devices_and_little_memory_equal_one_device(compared: Compared) 
         assert one.keys() == other.keys()
         # Biases before a norm have a gradient that is nothing but rounding, and Adam divides by it.
         keys = [key for key in one if "bias" not in key]
-        assert len(keys) > 300 and any("moving_" in key for key in keys)
+        assert len(keys) > (100 if name.startswith("embedding") else 300) and any("moving_" in key for key in keys)
         for key in keys:
             assert np.abs(one[key] - other[key]).max() < 1e-4 * max(np.abs(one[key]).max(), 1e-6), (name, key)
 
 
 class Workers:
-    """Two processes that train one run; those that are left end with the test."""
+    """Two processes that train one run, as one device trains a case; those that are left end with the test."""
 
     def __init__(self, compared: Compared, folder: Path) -> None:
         self.compared, self.folder, self.running = compared, folder, []
-        self.run = folder / "run"
+        self.run, self.case = folder / "run", "one"
 
     def start(self, *options: str) -> list[subprocess.Popen[str]]:
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
         return [self._start(cluster, index, options) for index in range(2)]
 
     def _start(self, cluster: dict[str, list[str]], index: int, options: tuple[str, ...]) -> subprocess.Popen[str]:
-        settings = {**self.compared.settings, "training.steps": ENDLESS, "training.picture_every": ENDLESS}
+        config, settings = self.compared.beginning(self.case)
+        settings |= {"training.steps": ENDLESS, "training.picture_every": ENDLESS}
         given = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
         # Only the chief's folder may be written.
         run = self.run if index == 0 else self.folder / "untouched"
-        command = [sys.executable, str(RUNS), "fit", "--config", str(SMOKE), "--run", str(run), *given, *options]
+        command = [sys.executable, str(RUNS), "fit", "--config", str(config), "--run", str(run), *given, *options]
         task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         with self.errors(index).open("w") as file:
             environment = {**self.compared.environment, "TF_CONFIG": task}
@@ -188,3 +214,11 @@ def test_two_processes_equal_one_device_and_go_on_when_one_was_lost(compared: Co
     rows = workers.rows()
     assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1)) and rows[newest - 1] == before
     assert not (workers.folder / "untouched").exists()
+
+
+def test_two_processes_train_an_embedding_network(compared: Compared, workers: Workers) -> None:
+    workers.case = "embedding"
+    workers.start()
+    workers.wait(lambda: len(workers.rows()) > 3)
+    for one, row in zip(compared.losses["embedding"], workers.rows(), strict=False):
+        assert one == pytest.approx({name: float(row[name]) for name in one}, rel=1e-5)
