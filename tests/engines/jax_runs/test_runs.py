@@ -222,3 +222,15 @@ def test_every_trial_of_a_data_set_is_trained(place: Place) -> None:
     fit = ["--run", place.folder / "trials", "--trials", "1-2", "--steps", 1, "--no-report"]
     place.say(place.command("fit", *place.training(), *fit))
     assert all(metrics_of(place.folder / "trials" / f"trial_{number}")["steps"] == 1 for number in (1, 2))
+
+
+def test_an_embedding_network_goes_on_to_the_same_bits(place: Place) -> None:
+    """With one modality's own stem, and its rate still rising."""
+    given = ["--config", TESTS / "fixtures" / "smoke_embedding.yaml", "--data.directory", place.data]
+    given += ["--engine", "jax", "--embedding.stem", "two", "--training.checkpoint_every", 1, "--no-report"]
+    whole, parts = (place.folder / f"embedding_{name}" for name in ("whole", "parts"))
+    place.say(place.command("fit", *given, "--run", whole, "--steps", 3))
+    place.say(place.command("fit", *given, "--run", parts, "--steps", 1))
+    place.say(place.command("fit", *given, "--run", parts, "--steps", 3, "--resume"))
+    assert (parts / "losses.csv").read_bytes() == (whole / "losses.csv").read_bytes()
+    assert arrays_of(parts, 3) == arrays_of(whole, 3)
