@@ -10,7 +10,7 @@ from typing import Any
 
 from hicmd_tf.config.schema import SyntheticConfig
 from hicmd_tf.drawn_people.render import draw_picture
-from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 from hicmd_tf.pictures.decode import as_png
 
 Request = tuple[int, Modality, int]
@@ -25,6 +25,12 @@ def all_requests(config: SyntheticConfig) -> list[Request]:
     """Every picture of the data set, by identity, modality, index."""
     indices = range(config.images_per_modality)
     return [(i, modality, index) for i in range(config.identities) for modality in MODALITIES for index in indices]
+
+
+def request_of(name: str) -> Request:
+    """The picture that `encode` gives that name."""
+    identity, modality, index = name.split("/")
+    return int(identity), VISIBLE if modality == VISIBLE else INFRARED, int(index)
 
 
 def encode(config: SyntheticConfig, size: tuple[int, int], request: Request) -> dict[str, Any]:

@@ -29,21 +29,67 @@ class Picture:
     illumination: float
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a picture is drawn from. draws: random ones, which the place takes first and the sensor next."""
+
+    person: Person
+    pose: Pose
+    camera: CameraModel
+    view: View
+    light: Light
+    draws: Draws
+
+
 def draw_picture(
     config: SyntheticConfig, size: tuple[int, int], identity: int, modality: Modality, index: int
 ) -> Picture:
     """Picture number `index` of a person in a modality; size: (height, width) in pixels. Depends on nothing else."""
+    setup = set_up(config, size, identity, modality, index)
+    return take(config, setup, draw_linear(config, size, setup), setup.draws)
+
+
+def set_up(
+    config: SyntheticConfig,
+    size: tuple[int, int],
+    identity: int,
+    modality: Modality,
+    index: int,
+    *,
+    camera: CameraModel | None = None,
+    seen_in: Modality | None = None,
+) -> Setup:
+    """What a picture is drawn from; the same random draws go into it with another camera, or in another modality's
+    light, where one is given. Which camera doesn't change how many draws are taken, the light's spectrum does."""
     person = draw_person(config, identity)
-    draws, camera = _begun(config, identity, modality, index)
+    draws, own = _begun(config, identity, modality, index)
+    camera = camera or own
     pose = _draw_pose(draws, person)
     view = draw_view(draws, camera, config.yaw_range, config.framing, person.build.height, size)
-    spectrum: Spectrum = "visible" if modality == VISIBLE else config.spectrum
+    spectrum: Spectrum = "visible" if (seen_in or modality) == VISIBLE else config.spectrum
     light = draw_light(draws, spectrum, view, config.clutter, config.exposure)
-    behind = draw_background(Scene(draws, camera, view, light, size, config.clutter))
-    figure, coverage = draw_figure(person, stand(person.build, pose), view, light, size)
-    linear = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
-    pixels = expose(linear, draws, camera, spectrum, config)
-    return Picture(pixels, camera.number, light.spectrum, view.yaw, pose.phase, light.gain)
+    return Setup(person, pose, camera, view, light, draws)
+
+
+def draw_linear(config: SyntheticConfig, size: tuple[int, int], setup: Setup) -> Array:
+    """The person before the place, linear brightness (C, H, W) float32; takes the place's draws."""
+    behind = draw_place(config, size, setup)
+    skeleton = stand(setup.person.build, setup.pose)
+    figure, coverage = draw_figure(setup.person, skeleton, setup.view, setup.light, size)
+    linear: Array = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
+    return linear
+
+
+def draw_place(config: SyntheticConfig, size: tuple[int, int], setup: Setup) -> Array:
+    """The place alone, linear brightness (C, H, W) float32; takes its draws, so that the sensor's come next."""
+    return draw_background(Scene(setup.draws, setup.camera, setup.view, setup.light, size, config.clutter))
+
+
+def take(config: SyntheticConfig, setup: Setup, linear: Array, draws: Draws) -> Picture:
+    """The picture of linear brightness; draws: the sensor's."""
+    camera, view, light = setup.camera, setup.view, setup.light
+    pixels = expose(linear, draws, camera, light.spectrum, config)
+    return Picture(pixels, camera.number, light.spectrum, view.yaw, setup.pose.phase, light.gain)
 
 
 def camera_of(config: SyntheticConfig, identity: int, modality: Modality, index: int) -> int:

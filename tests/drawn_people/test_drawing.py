@@ -14,7 +14,7 @@ from hicmd_tf.drawn_people.arithmetic import Draws, turns
 from hicmd_tf.drawn_people.camera import CAMERAS, View, draw_view
 from hicmd_tf.drawn_people.cloth import CONTRAST, WARMTH_CONTRAST, draw_tones, plain
 from hicmd_tf.drawn_people.cones import EMPTY, Cone, place, trace
-from hicmd_tf.drawn_people.encode import all_requests, encode, encode_all
+from hicmd_tf.drawn_people.encode import all_requests, encode, encode_all, request_of
 from hicmd_tf.drawn_people.figure import Part
 from hicmd_tf.drawn_people.patterns import ALL_OVER, PLACED, TROUSERS, draw_pattern
 from hicmd_tf.drawn_people.person import draw_person
@@ -53,6 +53,7 @@ def test_a_picture_needs_no_other_picture() -> None:
     in_order = list(encode_all(CONFIG, (64, 32), requests[:24]))
     assert [picture["name"] for picture in in_order[3:6]] == ["0000/visible/03", "0000/infrared/00", "0000/infrared/01"]
     assert encode(CONFIG, (64, 32), requests[17]) == in_order[17]
+    assert [request_of(picture["name"]) for picture in in_order] == requests[:24]
 
 
 def test_many_processes_draw_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
