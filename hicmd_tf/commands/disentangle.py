@@ -1,4 +1,4 @@
-"""`hicmd disentangle`: what each code of a run carries, what its swap changes, how good the pictures are.
+"""`hicmd disentangle`: what each code of a run carries, what moves it, what swaps change, how good the pictures are.
 
 Measured on the people that the run is tested on, beside its untrained networks and what the paper claims. The tables
 are also written as disentangle.json, .md and .csv, into --out or the run folder. docs/pictures.md explains them.
@@ -40,7 +40,13 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--out", metavar="DIR", type=Path, help="where the tables go; by default the run folder")
-    add("--seed", type=seed, default=0, metavar="N", help="of folds, pairs and observer (default: %(default)s)")
+    add(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="of folds, pairs, permutations and observer (default: %(default)s)",
+    )
     add("--pairs", type=at_least(2), default=360, metavar="N", help="of each kind, at most (default: %(default)s)")
     add("--observer-steps", type=positive, default=1500, metavar="N", help="that it learns for (default: %(default)s)")
     return parser

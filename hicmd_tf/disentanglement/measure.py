@@ -7,6 +7,7 @@ import numpy as np
 from hicmd_tf.disentanglement.blocks import block_figures
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, numbers
 from hicmd_tf.disentanglement.independence import independence_figures
+from hicmd_tf.disentanglement.interventions import draw_again, movements
 from hicmd_tf.disentanglement.measurement import ACROSS, PERMUTED, WITHIN, Measurement, Measurements, Networks
 from hicmd_tf.disentanglement.observer import Observer, Targets, fitted, train_observer
 from hicmd_tf.disentanglement.probes import permuted, questions, r_squared, read_codes
@@ -23,7 +24,7 @@ MIRRORED = {YAW: -1.0, GAIT: -1.0, LIGHT: 1.0}  # the mirrored left leg is the r
 
 
 class Effort(NamedTuple):
-    """seed: of folds, pairs and observer. steps: the observer's. pairs: of each kind, at most."""
+    """seed: of folds, pairs, permutations and observer. steps: the observer's. pairs: of each kind, at most."""
 
     seed: int
     steps: int
@@ -43,7 +44,7 @@ def facts_of(run: OpenedRun, effort: Effort) -> dict[str, Any]:
         "observer steps": effort.steps,
     }
     if not run.samples.factors:
-        facts["not measured"] = "yaw, gait phase, light and what follows from them, which only drawn pictures come with"
+        facts["not measured"] = "yaw, gait phase, light, block scores and interventions, which take drawn people"
     return facts
 
 
@@ -67,6 +68,7 @@ def measure(run: OpenedRun, effort: Effort) -> Measurements:
     features: dict[Modality, Array] = {m: scene.seen.features[run.rows(m)] for m in MODALITIES}
     found = [*_of_observer(scene), *real_swaps(scene, every)]
     found += real_quality(run, observer, features, trained, seed)
+    again = draw_again(run.config.data, samples, every[0]) if samples.factors else []
     both: dict[Networks, OpenedRun | None] = {"trained": run, "untrained": run.untrained}
     for networks, of in both.items():
         if of is not None:
@@ -76,6 +78,7 @@ def measure(run: OpenedRun, effort: Effort) -> Measurements:
             if samples.factors:
                 found += block_figures(Measurements(read), networks)
             found += independence_figures(codes, {m: run.rows(m) for m in MODALITIES}, seed, networks)
+            found += movements(of.model, codes, again, samples, networks)
             found += swap_figures(of, observer, scene, every, networks)
             found += reconstruction_figures(of, observer, twins, features, networks)
     return Measurements(found)

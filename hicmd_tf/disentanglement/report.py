@@ -13,6 +13,7 @@ HEADINGS = {
     "reading": "What can be read from each code",
     "blocks": "How far each factor has one code, and each code one factor",
     "independence": "How far two codes depend on one another",
+    "intervention": "How far a code moves when one thing in the picture changes",
     "swap": "What a swap changes",
     "quality": "How good the reconstructions are",
     "claims": "The paper's claims",
@@ -28,12 +29,14 @@ TABLES: dict[str, tuple[tuple[str, ...], Column]] = {
     ),
     "blocks": (("subject", "measure", "networks"), lambda row: row.factor or ALL_FACTORS),
     "independence": (("setting", "subject", "networks"), lambda row: row.measure),
+    "intervention": (("setting", "subject", "networks"), lambda row: row.factor),
     "swap": (("setting", "subject", "networks"), lambda row: f"{row.factor} {row.measure}"),
     "quality": (("setting", "subject", "networks"), lambda row: row.measure),
 }
 """Of each section the fields that name a table's rows, and what names its columns."""
 UNMEASURED = {
     "blocks": "Not measured: it takes drawn people, whose yaw, gait phase and light are known.",
+    "intervention": "Not measured: it takes drawn people, who can be drawn again.",
     "independence": f"Not measured: it takes {ENOUGH} or more pictures of a modality.",
 }
 """What stands in the place of a table without figures."""

@@ -10,8 +10,10 @@ import pytest
 
 from hicmd_tf.commands.disentangle import main
 from hicmd_tf.data.samples import DataSplits, Samples
+from hicmd_tf.disentanglement.claims import judge
 from hicmd_tf.disentanglement.measure import Effort, measure
-from hicmd_tf.disentanglement.measurement import CODES
+from hicmd_tf.disentanglement.measurement import CODES, PERMUTED
+from hicmd_tf.disentanglement.report import as_markdown
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.opened import OpenedRun
 
@@ -40,6 +42,11 @@ def test_every_table_is_printed_and_written(
         for networks in ("trained", "untrained"):
             of = [f for f in found["figures"] if f["section"] == section and f["networks"] in (networks, "real")]
             assert {figure["subject"] for figure in of} == subjects
+        for section in ("blocks", "intervention", "independence"):
+            assert any(f["section"] == section and f["networks"] == networks for f in found["figures"])
+        control = [f for f in found["figures"] if f["setting"] == PERMUTED and f["networks"] == networks]
+        assert {figure["subject"] for figure in control} == set(CODES)
+    assert "can't be judged" in text and "Not measured" not in text
     assert {claim["networks"] for claim in found["claims"]} == {"trained", "untrained"}
     assert all(claim["claim"] in text and claim["figures"] in text for claim in found["claims"])
 
@@ -54,6 +61,9 @@ def test_pictures_that_were_not_drawn_and_weights_from_elsewhere_leave_out_what_
     identity = {"identity", "identity, visible to infrared", "identity, infrared to visible"}
     assert {row.factor for row in found} == {"", "modality", "camera", *identity}
     assert {row.networks for row in found} == {"trained", "real"}
+    assert {row.section for row in found} == {"reading", "independence", "observer", "swap", "quality"}
+    text = as_markdown(found, judge(found), {})
+    assert text.count("Not measured: it takes drawn people") == 2
 
 
 def test_too_few_people_and_pairs_are_refused_before_anything_is_learned(run: OpenedRun, tmp_path: Path) -> None:

@@ -496,6 +496,9 @@ def test_codes_are_measured(place: Place, tmp_path: Path) -> None:
     assert found["people"] == place.metrics["identities"] and found["training steps"] == STEPS
     assert found["pictures"] == len(place.opened.samples) and found["figures"]
     assert ("not measured" in found) == (place.kind != DRAWN)
+    sections = {figure["section"] for figure in found["figures"]}
+    assert {"blocks", "intervention"} <= sections if place.kind == DRAWN else not sections & {"blocks", "intervention"}
+    assert "independence" in sections
 
 
 def test_the_explorer_ranks_and_mixes(place: Place) -> None:
