@@ -20,6 +20,7 @@ from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.datasets import load as load_pictures
 from hicmd_tf.data.samples import DataSplits
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.retrieval.baselines import Figures, hand_crafted_figures
@@ -318,6 +319,13 @@ def _places(origins: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*found]
 
 
+def _judged(data: DataConfig, setting: Mapping[str, Any]) -> str:
+    """The data set, which of its splits and how it is evaluated, in words. setting: of a run, the first one."""
+    split = [f"trial {data.trial}"] if DATA_SETS[data.name].trials > 1 else []
+    galleries = [f"means over {setting['trials']} galleries"] if setting["trials"] > 1 else []
+    return ", ".join([data.name, *split, setting["setting"], *galleries])
+
+
 def _written(found: Sequence[Compared], first: Contender, by_hand: Mapping[str, Figures], out: Path) -> str:
     """Writes everything; the table as text, and where it is."""
     from hicmd_tf.visualize.figure import save
@@ -330,7 +338,7 @@ def _written(found: Sequence[Compared], first: Contender, by_hand: Mapping[str, 
     }
     unlearned = {name: {**simple, **by_hand}[name] for name in UNLEARNED if name in {**simple, **by_hand}}
     kind = "held-out identity" if metrics["split"] == "held_out" else "test identity"
-    who = f"{counted(metrics['identities'], kind)} of {first.config.data.name}, trial {first.config.data.trial}"
+    who = f"{counted(metrics['identities'], kind)} of {_judged(first.config.data, metrics['settings'][0])}"
     size = f"{first.config.data.height} x {first.config.data.width}"
     write_json(out / f"{NAME}.json", as_json(found, unlearned, who))
     write_text(out / f"{NAME}.csv", as_csv(found, unlearned))

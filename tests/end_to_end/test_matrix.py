@@ -45,7 +45,7 @@ from hicmd_tf.visualize.report import SHOWN
 
 assert tf  # imported before the first run, which `conftest` has compute without graphs, as its repetition
 DRAWN = "synthetic_vi"
-TRAINS = ("fit", "reproduce", "tune", "ablations")  # commands that compute with the run's engine
+TRAINS = ("fit", "reproduce", "tune", "ablations", "compare")  # commands that compute with the run's engine
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PLUMBING = FIXTURES / "plumbing.yaml"
 PEOPLE = ("Ἀντιγόνη", "bob", "C. D.", "12", "anna", "0042", "eve", "zoë")
@@ -545,6 +545,26 @@ def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkey
     for start, of in (("|alternate|CE+triplet", metrics), ("|chance|", metrics["chance"])):
         (cells,) = [line.split() for line in printed.splitlines() if line.replace(" ", "").startswith(start)]
         assert {f"{100 * row[key]:.1f}" for row in main_rows(of).values() for key in ("rank1", "mAP")} <= set(cells)
+
+
+def test_a_run_is_compared_with_one_that_is_trained(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    other, out = CONFIGURATIONS[EMBEDDING], tmp_path / "out"
+    given = [*place.whole[2:], "--steps", STEPS, "--seeds", 1, "--no-report", "--out", out]
+    printed = place.say("compare", place.run, other, *given)
+    found = json.loads((out / "comparison.json").read_text())
+    runs = [run for row in found["rows"] for run in row["runs"]]
+    names = ["run", other.stem] if place.generates else [other.stem]  # then both are seeds of one row
+    assert [row["name"] for row in found["rows"]] == names and len(runs) == 2
+    for run, folder in zip(runs, (place.run, out / "runs" / f"{other.stem}_1"), strict=True):
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert run["figures"].keys() == main_rows(metrics).keys() and run["training_seconds"] > 0
+        assert all(run["figures"][way] == pytest.approx(of) for way, of in main_rows(metrics).items())
+    (cells,) = [line.split() for line in printed.splitlines() if line.startswith("chance ")]
+    assert f"{100 * next(iter(main_rows(place.metrics['chance']).values()))['mAP']:.1f}" in cells
+    assert found["without_learning"]["hog"].keys() == main_rows(place.metrics).keys()
 
 
 @pytest.mark.slow

@@ -157,7 +157,13 @@ def finish(run: Path, config: Config, value: float, hashes: dict[str, str] | Non
         "origins": folder.origins(config),
     }
     known = {**figures(value), **{name: figures(0.1) for name in ("chance", "raw_pixels", "colour_histogram")}}
-    about = {"steps": steps, "identities": 6, "split": "test", "provenance": provenance}
+    about = {
+        "steps": steps,
+        "identities": 6,
+        "split": "test",
+        "settings": [{"setting": "all", "trials": 1}],
+        "provenance": provenance,
+    }
     folder.metrics.write_text(json.dumps({**known, **about}))
     folder.untrained.write_text(json.dumps(figures(0.0)))
     names = [f"{way}_{name}" for way in WAYS for name in COLUMNS]
