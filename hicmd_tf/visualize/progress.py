@@ -19,6 +19,8 @@ def progress(rows: Mapping[str, Sequence[Sequence[Point]]], levels: Levels) -> F
         rows: by name, the evaluations of a run of each seed; a row has a run, and all have the same directions.
         levels: name -> direction -> figure -> fraction of what needs no learning, drawn as level lines.
     """
+    from matplotlib.ticker import SymmetricalLogLocator
+
     ways = list(next(iter(rows.values()))[0][-1].figures)
     panels = [(way, figure) for way in ways for figure in FIGURES]
     canvas = plot_figure(9.0, 2.3 * len(panels) + 0.5)
@@ -44,6 +46,7 @@ def progress(rows: Mapping[str, Sequence[Sequence[Point]]], levels: Levels) -> F
         line[1].set_xlabel("steps")
         if all(point.seconds is not None for runs in rows.values() for points in runs for point in points):
             line[0].set_xscale("symlog", linthresh=_shortest(rows))
+            line[0].xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=_shortest(rows), subs=(1, 2, 5)))
             line[0].xaxis.set_major_formatter("{x:g}")
         for axes in line:
             axes.set_ylim(bottom=0)

@@ -1,5 +1,6 @@
 """JAX's engine: few large things compute what many small ones do, and who reads nothing of a weight leaves it alone."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from one_iteration import SMALLEST, make_batch, make_model
 from watching import iterate, watched
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.engines.jax import devices
 
 JOINED = pytest.mark.parametrize("joined", [True, False], ids=["joined", "apart"])
 
@@ -77,3 +79,11 @@ def test_both_forms_have_the_same_losses_and_gradients(config: Config) -> None:
         name: np.abs(gradients[name] - g).max() / max(np.abs(g).max(), 1e-6 * largest) for name, g in wanted.items()
     }
     assert {name: error for name, error in errors.items() if not error <= 1e-6} == {}
+
+
+def test_the_fullest_card_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert devices.card_memory() is None  # a processor
+    stats = [{"peak_bytes_in_use": 3}, None, {"peak_bytes_in_use": 5}]
+    found = [SimpleNamespace(memory_stats=lambda of=of: of) for of in stats]
+    monkeypatch.setattr(devices.jax, "local_devices", lambda: found)
+    assert devices.card_memory() == 5

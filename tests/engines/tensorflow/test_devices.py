@@ -132,3 +132,12 @@ def test_kernels_look_for_a_gpu_that_tensorflow_computes_on(monkeypatch: pytest.
     for listed in ([], ["GPU:0"]):
         monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind, listed=listed: listed)
         assert kernels._on_gpu.__wrapped__() == bool(listed)
+
+
+def test_the_fullest_card_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert devices.card_memory() is None  # a processor alone
+    names = ["/device:GPU:0", "/device:GPU:1"]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [Listed(name, {}) for name in names])
+    peaks = {"GPU:0": {"peak": 3}, "GPU:1": {"peak": 5}}
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", peaks.__getitem__)
+    assert devices.card_memory() == 5
