@@ -27,6 +27,7 @@ os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras, here and i
 os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several processes share the card
 
 from bench import on_device
+from bench.measuring import refuse_embedding
 from bench.operations import CLASSES, SIZES
 from bench.turns import CUT, DONE, Case, Figures, run
 from hicmd_tf.arguments import Parser, time_limit, writable
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
     config, options = parse("python -m bench.accelerator", __doc__ or "", arguments, extra, reads=SIZES)
+    refuse_embedding(config.method)
     require("jax")
     unknown = set(options.only or ()) - set(NAMES)
     if unknown:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
-from bench.measuring import keep
+from bench.measuring import keep, refuse_embedding
 from bench.operations import SIZES, Seconds, equations, tflop, timed_model
 from hicmd_tf.arguments import Parser, writable
 from hicmd_tf.config.command_line import parse
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument("--json", type=writable, metavar="FILE", help="write the figures there")
 
     config, options = parse("python -m bench.graph", __doc__ or "", arguments, extra, reads=READS)
+    refuse_embedding(config.method)
     figures = measured(config, joined=not options.apart)
     print(tables(figures))
     keep(options.json, figures)

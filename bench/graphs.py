@@ -14,7 +14,8 @@ PARTS = {
     "discriminators": r"discriminator_(visible|infrared)|(^|/)scale_\d",  # the latter: one scale on its own
     "prototype encoders": r"(visible|infrared)(_\d+)?/prototype",
     "attribute encoders": r"(visible|infrared)(_\d+)?/attribute",
-    "HFL": r"(^|/)(embedding|combination|head)(_\d+)?/",
+    "backbone": r"(^|/)(front|visible|infrared|trunk)(_\d+)?/(stem|stage)_?\d*",  # of an embedding network
+    "HFL or head": r"(^|/)(embedding|combination|head)(_\d+)?/",
     "optimisers": r"^(generator|discriminator|features)/",
 }
 REST = "losses and the rest"

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hicmd_tf.arguments import Parser, positive, writable
+from hicmd_tf.config.kinds import HICMD
+from hicmd_tf.errors import UserError
 
 YARDSTICK = (
     4096  # rows and columns of the matrix product by whose time others are divided: it makes machines comparable
@@ -24,6 +26,15 @@ def parser_of(script: str, about: str | None, rounds: int = 0) -> Parser:
         said = "of measurements (default: %(default)s)"
         parser.add_argument("--rounds", type=positive, default=rounds, metavar="N", help=said)
     return parser
+
+
+def refuse_embedding(method: str) -> None:
+    """Raises UserError unless the method is Hi-CMD, whose iteration a script knows."""
+    if method != HICMD:
+        raise UserError(
+            f"method is {method}: this measures hicmd's iteration; name a configuration of that, or take "
+            f"python -m bench.train_step, which measures both"
+        )
 
 
 def keep(file: Path | None, figures: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.measuring import alone, keep, parser_of, save_plot
+from bench.measuring import alone, keep, parser_of, refuse_embedding, save_plot
 from bench.train_step import CLASSES, Figures, iteration
 from hicmd_tf.arguments import writable
 from hicmd_tf.errors import run_command
@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from tqdm import tqdm
 
+    from hicmd_tf.config import load
+
+    refuse_embedding(load(options.config).method)
     points = sorted({point for _, points in AXES.values() for point in points})
     costs = {
         point: alone(iteration, options.config, point.settings(), options.rounds, point.classes)

@@ -1,11 +1,11 @@
 """`python -m bench.train_step`: what one training iteration costs, in float32 and in mixed_bfloat16.
 
-The full-size networks with random weights, pictures of noise and the released batch, optimisers included, the input
-pipeline running beside; each precision in a process of its own. Making the graph is timed (traced_s), and
-then the first iteration, in which TensorFlow optimises it (first_s). Every round measures a 4096^3 float32 product
-(the yardstick: its time divides the iteration's, which makes machines comparable) and an iteration. Parts, and kinds of
-operations, are their shares of the operations' time, by TensorFlow's profiler, of one more iteration. For a fair figure
-run nothing else.
+A configuration's networks, of either method and by default of full size, with random weights, pictures of noise and
+the configured batch, optimisers included, the input pipeline running beside; each precision in a process of its own.
+Making the graph is timed (traced_s), and then the first iteration, in which TensorFlow optimises it (first_s). Every
+round measures a 4096^3 float32 product (the yardstick: its time divides the iteration's, which makes machines
+comparable) and an iteration. Parts, and kinds of operations, are their shares of the operations' time, by TensorFlow's
+profiler, of one more iteration. For a fair figure run nothing else.
 """
 
 import itertools
@@ -86,7 +86,7 @@ def iteration(name: str, settings: dict[str, Any], rounds: int, classes: int = C
         "yardsticks": statistics.median(w / y for w, y in zip(walls, yardsticks[of_rounds], strict=True)),
         "peak_gib": peak,
         "tflop": sum(flops.values()) / 1e12,
-        "pictures_per_s": 2 * (config.batch.pairs + config.batch.negatives) / wall,
+        "pictures_per_s": step.pictures / wall,
         "losses": losses[0],
         "parts": {
             part: {"tflop": flops[part] / 1e12, "wall_s": share * spent.parts[part]}
@@ -102,16 +102,18 @@ class _Step:
     def __init__(self, config: Any, classes: int) -> None:
         import tensorflow as tf
 
-        from hicmd_tf.data.batches import BatchPlanner, batches
+        from hicmd_tf.chosen_method import chosen
+        from hicmd_tf.data.batches import REAL, batches
         from hicmd_tf.engines.chosen import set_up
         from hicmd_tf.training.experiment import build_model
 
         set_up(config)
         samples = _noise(config)
-        planner = BatchPlanner(samples, config.batch, config.data.height, config.data.width, SEED)
+        planner = chosen(config).planner(samples, config)
         self._function = tf.function(build_model(config, classes).train_step)
         inputs = iter(batches(planner, samples, 0, MOST))
         self._first = next(inputs)
+        self.pictures = sum(len(self._first[name]) for name in REAL if name in self._first)
         self._batches = itertools.chain([self._first], inputs)
         self.waits: list[float] = []
 
@@ -132,9 +134,11 @@ def _noise(config: Any) -> Any:
     import numpy as np
     import tensorflow as tf
 
+    from hicmd_tf.config.kinds import EMBEDDING
     from hicmd_tf.data.samples import Samples
 
-    people = config.batch.pairs + 2 * config.batch.negatives
+    embedding = config.method == EMBEDDING
+    people = config.embedding.people if embedding else config.batch.pairs + 2 * config.batch.negatives
     random = np.random.default_rng(SEED)
     coarse = random.integers(0, 256, (4 * people, 16, 8, 3)).astype("float32")
     fine = tf.image.resize(coarse, (config.data.height, config.data.width), "bicubic")

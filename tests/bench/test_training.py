@@ -9,6 +9,7 @@ from PIL import Image
 from bench.health import growth, taken
 from bench.health import main as health
 from bench.scaling import AXES, draw
+from bench.scaling import main as scaling
 from bench.train_step import losses_beside
 from hicmd_tf.config import load
 from hicmd_tf.errors import UserError
@@ -57,6 +58,11 @@ def test_the_points_of_scaling_are_valid_configurations_and_are_drawn(tmp_path: 
     draw({point: {"yardsticks": 2.0, "peak_gib": 3.0} for point in points}, tmp_path / "scaling.png")
     with Image.open(tmp_path / "scaling.png") as picture:
         assert picture.format == "PNG" and picture.width > picture.height > 400
+
+
+def test_what_measures_the_other_method_alone_says_so() -> None:
+    with pytest.raises(UserError, match=r"^method is embedding: .* take python -m bench\.train_step"):
+        scaling(["--config", "tiny_strong"])
 
 
 def test_losses_of_two_runs_are_compared_by_their_largest_relative_difference() -> None:
