@@ -15,7 +15,7 @@ from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.sources.table import whom
 from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import Modality
+from hicmd_tf.notation import INFRARED, Modality
 from hicmd_tf.pictures.bounds import content
 from hicmd_tf.retrieval.stored import read_descriptors
 from hicmd_tf.runs.opened import OpenedRun
@@ -76,12 +76,12 @@ def described_folder(
         time: of all of them; None: when each file changed.
         held: what a gallery has of paths: a picture of which the same is known is not described again.
     """
-    model = run.model.descriptor.digest()
+    model, within = run.model.descriptor.digest(), listing.labelled_in or folder
     for start in range(0, len(listing.records), PART):
         records = listing.records[start : start + PART]
         samples = read_pictures(folder, records, listing.texts, run.config.data.sixteen_bit)
         paths = [os.path.realpath(folder / name) for name in samples.names]
-        entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], folder, time)
+        entries = entries_of(samples, paths, [sha256(one).hexdigest() for one in samples.encoded], within, time)
         known = held(paths)
         entries = dated(entries, known, samples) if time is None else entries
         fresh = news(entries, known)
@@ -106,15 +106,17 @@ def _said(samples: Samples) -> list[bool]:
     return found
 
 
-def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality) -> Described:
+def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality | None = None) -> Described:
     """Single pictures; whom they show is what a table says, or their paths, where a folder is named after a modality.
-    Raises UserError, also for one that can't be used: what is asked for is never left out."""
-    people = [whom(file, modality) for file in files]
+    So is their modality where it is None. Raises UserError, also for one that can't be used: what is asked for is never
+    left out."""
+    shown = [whom(file, modality) for file in files]
+    people = [person for person, _ in shown]
     samples = Samples(
         [content(file) for file in files],
         [str(file) for file in files],
         np.array([number(person or "unknown") for person in people], np.int64),
-        np.full(len(files), modality == "infrared"),
+        np.array([m == INFRARED for _, m in shown], bool),
         np.zeros(len(files), np.int64),
         texts=texts_of(person for person in people if person),
         sixteen_bit=run.config.data.sixteen_bit,

@@ -148,11 +148,11 @@ def test_numbers_are_people(number: int) -> None:
 
 
 def test_a_single_picture_is_its_folders_persons(tmp_path: Path) -> None:
-    assert person_of(tmp_path / "anna/visible/x.png", "visible") == "anna"
-    assert person_of(tmp_path / "infrared/anna/x.png", "infrared") == "anna"
-    assert person_of(tmp_path / "nvr/infrared/2026/11/05/a.jpg", "infrared") is None
-    assert person_of(tmp_path / "5/x.png", "visible") is None
-    assert person_of(tmp_path / "ir/project/probes/x.png", "visible") is None  # not a folder of pictures
+    assert person_of(tmp_path / "anna/visible/x.png", "visible") == ("anna", "visible")
+    assert person_of(tmp_path / "infrared/anna/x.png", None) == ("anna", "infrared")
+    assert person_of(tmp_path / "nvr/infrared/2026/11/05/a.jpg", None) == (None, "infrared")
+    assert person_of(tmp_path / "5/x.png", "visible") == (None, "visible")
+    assert person_of(tmp_path / "ir/project/probes/x.png", "visible")[0] is None  # not a folder of pictures
     for name in ("anna/IR/x.png", "thermal/anna/x.png"):
         with pytest.raises(UserError, match=f"{name} lies in a folder of infrared pictures, but visible is said"):
             person_of(tmp_path / name, "visible")

@@ -97,7 +97,7 @@ def test_a_line_that_makes_no_sense_is_named(lines: list[str], head: str, said: 
 def test_a_pattern_and_another_modality_beside_it_are_refused(listed: Path) -> None:
     with pytest.raises(UserError, match=rf"{TABLE} and data\.pattern both say"):
         FOLDER.read(listed, pattern="(?P<identity>.)")
-    with pytest.raises(UserError, match=f"is infrared by {TABLE}, but --modality says visible"):
+    with pytest.raises(UserError, match=f"is infrared by .*{TABLE}, but --modality says visible"):
         anything(listed, "visible")
 
 
@@ -106,21 +106,91 @@ def test_a_single_picture_is_what_the_nearest_table_that_lists_it_says(tmp_path:
     inner.mkdir(parents=True)
     written(outer, "visible/inner/1.png,ir,bob", "visible/inner/2.png,ir,", head="path,modality,identity")
     written(inner, "1.png,ir,anna", head="path,modality,identity")
-    assert [whom(inner / name, "infrared") for name in ("1.png", "2.png")] == ["anna", None]
+    assert [whom(inner / name, "infrared")[0] for name in ("1.png", "2.png")] == ["anna", None]
+    assert whom(inner / "1.png", None) == ("anna", "infrared")
     with pytest.raises(UserError, match=f"1.png is infrared by {inner / TABLE}, but visible is said"):
         whom(inner / "1.png", "visible")
-    assert whom(inner / "3.png", "visible") == "inner"  # which no table lists, but its path says so
+    assert (
+        whom(inner / "3.png", "visible") == whom(inner / "3.png", None) == ("inner", "visible")
+    )  # which no table lists, but its path says so
     with pytest.raises(UserError, match="lies in a folder of visible pictures"):
         whom(inner / "3.png", "infrared")
     written(inner, "1.png,rgb,cleo", head="path,modality,identity,")  # none of ours
-    assert whom(inner / "1.png", "infrared") == "bob"
+    assert whom(inner / "1.png", "infrared")[0] == "bob"
+    written(inner, "1.png,green,cleo", head="path,modality,identity")  # of which the line is not understood
+    with pytest.raises(UserError, match="line 2: modality is 'green'"):
+        whom(inner / "1.png", "infrared")
+    with pytest.raises(UserError, match=r"neither the path of .*4\.png nor a table says its modality: give --modality"):
+        whom(outer / "4.png", None)
 
 
-def test_a_table_above_or_below_the_folder_is_named_with_what_to_do(listed: Path) -> None:
+def test_a_table_below_the_folder_is_named_with_what_to_do(listed: Path) -> None:
     with pytest.warns(UserWarning, match=f"heap/{TABLE} is not read: .* name that folder, or move the table"):
         assert not [line for line in anything(listed.parent, "visible").passed if TABLE in line]
-    with pytest.warns(UserWarning, match=f"heap/{TABLE} is not read with 2026 alone: name the folder that it lies in"):
-        anything(listed / "2026", "visible")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_table_above_the_folder_says_what_it_says_of_the_whole(
+    depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path.joinpath(*("2026", "11", "01")[:depth])
+    below = folder.relative_to(tmp_path).as_posix()
+    lines = []
+    for place, name in enumerate(("a.png", "b.png", "c/d.png")):
+        trees.picture(folder / name, seed=place)
+        lines.append(f"{below}/{name},{('ir', 'rgb', 'ir')[place]},{('kira', 'bob', '')[place]},,,t{place}")
+    trees.picture(tmp_path / "other.png", seed=9)
+    trees.picture(folder / "not listed.png", seed=8)
+    head = "path,modality,identity,camera,time,track"
+    written(tmp_path, *lines, "other.png,rgb,kira,gate,,", head=head)
+    whole = anything(tmp_path, None)
+    monkeypatch.chdir(folder)
+    (tmp_path / "link").symlink_to(folder)
+    for given in (folder, Path(), tmp_path / "link"):
+        part = anything(given, None)
+        named = [record._replace(name=f"{below}/{record.name}") for record in part.records]
+        assert named == [record for record in whole.records if record.name != "other.png"]
+        assert part.labelled_in == whole.labelled_in == tmp_path
+        assert part.taken[0] == f"{tmp_path / TABLE} says what these pictures are"
+        assert part.passed == [f"1 file passed over: not listed.png (not in {TABLE})"]
+        with pytest.raises(UserError, match=f"a.png is infrared by {tmp_path / TABLE}, but --modality says visible"):
+            anything(given, "visible")
+        with pytest.raises(UserError, match=f"{tmp_path / TABLE} and --pattern both say"):
+            anything(given, None, "(?P<identity>.)")
+        with pytest.raises(UserError, match=f"{tmp_path / TABLE} has no column split"):
+            FOLDER.read(given)
+    (folder / "a.png").unlink()
+    with pytest.raises(UserError, match=f"{TABLE}, line 2: there is no picture 'a.png' below"):
+        anything(folder, None)
+
+
+def test_a_table_above_that_lists_nothing_below_the_folder_or_is_none_says_nothing(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    trees.picture(inner / "1.png", seed=1)
+    trees.picture(tmp_path / "2.png", seed=2)
+    written(tmp_path, "2.png,ir,anna", head="path,modality,identity")
+    listing = anything(inner, "visible")
+    assert [record.modality for record in listing.records] == ["visible"] and listing.labelled_in is None
+    written(tmp_path / "a", head="title,size")
+    with pytest.warns(UserWarning, match=rf"a/{TABLE}: there is no column 'title'.* it is not read with"):
+        anything(inner, "visible")
+
+
+def test_a_table_of_another_spelling_and_absolute_paths_are_named(tmp_path: Path) -> None:
+    trees.picture(tmp_path / "1.png", seed=1)
+    (written(tmp_path, "1.png,ir,anna", head="path,modality,identity") / TABLE).rename(tmp_path / "Pictures.csv")
+    with pytest.raises(UserError, match=r"Pictures\.csv is not read: a table is called pictures\.csv, in small"):
+        anything(tmp_path, "visible")
+    (tmp_path / "Pictures.csv").unlink()
+    written(tmp_path, f"{tmp_path}/1.png,ir,anna", head="path,modality,identity")
+    with pytest.raises(UserError, match=f"line 2: .* is absolute: write it as it is below {tmp_path}"):
+        anything(tmp_path, None)
+
+
+def test_who_names_a_split_of_a_tree_is_told_the_folder_above(tmp_path: Path) -> None:
+    tree = trees.own(tmp_path / "tree", ("anna", "bob", "cleo", "dan"))
+    with pytest.raises(UserError, match=f"test has no train: name the folder above it, {tree}"):
+        FOLDER.read(tree / "test")
 
 
 def test_check_takes_it(listed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, mixed_track, read_pictures
-from hicmd_tf.data.sources.table import SPLITS, TABLE, elsewhere, read_table
+from hicmd_tf.data.sources.table import SPLITS, TABLE, Table, elsewhere, read_table
 from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
 from hicmd_tf.errors import UserError, counted, printable
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
@@ -54,14 +54,16 @@ class Folder(DataSet):
         existing(folder, advice=self.advice)
         walk, table = _looked_through(folder, pattern, SETTING)
         if not pattern and table is None:
-            existing(folder, *SPLITS, advice=self.advice)
-        if table is not None and any(said.split is None for said in table.values()):
-            raise UserError(f"{folder / TABLE} has no column split: say of each picture {' or '.join(SPLITS)}")
+            within = folder.absolute().parent
+            whole = all((within / split).is_dir() for split in SPLITS)
+            existing(folder, *SPLITS, advice=f"name the folder above it, {within}" if whole else self.advice)
+        if table is not None and any(said.split is None for said in table.said.values()):
+            raise UserError(f"{table.file} has no column split: say of each picture {' or '.join(SPLITS)}")
         rule = compiled(pattern, SETTING) if pattern else LAYOUT
         says_split = table is not None or "split" in rule.groupindex
         found: dict[str, dict[str, Said]] = {split: {} for split in SPLITS}
         for name in walk.pictures:
-            said = read_path(folder, name, None, rule) if table is None else table.get(name)
+            said = read_path(folder, name, None, rule) if table is None else table.said.get(name)
             split = said.split if said and says_split else name.split("/")[0]
             if said and said.modality and split in SPLITS:
                 found[split][name] = said
@@ -71,9 +73,15 @@ class Folder(DataSet):
                 walk.passed.setdefault(reason, []).append(name)
         for split in SPLITS:
             if not found[split]:
-                why = f"{SETTING} {pattern!r} finds none" if pattern else f"{TABLE} has none" if table else self.advice
+                why = (
+                    f"{SETTING} {pattern!r} finds none"
+                    if pattern
+                    else f"{table.file} has none"
+                    if table
+                    else self.advice
+                )
                 raise UserError(f"{folder}: the split {split} has no pictures ({', '.join(PICTURES)}): {why}")
-        return checked(folder, _listing(folder, found, walk.passed))
+        return checked(folder, _listing(folder, found, walk.passed, table))
 
     def called(self, config: DataConfig) -> str:
         """By the folder, too: everyone has their own."""
@@ -100,11 +108,13 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
         raise UserError(f"{OPTION} has a group split, which is for training ({SETTING}): leave its name out here")
     (walk, table), found = _looked_through(folder, pattern, OPTION), dict[str, Said]()
     for name in walk.pictures:
-        said = read_path(folder, name, modality, rule) if table is None else table.get(name)
+        said = read_path(folder, name, modality, rule) if table is None else table.said.get(name)
         if said is None:
             walk.passed.setdefault(NO_MATCH if table is None else NOT_LISTED, []).append(name)
         elif table is not None and modality is not None and said.modality != modality:
-            raise UserError(f"{name} is {said.modality} by {TABLE}, but --modality says {modality}: leave that out")
+            raise UserError(
+                f"{name} is {said.modality} by {table.file}, but --modality says {modality}: leave that out"
+            )
         elif said.modality is None:
             raise UserError(
                 f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with "
@@ -117,32 +127,36 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
         raise UserError(
             f"{folder} has no pictures ({', '.join(PICTURES)}) at any depth{why}: give a folder that has some"
         )
-    return _listing(folder, {"all": found}, walk.passed)
+    return _listing(folder, {"all": found}, walk.passed, table)
 
 
-def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Mapping[str, Said] | None]:
-    """What lies below a folder, and what its table says, where there is one. Raises UserError where a pattern says the
-    same, and as `read_table` does. named: the option or setting of the pattern."""
+def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Table | None]:
+    """What lies below a folder, and the table that says what it is, where there is one.
+
+    named: the option or setting of the pattern. Raises UserError where a pattern says the same, and as `read_table`
+    does.
+    """
     walk = walked(folder)
     table, others = read_table(folder, walk.pictures), walk.passed.pop(NO_PICTURES, [])
     unread = elsewhere(folder, others) if table is None else ""
     if unread:
         warnings.warn(unread, stacklevel=2)
     elif table is not None and pattern:
-        raise UserError(f"{folder / TABLE} and {named} both say what pictures are: leave the pattern out")
+        raise UserError(f"{table.file} and {named} both say what pictures are: leave the pattern out")
     told = {name for name in others if name == TABLE or (unread and name.endswith(f"/{TABLE}"))}
     if told < set(others):
         walk.passed[NO_PICTURES] = [name for name in others if name not in told]
     return walk, table
 
 
-def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Passed) -> Listing:
-    """Records of pictures of which it is known what their paths say. Raises UserError when two names are one number,
-    and for a track of two people, cameras or modalities."""
+def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Passed, table: Table | None) -> Listing:
+    """Records of pictures of which it is known what their paths, or a table, say. Raises UserError when two names are
+    one number, and for a track of two people, cameras or modalities."""
     found = sorted((name, said) for part in splits.values() for name, said in part.items())
     people = numbered({said.identity for _, said in found if said.identity}, f"{folder}: two folders")
     tracks = numbered({said.track for _, said in found if said.track}, f"{folder}: two tracks")
-    cameras = BESIDE if any(said.camera for _, said in found) else ALONE
+    named = any(said.camera for _, said in found) if table is None else table.cameras
+    cameras = BESIDE if named else ALONE
     records = {
         split: [
             Record(
@@ -173,7 +187,9 @@ def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Pas
         within = sum(said.track is not None for _, said in found)
         without = f"; in none, and so tracks of one: {len(found) - within:,}" if within < len(found) else ""
         taken.append(f"tracks: {len(tracks):,}, of {counted(within, 'picture')}{without}")
-    return Listing(records, texts, taken, sentences(passed))
+    if table is not None and table.file.parent != folder:
+        taken.insert(0, f"{table.file} says what these pictures are")
+    return Listing(records, texts, taken, sentences(passed), None if table is None else table.file.parent)
 
 
 def _taken(kind: str, otherwise: str, labels: Iterable[tuple[str | None, str, str]]) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hicmd_tf.data.labels import UNKNOWN, number
 from hicmd_tf.data.times import moment
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import INFRARED, VISIBLE, Modality
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 SPELLINGS: dict[str, Modality] = {
     **dict.fromkeys(("visible", "visiblelight", "vis", "rgb", "color", "colour"), VISIBLE),
@@ -147,17 +147,24 @@ def _person(above: Sequence[str], parts: Sequence[str], nearest: int | None) -> 
     return None if nobody else name, by
 
 
-def person_of(file: Path, modality: Modality) -> str | None:
-    """Whom a single picture shows by the folders that it lies in, one of which must be named after a modality.
+def person_of(file: Path, modality: Modality | None) -> tuple[str | None, Modality]:
+    """Whom a single picture shows by the folders that it lies in, one of which must be named after a modality; and its
+    modality, which None leaves to them.
 
-    Raises UserError when that is the folder that it lies in, or the one above, and names the other modality.
+    Raises UserError when the folder that it lies in, or the one above, names the other modality, and where none says
+    which it is.
     """
     file = file.absolute()
     near = next((m for m in map(modality_of, reversed(file.parts[-3:-1])) if m), modality)
-    if near != modality:
+    if modality is not None and near != modality:
         raise UserError(
             f"{file} lies in a folder of {near} pictures, but {modality} is said to be its modality: give its own"
         )
     root = Path(file.anchor)
     said = read_path(root, file.relative_to(root).as_posix(), None)
-    return said.identity if said and said.modality else None
+    taken = modality or (said and said.modality)
+    if not taken:
+        raise UserError(
+            f"neither the path of {file} nor a table says its modality: give --modality {' or '.join(MODALITIES)}"
+        )
+    return (said.identity if said and said.modality else None), taken

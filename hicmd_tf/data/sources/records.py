@@ -34,13 +34,15 @@ class Listing(NamedTuple):
 
     texts: of the identities, cameras and tracks that are called by a text. taken: from which part of their paths people
     and cameras were taken, and how many tracks there are, one line each. passed: what was passed over, one line per
-    reason, and what else is odd.
+    reason, and what else is odd. labelled_in: the folder of the table that says all this, in which names of tracks
+    hold; None: the pictures' own.
     """
 
     splits: dict[str, list[Record]]
     texts: Texts = {}  # noqa: RUF012 (nobody writes into it)
     taken: Sequence[str] = ()
     passed: Sequence[str] = ()
+    labelled_in: Path | None = None
 
     @property
     def records(self) -> list[Record]:

@@ -1,4 +1,4 @@
-"""`pictures.csv` in a folder of people's own pictures: who, in which modality, by which camera, in which split, when.
+"""`pictures.csv` in a folder of people's own pictures, or above it: who, in which modality, by which camera, when.
 
     path,modality,identity,camera,split,time,track
     2026/11/05/a.jpg,visible,anna,north,train,2026-11-05T08:30:12,north-17
@@ -10,10 +10,12 @@ pictures that one camera took of one person in a row; where one is empty nothing
 
 import csv
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from hicmd_tf.data.sources.paths import Said, known_name, modality_of, person_of
 from hicmd_tf.data.times import moment
@@ -28,67 +30,110 @@ SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "strokes"}
 """What programs also write between columns."""
 
 
-def read_table(folder: Path, pictures: list[str]) -> dict[str, Said] | None:
-    """What a folder's table says of each picture, by its path below the folder; None where there is no table.
+class Table(NamedTuple):
+    """A table, and what it says of each picture below the folder that was asked for, by its path below that folder.
+    cameras: whether it names any at all."""
 
-    pictures: paths of those that there are. Raises UserError, with the line, for what makes no sense.
+    file: Path
+    said: dict[str, Said]
+    cameras: bool
+
+
+class NoTableError(UserError):
+    """A file called as a table is that is something else."""
+
+
+def read_table(folder: Path, pictures: list[str]) -> Table | None:
+    """A folder's table, or else the nearest above that lists pictures below the folder; None where there is none.
+
+    pictures: paths of those that there are. Raises UserError, with the line, for what makes no sense. Warns of a file
+    above that is called so and is no table.
     """
-    file = folder / TABLE
-    if not file.is_file():
-        return None
-    found: dict[str, Said] = {}
-    there = set(pictures)
+    own, there = folder / TABLE, set(pictures)
+    if own.is_file():
+        return _part_of(own, "", there, folder)
+    for table, path in tables_above(folder):
+        try:
+            found = _part_of(table, f"{path}/", there, folder)
+        except NoTableError as error:
+            warnings.warn(f"{error}; it is not read with {folder}", stacklevel=2)
+            continue
+        if found.said:
+            return found
+    return None
+
+
+def _part_of(file: Path, below: str, there: set[str], folder: Path) -> Table:
+    """What a table says of the pictures below a folder. below: how their paths begin in the table."""
+    every: dict[str, Said] = {}
     for place, path, said in _labelled(file):
-        if path in found:
+        if path in every:
             raise UserError(f"{place}: {path} is listed twice: list every picture once")
-        if path not in there:
-            raise UserError(f"{place}: there is no picture {path[:80]!r} below {folder}: mend the path, or take it out")
-        found[path] = said
-    if not found:
+        every[path] = said
+        name = path.removeprefix(below)
+        if path.startswith(below) and name not in there:
+            wrong = (
+                f"{path[:80]!r} is absolute: write it as it is below {file.parent}"
+                if Path(path).is_absolute()
+                else f"there is no picture {name[:80]!r} below {folder}: mend the path, or take it out"
+            )
+            raise UserError(f"{place}: {wrong}")
+    if not every:
         raise UserError(f"{file} lists no picture: expected a line for each, {', '.join((*NEEDED, *FURTHER))}")
-    return found
+    part = {path.removeprefix(below): said for path, said in every.items() if path.startswith(below)}
+    return Table(file, part, any(said.camera for said in every.values()))
+
+
+def tables_above(place: Path) -> Iterator[tuple[Path, str]]:
+    """Files called as tables are that lie above a file or folder, the nearest first, each with its path from there: as
+    the place is spelt, then as it is without links."""
+    for path in dict.fromkeys((os.path.abspath(place), os.path.realpath(place))):
+        for folder in Path(path).parents:
+            if (folder / TABLE).is_file():
+                yield folder / TABLE, Path(path).relative_to(folder).as_posix()
 
 
 def elsewhere(folder: Path, names: list[str]) -> str:
-    """A warning of tables that are not read with a folder, for they lie above or below it; empty where none does.
+    """A warning of tables below a folder, which are not read with it; empty where there are none. Raises UserError for
+    one of its own that is spelt otherwise.
 
     names: of files below the folder.
     """
+    spelt = [name for name in names if name.casefold() == TABLE]
+    if spelt and TABLE not in spelt:
+        raise UserError(f"{folder / spelt[0]} is not read: a table is called {TABLE}, in small letters; rename it")
     below = [name for name in names if name.endswith(f"/{TABLE}")]
-    said = [
+    return (
         f"{some(below, 3)} is not read: a table says what lies in its own folder; name that folder, or move the table "
         f"into {folder} and put {below[0].removesuffix(TABLE)} before its paths"
         if below
-        else "",
-        f"{folder.absolute().parent / TABLE} is not read with {folder.name} alone: name the folder that it lies in"
-        if (folder.absolute().parent / TABLE).is_file()
-        else "",
-    ]
-    return "; ".join(filter(None, said))
+        else ""
+    )
 
 
-def whom(file: Path, modality: Modality) -> str | None:
-    """Whom a single picture shows: as the nearest table above says that lists it, else as `person_of` reads its path.
-    Raises UserError where the table, or the path, says that it is of the other modality."""
-    file = Path(os.path.abspath(file))
-    for folder in file.parents:
-        said = _listed(folder / TABLE, file.relative_to(folder).as_posix())
-        if said is None:
+def whom(file: Path, modality: Modality | None) -> tuple[str | None, Modality]:
+    """Whom a single picture shows, and in which modality: as the nearest table above says that lists it, else as
+    `person_of` reads its path.
+
+    modality: that which is said to be its; None: nobody says. Raises UserError where the table, or the path, says that
+    it is of the other, and where nothing says which.
+    """
+    for table, path in tables_above(file):
+        said = _listed(table, path)
+        if said is None or said.modality is None:
             continue
-        if said.modality != modality:
+        if modality not in (None, said.modality):
             raise UserError(
-                f"{file} is {said.modality} by {folder / TABLE}, but {modality} is said to be its modality: give its "
-                f"own"
+                f"{file} is {said.modality} by {table}, but {modality} is said to be its modality: give its own"
             )
-        return said.identity
+        return said.identity, said.modality
     return person_of(file, modality)
 
 
 def _listed(table: Path, path: str) -> Said | None:
-    """What a table says of a path; None without one, and of a file of that name that is something else."""
-    if table.is_file():
-        with suppress(UserError):
-            return _all_of(table, table.stat().st_mtime_ns).get(path)
+    """What a table says of a path; None of a file of that name that is something else."""
+    with suppress(NoTableError):
+        return _all_of(table, table.stat().st_mtime_ns).get(path)
     return None
 
 
@@ -118,13 +163,16 @@ def _labelled(file: Path) -> Iterator[tuple[str, str, Said]]:
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Every line of a table but its first by the names of the columns, with its place for messages."""
-    text = read_text(file, "expected a table, commas between columns").removeprefix("\ufeff")
+    try:
+        text = read_text(file, "expected a table, commas between columns").removeprefix("\ufeff")
+    except UserError as error:
+        raise NoTableError(str(error)) from error
     lines = csv.reader(text.splitlines(), strict=True)
     try:
         columns = [name.strip().casefold() for name in next(lines, [])]
         wrong = _mistake(columns)
         if wrong:
-            raise UserError(
+            raise NoTableError(
                 f"{file}: {wrong}: expected a first line of {', '.join(NEEDED)}, and, where they are known, "
                 f"{', '.join(FURTHER)}, with commas between them and nothing else"
             )
