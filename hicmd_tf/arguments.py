@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.files import check_writable, possible
+from hicmd_tf.notation import MODALITIES, Modality, modality_of
 from hicmd_tf.pictures.sixteen_bit import EXPECTED, is_setting
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
@@ -211,6 +212,16 @@ def png(text: str) -> Path:
     found = writable(text)
     if found.suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"{_shown(text)} is no name of a PNG: end it in .png")
+    return found
+
+
+def modality(text: str) -> Modality:
+    """A modality, spelt as folders are."""
+    found = modality_of(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"{_shown(text)} is no modality, expected {' or '.join(MODALITIES)}, or a word for one, such as rgb or ir"
+        )
     return found
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hicmd_tf.data.labels import UNKNOWN_TEXT, number
+from hicmd_tf.data.sources.table import whom
 from hicmd_tf.notation import Modality
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.model import Images, Model, restored
@@ -67,7 +69,11 @@ class SearchingModel(Model):
         store = Gallery.open(Path(gallery)) if isinstance(gallery, str | Path) else gallery
         same_model(store.info(), self.descriptor.digest())
         described = self.embed(images, modality)
-        asked = [Entry(path, -1, 0, modality, 0.0) for path in _paths(images, len(described))]
+        asked = [
+            Entry(path, number(person or UNKNOWN_TEXT), 0, modality, 0.0, "", person or "")
+            for path in _paths(images, len(described))
+            for person in (whom(Path(path), modality)[0] if path else None,)
+        ]
         chosen = selection or Selection()
         answers = look_up(store, described, asked, k, chosen, among, False, self.threshold, together, group_by, pool)
         return [answer.hits for answer in answers]

@@ -10,24 +10,25 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hicmd_tf.arguments import Parser, time_limit, writable
+from hicmd_tf.arguments import Parser, modality, time_limit, writable
 from hicmd_tf.data.sources.table import whom
-from hicmd_tf.errors import counted, require
+from hicmd_tf.errors import UserError, counted, require
 from hicmd_tf.files import replacing
-from hicmd_tf.notation import MODALITIES
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
-    for picture in options.pictures:
-        whom(picture, options.modality)  # which refuses one that is said to be of the other
+    # Which refuses one that is said to be of the other.
+    modalities = {whom(picture, options.modality)[1] for picture in options.pictures}
+    if len(modalities) > 1:
+        raise UserError("the pictures are of two modalities by their paths: give those of one at a time")
     require("httpx")
     from hicmd_tf.export.client import Client
 
     client, pictures, parts = Client(options.url, options.model, options.timeout), options.pictures, []
     with tqdm(total=len(pictures), desc="describing", unit="picture", leave=False, disable=None) as bar:
-        for part in client.parts(pictures, options.modality):
+        for part in client.parts(pictures, *modalities):
             for picture, row in zip(pictures[bar.n :], part, strict=False):
                 if options.out is None:
                     tqdm.write(json.dumps({"picture": str(picture), "descriptor": row.tolist()}))
@@ -47,7 +48,12 @@ def _parser() -> Parser:
     add("pictures", nargs="+", metavar="PICTURE", type=Path, help="files of pictures")
     add("--url", default="http://127.0.0.1:8501", metavar="URL", help="of the server (default: %(default)s)")
     add("--model", default="hicmd", metavar="NAME", help="the model's name there (default: %(default)s)")
-    add("--modality", required=True, choices=MODALITIES, help="of all pictures")
+    add(
+        "--modality",
+        type=modality,
+        metavar="MODALITY",
+        help="of all pictures: visible or infrared (default: as their paths say)",
+    )
     add(
         "--timeout",
         type=time_limit,

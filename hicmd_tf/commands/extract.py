@@ -16,12 +16,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hicmd_tf.arguments import Parser, Way, writable
+from hicmd_tf.arguments import Parser, Way, modality, writable
 from hicmd_tf.data.labels import Texts
 from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError, counted
-from hicmd_tf.notation import MODALITIES
 
 WAYS = (
     Way("--images", takes=("--modality", "--pattern")),
@@ -75,7 +74,7 @@ def _parser() -> Parser:
     add("--run", required=True, metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--out", required=True, metavar="FILE", type=writable, help=".npz file to write")
     add("--images", metavar="DIR", type=Path, help="folder with pictures, at any depth")
-    add("--modality", choices=MODALITIES, help="of all pictures in --images")
+    add("--modality", type=modality, metavar="MODALITY", help="of all pictures in --images: visible or infrared")
     add("--pattern", default="", metavar="REGEX", help="what paths say, in named groups: identity, camera ..")
     add("--data", choices=in_folders(), help="data set whose test pictures are described")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")

@@ -7,6 +7,7 @@
   hicmd search remove --index DIR --before 2026-11-01
   hicmd search info --index DIR
 
+--modality may be left out where paths or a pictures.csv say it.
 A query finds pictures of the other modality, not itself; --same-modality, --both and --itself say otherwise. --together
 makes all pictures one query, --group-by finds people or tracks, each once; of several pictures the mean descriptor is
 compared, or with --pool best the best pair. The same index command goes on where it was stopped. Every command takes
@@ -22,11 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hicmd_tf.arguments import Parser, png, positive, share
-from hicmd_tf.data.labels import number
+from hicmd_tf.arguments import Parser, modality, png, positive, share
 from hicmd_tf.data.times import EXPECTED, moment, shown
-from hicmd_tf.errors import UserError, counted, printable, waiting
-from hicmd_tf.notation import MODALITIES
+from hicmd_tf.errors import UserError, counted, notice, printable, some, waiting
 from hicmd_tf.tables import as_text
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from hicmd_tf.search.nearest import InvertedFile
 
 COLLECTION = "hicmd"
+LISTED = 20  # names in a line
 MANY = 100_000  # pictures, from which on a search takes seconds
 FOLDER = "folder"  # the data set of own pictures, whose people those of a gallery are
 POOLS = {"mean": "mean", "best": "best pair"}
@@ -70,8 +70,6 @@ def _check(options: argparse.Namespace) -> None:
         others = [other for other in needed if hasattr(options, other)]
         if name in given and not given.intersection(others):
             raise UserError(f"--{name} needs --{' or --'.join(others)}".replace("_", "-"))
-    if "picture" in given and "modality" not in given:
-        raise UserError("--picture needs --modality: which kind of camera took it")
     for name in NOT_WITH_IVF if "ivf" in given else ():
         if name in given:
             raise UserError(
@@ -124,12 +122,28 @@ def _remove(options: argparse.Namespace) -> None:
     if not selection:
         raise UserError("say which pictures: --path, --identity, --camera, --not-camera, --only, --after or --before")
     store = _store(options)
+    _refuse_unknown(options, store, selection)
     removed = store.remove(selection)
     print(f"{'no picture fits' if not removed else f'removed {removed}'}; the gallery has {store.info().rows}")
 
 
 def _info(options: argparse.Namespace) -> None:
-    print(json.dumps(_store(options).info()._asdict()))
+    store = _store(options)
+    info, held = store.info(), store.contents()
+    if options.json:
+        print(json.dumps({**info._asdict(), **held._asdict()}))
+        return
+    print(counted(info.rows, "picture"))
+    for kind, numbers in (("modalities", held.modalities), ("people", held.people), ("cameras", held.cameras)):
+        if numbers:
+            each = [f"{printable(name)} ({count:,})" for name, count in numbers.items()]
+            print(f"{kind}: {len(each):,}, with so many pictures: {some(each, LISTED)}")
+    if held.tracks:
+        print(f"tracks: {len(held.tracks):,}: {some([*map(printable, held.tracks)], LISTED)}")
+    if held.first is not None and held.last is not None:
+        print(f"times: from {shown(held.first)} to {shown(held.last)}")
+    if info.rows:
+        print(f"described by the model {info.model or 'that is not named'}, {info.length} numbers a picture")
 
 
 def _query(options: argparse.Namespace) -> None:
@@ -138,6 +152,7 @@ def _query(options: argparse.Namespace) -> None:
 
     inverted = _inverted(options)
     selection, store = _selection(options), _store(options, inverted)
+    _refuse_unknown(options, store, selection)
     run = _run(options)
     queries = _asked(options, run)
     same_model(store.info(), queries.model)
@@ -157,7 +172,7 @@ def _query(options: argparse.Namespace) -> None:
     else:
         marked = threshold is not None
         print("\n".join(_as_text(*of, answer, options, bool(selection), marked) for of, answer in found))
-        if threshold is not None:
+        if threshold is not None and any(answer.hits for answer in answers):
             print(threshold.words)
         if inverted is not None and inverted.recall is not None:
             first, ten = inverted.recall
@@ -229,6 +244,20 @@ def _selection(options: argparse.Namespace) -> "Selection":
     return Selection(paths, options.identity, options.camera, options.only, *when, options.not_camera)
 
 
+def _refuse_unknown(options: argparse.Namespace, store: "Store", selection: "Selection") -> None:
+    """Raises UserError for people and cameras that a gallery lacks, and where it lacks every given path; names single
+    ones of these."""
+    from hicmd_tf.search.entries import refuse_unknown
+
+    refuse_unknown(store, selection)
+    lacking = [path for path in options.path or () if not store.held(_names(path))]
+    if lacking and store.info().rows:
+        said = f"the gallery has no picture {some(lacking, 3)}"
+        if len(lacking) == len(options.path):
+            raise UserError(f"{said}: give paths as its hits have them")
+        notice(f"{said}; {'it is' if len(lacking) == 1 else 'they are'} passed over")
+
+
 def _names(path: Path) -> list[str]:
     """By which a gallery may have a picture: its file, or the name that a file of descriptors gave it."""
     return [str(path), str(path.resolve())]
@@ -271,7 +300,7 @@ def _as_text(
     columns = {  # name: (whether there is such a column, its side)
         "rank": (True, ">"),
         "similarity": (True, ">"),
-        "person": (marked, "<"),
+        "same person?": (marked, "<"),
         "pictures": (grouped, ">"),
         "identity": (True, ">"),
         "camera": (True, ">"),
@@ -319,7 +348,12 @@ def _parser() -> argparse.ArgumentParser:
         add = _add_pictures(
             command(name, run, text), "--images", metavar="DIR", help="folder with pictures, at any depth"
         )
-        add("--modality", choices=MODALITIES, help="of all of them; else of those below folders of these names")
+        add(
+            "--modality",
+            type=modality,
+            metavar="MODALITY",
+            help="visible or infrared, all of them; else of those below folders of these names",
+        )
         add("--pattern", metavar="REGEX", help="what paths say: groups identity, camera, modality, track, time")
         add("--time", type=_moment, metavar="TIME", help="of all of them (default: each file's)")
 
@@ -327,7 +361,12 @@ def _parser() -> argparse.ArgumentParser:
     ask = _add_pictures(
         query, "--picture", nargs="+", action="extend", metavar="FILE", help="what to look for; a folder: all in it"
     )
-    ask("--modality", choices=MODALITIES, help="of these pictures")
+    ask(
+        "--modality",
+        type=modality,
+        metavar="MODALITY",
+        help="of these pictures: visible or infrared (default: as their paths or a table say)",
+    )
     ask("-k", type=positive, default=10, metavar="N", help="how many to find (default: %(default)s)")
     ask("--together", action="store_true", help="all of them are one query, of one person")
     ask("--group-by", choices=("person", "track"), help="find these, each once, with how many pictures")
@@ -347,7 +386,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_selection(query, among)
     remove = command("remove", _remove, "removes pictures from a gallery")
     _add_selection(remove, remove)
-    command("info", _info, "says what a gallery holds")
+    told = command("info", _info, "says what a gallery holds")
+    told.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
@@ -363,10 +403,10 @@ def _add_pictures(parser: Any, option: str, **words: Any) -> Any:
 def _add_selection(parser: Any, among: Any) -> None:
     add = parser.add_argument
     add("--path", nargs="+", action="extend", metavar="FILE", type=Path, help="only these")
-    add("--identity", nargs="+", action="extend", metavar="NAME", type=number, help="only of these people")
-    add("--camera", nargs="+", action="extend", metavar="NAME", type=number, help="only by these cameras")
-    add("--not-camera", nargs="+", action="extend", metavar="NAME", type=number, help="none by these cameras")
-    among.add_argument("--only", choices=MODALITIES, help="only of this modality")
+    add("--identity", nargs="+", action="extend", metavar="NAME", help="only of these people")
+    add("--camera", nargs="+", action="extend", metavar="NAME", help="only by these cameras")
+    add("--not-camera", nargs="+", action="extend", metavar="NAME", help="none by these cameras")
+    among.add_argument("--only", type=modality, metavar="MODALITY", help="only of this modality, visible or infrared")
     add("--after", type=_moment, metavar="TIME", help="only from then on, such as 2026-11-01T08:00")
     add("--before", type=_moment, metavar="TIME", help="only before then")
 

@@ -30,8 +30,8 @@ class OpenedRun:
         run.model.step, run.config.data.name, run.descriptors.shape
     """
 
-    def __init__(self, path: Path) -> None:
-        self.folder = RunFolder(path)
+    def __init__(self, path: Path | str) -> None:
+        self.folder = RunFolder(Path(path))
 
     # Each of these raises UserError where the folder lacks it, or has it damaged.
 

@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, some
 from hicmd_tf.notation import MODALITIES, other
 from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.retrieval.tracks import POOLS, Groups, Pool, mean_descriptors
-from hicmd_tf.search.entries import Entry, Hit, Selection, checked
+from hicmd_tf.search.entries import Entry, Hit, Selection, checked, refuse_unknown
 from hicmd_tf.search.gallery import Gallery
 from hicmd_tf.search.milvus import MilvusGallery
 
@@ -85,8 +85,8 @@ def look_up(
         One answer for each query; one alone where all are together.
 
     Raises:
-        UserError: for descriptors that are none, k out of range, together pictures of two modalities, and groups by
-            what no selected picture of the gallery has.
+        UserError: for descriptors that are none, k out of range, together pictures of two modalities or people,
+            people and cameras to select that the gallery lacks, and groups by what no selected picture of it has.
     """
     if not 1 <= k <= store.most:
         raise UserError(f"k is {k}, expected 1 to {store.most}: how many pictures to find")
@@ -97,6 +97,10 @@ def look_up(
             raise UserError(f"{name} is {given!r}: expected {' or '.join(map(repr, known))}")
     if together and len({query.modality for query in queries}) > 1:
         raise UserError("the pictures that are one query are of two modalities: ask with those of one")
+    people = [*dict.fromkeys(query.who for query in queries if query.identity >= 0)]
+    if together and len(people) > 1:
+        raise UserError(f"the pictures that are one query are of {some(people, 3)}: ask with those of one person")
+    refuse_unknown(store, selection)
     sets = [[*range(len(queries))]] if together and queries else [[row] for row in range(len(queries))]
     asked = [selection.modality or _searched(queries[rows[0]].modality, among) for rows in sets]
     seen = not itself and any(m in (None, queries[rows[0]].modality) for m, rows in zip(asked, sets, strict=True))
@@ -106,11 +110,11 @@ def look_up(
     for modality in (*MODALITIES, None):
         rows = [row for row, one in enumerate(asked) if one == modality]
         if rows:
-            chosen, some = replace(selection, modality=modality), [of[row] for row in rows]
+            chosen, asking = replace(selection, modality=modality), [of[row] for row in rows]
             if group_by is None and not together:
-                answers = _asked(store, some, k, chosen, itself)
+                answers = _asked(store, asking, k, chosen, itself)
             else:
-                answers = _grouped(store, some, k, chosen, itself, group_by, pool)
+                answers = _grouped(store, asking, k, chosen, itself, group_by, pool)
             found |= dict(zip(rows, answers, strict=True))
     if together or group_by is not None:
         threshold = None

@@ -106,14 +106,15 @@ def _said(samples: Samples) -> list[bool]:
     return found
 
 
-def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality | None = None) -> Described:
+def described_pictures(run: OpenedRun, files: Sequence[Path | str], modality: Modality | None = None) -> Described:
     """Single pictures; whom they show is what a table says, or their paths, where a folder is named after a modality.
     So is their modality where it is None. Raises UserError, also for one that can't be used: what is asked for is never
     left out."""
-    shown = [whom(file, modality) for file in files]
+    pictures = [*map(Path, files)]
+    shown = [whom(file, modality) for file in pictures]
     people = [person for person, _ in shown]
     samples = Samples(
-        [content(file) for file in files],
+        [content(file) for file in pictures],
         [str(file) for file in files],
         np.array([number(person or "unknown") for person in people], np.int64),
         np.array([m == INFRARED for _, m in shown], bool),
@@ -128,9 +129,10 @@ def described_pictures(run: OpenedRun, files: Sequence[Path], modality: Modality
     return Described(descriptors, entries, run.model.descriptor.digest())
 
 
-def stored(file: Path, time: float | None = None, held: Held = lambda paths: {}) -> Described:
+def stored(file: Path | str, time: float | None = None, held: Held = lambda paths: {}) -> Described:
     """Descriptors and entries from a file of `hicmd extract`. time: of all pictures; None: of the file. held: a
     gallery's entries of paths. Digests are those of the descriptors. Raises UserError for anything else."""
+    file = Path(file)
     descriptors, samples, model = read_descriptors(file)
     if not len(samples):
         raise UserError(f"{file} has no descriptors, expected at least one")

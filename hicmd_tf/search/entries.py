@@ -1,13 +1,14 @@
 """A gallery's entry of a picture, the selection of pictures, and the hits of a search."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from hicmd_tf.data.labels import number, shown
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.retrieval.threshold import Mark, Threshold
 
@@ -94,6 +95,7 @@ class Selection:
     Args:
         paths, identities, cameras: any of these; people and cameras by number or name.
         not_cameras: none of these.
+        names: of people and cameras that were given by a name, by number; filled in.
         modality: visible or infrared.
         after: the earliest time.
         before: the first time that is too late.
@@ -106,10 +108,13 @@ class Selection:
     after: float | None = None
     before: float | None = None
     not_cameras: Sequence[int | str] | None = None
+    names: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         def plain(label: Any) -> int:
-            return number(label) if isinstance(label, str) else int(label)
+            one = number(label) if isinstance(label, str) else int(label)
+            self.names.setdefault(one, str(label))
+            return one
 
         for name, kind in (("paths", str), ("identities", plain), ("cameras", plain), ("not_cameras", plain)):
             if getattr(self, name) is not None:
@@ -129,6 +134,66 @@ class Info(NamedTuple):
     model: str
     length: int
     rows: int
+
+
+class Contents(NamedTuple):
+    """What a gallery has: how many pictures of each modality and person, by each camera and of each track, by the names
+    that people read; tracks of one name in two folders count together. first, last: times, in seconds since 1970; None
+    of an empty one."""
+
+    modalities: dict[str, int]
+    people: dict[str, int]
+    cameras: dict[str, int]
+    tracks: dict[str, int]
+    first: float | None
+    last: float | None
+
+    @classmethod
+    def of(cls, groups: Iterable[tuple[Entry, int, float, float]]) -> "Contents":
+        """groups: pictures that are alike in all of this, as one of them, how many there are, their first and last
+        time."""
+        counts: list[Counter[str]] = [Counter(), Counter(), Counter(), Counter()]
+        times = []
+        for entry, count, first, last in groups:
+            for counter, name in zip(counts, (entry.modality, entry.who, entry.taken_by, entry.track), strict=True):
+                counter[name] += count if name else 0
+            times += [first, last]
+        modalities, people, cameras, tracks = (
+            dict(sorted((name, count) for name, count in one.items() if name)) for one in counts
+        )
+        return cls(modalities, people, cameras, tracks, min(times, default=None), max(times, default=None))
+
+
+class Holding(Protocol):
+    """A gallery, as far as it says what it has."""
+
+    def info(self) -> Info:
+        """Its model, length of descriptors and number of pictures."""
+        ...
+
+    def has(self, selection: Selection) -> bool:
+        """Whether it has any of the selected pictures."""
+        ...
+
+    def contents(self) -> Contents:
+        """What it has, in numbers of pictures."""
+        ...
+
+
+def refuse_unknown(store: Holding, selection: Selection) -> None:
+    """Raises UserError for the first of the selected people and cameras of whom, or by which, a gallery has no
+    picture: misspelt, it would look like an empty result."""
+    cameras = *(selection.cameras or ()), *(selection.not_cameras or ())
+    asked = [("of", one, Selection(identities=[one])) for one in selection.identities or ()]
+    asked += [("by the camera", one, Selection(cameras=[one])) for one in cameras]
+    for kind, label, single in asked:
+        if store.has(single) or not store.info().rows:
+            continue
+        held, name = store.contents(), selection.names.get(int(label), str(label))
+        there = held.people if kind == "of" else held.cameras
+        raise UserError(
+            f"the gallery has no picture {kind} {name}{nearest(name, there)}: it has those {kind} {some([*there], 5)}"
+        )
 
 
 def checked(descriptors: Array, length: int) -> Array:

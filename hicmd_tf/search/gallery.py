@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from hicmd_tf.errors import UserError
 from hicmd_tf.files import alone, is_leftover, read_text, replacing, sweep, write_json
 from hicmd_tf.notation import other
-from hicmd_tf.search.entries import Entry, Hit, Info, Selection, checked, news, refuse_open, refuse_unfit
+from hicmd_tf.search.entries import Contents, Entry, Hit, Info, Selection, checked, news, refuse_open, refuse_unfit
 from hicmd_tf.search.nearest import FEWEST, Found, InvertedFile, Rows, nearest
 
 Array = np.ndarray[Any, Any]
@@ -79,24 +79,25 @@ class Gallery:
 
     most = 1 << 31  # hits of a query
 
-    def __init__(self, folder: Path, inverted: InvertedFile | None = None) -> None:
-        self.folder, self.inverted = folder, inverted
+    def __init__(self, folder: Path | str, inverted: InvertedFile | None = None) -> None:
+        self.folder, self.inverted = Path(folder), inverted
         self._known: Known = {}
         self._loaded: tuple[Any, Any, Search] | None = None
 
     @classmethod
-    def open(cls, folder: Path, inverted: InvertedFile | None = None) -> "Gallery":
+    def open(cls, folder: Path | str, inverted: InvertedFile | None = None) -> "Gallery":
         """An existing gallery. Raises UserError when there is none."""
-        if not (folder / MANIFEST).is_file():
+        if not (Path(folder) / MANIFEST).is_file():
             raise UserError(f"{folder} is no gallery: make one with hicmd search index")
         gallery = cls(folder, inverted)
         gallery.info()
         return gallery
 
     @classmethod
-    def create(cls, folder: Path) -> "Gallery":
+    def create(cls, folder: Path | str) -> "Gallery":
         """The gallery of a folder, or a new one, which is there when something is added. Raises UserError when the
         folder holds anything else."""
+        folder = Path(folder)
         if (folder / MANIFEST).is_file():
             return cls.open(folder)
         ours = folder.is_dir() and all(file.name == LOCK or is_leftover(file) for file in folder.iterdir())
@@ -111,6 +112,27 @@ class Gallery:
     def held(self, paths: Sequence[str]) -> dict[str, Entry]:
         """Its entries, by path, of those of the paths that it has."""
         return self._reading(lambda manifest, known: _held(known, paths))
+
+    def has(self, selection: Selection) -> bool:
+        """Whether it has any of the selected pictures."""
+        return self._reading(lambda manifest, known: bool(_meant(known, selection)))
+
+    def contents(self) -> Contents:
+        """What it has, in numbers of pictures."""
+
+        def found(manifest: Manifest, known: Known) -> Contents:
+            if not known:
+                return Contents.of(())
+            alike = [name for name in COLUMNS if name not in ("name", "time", "digest")]
+            summed = [("time", "count"), ("time", "min"), ("time", "max")]
+            groups = pa.concat_tables(known.values()).group_by(alike).aggregate(summed)
+            made = groups.select([*alike, *(f"{name}_{verb}" for name, verb in summed)]).to_pydict().values()
+            return Contents.of(
+                (Entry("", identity, camera, modality, 0.0, "", *texts), count, first, last)
+                for identity, camera, modality, *texts, count, first, last in zip(*made, strict=True)
+            )
+
+        return self._reading(found)
 
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
         """Adds pictures, all or none; they are on disk when it returns.

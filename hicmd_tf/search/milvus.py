@@ -1,7 +1,7 @@
 """A gallery on a Milvus server, for more pictures than one machine holds (or in a file, by milvus-lite)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from hicmd_tf.addresses import go_direct
 from hicmd_tf.errors import UserError
-from hicmd_tf.search.entries import Entry, Hit, Info, Selection, checked, news, refuse_open, refuse_unfit
+from hicmd_tf.search.entries import Contents, Entry, Hit, Info, Selection, checked, news, refuse_open, refuse_unfit
 
 Array = np.ndarray[Any, Any]
 
@@ -73,6 +73,14 @@ class MilvusGallery:
             found |= {row["path"]: _entry(row) for row in rows}
         return found
 
+    def has(self, selection: Selection) -> bool:
+        """Whether it has any of the selected pictures."""
+        return bool(self._ask("query", filter=_condition(selection), output_fields=["path"], limit=1))
+
+    def contents(self) -> Contents:
+        """What it has, in numbers of pictures, request by request."""
+        return Contents.of((entry, 1, entry.time, entry.time) for entry in map(_entry, self._read(self._fields)))
+
     def add(self, descriptors: Array, entries: Sequence[Entry], model: str) -> int:
         """As `Gallery.add`, request by request; the server has them when it returns."""
         info = self.info()
@@ -117,14 +125,16 @@ class MilvusGallery:
 
     def selected(self, selection: Selection) -> tuple[Array, list[Entry]]:
         """As `Gallery.selected`, request by request, in the order of their paths."""
-        found: list[Any] = []
-        fields = ["descriptor", *self._fields]
-        asked = self._ask("query_iterator", batch_size=ROWS, filter=_condition(selection), output_fields=fields)
-        while part := asked.next():
-            found += part
-        asked.close()
+        found = [*self._read(["descriptor", *self._fields], selection)]
         found.sort(key=lambda row: row["path"])
         return np.array([row["descriptor"] for row in found], np.float32), [_entry(row) for row in found]
+
+    def _read(self, fields: Sequence[str], selection: Selection = Selection()) -> Iterator[Any]:  # noqa: B008 (frozen)
+        """Rows, part by part."""
+        asked = self._ask("query_iterator", batch_size=ROWS, filter=_condition(selection), output_fields=[*fields])
+        while part := asked.next():
+            yield from part
+        asked.close()
 
     def _make(self, length: int) -> None:
         from pymilvus import DataType, MilvusClient

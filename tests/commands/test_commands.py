@@ -102,7 +102,7 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("explore --run r --port 70000", "is no port"),
         ("extract --run r --out o.npz", "give one of --images or --data"),
         ("serve", "the following arguments are required: --model"),
-        ("describe x.jpg", "the following arguments are required: --modality"),
+        ("describe x.jpg", "x.jpg nor a table says its modality: give --modality visible or infrared"),
         ("convert a", "the following arguments are required: TARGET"),
         ("reproduce", "the following arguments are required: RUN"),
         ("replay --run", "--run: expected one argument"),

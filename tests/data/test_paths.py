@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.config.kinds import compiled
-from hicmd_tf.data.sources.paths import Said, camera_folder, camera_of, modality_of, person_of, read_path
+from hicmd_tf.data.sources.paths import Said, camera_folder, camera_of, person_of, read_path
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import Modality
+from hicmd_tf.notation import Modality, modality_of
 
 
 def read(folder: Path, name: str, modality: Modality | None = None, pattern: re.Pattern[str] | None = None) -> Said:

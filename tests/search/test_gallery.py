@@ -73,6 +73,15 @@ def test_ranking_is_that_of_a_sorted_list_under_ties_too(rows: list[list[int]], 
     assert (np.diff(values) <= 0).all()
 
 
+def test_a_gallery_opens_by_a_text_too(tmp_path: Path) -> None:
+    Gallery.create(str(tmp_path / "g")).add(drawn(3), entries(3), "m")
+    assert (
+        Gallery.open(str(tmp_path / "g")).info()
+        == Gallery.open(tmp_path / "g").info()
+        == Gallery(f"{tmp_path}/g").info()
+    )
+
+
 def test_many_equal_pictures_come_in_the_order_they_were_added() -> None:
     rows = np.repeat(np.eye(4, 16, dtype=np.float32), 200, axis=0)
     ((values, found),) = nearest(rows, rows[200:201], 5)

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.commands.search import main
 from hicmd_tf.config import dump, load
+from hicmd_tf.data.labels import number as number_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.pictures.sheet import RIGHT
@@ -128,7 +130,7 @@ def test_pictures_go_in_are_found_and_go_out(
     with Image.open(tmp_path / "found.png") as drawing:
         colours = {colour for _, colour in drawing.getcolors(1 << 20) or []}
     assert RIGHT in colours  # the frame of the picture itself
-    assert "nothing was found: no picture there is of the given people" in say("query", query, "--identity", "no one")
+    assert "nothing was found: no picture there is of the given people" in say("query", query, "--before", "1999-01-01")
     if "--index" in place:
         assert "too few rows for an inverted file: searched exactly" in say("query", query, "--ivf")
     printed = say("query", query, "--both", "-k", "3")
@@ -137,7 +139,7 @@ def test_pictures_go_in_are_found_and_go_out(
 
     assert "removed 4; the gallery has 8" in say("remove", place, "--identity", "5")
     assert "no picture fits; the gallery has 8" in say("remove", place, "--before", "1999-01-01")
-    assert json.loads(say("info", place))["rows"] == 8
+    assert json.loads(say("info", place, "--json"))["rows"] == 8
 
 
 def test_files_of_descriptors_go_in_and_are_asked(
@@ -245,7 +247,7 @@ def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: P
         ("add --descriptors d.npz --pattern x", "--pattern needs --images"),
         ("query", "one of the arguments --picture --descriptors"),
         ("query --descriptors d.npz --modality visible", "--modality needs --picture"),
-        ("query --picture p.png --run r", "--picture needs --modality"),
+        ("query --picture p.png --run r --modality grey", "'grey' is no modality, expected visible or infrared, or a"),
         ("query --picture p.png --modality visible", "--picture needs --run"),
         ("query --descriptors d.npz --lists 4", "--lists needs --ivf"),
         ("query --descriptors d.npz --least-recall 0", "--least-recall needs --ivf"),
@@ -289,7 +291,7 @@ def test_an_index_that_was_refused_goes_on_when_the_picture_is_mended(
     index = ["index", *place, *RUN, "--images", "pictures"]
     with pytest.raises(UserError, match=r"0_c06\.png can't be decoded"):
         main(index)
-    assert json.loads(say("info", place))["rows"] == 10
+    assert json.loads(say("info", place, "--json"))["rows"] == 10
     shutil.copy(pictures / "6/visible/0_c06.png", bad)
     printed = say(index)
     assert "2 pictures added, 10 were already there; the gallery has 12" in printed
@@ -350,10 +352,100 @@ def test_hits_are_marked_by_the_threshold_of_the_model_across_modalities_only(
         expected = "likely" if hit["similarity"] >= 0.4 else "uncertain" if hit["similarity"] >= -0.1 else "stranger"
         assert hit["mark"] == (None if hit["modality"] == "visible" else expected) and hit["probability"] is None
     head, *lines = say("query", query, "-k", "11").splitlines()[1:]
-    assert head.split()[:3] == ["rank", "similarity", "person"]
+    assert head.split()[:4] == ["rank", "similarity", "same", "person?"]
     assert [line.split()[2] for line in lines[:11]] == [hit["mark"] or "-" for hit in hits]
     assert any(line.startswith("likely one person from similarity 0.4000 on") for line in lines)
     run.threshold = run.threshold._replace(calibration=[2.0, -1.0])
+    assert "likely one person" not in say("query", query, "--before", "1980-01-01")  # which finds nothing
     for hit in ask(query, "-k", "11")[0]["hits"]:
         probability = 1 / (1 + np.exp(1 - 2 * hit["similarity"]))
         assert hit["probability"] == (None if hit["mark"] is None else pytest.approx(probability))
+
+
+def test_filters_that_the_gallery_does_not_know_are_named_with_what_it_has(
+    place: list[str], tmp_path: Path, say: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more").mkdir()
+    trees.picture(tmp_path / "more/1.png", seed=1)
+    names = ["a.png", "b.png", "c.png"]
+    texts = {number_of("anna"): "anna", number_of("north"): "north", number_of("gate-7"): "gate-7"}
+    samples = Samples(
+        [b""] * 3,
+        names,
+        np.array([number_of("anna"), 12, -1]),
+        np.array([False, True, True]),
+        np.array([number_of("north")] * 2 + [3]),
+        texts=texts,
+        tracks=np.array([number_of("gate-7"), -1, -1]),
+        times=np.array([0.0, 3600.0, 7200.0]),
+    )
+    write_descriptors(tmp_path / "some.npz", np.eye(3, 8, dtype=np.float32), samples, DIGEST)
+    say("index", place, "--descriptors", tmp_path / "some.npz")
+    asked = [*place, "--descriptors", str(tmp_path / "some.npz")]
+    for options, said in (
+        (["--identity", "Anna"], "no picture of Anna (nearest: anna): it has those of 12, anna, unknown"),
+        (["--identity", "anna", "hans"], "no picture of hans: it has those of 12, anna, unknown"),
+        (["--camera", "nord"], "no picture by the camera nord (nearest: north): it has those by the camera 3, north"),
+        (["--not-camera", "4"], "no picture by the camera 4: it has"),
+        (["--path", "d.png"], "the gallery has no picture d.png: give paths as its hits have them"),
+    ):
+        for command in (["query", *asked], ["remove", *place]):
+            with pytest.raises(UserError, match=re.escape(said)):
+                main([*command, *options])
+    capsys.readouterr()
+    main(["query", *asked, "--both", "--itself", "--path", "a.png", "d.png"])
+    assert "the gallery has no picture d.png; it is passed over" in capsys.readouterr().err
+    assert (
+        say("query", asked, "--both", "--identity", "12", "--camera", "3").count("nothing was found: no picture") == 3
+    )
+    told = say("info", place)
+    assert told.splitlines()[:4] == [
+        "3 pictures",
+        "modalities: 2, with so many pictures: infrared (2), visible (1)",
+        "people: 3, with so many pictures: 12 (1), anna (1), unknown (1)",
+        "cameras: 2, with so many pictures: 3 (1), north (2)",
+    ]
+    assert "tracks: 1: gate-7" in told and f"described by the model {DIGEST}, 8 numbers a picture" in told
+    known = json.loads(say("info", place, "--json"))
+    assert (known["rows"], known["people"]["anna"], known["first"], known["last"]) == (3, 1, 0.0, 7200.0)
+
+
+def test_pictures_are_of_the_modality_that_their_paths_or_a_table_say(
+    place: list[str], stand_in: None, pictures: Path, tmp_path: Path, say: Any, ask: Any
+) -> None:
+    say("index", place, RUN, "--images", pictures)
+    given = [str(pictures / "5" / modality / "1_c05.png") for modality in ("visible", "infrared")]
+    answers = ask(place, RUN, "--picture", *given)
+    assert [one["modality"] for one in answers] == ["visible", "infrared"]
+    assert ask(place, RUN, "--picture", given[1], "--modality", "NIR") == answers[1:]
+    trees.picture(tmp_path / "x" / "1.png", seed=3)
+    with pytest.raises(UserError, match="nor a table says its modality: give --modality visible or infrared"):
+        main(["query", *place, *RUN, "--picture", str(tmp_path / "x" / "1.png")])
+    with pytest.raises(UserError, match="of two modalities"):
+        main(["query", *place, *RUN, "--together", "--picture", *given])
+    people = [str(pictures / who / "visible" / f"1_c0{who}.png") for who in "45"]
+    with pytest.raises(UserError, match="the pictures that are one query are of 4, 5: ask with those of one person"):
+        main(["query", *place, *RUN, "--together", "--picture", *people])
+
+
+def test_a_day_of_a_folder_with_a_table_goes_in_as_the_table_says(
+    place: list[str], stand_in: None, tmp_path: Path, say: Any, ask: Any
+) -> None:
+    day = tmp_path / "2026" / "11" / "01"
+    for name in ("a.png", "b.png"):
+        trees.picture(day / name, seed=ord(name[0]))
+    lines = [
+        "path,modality,identity,camera,track",
+        "2026/11/01/a.png,ir,kira,north,n1",
+        "2026/11/01/b.png,rgb,kira,gate,",
+    ]
+    (tmp_path / "pictures.csv").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"a.png is infrared by .*pictures\.csv, but --modality says visible"):
+        main(["index", *place, *RUN, "--images", str(day), "--modality", "visible"])
+    assert "2 pictures added" in say("index", place, RUN, "--images", day)
+    assert "0 pictures added, 2 were already there" in say("add", place, RUN, "--images", tmp_path)  # tracks, too
+    (found,) = ask(place, RUN, "--picture", day / "b.png")
+    hit = found["hits"][0]
+    assert (hit["person"], hit["device"], hit["track"], hit["modality"]) == ("kira", "north", "n1", "infrared")
+    queries = ask(place, RUN, "--picture", day)
+    assert [one["modality"] for one in queries] == ["infrared", "visible"]

@@ -15,14 +15,8 @@ from typing import NamedTuple
 from hicmd_tf.data.labels import UNKNOWN, number
 from hicmd_tf.data.times import moment
 from hicmd_tf.errors import UserError
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.notation import MODALITIES, Modality, modality_of
 
-SPELLINGS: dict[str, Modality] = {
-    **dict.fromkeys(("visible", "visiblelight", "vis", "rgb", "color", "colour"), VISIBLE),
-    **dict.fromkeys(("infrared", "nearinfrared", "farinfrared", "thermalinfrared", "thermal"), INFRARED),
-    **dict.fromkeys(("ir", "nir", "fir", "swir", "mwir", "lwir", "tir"), INFRARED),
-}
-"""How folders name a modality, in lower case and without spaces, hyphens and underscores."""
 SPLIT_FOLDERS = frozenset({"train", "training", "test", "testing", "val", "validation", "query", "gallery", "probe"})
 
 _ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|(?:10|172|192)(?:-\d{1,3}){3}"
@@ -58,11 +52,6 @@ class Said(NamedTuple):
     camera_by: str = ""
     track: str | None = None
     time: float | None = None
-
-
-def modality_of(name: str) -> Modality | None:
-    """The modality that a folder's name, or a part of a path, spells; None when it spells none."""
-    return SPELLINGS.get(re.sub(r"[-_ ]", "", name).casefold())
 
 
 def camera_of(stem: str) -> str | None:

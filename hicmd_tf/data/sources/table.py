@@ -17,11 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.data.sources.paths import Said, known_name, modality_of, person_of
+from hicmd_tf.data.sources.paths import Said, known_name, person_of
 from hicmd_tf.data.times import moment
 from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.files import read_text
-from hicmd_tf.notation import MODALITIES, Modality
+from hicmd_tf.notation import MODALITIES, Modality, modality_of
 
 TABLE = "pictures.csv"
 NEEDED, FURTHER = ("path", "modality", "identity"), ("camera", "split", "time", "track")
