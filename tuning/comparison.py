@@ -24,7 +24,7 @@ from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.retrieval.baselines import Figures, hand_crafted_figures
-from hicmd_tf.retrieval.report import scores_in
+from hicmd_tf.retrieval.report import DIRECTIONS, scores_in
 from hicmd_tf.runs.costs import read_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import SHOWN, configuration_hash, data_hashes, read_provenance
@@ -291,7 +291,7 @@ def _read(row: Contender, runs: Mapping[int, RunFolder]) -> Compared:
     found = []
     for seed, run in runs.items():
         metrics = read_json(run.metrics)
-        scores = scores_in(metrics, run.metrics, [key for key in metrics if "_to_" in key])
+        scores = scores_in(metrics, run.metrics, [way for way in DIRECTIONS if way in metrics])
         steps, costs = metrics["steps"], read_costs(run.costs)
         points = read_progress(run, costs, steps, metrics)
         origins = read_provenance(run.metrics)["origins"]

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from hicmd_tf.retrieval.report import COLUMNS, read_scores
+from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS, read_scores
 from hicmd_tf.runs.costs import Costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.step_table import STEP, read_steps
@@ -26,7 +26,7 @@ def read_progress(run: RunFolder, costs: Costs | None, last: int, metrics: dict[
 
     costs: of the run. last: step of metrics.json. metrics: what that says. Raises UserError for damaged files.
     """
-    directions = [key for key in metrics if "_to_" in key]
+    directions = [way for way in DIRECTIONS if way in metrics]
 
     def known(scores: Any) -> Figures:
         return {way: {name: float(scores[way][name]) for name in COLUMNS} for way in directions}
