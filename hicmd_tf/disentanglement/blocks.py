@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.disentanglement.factors import IDENTITY
+from hicmd_tf.disentanglement.factors import IDENTITY, MODALITY
 from hicmd_tf.disentanglement.measurement import CODES, Measurement, Measurements, Networks
 from hicmd_tf.disentanglement.probes import IDENTITY_ACROSS, PROBES
 
@@ -28,9 +28,14 @@ class Dci(NamedTuple):
 def block_figures(found: Measurements, networks: Networks) -> list[Measurement]:
     """Shares, gaps, disentanglement and completeness of the codes that the probes read.
 
-    Identity is read across modalities, the mean of both ways; of the two probes the better one counts.
+    Identity is read across modalities, the mean of both ways; of the two probes the better one counts. Modality, which
+    reading can't judge (`claims.UNJUDGED`), is left out.
     """
-    read = [row for row in found.where(section="reading", networks=networks, setting="") if row.factor != IDENTITY]
+    read = [
+        row
+        for row in found.where(section="reading", networks=networks, setting="")
+        if row.factor not in (IDENTITY, MODALITY)
+    ]
     if not read:
         return []
     names = {IDENTITY if row.factor in IDENTITY_ACROSS else row.factor: None for row in read}

@@ -21,8 +21,8 @@ CRITERIA = {
 
 
 UNJUDGED = (
-    "can't be judged: modality by reading, for each modality has encoders of its own, whose codes differ whatever they "
-    "carry, untrained ones' too; swaps and interventions say more"
+    "can't be judged: modality by reading, for each modality has encoders of its own, which can mark their codes "
+    "whatever these carry; swaps and interventions say more"
 )
 
 
