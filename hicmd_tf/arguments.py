@@ -21,7 +21,7 @@ class NoOptionError(UserError):
 
     def __init__(self, option: str, near: str) -> None:
         super().__init__(f"command line: there is no option {option}{near}; --help lists all options")
-        self.option = option
+        self.option, self.near = option, near
 
 
 class Way(NamedTuple):

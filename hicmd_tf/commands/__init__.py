@@ -76,7 +76,9 @@ def main(arguments: Sequence[str]) -> None:
         if not having:
             raise
         has = f"{some(having, 3)} {'has' if len(having) == 1 else 'have'} it"
-        raise UserError(f"command line: {error.option} is no option here, {has}; --help lists all options") from error
+        raise UserError(
+            f"command line: {error.option} is no option here{error.near}, {has}; --help lists all options"
+        ) from error
 
 
 def _module(name: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.arguments import Parser, sixteen_bit
+from hicmd_tf.config.schema import CheckPolicy
 from hicmd_tf.data.sources import in_folders
 from hicmd_tf.pictures.sixteen_bit import EXPECTED
 
@@ -13,7 +14,8 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     from hicmd_tf.data.check import check
 
-    check(options.name, options.folder, options.pattern, options.trial, options.sixteen_bit)
+    policy: CheckPolicy = "skip" if options.skip else "stop"
+    check(options.name, options.folder, options.pattern, options.trial, options.sixteen_bit, policy)
 
 
 def _parser() -> Parser:
@@ -25,4 +27,5 @@ def _parser() -> Parser:
     add("--trial", type=int, help="only this one of RegDB's ten splits; all by default")
     expected = EXPECTED.replace("%", "%%")
     add("--sixteen-bit", type=sixteen_bit, default="", metavar="LO-HI", help=f"as data.sixteen_bit: {expected}")
+    add("--skip", action="store_true", help="as data.check skip: goes on without pictures that can't be used")
     return parser

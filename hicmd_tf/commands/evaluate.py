@@ -158,6 +158,8 @@ def _elsewhere(options: argparse.Namespace) -> Iterator[Judged]:
 
     run = OpenedRun(options.run)
     config = _chosen(run.config, options)
+    if options.data is options.source is None:
+        run.refuse_moved()
     out = run.folder.place_for(options.out, TABLE_FILE)
     model = run.model  # which sets TensorFlow up, before pictures are read
     samples, searches, about = _asked(config, run.trained_on, options)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hicmd_tf.config.loading import load
+from hicmd_tf.config.schema import CheckPolicy
 from hicmd_tf.data.batches import fitting
 from hicmd_tf.data.duplicates import reported
 from hicmd_tf.data.labels import named
@@ -69,11 +70,18 @@ def times(folder: Path, listing: Listing) -> str:
     return f"times: {'; '.join(parts)}, as hicmd search takes them"
 
 
-def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, sixteen_bit: str = "") -> None:
+def check(
+    name: str,
+    folder: Path,
+    pattern: str = "",
+    trial: int | None = None,
+    sixteen_bit: str = "",
+    policy: CheckPolicy = "stop",
+) -> None:
     """Prints what a data set holds, warns of what need not be wrong, and ends with the command to go on with.
 
-    name: of the data set. pattern, sixteen_bit: as the settings data.*. trial: only this split; None for all. Raises
-    UserError for whatever is missing, corrupt or makes no sense.
+    name: of the data set. pattern, sixteen_bit, policy: as the settings data.*. trial: only this split; None for all.
+    Raises UserError for whatever is missing, corrupt or makes no sense.
     """
     source = DATA_SETS[name]
     trials = [trial] if trial is not None else range(1, source.trials + 1)
@@ -88,7 +96,14 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
     for line in source.remarks(folder, listings):
         warnings.warn(line, stacklevel=2)
     pictures = {record for listing in listings.values() for record in listing.records}
-    usable(read_pictures(folder, pictures, sixteen_bit=sixteen_bit), "stop", "all")
+    whole = set(usable(read_pictures(folder, pictures, sixteen_bit=sixteen_bit), policy, "all").names)
+    if len(whole) < len(pictures):
+        parts = {
+            title: {
+                split: of.select(np.array([one in whole for one in of.names], bool)) for split, of in splits.items()
+            }
+            for title, splits in parts.items()
+        }
     waiting("comparing pictures")
     for title, splits in parts.items():
         found = reported(splits)
@@ -96,16 +111,23 @@ def check(name: str, folder: Path, pattern: str = "", trial: int | None = None, 
             raise UserError(f"{folder}, {title}: {'; and '.join(found)}")
     for title, splits in parts.items():
         print(f"\n{title}\n{table(splits, source.counts)}")
-    print(f"\nall {len(pictures):,} pictures can be decoded, and each is in one split and of one identity; go on with")
-    print(shlex.join(training_command(source, folder, listings, pattern, sixteen_bit)))
+    can = f"all {len(pictures):,}" if len(whole) == len(pictures) else f"{len(whole):,} of {len(pictures):,}"
+    print(f"\n{can} pictures can be decoded, and each is in one split and of one identity; go on with")
+    skips = policy if len(whole) < len(pictures) else ""
+    print(shlex.join(training_command(source, folder, listings, pattern, sixteen_bit, skips)))
 
 
 def training_command(
-    source: DataSet, folder: Path, listings: Mapping[int, Listing], pattern: str = "", sixteen_bit: str = ""
+    source: DataSet,
+    folder: Path,
+    listings: Mapping[int, Listing],
+    pattern: str = "",
+    sixteen_bit: str = "",
+    policy: str = "",
 ) -> list[str]:
     """The words of a `hicmd fit` that trains on a data set, with the largest batch that its training people allow.
 
-    listings: by trial. pattern, sixteen_bit: as the settings data.*.
+    listings: by trial. pattern, sixteen_bit, policy: as the settings data.*; empty: the configuration's.
     """
     batch = load(source.configuration).batch
     people = min(len({record.identity for record in listing.splits["train"]}) for listing in listings.values())
@@ -117,6 +139,7 @@ def training_command(
         "--data.source": str(folder),
         "--data.pattern": pattern,
         "--data.sixteen_bit": sixteen_bit,
+        "--data.check": policy,
         "--data.trial": str(first) if source.trials > 1 and first == last else "",
         "--trials": f"{first}-{last}" if first < last else "",
         "--batch.pairs": str(pairs) if pairs != batch.pairs else "",

@@ -26,6 +26,7 @@ less."""
 SIDE = 64  # pixels of a larger picture that are looked at in a row or column, or a few more
 SHOWN_FROM = 256  # pictures; fewer take no time
 NAMED = 3  # so many does a warning name
+LISTED = 20  # and so many an error
 
 
 class Look(NamedTuple):
@@ -41,8 +42,8 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | Literal["all"] 
     """The pictures that can be used: all of them, or with `skip` those that can be, and one warning.
 
     split: of a data set, or all of them; None: pictures of no data set. Warns of those that are nearly constant, and of
-    a data set's people whose pictures look like the other modality's. Raises UserError naming the first that can't be
-    used and how many there are.
+    a data set's people whose pictures look like the other modality's. Raises UserError naming those that can't be used
+    and how many there are.
     """
     of = f"{SPLITS[split]} " if split in SPLITS else ""
     seen = list(_looks(samples))
@@ -59,13 +60,14 @@ def usable(samples: Samples, policy: CheckPolicy, split: Split | Literal["all"] 
     if not flaws:
         return samples
     if policy == "stop":
-        advice = (
-            "replace it or take it out of the data set, or train with --data.check skip"
-            if split
-            else "replace it or leave it out"
-        )
+        advice = "replace it or leave it out"
+        if split:
+            advice = "replace it or take it out of the data set, or train with --data.check skip"
+        if split == "all":
+            advice += ", which hicmd check --skip goes on to"
         name, flaw = flaws[0]
-        more = f" (and {len(flaws) - 1} more can't be used)" if len(flaws) > 1 else ""
+        others = some([other for other, _ in flaws[1:]], LISTED)
+        more = f" (and {len(flaws) - 1} more can't be used: {others})" if len(flaws) > 1 else ""
         raise UserError(f"{of}picture {name} {flaw.told(advice, more)}")
     named = some([f"{name} {flaw}" for name, flaw in flaws], NAMED)
     warnings.warn(f"{len(flaws)} of {len(samples)} {of}pictures can't be used and are skipped: {named}", stacklevel=2)

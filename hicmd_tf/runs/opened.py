@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hicmd_tf.config import Config
+from hicmd_tf.config.kinds import DATA_SETS
 from hicmd_tf.errors import UserError, waiting
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.runs.folder import RunFolder
@@ -55,12 +56,22 @@ class OpenedRun:
         """Whom it was trained on; None where the run does not say so."""
         return read_trained(self.folder.identities)
 
+    def refuse_moved(self) -> None:
+        """Raises UserError where the folder of its pictures is gone."""
+        data = self.config.data
+        if data.source and not DATA_SETS[data.name].drawn and not Path(data.source).is_dir():
+            raise UserError(
+                f"{self.folder.path} remembers that its pictures are in {data.source}, which is no folder: where they "
+                f"are now says --source DIR of hicmd evaluate, reproduce and export; else move them back, or a link"
+            )
+
     @cached_property
     def data(self) -> "DataSplits":
         """All its pictures by split."""
         from hicmd_tf.data.datasets import load
         from hicmd_tf.engines.chosen import set_up
 
+        self.refuse_moved()
         set_up(self.config)  # which TensorFlow takes only before its first operation
         return load(self.config.data)
 

@@ -69,6 +69,8 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
             "search index --index g --run r --images a b",
             "--images takes one DIR, and 'b' is left over",
         ),
+        ("evaluate --run r --data.source x", "--data.source is no option here (nearest: --source), hicmd fit"),
+        ("fit --source x", "--source is no option here (nearest: --data.source), hicmd evaluate"),
         ("evaluate --steps 3", "--steps is no option here, hicmd fit has it"),
         (
             "report --training.steps 3",

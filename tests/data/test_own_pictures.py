@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import unicodedata
 from datetime import datetime
 from pathlib import Path
@@ -226,3 +227,28 @@ def test_check_counts_the_pictures_that_no_list_names(tmp_path: Path) -> None:
     assert [str(one.message) for one in warned] == [
         "1 file passed over: cam1/0099/0001.jpg (in no list of the data set)"
     ]
+
+
+def test_check_names_every_broken_picture_and_can_go_on_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = trees.own(tmp_path / "own", ("anna", "bob", "cleo", "dan"))
+    for name in ("train/anna/visible/cam1_1.png", "test/dan/infrared/cam2_2.png"):
+        (own / name).write_bytes(b"no picture")
+    said = r"^picture test/dan/.* can't be decoded \(and 1 more can't be used: train/anna/.*\), .*hicmd check --skip"
+    with pytest.warns(UserWarning), pytest.raises(UserError, match=said):
+        hicmd(["check", "folder", str(own)])
+    capsys.readouterr()
+    with pytest.warns(UserWarning, match="2 of 16 pictures can't be used and are skipped"):
+        hicmd(["check", "folder", str(own), "--skip"])
+    printed = capsys.readouterr().out
+    assert "14 of 16 pictures can be decoded" in printed and "--data.check skip" in printed
+
+
+def test_check_names_people_of_the_test_in_one_modality_only(tmp_path: Path) -> None:
+    own = trees.own(tmp_path / "own", ("anna", "bob", "cleo", "dan"))
+    shutil.rmtree(own / "test/dan/visible")
+    said = "of 1 test person all pictures are infrared: dan; as queries they have no visible match and count nowhere"
+    with pytest.warns(UserWarning) as warned:
+        hicmd(["check", "folder", str(own)])
+    assert any(said in str(one.message) for one in warned)

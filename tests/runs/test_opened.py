@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hicmd_tf.commands.evaluate import main as evaluate
+from hicmd_tf.config import dump, load
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.opened import OpenedRun
 
@@ -29,3 +31,15 @@ def test_what_is_not_there_is_missed_when_it_is_asked_for(smoke_run: Path, tmp_p
         _ = run.model
     with pytest.raises(UserError, match="is not a run folder"):
         _ = OpenedRun(tmp_path / "nowhere").config
+
+
+def test_a_data_folder_that_is_gone_is_said_to_be_what_the_run_remembers(tmp_path: Path) -> None:
+    values = {"data.name": "folder", "data.source": str(tmp_path / "moved")}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(dump(load("tiny", values)))
+    said = f"run remembers that its pictures are in {tmp_path / 'moved'}, which is no folder: .* --source DIR"
+    with pytest.raises(UserError, match=said):
+        _ = OpenedRun(tmp_path / "run").samples
+    for options in ((), ("--rerank",)):
+        with pytest.raises(UserError, match=said):
+            evaluate(["--run", str(tmp_path / "run"), *options])

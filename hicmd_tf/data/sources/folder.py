@@ -11,17 +11,19 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from hicmd_tf.config.kinds import compiled
 from hicmd_tf.config.schema import DataConfig
-from hicmd_tf.data.labels import UNKNOWN, number, numbered, texts_of
+from hicmd_tf.data.labels import UNKNOWN, number, numbered, shown, texts_of
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.data.sources.data_set import DataSet, word
 from hicmd_tf.data.sources.paths import Said, read_path
 from hicmd_tf.data.sources.records import Listing, Record, checked, existing, mixed_track, read_pictures
 from hicmd_tf.data.sources.table import SPLITS, TABLE, Table, elsewhere, read_table
-from hicmd_tf.data.sources.walking import NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
-from hicmd_tf.errors import UserError, counted, printable
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
+from hicmd_tf.data.sources.walking import NAMED, NO_PICTURES, PICTURES, Passed, Walk, sentences, walked
+from hicmd_tf.errors import UserError, counted, printable, some
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, other
 
 SETTING, OPTION = "data.pattern", "--pattern"
 LAYOUT = re.compile(r"^(?P<split>[^/]+)/[^/]+/(?P<modality>[^/]+)/[^/]+$")
@@ -88,9 +90,19 @@ class Folder(DataSet):
         return f"{self.name}_{word(Path(config.source).resolve().name)}"
 
     def remarks(self, folder: Path, listings: Mapping[int, Listing]) -> Iterator[str]:
-        """Files passed over, and the cameras that took the test's people in both modalities, and so hide matches."""
+        """Files passed over, people of the test in one modality only, and the cameras that took them in both, and so
+        hide matches."""
         yield from listings[1].passed
         samples = read_pictures(folder, listings[1].splits["test"], listings[1].texts)
+        known = samples.select(samples.known)
+        for m in MODALITIES:
+            lonely = np.setdiff1d(known.of(m).identities, known.of(other(m)).identities)
+            alone = [printable(shown(one, samples.texts)) for one in lonely.tolist()]
+            if alone:
+                yield (
+                    f"of {counted(len(alone), 'test person')} all pictures are {m}: {some(alone, NAMED)}; as "
+                    f"queries they have no {other(m)} match and count nowhere, and in a gallery they only distract"
+                )
         matches = (refuse_hidden(samples, search) for search in self.searches(samples))
         yield from (found.words for found in matches if found.some)
 
