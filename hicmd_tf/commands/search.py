@@ -7,10 +7,10 @@
   hicmd search remove --index DIR --before 2026-11-01
   hicmd search info --index DIR
 
---modality may be left out where paths or a pictures.csv say it.
-A query finds pictures of the other modality, not itself; --same-modality, --both and --itself say otherwise. --together
-makes all pictures one query, --group-by finds people or tracks, each once; of several pictures the mean descriptor is
-compared, or with --pool best the best pair. The same index command goes on where it was stopped. Every command takes
+--modality may be left out where paths or a pictures.csv say it. A query finds pictures of the other modality, not
+itself; --same-modality, --both and --itself say otherwise. --together makes all pictures one query, --track asks with
+those of a track of the gallery, --group-by finds people or tracks, each once; of several pictures the mean descriptor
+is compared, or with --pool best the best pair. The same index command goes on where it was stopped. Every command takes
 --uri http://HOST:19530 --collection NAME instead of --index, and then speaks to a Milvus server.
 Search is exact unless --ivf asks for an inverted file, whose recall is measured first.
 """
@@ -51,9 +51,9 @@ NEEDS = {  # options that do nothing, or can't do it, without another
     "lists": ["ivf"],
     "probes": ["ivf"],
     "least_recall": ["ivf"],
-    "pool": ["together", "group_by"],
+    "pool": ["together", "group_by", "track"],
 }
-NOT_WITH_IVF = ("path", "identity", "camera", "not_camera", "after", "before", "together", "group_by", "uri")
+NOT_WITH_IVF = ("path", "identity", "camera", "not_camera", "after", "before", "together", "group_by", "track", "uri")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -154,7 +154,8 @@ def _query(options: argparse.Namespace) -> None:
     selection, store = _selection(options), _store(options, inverted)
     _refuse_unknown(options, store, selection)
     run = _run(options)
-    queries = _asked(options, run)
+    queries = _asked(options, run, store)
+    options.together = options.together or options.track is not None
     same_model(store.info(), queries.model)
     several = options.together or options.group_by is not None
     threshold = None if run is None or several else run.threshold  # which is of pairs of pictures
@@ -193,9 +194,11 @@ def _run(options: argparse.Namespace) -> "OpenedRun | None":
     return None if options.run is None else OpenedRun(options.run)
 
 
-def _asked(options: argparse.Namespace, run: "OpenedRun | None") -> "Described":
-    from hicmd_tf.search.describe import described_pictures, stored
+def _asked(options: argparse.Namespace, run: "OpenedRun | None", store: "Store") -> "Described":
+    from hicmd_tf.search.describe import described_pictures, of_track, stored
 
+    if options.track is not None:
+        return of_track(store, options.track)
     if run is None:
         return stored(options.descriptors)
     options.picture = [file for path in options.picture for file in _pictures(path)]
@@ -293,6 +296,7 @@ def _as_text(
     marked: bool,
 ) -> str:
     name = printable(names[0]) if len(names) == 1 else f"{printable(names[0])} and {len(names) - 1} more"
+    name = name if options.track is None else f"track {printable(options.track)}, {counted(len(names), 'picture')}"
     several = f", by {options.group_by}" if options.group_by else ""
     several += f" ({POOLS[options.pool or 'mean']})" if options.group_by or options.together else ""
     lines = [f"{name}: {queries[0].modality}, looked up among {answer.among or 'all'} pictures{several}"]
@@ -396,6 +400,8 @@ def _add_pictures(parser: Any, option: str, **words: Any) -> Any:
     what = parser.add_mutually_exclusive_group(required=True).add_argument
     what(option, type=Path, **words)
     what("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd extract wrote, instead")
+    if option == "--picture":
+        what("--track", metavar="NAME", help="a track of the gallery, whose pictures there are the query, instead")
     parser.add_argument("--run", metavar="DIR", type=Path, help="run folder whose model describes")
     return parser.add_argument
 

@@ -37,8 +37,9 @@ NEGATIVE = re.compile(r"-\d+", re.ASCII)
 def number(text: str) -> int:
     """The number of a name, at least 0; `UNKNOWN` for negative numbers and the word unknown.
 
-    Composed and decomposed Unicode forms (NFC, NFD) of a name are one name.
+    Composed and decomposed Unicode forms (NFC, NFD) of a name are one name, and so is one with blanks at its ends.
     """
+    text = text.strip()
     if DIGITS.fullmatch(text):
         return int(text)
     if NEGATIVE.fullmatch(text) or text.casefold() == UNKNOWN_TEXT:
@@ -48,8 +49,8 @@ def number(text: str) -> int:
 
 
 def composed(text: str) -> str:
-    """The text in the Unicode form that labels have (NFC)."""
-    return unicodedata.normalize("NFC", text)
+    """The text in the Unicode form that labels have (NFC), without blanks at its ends."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def numbered(names: Iterable[str], bearers: str) -> dict[str, int]:

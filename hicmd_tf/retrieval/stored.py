@@ -96,6 +96,11 @@ def _read(file: Path) -> dict[str, Array]:
     arrays = {"model": np.array(""), **read_arrays(file, "descriptors")}
     needed = [key for key in KEYS if key not in FURTHER or key in map(TEXTS.get, arrays)]
     missing = [key for key in needed if key not in arrays]
+    if missing and {*arrays} == {"model", "descriptors", "names"}:
+        raise UserError(
+            f"{file} is of hicmd describe, which says neither modality nor person of the pictures: describe them with "
+            "hicmd extract, or ask with the pictures themselves"
+        )
     if missing:
         raise UserError(f"{file} has no array {missing[0]}: expected {', '.join(needed)}, one row per picture")
     if arrays["descriptors"].ndim != 2:

@@ -14,18 +14,19 @@ from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.sources.table import whom
 from hicmd_tf.data.usable import usable
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.notation import INFRARED, Modality
 from hicmd_tf.pictures.bounds import content
 from hicmd_tf.retrieval.stored import read_descriptors
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search.asking import Store
-from hicmd_tf.search.entries import Entry, news
+from hicmd_tf.search.entries import Entry, Selection, news
 
 Array = np.ndarray[Any, Any]
 Held = Callable[[Sequence[str]], dict[str, Entry]]
 
 PART = 256  # pictures
+FEW = 5  # names that a message lists
 
 
 class Described(NamedTuple):
@@ -140,6 +141,22 @@ def stored(file: Path | str, time: float | None = None, held: Held = lambda path
     entries = entries_of(samples, samples.names, digests, file, time, file.stat().st_mtime)
     entries = dated(entries, held(samples.names), samples) if time is None else entries
     return Described(descriptors, entries, model)
+
+
+def of_track(store: Store, name: str) -> Described:
+    """What a gallery has of one of its tracks. Raises UserError where it has none of this name, or several."""
+    known = store.contents().tracks
+    if name not in known:
+        has = f"it has {some([*known], FEW)}" if known else "it has none"
+        raise UserError(f"the gallery has no track {name}{nearest(name, known)}: {has}")
+    rows, entries = store.selected(Selection(tracks=[name]))
+    folders = sorted({entry.track_folder for entry in entries})
+    if len(folders) > 1:
+        raise UserError(
+            f"the gallery has a track {name} of {some(folders, FEW)}: ask with the pictures of one, by --picture and "
+            "--together"
+        )
+    return Described(rows, entries, store.info().model)
 
 
 def entries_of(

@@ -95,6 +95,7 @@ class Selection:
     Args:
         paths, identities, cameras: any of these; people and cameras by number or name.
         not_cameras: none of these.
+        tracks: any of these, by name; in another folder another track may be called the same.
         names: of people and cameras that were given by a name, by number; filled in.
         modality: visible or infrared.
         after: the earliest time.
@@ -108,6 +109,7 @@ class Selection:
     after: float | None = None
     before: float | None = None
     not_cameras: Sequence[int | str] | None = None
+    tracks: Sequence[str] | None = None
     names: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +118,13 @@ class Selection:
             self.names.setdefault(one, str(label))
             return one
 
-        for name, kind in (("paths", str), ("identities", plain), ("cameras", plain), ("not_cameras", plain)):
+        for name, kind in (
+            ("paths", str),
+            ("identities", plain),
+            ("cameras", plain),
+            ("not_cameras", plain),
+            ("tracks", str),
+        ):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
         if self.modality is not None and self.modality not in MODALITIES:

@@ -385,6 +385,7 @@ def _meant(known: Known, selection: Selection) -> Places:
             ("name", selection.paths),
             ("identity", selection.identities),
             ("camera", selection.cameras),
+            ("track", selection.tracks),
             ("modality", selection.modality and [selection.modality]),
         )
         if values is not None

@@ -176,7 +176,12 @@ def _entry(row: Any) -> Entry:
 
 def _condition(selection: Selection) -> str:
     """Milvus' words for a selection; empty for everything."""
-    among = (("path", selection.paths), ("identity", selection.identities), ("camera", selection.cameras))
+    among = (
+        ("path", selection.paths),
+        ("identity", selection.identities),
+        ("camera", selection.cameras),
+        ("track", selection.tracks),
+    )
     terms = [f"{field} in [{', '.join(map(_literal, values))}]" for field, values in among if values is not None]
     if selection.modality is not None:
         terms.append(f'modality == "{selection.modality}"')

@@ -252,3 +252,13 @@ def test_check_names_people_of_the_test_in_one_modality_only(tmp_path: Path) -> 
     with pytest.warns(UserWarning) as warned:
         hicmd(["check", "folder", str(own)])
     assert any(said in str(one.message) for one in warned)
+
+
+def test_names_that_differ_in_blanks_are_one_and_those_that_differ_in_capitals_are_named(tmp_path: Path) -> None:
+    own = trees.own(tmp_path / "own", ("anna", "cleo", "bob", "Bob "))
+    listing = FOLDER.read(own)
+    assert "Bob and bob differ in capitals alone and are different people" in listing.passed
+    (own / "test/bob").rename(own / "test/Bob")
+    listing = FOLDER.read(own)
+    assert {record.identity for record in listing.splits["test"]} == {number("Bob")} and not listing.passed
+    assert {shown(record.identity, listing.texts) for record in listing.records} == {"anna", "cleo", "Bob"}

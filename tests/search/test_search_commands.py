@@ -200,6 +200,16 @@ def test_people_and_tracks_are_found_with_several_pictures_and_among_cameras_and
     assert f"{asked[0]} and 1 more: visible, looked up among infrared pictures, by person (mean)" in printed
     assert "  pictures  identity" in printed and "  track  " in printed and "  person  " not in printed
 
+    for grouped in (["--pool", "best"], ["--group-by", "track"], ["--same-modality"]):
+        (found,) = ask(place, "--track", "5-visible", *grouped)
+        (same,) = ask(query, *map(str, asked), "--together", *grouped)
+        assert {**found, "hits": 0} == {**same, "hits": 0}
+        assert [hit["path"] for hit in found["hits"]] == [hit["path"] for hit in same["hits"]]
+        likeness = [[hit["similarity"] for hit in one["hits"]] for one in (found, same)]
+        assert likeness[0] == pytest.approx(likeness[1], abs=1e-6)
+    printed = say("query", place, "--track", "5-visible", "--itself", "--both", "--draw", tmp_path / "track.png")
+    assert "track 5-visible, 2 pictures: visible, looked up among all pictures (mean)" in printed
+
     (found,) = ask(query, asked[0], "--same-modality")
     assert found["left_out"] and set(found["left_out"]) == {*map(str, asked)} and len(found["hits"]) == 4
     assert "the query itself and its track (--itself shows it)" in say("query", query, asked[0], "--same-modality")
@@ -245,7 +255,10 @@ def test_mistakes_are_named_before_a_model_is_loaded(tmp_path: Path, pictures: P
         ("index --descriptors d.npz --run r", "--run needs --images"),
         ("add --descriptors d.npz --modality visible", "--modality needs --images"),
         ("add --descriptors d.npz --pattern x", "--pattern needs --images"),
-        ("query", "one of the arguments --picture --descriptors"),
+        ("query", "one of the arguments --picture --descriptors --track"),
+        ("query --track t --run r", "--run needs --picture"),
+        ("query --track t --picture p.png", "not allowed with"),
+        ("query --track t --ivf", "leave --track out"),
         ("query --descriptors d.npz --modality visible", "--modality needs --picture"),
         ("query --picture p.png --run r --modality grey", "'grey' is no modality, expected visible or infrared, or a"),
         ("query --picture p.png --modality visible", "--picture needs --run"),
@@ -406,6 +419,12 @@ def test_filters_that_the_gallery_does_not_know_are_named_with_what_it_has(
         "cameras: 2, with so many pictures: 3 (1), north (2)",
     ]
     assert "tracks: 1: gate-7" in told and f"described by the model {DIGEST}, 8 numbers a picture" in told
+    for name, said in (
+        ("gate7", "no track gate7 (nearest: gate-7): it has gate-7"),
+        ("x", "no track x: it has gate-7"),
+    ):
+        with pytest.raises(UserError, match=re.escape(said)):
+            main(["query", *place, "--track", name])
     known = json.loads(say("info", place, "--json"))
     assert (known["rows"], known["people"]["anna"], known["first"], known["last"]) == (3, 1, 0.0, 7200.0)
 
@@ -449,3 +468,9 @@ def test_a_day_of_a_folder_with_a_table_goes_in_as_the_table_says(
     assert (hit["person"], hit["device"], hit["track"], hit["modality"]) == ("kira", "north", "n1", "infrared")
     queries = ask(place, RUN, "--picture", day)
     assert [one["modality"] for one in queries] == ["infrared", "visible"]
+
+
+def test_a_file_of_hicmd_describe_is_named_as_what_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", descriptors=np.eye(2, 8, dtype=np.float32), names=np.array(["a.png", "b.png"]))
+    with pytest.raises(UserError, match=r"d\.npz is of hicmd describe, .*: describe them with hicmd extract"):
+        main(["index", "--index", str(tmp_path / "g"), "--descriptors", str(tmp_path / "d.npz")])

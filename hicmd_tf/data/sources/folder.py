@@ -199,9 +199,17 @@ def _listing(folder: Path, splits: Mapping[str, Mapping[str, Said]], passed: Pas
         within = sum(said.track is not None for _, said in found)
         without = f"; in none, and so tracks of one: {len(found) - within:,}" if within < len(found) else ""
         taken.append(f"tracks: {len(tracks):,}, of {counted(within, 'picture')}{without}")
+    odd, spelt = sentences(passed), dict[str, dict[int, str]]()
+    for name, one in people.items():
+        spelt.setdefault(name.strip().casefold(), {}).setdefault(one, name.strip())
+    odd += [
+        f"{' and '.join(map(printable, sorted(names.values())))} differ in capitals alone and are different people"
+        for names in spelt.values()
+        if len(names) > 1
+    ]
     if table is not None and table.file.parent != folder:
         taken.insert(0, f"{table.file} says what these pictures are")
-    return Listing(records, texts, taken, sentences(passed), None if table is None else table.file.parent)
+    return Listing(records, texts, taken, odd, None if table is None else table.file.parent)
 
 
 def _taken(kind: str, otherwise: str, labels: Iterable[tuple[str | None, str, str]]) -> str:

@@ -116,7 +116,7 @@ def read_path(
 
 def known_name(text: str | None) -> str | None:
     """A label that says something; None for an empty one, for unknown and for negative numbers."""
-    return text if text and number(text) != UNKNOWN else None
+    return text if text and text.strip() and number(text) != UNKNOWN else None
 
 
 def _person(above: Sequence[str], parts: Sequence[str], nearest: int | None) -> tuple[str | None, str]:
