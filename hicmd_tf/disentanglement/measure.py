@@ -6,7 +6,7 @@ import numpy as np
 
 from hicmd_tf.disentanglement.blocks import block_figures
 from hicmd_tf.disentanglement.factors import GAIT, IDENTITY, LIGHT, MODALITY, YAW, numbers
-from hicmd_tf.disentanglement.independence import independence_figures
+from hicmd_tf.disentanglement.independence import ENOUGH, independence_figures
 from hicmd_tf.disentanglement.interventions import draw_again, movements
 from hicmd_tf.disentanglement.measurement import ACROSS, PERMUTED, WITHIN, Measurement, Measurements, Networks
 from hicmd_tf.disentanglement.observer import Observer, Targets, fitted, train_observer
@@ -45,6 +45,9 @@ def facts_of(run: OpenedRun, effort: Effort) -> dict[str, Any]:
     }
     if not run.samples.factors:
         facts["not measured"] = "yaw, gait phase, light, block scores and interventions, which take drawn people"
+    few = [m for m in MODALITIES if len(run.rows(m)) < ENOUGH]
+    if few:
+        facts["too few pictures for distance correlation"] = " and ".join(few)
     return facts
 
 

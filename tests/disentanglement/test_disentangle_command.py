@@ -6,12 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hicmd_tf.commands.disentangle import main
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.disentanglement.claims import judge
-from hicmd_tf.disentanglement.measure import Effort, measure
+from hicmd_tf.disentanglement.measure import Effort, facts_of, measure
 from hicmd_tf.disentanglement.measurement import CODES, PERMUTED
 from hicmd_tf.disentanglement.report import as_markdown
 from hicmd_tf.errors import UserError
@@ -64,6 +65,13 @@ def test_pictures_that_were_not_drawn_and_weights_from_elsewhere_leave_out_what_
     assert {row.section for row in found} == {"reading", "independence", "observer", "swap", "quality"}
     text = as_markdown(found, judge(found), {})
     assert text.count("Not measured: it takes drawn people") == 2
+
+
+def test_a_modality_with_too_few_pictures_to_correlate_is_named(run: OpenedRun) -> None:
+    key, effort = "too few pictures for distance correlation", Effort(seed=0, steps=2, pairs=6)
+    assert key not in facts_of(run, effort)
+    rows = np.concatenate([run.rows("visible"), run.rows("infrared")[:3]])
+    assert facts_of(run.having(samples=run.samples.select(rows)), effort)[key] == "infrared"
 
 
 def test_too_few_people_and_pairs_are_refused_before_anything_is_learned(run: OpenedRun, tmp_path: Path) -> None:
