@@ -1,5 +1,6 @@
 """One iteration: order of rows, losses, what learns, and at which rate."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -8,6 +9,7 @@ from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.batches import batches
 from hicmd_tf.embedding.learning import LOGGED, by_groups
 from hicmd_tf.method.losses.identification import cross_entropy, euclidean_batch_hard
+from hicmd_tf.notation import MODALITIES
 from hicmd_tf.training.experiment import Experiment, prepare
 
 tf = pytest.importorskip("tensorflow")
@@ -99,3 +101,41 @@ def test_other_rates_and_weights_are_taken_without_tracing_anew(embedding_config
     (optimiser,) = experiment.model.optimisers
     assert float(optimiser.schedule.rate) == 0.5 and float(optimiser.rate_factors["head"]) == 2.0
     assert experiment.model.numbers.values()["triplet"] == 0.25
+
+
+@pytest.mark.parametrize("stem", ["two", "zero_padded"])
+def test_gradients_are_those_of_finite_differences(embedding_config: Config, stem: str) -> None:
+    """In float64, of some weights of every part: a step of plain SGD is the gradient of the logged total."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        rate, step = 1e-3, 1e-6
+        plain = {"embedding.optimiser": "sgd", "embedding.rate": rate, "embedding.head_factor": 1.0}
+        still = {"optimisers.momentum": 0.0, "optimisers.nesterov": False, "optimisers.weight_decay": 0.0}
+        rest = {"embedding.warm_up": 0, "embedding.stem": stem, "losses.triplet": 0.5}
+        experiment = prepare(with_values(embedding_config, {**plain, **still, **rest}))
+        networks, batch = experiment.model.networks, tensors(experiment)
+        batch = {name: tf.cast(x, "float64") if name in MODALITIES else x for name, x in batch.items()}
+        first = {name: np.array(v) for name, v in networks.variables().items()}
+
+        def total(name: str, place: tuple[int, ...], move: float) -> float:
+            """After a weight moved; everything is put back before."""
+            for known, variable in networks.variables().items():
+                variable.assign(first[known])
+            changed = first[name].copy()
+            changed[place] += move
+            networks.variables()[name].assign(changed)
+            return float(experiment.model.train_step(batch)["feature_total"])
+
+        total("head/classify/kernel", (0, 0), 0.0)
+        gradients = {name: (first[name] - np.array(v)) / rate for name, v in networks.variables().items()}
+        rng = np.random.default_rng(0)
+        trained = [name for name, variable in networks.variables().items() if variable.trainable]
+        for name in {part: n for n in trained for part in ["/".join(n.split("/")[:3])]}.values():
+            place = tuple(int(rng.integers(size)) for size in first[name].shape)
+            numeric = (total(name, place, step) - total(name, place, -step)) / (2 * step)
+            assert gradients[name][place] == pytest.approx(numeric, rel=1e-3, abs=1e-6), (name, place)
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
