@@ -125,8 +125,15 @@ def test_a_single_picture_is_what_the_nearest_table_that_lists_it_says(tmp_path:
 
 
 def test_a_table_below_the_folder_is_named_with_what_to_do(listed: Path) -> None:
-    with pytest.warns(UserWarning, match=f"heap/{TABLE} is not read: .* name that folder, or move the table"):
-        assert not [line for line in anything(listed.parent, "visible").passed if TABLE in line]
+    said = f"heap/{TABLE} is not read: .* name that folder, or move the table"
+    for read in (lambda: anything(listed.parent, "visible"), lambda: FOLDER.read(listed.parent)):
+        with pytest.raises(UserError, match=said):
+            read()
+    with pytest.warns(UserWarning, match=said):  # for a pattern says what the pictures are
+        assert not [line for line in anything(listed.parent, "visible", "(?P<identity>heap)").passed if TABLE in line]
+    written(listed, head="title,size")
+    with pytest.warns(UserWarning, match=said):  # which is none
+        anything(listed.parent, "visible")
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

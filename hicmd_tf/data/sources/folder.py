@@ -150,7 +150,7 @@ def _looked_through(folder: Path, pattern: str, named: str) -> tuple[Walk, Table
     """
     walk = walked(folder)
     table, others = read_table(folder, walk.pictures), walk.passed.pop(NO_PICTURES, [])
-    unread = elsewhere(folder, others) if table is None else ""
+    unread = elsewhere(folder, others, pattern) if table is None else ""
     if unread:
         warnings.warn(unread, stacklevel=2)
     elif table is not None and pattern:

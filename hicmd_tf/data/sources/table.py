@@ -93,22 +93,39 @@ def tables_above(place: Path) -> Iterator[tuple[Path, str]]:
                 yield folder / TABLE, Path(path).relative_to(folder).as_posix()
 
 
-def elsewhere(folder: Path, names: list[str]) -> str:
-    """A warning of tables below a folder, which are not read with it; empty where there are none. Raises UserError for
-    one of its own that is spelt otherwise.
+def elsewhere(folder: Path, names: list[str], pattern: str) -> str:
+    """A warning of files below a folder without a table that are called as tables are, and not read with it; empty
+    where there are none.
 
-    names: of files below the folder.
+    names: of files below the folder. pattern: what says what the pictures are, if anything does. Raises UserError for a
+    table of the folder's own that is spelt otherwise, and, without a pattern, for tables below.
     """
     spelt = [name for name in names if name.casefold() == TABLE]
-    if spelt and TABLE not in spelt:
+    if spelt:
         raise UserError(f"{folder / spelt[0]} is not read: a table is called {TABLE}, in small letters; rename it")
     below = [name for name in names if name.endswith(f"/{TABLE}")]
-    return (
-        f"{some(below, 3)} is not read: a table says what lies in its own folder; name that folder, or move the table "
-        f"into {folder} and put {below[0].removesuffix(TABLE)} before its paths"
-        if below
-        else ""
+    if not below:
+        return ""
+    tables = [] if pattern else [name for name in below if _is_table(folder / name)]
+    first = (tables or below)[0]
+    said = (
+        f"{some(tables or below, 3)} is not read: a table says what lies in its own folder; name that folder, or move "
+        f"the table into {folder} and put {first.removesuffix(TABLE)} before its paths"
     )
+    if tables:
+        raise UserError(said)
+    return said
+
+
+def _is_table(file: Path) -> bool:
+    """Whether a file called as a table is has its columns."""
+    try:
+        next(_rows(file), None)
+    except NoTableError:
+        return False
+    except UserError:  # a line of it is wrong
+        return True
+    return True
 
 
 def whom(file: Path, modality: Modality | None) -> tuple[str | None, Modality]:
