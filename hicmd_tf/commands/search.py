@@ -202,7 +202,7 @@ def _asked(options: argparse.Namespace, run: "OpenedRun | None", store: "Store")
     if run is None:
         return stored(options.descriptors)
     options.picture = [file for path in options.picture for file in _pictures(path)]
-    return described_pictures(run, options.picture, options.modality)
+    return described_pictures(run, options.picture, options.modality, options.together)
 
 
 def _pictures(path: Path) -> list[Path]:

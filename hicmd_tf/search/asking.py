@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from hicmd_tf.errors import UserError, some
+from hicmd_tf.errors import UserError
 from hicmd_tf.notation import MODALITIES, other
 from hicmd_tf.retrieval.threshold import Threshold
 from hicmd_tf.retrieval.tracks import POOLS, Groups, Pool, mean_descriptors
-from hicmd_tf.search.entries import Entry, Hit, Selection, checked, refuse_unknown
+from hicmd_tf.search.entries import Entry, Hit, Selection, checked, refuse_apart, refuse_unknown
 from hicmd_tf.search.gallery import Gallery
 from hicmd_tf.search.milvus import MilvusGallery
 
@@ -95,11 +95,8 @@ def look_up(
     for name, given, known in (("group_by", group_by, (None, *get_args(By))), ("pool", pool, POOLS)):
         if given not in known:
             raise UserError(f"{name} is {given!r}: expected {' or '.join(map(repr, known))}")
-    if together and len({query.modality for query in queries}) > 1:
-        raise UserError("the pictures that are one query are of two modalities: ask with those of one")
-    people = [*dict.fromkeys(query.who for query in queries if query.identity >= 0)]
-    if together and len(people) > 1:
-        raise UserError(f"the pictures that are one query are of {some(people, 3)}: ask with those of one person")
+    if together:
+        refuse_apart({query.identity: query.who for query in queries}, {query.modality for query in queries})
     refuse_unknown(store, selection)
     sets = [[*range(len(queries))]] if together and queries else [[row] for row in range(len(queries))]
     asked = [selection.modality or _searched(queries[rows[0]].modality, among) for rows in sets]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hicmd_tf.data.labels import number, texts_of
+from hicmd_tf.data.labels import UNKNOWN_TEXT, number, texts_of
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.records import Listing, read_pictures
 from hicmd_tf.data.sources.table import whom
@@ -20,7 +20,7 @@ from hicmd_tf.pictures.bounds import content
 from hicmd_tf.retrieval.stored import read_descriptors
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search.asking import Store
-from hicmd_tf.search.entries import Entry, Selection, news
+from hicmd_tf.search.entries import Entry, Selection, news, refuse_apart
 
 Array = np.ndarray[Any, Any]
 Held = Callable[[Sequence[str]], dict[str, Entry]]
@@ -107,17 +107,23 @@ def _said(samples: Samples) -> list[bool]:
     return found
 
 
-def described_pictures(run: OpenedRun, files: Sequence[Path | str], modality: Modality | None = None) -> Described:
+def described_pictures(
+    run: OpenedRun, files: Sequence[Path | str], modality: Modality | None = None, together: bool = False
+) -> Described:
     """Single pictures; whom they show is what a table says, or their paths, where a folder is named after a modality.
-    So is their modality where it is None. Raises UserError, also for one that can't be used: what is asked for is never
-    left out."""
+    So is their modality where it is None. together: whether they are to be one query. Raises UserError, also for one
+    that can't be used: what is asked for is never left out."""
     pictures = [*map(Path, files)]
     shown = [whom(file, modality) for file in pictures]
     people = [person for person, _ in shown]
+    if together:
+        refuse_apart(
+            {number(person or UNKNOWN_TEXT): person or UNKNOWN_TEXT for person in people}, {m for _, m in shown}
+        )
     samples = Samples(
         [content(file) for file in pictures],
         [str(file) for file in files],
-        np.array([number(person or "unknown") for person in people], np.int64),
+        np.array([number(person or UNKNOWN_TEXT) for person in people], np.int64),
         np.array([m == INFRARED for _, m in shown], bool),
         np.zeros(len(files), np.int64),
         texts=texts_of(person for person in people if person),

@@ -1,7 +1,7 @@
 """A gallery's entry of a picture, the selection of pictures, and the hits of a search."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -186,6 +186,15 @@ class Holding(Protocol):
     def contents(self) -> Contents:
         """What it has, in numbers of pictures."""
         ...
+
+
+def refuse_apart(people: Mapping[int, str], modalities: Collection[str]) -> None:
+    """Raises UserError for pictures that can't be one query. people: their names by number, unknown ones among them."""
+    if len(modalities) > 1:
+        raise UserError("the pictures that are one query are of two modalities: ask with those of one")
+    known = [name for one, name in people.items() if one >= 0]
+    if len(known) > 1:
+        raise UserError(f"the pictures that are one query are of {some(known, 3)}: ask with those of one person")
 
 
 def refuse_unknown(store: Holding, selection: Selection) -> None:
