@@ -65,7 +65,10 @@ def run_grid(
     if config.data.held_out:
         raise UserError(f"data.held_out is {config.data.held_out}: the table is of the test identities; leave it at 0")
     if config.method != HICMD:
-        raise UserError(f"method is {config.method}: the rows are of hicmd's losses and samples; leave it at that")
+        raise UserError(
+            f"method is {config.method}: the rows leave out losses, samples and codes that hicmd alone has; name a "
+            f"configuration of that"
+        )
     for ablation in ABLATIONS.values():
         with_values(config, ablation.settings)
     require("keras_tuner", "grpc")

@@ -13,7 +13,8 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.settings import read_changes
-from hicmd_tf.errors import UserError, stop
+from hicmd_tf.config.validation import out_of_reach
+from hicmd_tf.errors import UserError, notice, stop
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.startup import BACKEND, choose_engine
 
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> None:
         print(f"training on {device_in_use(config)}", file=sys.stderr)
         for line in drawbacks(config):
             warnings.warn(line, stacklevel=1)
+        if told := out_of_reach(config):
+            notice(told)
         if not cluster().is_chief:
             assist(with_values(config, changes))
             return

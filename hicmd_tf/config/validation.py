@@ -214,6 +214,18 @@ def _embedding(config: Config) -> Problems:
         yield "training.memory", f"method {EMBEDDING} has no form for low memory; take normal, or fewer pictures"
 
 
+def out_of_reach(config: Config) -> str:
+    """What of an embedding network's schedule lies beyond the run's end, as a line; empty where nothing does."""
+    sizes, steps = config.embedding, config.training.steps
+    if config.method != EMBEDDING:
+        return ""
+    if sizes.warm_up >= steps:
+        return f"embedding.warm_up is {sizes.warm_up} of {steps} steps: the rate never reaches embedding.rate; lower it"
+    if sizes.schedule == "steps" and sizes.drops and sizes.drops[0] >= steps:
+        return f"embedding.drops begin at {sizes.drops[0]}, after the last of {steps} steps: the rate never falls"
+    return ""
+
+
 CHECKS: tuple[Callable[[Config], Problems], ...] = (
     _data_set,
     _identities,

@@ -8,7 +8,7 @@ import pytest
 
 from hicmd_tf.config import load, with_data, with_values
 from hicmd_tf.config.kinds import DATA_SETS as KNOWN
-from hicmd_tf.config.validation import RESNET_50
+from hicmd_tf.config.validation import RESNET_50, out_of_reach
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
@@ -173,3 +173,19 @@ def test_messages_name_value_expectation_and_remedy() -> None:
         load("tiny", {"data.height": 30})
     with pytest.raises(UserError, match=r"dilations is \[3, 6, 9\]: .* 16 x 8 .* up to 7; lower them or enlarge"):
         load("tiny", {"networks.prototype_encoder.dilations": [3, 6, 9]})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"embedding.warm_up": 40, "training.steps": 40}, "warm_up is 40 of 40 steps: the rate never reaches"),
+        ({"embedding.warm_up": 5, "training.steps": 40}, "drops begin at 1000, after the last of 40 steps"),
+        ({"embedding.warm_up": 5, "training.steps": 40, "embedding.schedule": "cosine"}, ""),
+        ({"embedding.warm_up": 5, "training.steps": 40, "embedding.drops": []}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_schedule_beyond_the_end_of_a_run_is_said(overrides: dict[str, object], said: str) -> None:
+    told = out_of_reach(load("tiny_strong", overrides))
+    assert said in told and bool(told) == bool(said)
+    assert out_of_reach(TINY) == ""
