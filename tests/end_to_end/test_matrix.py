@@ -535,7 +535,7 @@ def test_a_search_reports_its_trial_beside_chance(place: Place, tmp_path: Path) 
 def test_an_ablation_is_a_row_beside_chance(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not place.generates:
         grid = ["--steps", 1, "--seeds", 1, "--out", tmp_path / "grid"]
-        place.refused("method is embedding: the rows are of hicmd's", "ablations", *place.whole, *grid)
+        place.refused("method is embedding: the rows leave out losses", "ablations", *place.whole, *grid)
         return
     if place.jax:
         pytest.skip("rows of other processes can't be left out")

@@ -162,7 +162,7 @@ def test_a_trial_is_what_fit_makes_of_its_configuration(
         (["--max-trials", "many"], "max"),
         (["--data.held_out", "1"], r"data\.held_out would be 1.*at least 2"),
         (["--data.held_out", "10"], r"data\.held_out is 10"),
-        (["--data.held_out", "9"], r"batch\.pairs is 2"),
+        (["--data.held_out", "9"], r"batch\.pairs, which is 2"),
         (["--losses.crosss", "3"], "losses.crosss"),
         (["--space", "missing.yaml"], "missing.yaml can't be read"),
     ],
