@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
         which may be just what is misspelt; and for one that is given twice: only one of them would hold."""
         words = list(sys.argv[1:] if args is None else args)
         known, seen = list(self._option_string_actions), set()
-        # Behind the name of a command below stand that command's options, which it looks at itself.
+        # After the name of a command below stand that command's options, which it looks at itself.
         own = itertools.takewhile(lambda word: word != "--" and (word.startswith("-") or not self._below()), words)
         for word in (word.partition("=")[0] for word in own):
             if word.startswith("--") and " " not in word and word not in known:

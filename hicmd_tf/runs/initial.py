@@ -29,7 +29,7 @@ FORMLESS: dict[MethodName, tuple[str, ...]] = {
     HICMD: ("feature_learning.descriptor", "feature_learning.normalise_parts"),
     EMBEDDING: ("last_stride", "pooling_power", "mirrored"),
 }
-"""Settings of networks that change what they compute, but no weight's form: others than the source's are told."""
+"""Settings of networks that change what they compute, but no weight's form: others than the source's are reported."""
 
 
 class Initial(NamedTuple):
