@@ -5,6 +5,7 @@ A batch is a pure function of seed and step, so that a resumed run goes on with 
 ahead. All in NumPy, for every engine.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -79,7 +80,7 @@ def fitting(people: int, pairs: int, negatives: int) -> tuple[int, int]:
     return pairs, min(negatives, (people - pairs) // 2)
 
 
-class Planner:
+class Planner(ABC):
     """What planners have in common: training pictures by identity and modality.
 
     classes: identities, ascending. labels: of each picture, its identity's number among them. pictures: by modality and
@@ -94,17 +95,17 @@ class Planner:
         self._refuse_few()
         self.pictures = {m: self._by_class(m) for m in MODALITIES}
 
+    @abstractmethod
     def plan(self, step: int) -> Plan:
         """The choices of iteration `step`, counted from 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def identities(self, plan: Plan) -> dict[str, Array]:
         """Class indices of a whole batch, by their names in it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse_few(self) -> None:
         """Raises UserError when there are too few identities for a batch."""
-        raise NotImplementedError
 
     def _by_class(self, modality: Modality) -> list[Array]:
         rows = np.flatnonzero(self.infrared == (modality == INFRARED))
