@@ -73,10 +73,10 @@ def set_up(
 
 def draw_linear(config: SyntheticConfig, size: tuple[int, int], setup: Setup) -> Array:
     """The person before the place, linear brightness (C, H, W) float32; takes the place's draws."""
-    behind = draw_place(config, size, setup)
+    background = draw_place(config, size, setup)
     skeleton = stand(setup.person.build, setup.pose)
     figure, coverage = draw_figure(setup.person, skeleton, setup.view, setup.light, size)
-    linear: Array = behind * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
+    linear: Array = background * np.maximum(1 - coverage, 0) + figure  # rounding can bring coverage just above 1
     return linear
 
 

@@ -43,5 +43,5 @@ def with_channels(x: Tensor, channels: Tensor) -> Tensor:
     blue, 4 grey."""
     shares = np.concatenate([np.zeros((1, 3)), np.eye(3), [LUMA]])  # unchanged, red, green, blue, grey
     of_each = ops.take(ops.convert_to_tensor(shares, x.dtype), channels, axis=0)  # (B, 3)
-    picked = ops.sum(x * of_each[:, None, None, :], axis=-1, keepdims=True)  # no product of matrices: see `precision`
+    picked = ops.sum(x * of_each[:, None, None, :], axis=-1, keepdims=True)  # exact, unlike matrix products
     return ops.where(ops.equal(channels, UNCHANGED)[:, None, None, None], x, picked)
