@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, load, to_dict, value_of, with_values
 from hicmd_tf.config.loading import find
 from hicmd_tf.config.schema import DataConfig
-from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
-from hicmd_tf.config.validation import refuse_sourceless, refuse_unread
+from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON, SETTINGS
+from hicmd_tf.config.validation import is_read, refuse_sourceless, refuse_unread
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.datasets import load as load_pictures
 from hicmd_tf.data.samples import DataSplits
@@ -36,6 +36,8 @@ from hicmd_tf.tuning.comparison_table import UNLEARNED, Compared, Found, as_csv,
 NAME = "comparison"
 SEEDS = (777, 1, 2)
 SIZE = ("data.height", "data.width")
+DECIDE = ("data.name", "data.trial", "data.held_out")
+"""Settings of every data set that other pictures, or splits, always come of."""
 RENAME = "give one of them another name"
 KEPT = "hand_crafted.json"
 
@@ -128,6 +130,20 @@ def check(rows: Sequence[Contender], values: Mapping[str, Any], crafted: bool, g
             raise UserError(f"{option} is for configurations, and all that are named are runs: leave it out")
     if os.environ.get("TF_CONFIG"):
         raise UserError("TF_CONFIG is for one run of several workers: unset it, or train each run and name the folders")
+    _refuse_unlike_settings(rows)
+
+
+def _refuse_unlike_settings(rows: Sequence[Contender]) -> None:
+    """Raises UserError for rows whose settings say that they have other pictures, before any are drawn or read."""
+    first = rows[0]
+    for row in rows[1:]:
+        for key, setting in SETTINGS.items():
+            decides = key in DECIDE or (setting.note.of == row.config.data.name and not setting.note.free)
+            if decides and is_read(row.config, key) and value_of(row.config, key) != value_of(first.config, key):
+                raise UserError(
+                    f"{row.text}: {key} is {value_of(row.config, key)}, and of {first.text} "
+                    f"{value_of(first.config, key)}: rows are compared on the same pictures"
+                )
 
 
 # ---------------------------------------------------------------------------------------------------- the same pictures
@@ -173,8 +189,8 @@ def same_pictures(rows: Sequence[Contender], pictures: Pictures) -> dict[str, st
         for name, hashes in [*of_runs, *of_config]:
             known = known or hashes
             other = next((split for split in {**known, **hashes} if known.get(split) != hashes.get(split)), None)
-            if other is not None or row.config.data.name != first.config.data.name:
-                raise UserError(_not_the_same(name, row, first, other or "test", known, hashes))
+            if other is not None:
+                raise UserError(_not_the_same(name, row, first, other, known, hashes))
     return known
 
 

@@ -22,6 +22,7 @@ UNLEARNED = {
     "lomo": "LOMO",
 }
 """Rows that need no learning, in words; the first ones stand in every run's metrics.json."""
+SIZED = ("raw_pixels", "colour_histogram", "hog")  # whose figures depend on the pictures' size; LOMO has its own
 NONE = "-"
 SIDES = "<>"
 NAMED = 3  # rows that a note names
@@ -197,7 +198,8 @@ def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, siz
     several = any(len(row.runs) > 1 for row in rows)
     lines = [f"per cent on {who}" + ("; mean ± deviation of a sample over seeds" if several else "")]
     if unlearned:
-        lines.append(f"raw pixels, colour histogram and HOG are of pictures of {size}, the first row's size")
+        sized = [UNLEARNED[name] for name in SIZED if name in unlearned]
+        lines.append(f"{', '.join(sized)}: of pictures of {size}, the first row's size")
     lines.append(
         "training: seconds of the iterations and of what the first one builds, without evaluations, pictures and "
         "checkpoints; memory: the process' peak, data and evaluations among it, the largest of the seeds; ms a "

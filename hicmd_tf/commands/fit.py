@@ -13,9 +13,11 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.settings import read_changes
-from hicmd_tf.config.validation import out_of_reach
+from hicmd_tf.config.validation import remarks
+from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, notice, stop
 from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.initial import source_of
 from hicmd_tf.startup import BACKEND, choose_engine
 
 SHORT = {"steps": "training.steps", "engine": "training.engine", "initialise": "training.initialise"}
@@ -34,8 +36,12 @@ def main(arguments: Sequence[str]) -> None:
         _train_all(arguments, config, options, go_on)
         return
     run = RunFolder(Path(options.run))
-    if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds: mistakes come first
-        run.check(config, options.resume, changes)
+    now = config
+    if not os.environ.get("TF_CONFIG"):  # TensorFlow takes seconds, and so may initial weights: mistakes come first
+        now = run.check(config, options.resume, changes)
+        if not run.config.exists():
+            source_of(now)
+    DATA_SETS[now.data.name].refuse_missing(now.data)
     choose_engine(config.training.engine)
     from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks, set_up
     from hicmd_tf.runs.metrics import shown, size
@@ -46,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"training on {device_in_use(config)}", file=sys.stderr)
         for line in drawbacks(config):
             warnings.warn(line, stacklevel=1)
-        if told := out_of_reach(config):
+        for told in remarks(config):
             notice(told)
         if not cluster().is_chief:
             assist(with_values(config, changes))

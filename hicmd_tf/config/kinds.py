@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf, Predicate
@@ -204,3 +205,8 @@ Name = Annotated[str, _text(lambda text: text.strip() != ""), "text that can be 
 Place = Annotated[str, _text(lambda text: True), "text that can be a path, or nothing"]
 Pattern = Annotated[str, _text(_is_pattern), f"{PATTERN}, or nothing"]
 Counts = Annotated[str, _text(sixteen_bit.is_setting), sixteen_bit.EXPECTED]
+
+
+def stride_first(source: str) -> bool:
+    """Whether the weights that `networks.resnet_weights` names want a block's stride on its first 1 x 1: Keras' do."""
+    return source == "imagenet" or Path(source).suffix == ".h5"

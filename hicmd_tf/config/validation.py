@@ -8,6 +8,7 @@ from hicmd_tf.config.schema import Config, DataConfig
 from hicmd_tf.config.settings import SETTINGS
 from hicmd_tf.errors import UserError
 
+SMALL = 128  # rows of a picture below which ResNet-50's last map has fewer than eight
 SHRINKING = 4  # a prototype, and a discriminator's score map, is so many times smaller than the picture
 RESNET_50 = {
     HICMD: {
@@ -63,6 +64,12 @@ def refuse_sourceless(data: DataConfig) -> None:
         )
 
 
+def is_read(config: Config, key: str) -> bool:
+    """Whether a setting counts beside those of `READ_WITH`."""
+    other, value = READ_WITH.get(key, ("", None))
+    return not other or bool(value_of(config, other) == value)
+
+
 def refuse_unread(config: Config, given: Iterable[str]) -> None:
     """Raises UserError for the first of the settings that were given and that nothing reads, with this data set or
     beside the other settings. In files they may stand: one file is for several data sets."""
@@ -80,8 +87,8 @@ def refuse_unread(config: Config, given: Iterable[str]) -> None:
             )
         if key == "data.sixteen_bit" and DATA_SETS[config.data.name].drawn:
             raise UserError(f"{key} is for pictures in files, and {config.data.name} is drawn: leave it out")
-        other, value = READ_WITH.get(key, ("", None))
-        if other and value_of(config, other) != value:
+        if not is_read(config, key):
+            other, value = READ_WITH[key]
             raise UserError(f"{key} counts only where {other} is {value}: leave it out, or set that so")
 
 
@@ -214,16 +221,23 @@ def _embedding(config: Config) -> Problems:
         yield "training.memory", f"method {EMBEDDING} has no form for low memory; take normal, or fewer pictures"
 
 
-def out_of_reach(config: Config) -> str:
-    """What of an embedding network's schedule lies beyond the run's end, as a line; empty where nothing does."""
+def remarks(config: Config) -> Iterator[str]:
+    """What of an embedding network can be so and is seldom meant, a line each: a schedule beyond the run's end, and
+    ResNet-50 on pictures for networks of fewer channels."""
     sizes, steps = config.embedding, config.training.steps
     if config.method != EMBEDDING:
-        return ""
+        return
     if sizes.warm_up >= steps:
-        return f"embedding.warm_up is {sizes.warm_up} of {steps} steps: the rate never reaches embedding.rate; lower it"
-    if sizes.schedule == "steps" and sizes.drops and sizes.drops[0] >= steps:
-        return f"embedding.drops begin at {sizes.drops[0]}, after the last of {steps} steps: the rate never falls"
-    return ""
+        yield f"embedding.warm_up is {sizes.warm_up} of {steps} steps: the rate never reaches embedding.rate; lower it"
+    elif sizes.schedule == "steps" and sizes.drops and sizes.drops[0] >= steps:
+        yield f"embedding.drops begin at {sizes.drops[0]}, after the last of {steps} steps: the rate never falls"
+    full = all(value_of(config, key) == value for key, value in RESNET_50[EMBEDDING].items())
+    if full and config.data.height < SMALL:
+        yield (
+            f"a whole ResNet-50 is trained on pictures of {config.data.height} x {config.data.width}: a configuration "
+            f"for Hi-CMD reduces Hi-CMD's networks alone; take own_strong for larger pictures, or the section "
+            f"embedding of tiny_strong for a smaller network"
+        )
 
 
 CHECKS: tuple[Callable[[Config], Problems], ...] = (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hicmd_tf.config.loading import load
+from hicmd_tf.config import load, value_of
+from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName
 from hicmd_tf.config.schema import CheckPolicy
 from hicmd_tf.data.batches import fitting
 from hicmd_tf.data.duplicates import reported
@@ -25,6 +26,11 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
 LISTED = 20  # names of people, or cameras, in a line
+METHODS: dict[MethodName, str] = {
+    EMBEDDING: "a plain ResNet-50, to find people, for a GPU:",
+    HICMD: "Hi-CMD, which also makes pictures:",
+}
+"""What `check` says before each method's command."""
 
 
 def table(splits: Mapping[str, Samples], known: Counts) -> str:
@@ -114,38 +120,46 @@ def check(
     can = f"all {len(pictures):,}" if len(whole) == len(pictures) else f"{len(whole):,} of {len(pictures):,}"
     print(f"\n{can} pictures can be decoded, and each is in one split and of one identity; go on with")
     skips = policy if len(whole) < len(pictures) else ""
-    print(shlex.join(training_command(source, folder, listings, pattern, sixteen_bit, skips)))
+    for method, words in METHODS.items():
+        print(words)
+        print(shlex.join(training_command(source, method, folder, listings, pattern, sixteen_bit, skips)))
 
 
 def training_command(
     source: DataSet,
+    method: MethodName,
     folder: Path,
     listings: Mapping[int, Listing],
     pattern: str = "",
     sixteen_bit: str = "",
     policy: str = "",
 ) -> list[str]:
-    """The words of a `hicmd fit` that trains on a data set, with the largest batch that its training people allow.
+    """The words of a `hicmd fit` that trains a method on a data set, with the largest batch that its training people
+    allow.
 
     listings: by trial. pattern, sixteen_bit, policy: as the settings data.*; empty: the configuration's.
     """
-    batch = load(source.configuration).batch
+    configuration = source.configurations[method]
+    config = load(configuration)
     people = min(len({record.identity for record in listing.splits["train"]}) for listing in listings.values())
-    pairs, negatives = fitting(people, batch.pairs, max(batch.negatives, source.negatives))
+    if method == EMBEDDING:
+        wanted = {"embedding.people": min(people, config.embedding.people)}
+    else:
+        pairs, negatives = fitting(people, config.batch.pairs, max(config.batch.negatives, source.negatives))
+        wanted = {"batch.pairs": pairs, "batch.negatives": negatives}
     first, last = min(listings), max(listings)
-    own = load(source.configuration).data.name == source.name
+    run = word(folder.resolve().name) if source.patterned else source.name
     options = {
-        "--data.name": "" if own else source.name,
+        "--data.name": "" if config.data.name == source.name else source.name,
         "--data.source": str(folder),
         "--data.pattern": pattern,
         "--data.sixteen_bit": sixteen_bit,
         "--data.check": policy,
         "--data.trial": str(first) if source.trials > 1 and first == last else "",
         "--trials": f"{first}-{last}" if first < last else "",
-        "--batch.pairs": str(pairs) if pairs != batch.pairs else "",
-        "--batch.negatives": str(negatives) if negatives != batch.negatives else "",
-        "--run": f"runs/{word(folder.resolve().name) if source.patterned else source.name}",
+        **{f"--{key}": str(number) for key, number in wanted.items() if number != value_of(config, key)},
+        "--run": f"runs/{run}{'_strong' if method == EMBEDDING else ''}",
     }
     given = [(name, value) for name, value in options.items() if value]
     words = [[f"{name}={value}"] if value.startswith("-") else [name, value] for name, value in given]
-    return ["hicmd", "fit", "--config", source.configuration, *itertools.chain.from_iterable(words)]
+    return ["hicmd", "fit", "--config", configuration, *itertools.chain.from_iterable(words)]

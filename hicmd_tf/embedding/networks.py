@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import ops
 
+from hicmd_tf.config.kinds import stride_first
 from hicmd_tf.config.schema import Config
 from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.method.networks.feature_learning import l2_normalise
 from hicmd_tf.method.networks.layers import Shape, build_chain, normal, run_chain, serialisable
 from hicmd_tf.method.networks.norms import GroupedBatchNorm, Groups
-from hicmd_tf.method.networks.pretrained import ResNetWeights, read_resnet, stride_first
+from hicmd_tf.method.networks.pretrained import ResNetWeights, read_resnet
 from hicmd_tf.method.networks.resnet import Stage, Stem
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Part, Tensor

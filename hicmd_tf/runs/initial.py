@@ -4,17 +4,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hicmd_tf.chosen_method import AnyNetworks
 from hicmd_tf.config import Config, flattened, to_dict
-from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName
+from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName, stride_first
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import read_json
-from hicmd_tf.method.networks.pretrained import stride_first
 from hicmd_tf.runs.checkpoints import Checkpoint
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.trained import Trained, read_trained
+
+if TYPE_CHECKING:  # which imports Keras: mistakes come first
+    from hicmd_tf.chosen_method import AnyNetworks
 
 CLASSIFIER = "head/classify/"
 """In the names of weights that say who is who among the people of one training."""
@@ -46,7 +47,7 @@ class Initial(NamedTuple):
         """SHA-256 of the checkpoint's file."""
         return hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest()
 
-    def fill(self, networks: AnyNetworks) -> dict[str, Any]:
+    def fill(self, networks: "AnyNetworks") -> dict[str, Any]:
         """Gives networks all weights and running statistics but the classifier's. Returns what was taken, how many
         arrays of each part, and what was left, for the run's own file.
 
@@ -79,6 +80,16 @@ def read_initial(config: Config) -> Initial | None:
 
     Raises UserError when the run has none, or its networks are of another form.
     """
+    found = source_of(config)
+    if found is None:
+        return None
+    folder, differing = found
+    return Initial(folder.path, folder.checkpoint(optimisers=False), read_trained(folder.identities), differing)
+
+
+def source_of(config: Config) -> tuple[RunFolder, list[str]] | None:
+    """The run whose weights a configuration begins with, and the settings, in words, by which its networks computed
+    otherwise. It reads no weights, and imports no framework. None, and errors, as of `read_initial`."""
     if not config.training.initialise.strip():
         return None
     path = Path(config.training.initialise)
@@ -88,8 +99,7 @@ def read_initial(config: Config) -> Initial | None:
             f"{path} --run DIR, and name that"
         )
     folder = RunFolder(path)
-    differing = _differing(config, folder.open(), path)
-    return Initial(path, folder.checkpoint(optimisers=False), read_trained(folder.identities), differing)
+    return folder, _differing(config, folder.open(), path)
 
 
 def refuse_other_weights(folder: RunFolder, config: Config) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hicmd_tf.config import load, with_data, with_values
 from hicmd_tf.config.kinds import DATA_SETS as KNOWN
-from hicmd_tf.config.validation import RESNET_50, out_of_reach
+from hicmd_tf.config.validation import RESNET_50, remarks
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError
@@ -186,6 +186,14 @@ def test_messages_name_value_expectation_and_remedy() -> None:
     ],
 )
 def test_a_schedule_beyond_the_end_of_a_run_is_said(overrides: dict[str, object], said: str) -> None:
-    told = out_of_reach(load("tiny_strong", overrides))
-    assert said in told and bool(told) == bool(said)
-    assert out_of_reach(TINY) == ""
+    told = [*remarks(load("tiny_strong", overrides))]
+    assert len(told) == bool(said) and said in "".join(told)
+    assert [*remarks(TINY)] == []
+
+
+@pytest.mark.parametrize("reduced", ["own", "tiny", "small"])
+def test_a_whole_resnet_on_pictures_for_reduced_networks_is_said(reduced: str) -> None:
+    told = [line for line in remarks(load(reduced, {"method": "embedding"})) if "ResNet-50" in line]
+    assert len(told) == 1 and "pictures of 64 x 32" in told[0] and "own_strong" in told[0]
+    for whole in ("own_strong", "strong", "regdb", "tiny_strong"):
+        assert not [line for line in remarks(load(whole, {"method": "embedding"})) if "ResNet-50" in line]

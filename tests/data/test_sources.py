@@ -16,12 +16,14 @@ from hicmd_tf.config import Config, load
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.data import check
 from hicmd_tf.data.batches import BatchPlanner, fitting
+from hicmd_tf.data.identity_batches import IdentityPlanner
 from hicmd_tf.data.sources import DATA_SETS, Record, in_folders
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.data.sources.records import numbers, read_pictures
 from hicmd_tf.data.sources.sysu_mm01 import read_permutations
 from hicmd_tf.errors import UserError
 
+EMBEDDING_LINE = -3  # of what check prints, the command that trains an embedding network
 PROTOCOLS = Path(__file__).parents[3] / "shared" / "protocols"
 needs_protocols = pytest.mark.skipif(not PROTOCOLS.is_dir(), reason="the data sets' real lists are not here")
 
@@ -51,20 +53,20 @@ def test_llcm_cameras_are_in_the_names(tmp_path: Path) -> None:
     assert splits["test"][0] == Record("nir/0002/0002_c01_s100_f2_nir.jpg", 2, "infrared", 1)
 
 
-def suggested(printed: str) -> tuple[Config, list[str]]:
+def suggested(printed: str, line: int = -1) -> tuple[Config, list[str]]:
     """The configuration of the command that `check` ends with, by `fit`'s own checks, and the command's words."""
-    program, command, *words = shlex.split(printed.splitlines()[-1])
+    program, command, *words = shlex.split(printed.splitlines()[line])
     assert (program, command) == ("hicmd", "fit")
     return parse("hicmd fit", "", words, _options, {})[0], words
 
 
 @pytest.mark.filterwarnings("ignore:cameras 1, 2 took")
 @pytest.mark.parametrize("name", in_folders())
-def test_check_ends_with_a_table_and_a_command_that_fit_takes(name: str, tmp_path: Path, capsys) -> None:
+def test_check_ends_with_a_table_and_commands_that_fit_takes(name: str, tmp_path: Path, capsys) -> None:
     folder = trees.TREES[name](tmp_path / "my pictures")
     checked(name, folder)
     printed = capsys.readouterr().out
-    *lines, verdict, _ = printed.splitlines()
+    *lines, verdict, _, _, _, _ = printed.splitlines()
     assert "can be decoded" in verdict and lines[-1] == ""
     rows = [line.split()[:2] for line in lines[lines.index(name if name != "regdb" else "regdb, trial 1", 1) + 1 : -1]]
     assert rows[0] == ["split", "modality"] and ["test", "infrared"] in rows
@@ -75,6 +77,11 @@ def test_check_ends_with_a_table_and_a_command_that_fit_takes(name: str, tmp_pat
     people = len(np.unique(train.identities))
     BatchPlanner(train, config.batch, 8, 4, seed=0).plan(0)
     assert people - (config.batch.pairs + 2 * config.batch.negatives) in (0, 1)  # nobody is left out who could be in
+    strong, again = suggested(printed, EMBEDDING_LINE)
+    assert strong.method == "embedding" and strong.networks.resnet_weights == "imagenet"
+    assert [strong.data.name, strong.data.source, strong.data.trial] == [name, str(folder), config.data.trial]
+    assert strong.embedding.people == people == len(set(IdentityPlanner(train, strong).plan(0).labels["visible"]))
+    assert again[-1] == words[-1] + "_strong"
 
 
 @pytest.mark.filterwarnings("ignore:cameras 1, 2 took")
@@ -83,14 +90,18 @@ def test_check_suggests_all_trials_and_repeats_what_it_was_given(tmp_path: Path,
     for trial in range(2, 11):
         trees.regdb(regdb, trial=trial)
     hicmd(["check", "regdb", str(regdb)])
-    _, words = suggested(capsys.readouterr().out)
-    assert words[words.index("--trials") + 1] == "1-10" and "--data.trial" not in words
+    printed = capsys.readouterr().out
+    for line in (EMBEDDING_LINE, -1):
+        _, words = suggested(printed, line)
+        assert words[words.index("--trials") + 1] == "1-10" and "--data.trial" not in words
     own = trees.own(tmp_path / "-own", ("a", "b", "c d", "e"))
     pattern = r"-?(?P<split>train|test)/(?P<identity>[^/]+)/(?P<modality>[^/]+)/"
     with contextlib.chdir(tmp_path):
         hicmd(["check", "folder", "--sixteen-bit", "1%-99%", f"--pattern={pattern}", "--", own.name])
-        data = suggested(capsys.readouterr().out)[0].data
-    assert (data.source, data.pattern, data.sixteen_bit) == ("-own", pattern, "1%-99%")
+        printed = capsys.readouterr().out
+    for line in (EMBEDDING_LINE, -1):
+        data = suggested(printed, line)[0].data
+        assert (data.source, data.pattern, data.sixteen_bit) == ("-own", pattern, "1%-99%")
 
 
 @pytest.mark.parametrize(("people", "batch"), [(1, (1, 0)), (5, (4, 0)), (10, (4, 3)), (84, (4, 40)), (1000, (4, 40))])
@@ -101,6 +112,7 @@ def test_a_batch_has_as_many_people_as_there_are_to_a_bound(people: int, batch: 
 def test_own_pictures_of_ten_people_are_enough_for_its_configuration() -> None:
     batch = load("own").batch
     assert (batch.pairs, batch.negatives) == fitting(10, batch.pairs, DATA_SETS["folder"].negatives)
+    assert load("own_strong").embedding.people <= 10
 
 
 def put(file: Path, content: bytes) -> None:

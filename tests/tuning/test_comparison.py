@@ -24,6 +24,7 @@ from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import configuration_hash, data_hashes
 from hicmd_tf.runs.progress import Figures, Point, read_progress, until
 from hicmd_tf.training import trials
+from hicmd_tf.tuning import comparison
 from hicmd_tf.tuning import comparison_table as table
 from hicmd_tf.tuning.comparison_table import Compared, Found
 from hicmd_tf.visualize.progress import progress
@@ -299,7 +300,7 @@ def test_progress_is_read_up_to_the_last_step(config: Config, tmp_path: Path) ->
 REFUSED = [
     (("nothing_here",), "nothing_here: there is no configuration"),
     ((SMOKE, SMOKE), "are one configuration: leave one of them out"),
-    ((SMOKE, "OTHER"), r"fewer.yaml: its train pictures.* not those of \S+smoke.yaml \(data.test_identities is 5 and"),
+    ((SMOKE, "OTHER"), r"fewer.yaml: data.test_identities is 5, and of \S+smoke.yaml 6: rows are compared on the same"),
     ((SMOKE, EMBEDDING, "--losses.same", 3), "smoke_embedding.yaml: losses.same is for method hicmd"),
     ((SMOKE, EMBEDDING, "--embedding.people", 3), "smoke.yaml: embedding.people is for method embedding"),
     ((SMOKE, "--seed", 3), "--seed 3 is of one run: name the seeds of all by --seeds"),
@@ -325,6 +326,24 @@ def test_mistakes_are_refused_before_anything_is_trained(
     with pytest.raises(UserError, match=said):
         call(*(places.get(str(word), word) for word in words))
     assert processes.trained == [] and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("setting", ["synthetic:\n    noise: 1.0", "held_out: 1", "trial: 2"])
+def test_rows_of_other_pictures_are_refused_by_their_settings_before_any_are_drawn(
+    setting: str, call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "load_pictures", None)
+    (tmp_path / "other.yaml").write_text(f"extends: {EMBEDDING}\ndata:\n  {setting}\n")
+    key = setting.replace(":\n    ", ".").partition(":")[0]
+    with pytest.raises(UserError, match=rf"other.yaml: data\.{key} is .*, and of \S+smoke.yaml .* same pictures"):
+        call(SMOKE, tmp_path / "other.yaml")
+
+
+def test_what_has_the_size_of_the_first_row_is_named() -> None:
+    simple = {name: figures(0.1) for name in ("chance", "raw_pixels", "colour_histogram")}
+    said = [table.as_text([FAST], {**simple, **more}, "all", "8 x 4") for more in ({}, {"hog": figures(0.2)})]
+    assert "raw pixels, colour histogram: of pictures of 8 x 4" in said[0] and "HOG" not in said[0]
+    assert "raw pixels, colour histogram, HOG: of pictures of 8 x 4" in said[1]
 
 
 def test_runs_of_other_pictures_and_unfinished_ones_are_refused(call: Any, config: Config, tmp_path: Path) -> None:
@@ -368,8 +387,6 @@ def test_hand_crafted_rows_are_kept(
     command.main(words)
     text = (tmp_path / "out" / "comparison.md").read_text()
     assert "| HOG" in text and "| LOMO" in text
-    from hicmd_tf.tuning import comparison
-
     monkeypatch.setattr(comparison, "hand_crafted_figures", None)
     command.main([*words, "--resume"])
     assert (tmp_path / "out" / "comparison.md").read_text() == text

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hicmd_tf.config.kinds import DATA_SETS
+from hicmd_tf.config.kinds import DATA_SETS, EMBEDDING, HICMD, MethodName
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.samples import Samples
@@ -41,7 +41,7 @@ class DataSet(ABC):
     counts: published numbers of identities and pictures, by split and modality; empty where nobody knows.
     cameras: which cameras took a modality's pictures, where the protocol goes by their numbers.
     permuted: whether its galleries are chosen by a file of permutations.
-    configuration: the one in configs/ to train on it with.
+    configurations: those in configs/ to train on it with, by method.
     negatives: up to how many a batch should have where there are people enough, if that is more than configured.
     """
 
@@ -52,7 +52,7 @@ class DataSet(ABC):
     counts: ClassVar[Counts] = {}
     cameras: ClassVar[Mapping[Modality, Sequence[int]]] = {}
     permuted: ClassVar[bool] = False
-    configuration: ClassVar[str] = "released"
+    configurations: ClassVar[Mapping[MethodName, str]] = {EMBEDDING: "strong", HICMD: "released"}
     negatives: ClassVar[int] = 0
 
     @property
@@ -94,6 +94,12 @@ class DataSet(ABC):
                 f"a pattern is given, which is for folder: {self.name} has a layout of its own; leave it out"
             )
         return self.listing(folder, trial, pattern)
+
+    def refuse_missing(self, config: DataConfig) -> None:
+        """Raises UserError where `divided` would, for what a look at folders and lists tells; draws nothing."""
+        refuse_sourceless(config)
+        if not self.drawn:
+            self.read(Path(config.source), config.trial, config.pattern)
 
     def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
         """Training, held-out and test pictures of a configuration, each sorted by name. Warns of what is passed over.

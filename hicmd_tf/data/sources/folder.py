@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hicmd_tf.config.kinds import compiled
+from hicmd_tf.config.kinds import EMBEDDING, HICMD, compiled
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.labels import UNKNOWN, number, numbered, shown, texts_of
 from hicmd_tf.data.searches import refuse_hidden
@@ -45,7 +45,7 @@ class Folder(DataSet):
     layout = "train/ID/visible, train/ID/infrared, and the same below test/, with pictures in each"
     obtained = "put your own pictures there"
     protocol = "market1501"
-    configuration = "own"
+    configurations = {EMBEDDING: "own_strong", HICMD: "own"}  # noqa: RUF012 (constant)
     negatives = 40  # as in tiny; they are cheap
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:

@@ -7,6 +7,7 @@ label per line. Labels begin at 0 in both halves, so an identity is the number o
 import re
 from pathlib import Path
 
+from hicmd_tf.config.kinds import EMBEDDING, HICMD
 from hicmd_tf.data.sources.data_set import DataSet
 from hicmd_tf.data.sources.records import Listing, from_lists
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
@@ -22,7 +23,7 @@ class RegDB(DataSet):
     layout = "Visible/, Thermal/ and idx/ with the lists of ten splits"
     obtained = "RegDB is to be had from Dongguk University (dm.dongguk.edu), on request"
     protocol = "regdb"
-    configuration = "regdb"
+    configurations = {EMBEDDING: "strong_regdb", HICMD: "regdb"}  # noqa: RUF012 (constant)
     counts = {(split, m): (206, 2060) for split in ("train", "test") for m in MODALITIES}  # noqa: RUF012 (constant)
 
     def listing(self, folder: Path, trial: int, pattern: str) -> Listing:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hicmd_tf.config.kinds import EMBEDDING, HICMD
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.labels import shown
 from hicmd_tf.data.samples import Samples
@@ -42,7 +43,7 @@ class SysuMM01(DataSet):
     layout = "cam1/ to cam6/ and exp/ with train_id.txt, val_id.txt and test_id.txt"
     obtained = "SYSU-MM01 is to be had from its authors (github.com/wuancong/SYSU-MM01), on request"
     protocol = "sysu"
-    configuration = "sysu_mm01"
+    configurations = {EMBEDDING: "strong_sysu_mm01", HICMD: "sysu_mm01"}  # noqa: RUF012 (constant)
     counts = {  # noqa: RUF012 (constant)
         ("train", VISIBLE): (296, 20284),
         ("train", INFRARED): (296, 9929),

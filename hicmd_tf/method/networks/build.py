@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 
 from hicmd_tf.attributes import AttributeLayout
+from hicmd_tf.config.kinds import stride_first
 from hicmd_tf.config.schema import NetworkConfig
 from hicmd_tf.method.descriptor import Descriptor
 from hicmd_tf.method.networks.decoder import Decoder
@@ -12,7 +13,7 @@ from hicmd_tf.method.networks.discriminator import Discriminator
 from hicmd_tf.method.networks.encoders import AttributeEncoder, Encoders, PrototypeEncoder
 from hicmd_tf.method.networks.feature_learning import Combination, FeatureLearning, IdentityHead, PrototypeEmbedding
 from hicmd_tf.method.networks.id_pig import IdPig
-from hicmd_tf.method.networks.pretrained import read_resnet, stride_first
+from hicmd_tf.method.networks.pretrained import read_resnet
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Part
 
 IMAGE_SHAPE = (None, None, None, 3)

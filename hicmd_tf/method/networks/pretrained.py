@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hicmd_tf.config.kinds import stride_first
 from hicmd_tf.errors import UserError
 from hicmd_tf.method.networks.norms import EPSILON, GroupedBatchNorm
 from hicmd_tf.method.networks.resnet import Stage, Stem
@@ -73,11 +74,6 @@ class ResNetWeights(NamedTuple):
                     f"weights need ResNet-50's sizes (configs/base.yaml) or networks.resnet_weights: none"
                 )
             variable.assign(value)
-
-
-def stride_first(source: str) -> bool:
-    """Whether the weights that `networks.resnet_weights` names want a block's stride on its first 1 x 1: Keras' do."""
-    return source == "imagenet" or Path(source).suffix == ".h5"
 
 
 def read_resnet(source: str) -> ResNetWeights | None:
