@@ -139,6 +139,8 @@ def find(path: str | Path, folder: Path | None = None) -> Path:
     if str(path) in names:
         return configs_folder() / f"{path}.yaml"
     file = Path(os.path.normpath((folder or Path()) / path))  # as messages name it
+    if str(path) == f"{path.stem}.yaml" and path.stem in names and not file.exists():
+        raise UserError(f"there is no file {file}: {path.stem}, without .yaml, is the one in configs/")
     if path.suffix or len(path.parts) != 1 or file.exists():
         return file
     choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
@@ -165,7 +167,11 @@ def read_chain(path: Path, files: int = 1) -> dict[str, Given]:
         return settings
     if not isinstance(parent.value, str) or not parent.value:
         raise UserError(f"{parent.source}: {EXTENDS} is {parent.value}: expected the name of one .yaml file")
-    return read_chain(find(parent.value, path.parent), files + 1) | settings
+    try:
+        file = find(parent.value, path.parent)
+    except UserError as error:
+        raise UserError(f"{parent.source}: {EXTENDS} is {parent.value}: {error}") from error
+    return read_chain(file, files + 1) | settings
 
 
 def _build(kind: Any, values: Mapping[str, Any], prefix: str = "") -> Any:

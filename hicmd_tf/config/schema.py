@@ -51,6 +51,9 @@ CheckPolicy = Literal["stop", "skip"]
 
 METHOD = "it is another method"
 DRAWS = "batches are drawn from it from the first step on"
+FORM = "weights and moments of the checkpoint have the form of its networks"
+MOMENTS = "the moments so far were gathered with it"
+COMPUTED = "what was computed so far depends on it"
 
 
 @dataclass(frozen=True)
@@ -250,24 +253,30 @@ class EmbeddingConfig:
     stem: Literal["shared", "two", "zero_padded"] = note(
         "who has the first layers; two: each modality its own, zero_padded: all have [grey, 0] or [0, infrared] to see",
         "Table 1",
+        fixed=FORM,
     )
-    own_stages: Stages = note("stages that each modality has of its own, beside the stem", "Table 1")
-    stem_width: Count = note("channels of the 7 x 7 convolution", "ResNet-50")
-    widths: Four = note("inner channels of four stages; the descriptor has 4 x the last entries", "ResNet-50")
-    depths: Four = note("bottlenecks of each stage", "ResNet-50")
+    own_stages: Stages = note("stages that each modality has of its own, beside the stem", "Table 1", fixed=FORM)
+    stem_width: Count = note("channels of the 7 x 7 convolution", "ResNet-50", fixed=FORM)
+    widths: Four = note(
+        "inner channels of four stages; the descriptor has 4 x the last entries", "ResNet-50", fixed=FORM
+    )
+    depths: Four = note("bottlenecks of each stage", "ResNet-50", fixed=FORM)
     last_stride: Stride = note("stride of the last stage; 1 keeps its map large")
     pooling_power: Power = note("p of the pooled map (mean x^p)^(1/p); 3: GeM, 1: the mean")
-    neck: Flag = note("batch norm without a shift between pooled map, which the triplet loss compares, and classifier")
+    neck: Flag = note(
+        "batch norm without a shift between pooled map, which the triplet loss compares, and classifier", fixed=FORM
+    )
     mirrored: Flag = note("whether the descriptor is the mean of the picture's and its mirror image's")
-    people: Count = note("different people of a batch")
-    pictures: Count = note("pictures of each of them in each modality")
-    pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none")
+    people: Count = note("different people of a batch", fixed=DRAWS)
+    pictures: Count = note("pictures of each of them in each modality", fixed=DRAWS)
+    pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none", fixed=DRAWS)
     channels: Literal["none", "exchange", "exchange_or_grey"] = note(
         "channels of training pictures; exchange: visible ones come twice, the second time with red, green or blue in "
         "all channels, exchange_or_grey: or grey; infrared ones have one channel or grey in seven of eight cases",
         "CAJ",
+        fixed=DRAWS,
     )
-    optimiser: Literal["sgd", "adam"] = note("whose momentum or decays are those of optimisers")
+    optimiser: Literal["sgd", "adam"] = note("whose momentum or decays are those of optimisers", fixed=MOMENTS)
     rate: Rate = rate("rate", "learning rate of the network", "")
     head_factor: Rate = note("the neck and classifier learn at so many times the rate", change=True)
     warm_up: Whole = note("iterations in which the rate rises evenly from 0; 0: none", change=True)
@@ -339,7 +348,7 @@ class Config:
     )
     data: DataConfig = note(fixed="it would be judged by other pictures than it was trained for")
     batch: BatchConfig = note(fixed=DRAWS)
-    networks: NetworkConfig = note(fixed="weights and moments of the checkpoint have the form of its networks")
+    networks: NetworkConfig = note(fixed=FORM)
     losses: LossConfig = note(
         "terms are means over all elements, summed over the modalities; numbers may change (--change)", fixed=METHOD
     )
@@ -347,11 +356,11 @@ class Config:
     embedding: EmbeddingConfig = note(
         "for method embedding; batch.flip, batch.erasing, networks.resnet_weights, losses.cross_entropy and those of "
         "the triplet loss hold too",
-        fixed=METHOD,
+        fixed=COMPUTED,
         method=EMBEDDING,
     )
     optimisers: OptimiserConfig = note(
         "rates, weight_decay and drops may change while a run trains (--change)",
-        fixed="the moments so far were gathered with it",
+        fixed=MOMENTS,
     )
-    training: TrainingConfig = note(fixed="what was computed so far depends on it")
+    training: TrainingConfig = note(fixed=COMPUTED)

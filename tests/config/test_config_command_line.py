@@ -145,6 +145,10 @@ def test_changes_have_their_settings_types() -> None:
         ("data.name=regdb", "judged by other pictures"),
         ("losses.triplet_form=euclidean", "another method"),
         ("optimisers.beta_1=0.9", "moments so far"),
+        ("embedding.people=2", "people can't change while a run trains: batches are drawn"),
+        ("embedding.stem=two", "form of its networks"),
+        ("embedding.optimiser=sgd", "moments so far"),
+        ("embedding.mirrored=false", "what was computed so far"),
     ],
 )
 def test_what_cannot_change_is_one_line_with_the_reason(given: str, said: str) -> None:
