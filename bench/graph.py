@@ -93,6 +93,8 @@ def _traced(model: Any, config: Config) -> Any:
         **{f"{m}_negative_identities": like((batch.negatives,), "int32") for m in ("visible", "infrared")},
         "erasing": {name: like((count, 4), "int32") for name, count in shown.items()},
     }
+    if batch.pad:
+        given["shifts"] = {name: like((count, 2), "int32") for name, count in real.items()}
     state = jax.eval_shape(model._pack, [like(value.shape, value.dtype) for value in model.values()])
     rates = jax.tree.map(lambda rate: like(rate.shape, rate.dtype), model.rates(0))
     return jax.jit(model.iterate).trace(*state, given, rates, model.numbers.values())

@@ -75,13 +75,14 @@ class Iterations:
         return self.values, batches, self._np.int32(self.most), self.store, self.model.numbers.values()
 
     def _batch(self, step: int) -> Any:
+        from hicmd_tf.data.batches import DETAILS, WHOLE
+
         plan = self._planner.plan(step)
         return {
             "rows": {name: rows.astype(self._np.int32) for name, rows in plan.rows.items()},
-            "flips": plan.flips,
             "identities": plan.labels["visible"],
             **{f"{m}_negative_identities": plan.labels[f"{m}_negatives"] for m in ("visible", "infrared")},
-            "erasing": plan.erasing,
+            **{kind: of for kind, of in plan.part(WHOLE).items() if kind in ("flips", *DETAILS)},
             "rates": self.model.rates(step),
         }
 

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from hicmd_tf.config.kinds import EMBEDDING
 from hicmd_tf.config.schema import Config
 from hicmd_tf.config.settings import COMMAND_LINE, SETTINGS
 from hicmd_tf.config.validation import problems, value_of
@@ -24,6 +25,7 @@ from hicmd_tf.files import possible
 EXTENDS = "extends"
 BASE = "base"
 DOTTED = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
+MOVED = {"embedding.pad": "batch.pad"}  # settings of earlier versions that method embedding alone read
 LONGEST_CHAIN = 50  # files
 NAMED = 6  # missing settings that one line names
 
@@ -46,8 +48,9 @@ def load_stored(file: Path) -> Config:
 def from_dict(tree: Mapping[str, Any], source: Path) -> Config:
     """The checked configuration that `to_dict` made a tree of, now or in an earlier version.
 
-    What was not a setting yet has base's value, which stands for what was done before there was one; a warning names
-    it. source: the file it was stored in, for messages. Raises UserError as `load` does.
+    What was called otherwise then is taken by its present name. What was not a setting yet has base's value, which
+    stands for what was done before there was one; a warning names it. source: the file it was stored in, for messages.
+    Raises UserError as `load` does.
     """
     return _stored(_given(dict(flattened(tree)), str(source)), source)
 
@@ -57,11 +60,19 @@ def _given(values: Mapping[str, Any], source: str) -> dict[str, Given]:
 
 
 def _stored(settings: dict[str, Given], file: Path) -> Config:
+    settings = _moved(settings)
     missing = {key: given for key, given in read_chain(find(BASE)).items() if key not in settings}
     if missing:
         named = some([f"{key} {given.value or repr('')}" for key, given in missing.items()], NAMED)
         warnings.warn(f"{file} is older than {named}: taken as {BASE} has it", stacklevel=1)
     return _checked(settings | missing, file)
+
+
+def _moved(settings: dict[str, Given]) -> dict[str, Given]:
+    """Settings of an earlier version by their present names, without what their method did not read."""
+    read = "method" in settings and settings["method"].value == EMBEDDING
+    renamed = {MOVED[key]: given for key, given in settings.items() if key in MOVED and read}
+    return renamed | {key: given for key, given in settings.items() if key not in MOVED}
 
 
 def with_data(
@@ -97,6 +108,8 @@ def _checked(settings: Mapping[str, Given], file: Path) -> Config:
             continue
         if any(known.startswith(f"{key}.") for known in SETTINGS):
             raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
+        if key in MOVED:
+            raise UserError(f"{source}: {key} is called {MOVED[key]} now: rename it")
         short = key[:LONGEST_KEY]
         raise UserError(f"{source}: there is no setting {short}{nearest(short, SETTINGS)}; --help lists all settings")
     missing = [key for key in SETTINGS if key not in settings]

@@ -110,6 +110,11 @@ class BatchConfig:
         "further visible images, and as many infrared ones, for HFL only", "row 5", 2, 0, method=HICMD
     )
     flip: Share = note("probability of a horizontal flip, of each image", "released")
+    pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none")
+    brightness: Share = note(
+        "how far each picture's brightness varies, from 0 on; gain and gamma are drawn from 1 / 2^x to 2^x"
+    )
+    blur: Share = note("probability of a Gaussian blur, of each picture, of up to 1/64 of its height")
     erasing: Share = note(
         "probability of random erasing, of each input of HFL or of an embedding network", "row 9", 0.5, 0.0
     )
@@ -269,7 +274,6 @@ class EmbeddingConfig:
     mirrored: Flag = note("whether the descriptor is the mean of the picture's and its mirror image's")
     people: Count = note("different people of a batch", fixed=DRAWS)
     pictures: Count = note("pictures of each of them in each modality", fixed=DRAWS)
-    pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none", fixed=DRAWS)
     channels: Literal["none", "exchange", "exchange_or_grey"] = note(
         "channels of training pictures; exchange: visible ones come twice, the second time with red, green or blue in "
         "all channels, exchange_or_grey: or grey; infrared ones have one channel or grey in seven of eight cases",
@@ -354,7 +358,7 @@ class Config:
     )
     sampling: SamplingConfig = note(fixed=METHOD, method=HICMD)
     embedding: EmbeddingConfig = note(
-        "for method embedding; batch.flip, batch.erasing, networks.resnet_weights, losses.cross_entropy and those of "
+        "for method embedding; batch's changes of pictures, networks.resnet_weights, losses.cross_entropy and those of "
         "the triplet loss hold too",
         fixed=COMPUTED,
         method=EMBEDDING,

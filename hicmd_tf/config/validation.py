@@ -149,6 +149,13 @@ def _norm_groups(config: Config) -> Problems:
         )
 
 
+def _pad(config: Config) -> Problems:
+    """Something of a picture is left when it is cut."""
+    height, width = config.data.height, config.data.width
+    if config.batch.pad >= min(height, width):
+        yield "batch.pad", f"pictures have {height} x {width} pixels; take a narrower border"
+
+
 def _sizes(config: Config) -> Problems:
     """Reflection padding is smaller than the map it pads: a prototype, and a discriminator's map, a quarter of the
     picture at the first scale and half of that at each further one, rounded up."""
@@ -210,13 +217,7 @@ def _frozen(config: Config) -> Problems:
 
 
 def _embedding(config: Config) -> Problems:
-    """An embedding network computes no generated pictures, nor in turns; its batches take their people's pictures."""
-    sizes = config.embedding
-    if sizes.pad >= min(config.data.height, config.data.width):
-        yield (
-            "embedding.pad",
-            f"pictures have {config.data.height} x {config.data.width} pixels; take a narrower border",
-        )
+    """An embedding network computes no generated pictures, nor in turns."""
     if config.training.memory == "low":
         yield "training.memory", f"method {EMBEDDING} has no form for low memory; take normal, or fewer pictures"
 
@@ -244,6 +245,7 @@ CHECKS: tuple[Callable[[Config], Problems], ...] = (
     _data_set,
     _identities,
     _norm_groups,
+    _pad,
     _pretrained,
     _frozen,
 )

@@ -1,12 +1,12 @@
 """The pictures of one iteration: identity pairs across modalities and unpaired negatives (row 5).
 
 A batch is a pure function of seed and step, so that a resumed run goes on with the same data without storing anything.
-`BatchPlanner` decides which pictures, flips and erasing boxes; `Pixels` has the pictures; `batches` puts both together,
+`BatchPlanner` decides which pictures, and how each is changed; `Pixels` has the pictures; `batches` puts both together,
 ahead. All in NumPy, for every engine.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.config.schema import BatchConfig
+from hicmd_tf.data import augmentation
 from hicmd_tf.data.pictures import decoded, normalise, picture, pictures
 from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.errors import UserError, counted
@@ -47,7 +48,7 @@ WHOLE = Share(0, 1)
 REAL = ("visible", "infrared", "visible_negatives", "infrared_negatives")
 GENERATED = ("generated_visible", "generated_infrared")
 DETAILS = ("erasing", "shifts", "channels")
-"""What a batch says of single pictures, each by the pictures' name."""
+"""What a batch says of single pictures, each by the pictures' name, for the training step to do."""
 
 
 class Plan(NamedTuple):
@@ -56,8 +57,9 @@ class Plan(NamedTuple):
     rows: by name in `REAL`, rows of the samples, (P,) or (N,); visible and infrared show the same people row by row.
     labels: by name, class indices (P,) or (N,) int32.
     flips: by name, bool (P,) or (N,). erasing: by name in `REAL` and `GENERATED`, boxes (P or N, 4) int32.
-    details: what else is done to each picture, by kind in `DETAILS` and name: of embedding networks, which have no
-    negatives, shifts (B, 2) and channels (B,).
+    details: what else is done to each picture, by kind and name: brightness (P or N, 2) and blur (P or N,) as
+    `augmentation` has them, shifts (P or N, 2) int32, pixels down and right, each where it is configured; of embedding
+    networks, which have no negatives, channels (P,) int32.
     """
 
     rows: dict[str, Array]
@@ -67,7 +69,7 @@ class Plan(NamedTuple):
     details: dict[str, dict[str, Array]] = {}  # noqa: RUF012 (never changed)
 
     def part(self, share: Share) -> dict[str, dict[str, Array]]:
-        """`rows`, `flips` and `DETAILS` of a share of the pictures, by kind and name."""
+        """All but the labels of a share of the pictures, by kind and name."""
         whole = {"rows": self.rows, "flips": self.flips, "erasing": self.erasing, **self.details}
         return {
             kind: {name: values[share.span(len(values))] for name, values in of.items()} for kind, of in whole.items()
@@ -87,8 +89,8 @@ class Planner(ABC):
     label, rows. Raises UserError when an identity is missing in a modality.
     """
 
-    def __init__(self, samples: Samples, height: int, width: int, seed: int) -> None:
-        self.height, self.width, self.seed = height, width, seed
+    def __init__(self, samples: Samples, config: BatchConfig, height: int, width: int, seed: int) -> None:
+        self.config, self.height, self.width, self.seed = config, height, width, seed
         self.classes = np.unique(samples.identities)
         self.labels = np.searchsorted(self.classes, samples.identities).astype(np.int32)
         self.infrared = samples.infrared
@@ -106,6 +108,26 @@ class Planner(ABC):
     @abstractmethod
     def _refuse_few(self) -> None:
         """Raises UserError when there are too few identities for a batch."""
+
+    @property
+    def repaints(self) -> bool:
+        """Whether `Pixels` has to change the pictures, so that they differ from one time to the next."""
+        return self.config.brightness > 0 or self.config.blur > 0
+
+    def changes(self, rng: np.random.Generator, counts: dict[str, int]) -> dict[str, dict[str, Array]]:
+        """`Plan.details` that both methods have, for so many pictures by name. What is off draws nothing."""
+        config, found = self.config, {}
+
+        def each(draw: Callable[[int], Array]) -> dict[str, Array]:
+            return {name: draw(count) for name, count in counts.items()}
+
+        if config.pad:
+            found["shifts"] = each(lambda n: rng.integers(-config.pad, config.pad, (n, 2), np.int32, endpoint=True))
+        if config.brightness:
+            found["brightness"] = each(lambda n: augmentation.drawn_brightness(rng, n, config.brightness))
+        if config.blur:
+            found["blur"] = each(lambda n: augmentation.drawn_blur(rng, n, self.height, config.blur))
+        return found
 
     def _by_class(self, modality: Modality) -> list[Array]:
         rows = np.flatnonzero(self.infrared == (modality == INFRARED))
@@ -130,8 +152,7 @@ class BatchPlanner(Planner):
     """
 
     def __init__(self, samples: Samples, config: BatchConfig, height: int, width: int, seed: int) -> None:
-        self.config = config
-        super().__init__(samples, height, width, seed)
+        super().__init__(samples, config, height, width, seed)
         self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))
 
     def _refuse_few(self) -> None:
@@ -179,9 +200,11 @@ class BatchPlanner(Planner):
         }
         rows["infrared" if self.infrared[first] else "visible"][0] = first
         flips = {name: rng.random(len(rows[name])) < self.config.flip for name in REAL}
-        counts = {name: len(rows[name]) for name in REAL} | dict.fromkeys(GENERATED, pairs)
+        counts = {name: len(rows[name]) for name in REAL}
         size_and_share = self.height, self.width, self.config.erasing
-        return Plan(rows, of, flips, {name: erasing_boxes(rng, n, *size_and_share) for name, n in counts.items()})
+        erased = counts | dict.fromkeys(GENERATED, pairs)
+        erasing = {name: erasing_boxes(rng, count, *size_and_share) for name, count in erased.items()}
+        return Plan(rows, of, flips, erasing, self.changes(rng, counts))
 
 
 def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int, probability: float) -> Array:
@@ -226,16 +249,27 @@ class Pixels:
             return np.stack([self._picture(row) for row in rows.tolist()])
         return self.kept[rows]
 
+    def shown(self, part: dict[str, dict[str, Array]]) -> Array:
+        """New pictures (R, H, W, 3) of part of a `Plan`, in the order of its rows, with their brightness and blur, not
+        flipped. Raises UserError as above."""
+        found = self.fetch(np.concatenate([*part["rows"].values()]))
+        for kind, change in (("brightness", augmentation.brighten), ("blur", augmentation.blur)):
+            if kind in part:
+                change(found, np.concatenate([part[kind][name] for name in part["rows"]]))
+        return found
+
 
 def batches(planner: Planner, samples: Samples, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
-    """Iterations start .. stop - 1 of the planner's samples, decoded and flipped, read ahead in parallel.
+    """Iterations start .. stop - 1 of the planner's samples, decoded, brighter or darker, blurred and flipped, read
+    ahead in parallel.
 
     Each is a dictionary of arrays of the planner's pictures, or a share of them; class indices are always those of the
     whole batch. Of `BatchPlanner`, with P pairs and N negatives per modality (N may be 0): `visible`, `infrared` (P, H,
     W, 3) float32 normalised; `visible_negatives`, `infrared_negatives` (N, H, W, 3); `identities` (P,) int32;
     `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`, boxes (P or N, 4) by name of
     pictures, real or generated; `step` () int64. Of `identity_batches.IdentityPlanner`: `visible` (V, H, W, 3),
-    `infrared` (I, H, W, 3), `visible_identities`, `infrared_identities`, and all `DETAILS` by name of pictures.
+    `infrared` (I, H, W, 3), `visible_identities`, `infrared_identities`, `erasing` and `channels`. Of both, where
+    pictures are cut, `shifts` by name of pictures.
 
     Raises UserError for a picture that can't be read any more.
     """
@@ -244,15 +278,14 @@ def batches(planner: Planner, samples: Samples, start: int, stop: int, share: Sh
     def assemble(step: int) -> Batch:
         plan = planner.plan(step)
         part = plan.part(share)
-        rows, flips = part.pop("rows"), part.pop("flips")
-        shown = pixels.fetch(np.concatenate([*rows.values()]))
-        flipped = np.concatenate([*flips.values()])
+        rows, shown = part["rows"], pixels.shown(part)
+        flipped = np.concatenate([*part["flips"].values()])
         shown[flipped] = shown[flipped, :, ::-1]
         ends = np.cumsum([len(of) for of in rows.values()])[:-1]
         return {
             **dict(zip(rows, np.split(normalise(shown), ends), strict=True)),
             **planner.identities(plan),
-            **part,
+            **{kind: part[kind] for kind in DETAILS if kind in part},
             "step": np.int64(step),
         }
 

@@ -30,8 +30,8 @@ class IdentityPlanner(Planner):
     """
 
     def __init__(self, samples: Samples, config: Config) -> None:
-        self.config, self.sizes = config.batch, config.embedding
-        super().__init__(samples, config.data.height, config.data.width, config.seed)
+        self.sizes = config.embedding
+        super().__init__(samples, config.batch, config.data.height, config.data.width, config.seed)
 
     def _refuse_few(self) -> None:
         if len(self.classes) < self.sizes.people:
@@ -58,15 +58,15 @@ class IdentityPlanner(Planner):
                 INFRARED: infrared_channels(rng, rows[INFRARED].shape),
             }
             rows[VISIBLE], labels[VISIBLE] = (np.tile(of[VISIBLE], (1, 2)) for of in (rows, labels))
-        counts = {m: rows[m].size for m in MODALITIES}
-        pad, size_and_share = self.sizes.pad, (self.height, self.width, self.config.erasing)
+        counts: dict[str, int] = {m: rows[m].size for m in MODALITIES}
+        size_and_share = self.height, self.width, self.config.erasing
         return Plan(
             {m: rows[m].reshape(-1) for m in MODALITIES},
             {m: labels[m].reshape(-1).astype(np.int32) for m in MODALITIES},
             {m: rng.random(counts[m]) < self.config.flip for m in MODALITIES},
             {m: erasing_boxes(rng, counts[m], *size_and_share) for m in MODALITIES},
             {
-                "shifts": {m: rng.integers(-pad, pad, (counts[m], 2), np.int32, endpoint=True) for m in MODALITIES},
+                **self.changes(rng, counts),
                 "channels": {m: channels[m].reshape(-1).astype(np.int32) for m in MODALITIES},
             },
         )

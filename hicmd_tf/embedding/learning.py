@@ -10,6 +10,7 @@ from keras import ops
 
 from hicmd_tf.embedding.augmentation import augmented
 from hicmd_tf.embedding.networks import EmbeddingNetworks, Identified, ResNetPart
+from hicmd_tf.method.augmentation import cut
 from hicmd_tf.method.generation import Terms
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.method import MethodOf
@@ -27,6 +28,7 @@ def iteration(method: Method, batch: dict[str, Any]) -> Terms:
     """Pictures -> pooled maps -> neck -> logits, and one step. Returns the named, unweighted losses and figures."""
     engine = method.engine
     assert engine is not None
+    batch = cut(batch)
     labels = by_groups({m: batch[f"{m}_identities"] for m in MODALITIES}, method.config.batch.norm_groups)
 
     def identification() -> tuple[Tensor, Terms]:

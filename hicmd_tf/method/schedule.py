@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras import ops, tree
 
+from hicmd_tf.method.augmentation import cut
 from hicmd_tf.method.discrimination import judge
 from hicmd_tf.method.generation import AllCodes, Decoded, Pictures, Terms, draw, generate, learn_to_encode
 from hicmd_tf.method.identification import identify, inputs
@@ -43,6 +44,7 @@ def iteration(method: Method, batch: dict[str, Any]) -> Terms:
     """Discriminators, then ID-PIG and HFL together. Returns the named, unweighted losses, totals and figures."""
     engine = method.engine
     assert engine is not None
+    batch = cut(batch)
     x = {m: batch[m] for m in MODALITIES}
     (codes, decoded), pull = engine.pullback(partial(draw, method, x), "generator")  # A
 

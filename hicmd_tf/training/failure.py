@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hicmd_tf.config import Config, dump, load
+from hicmd_tf.config import Config, dump, load_stored
 from hicmd_tf.data.batches import DETAILS, batches
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import making_folder, read_json, write_json, write_text
@@ -97,13 +97,13 @@ def read_failure(folder: Path) -> tuple[Config, Failure, Checkpoint, dict[str, A
         into = batch.setdefault(outer, {}) if inner else batch
         into[inner or outer] = array
     state = {name: array for name, array in found.arrays.items() if not name.startswith(BATCH)}
-    return load(folder / CONFIG), failure, found._replace(arrays=state), batch
+    return load_stored(folder / CONFIG), failure, found._replace(arrays=state), batch
 
 
 def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
     """The records of a step's batch in its order: what a picture stands for in it, its name, person and modality,
-    whether it was flipped, and the box (top, left, height, width) that was erased of what HFL, or an embedding network,
-    saw."""
+    whether it was flipped, the box (top, left, height, width) that was erased of what HFL, or an embedding network,
+    saw, and the `Plan.details`."""
     plan, samples = experiment.planner.plan(step - 1), experiment.data.train
     return [
         {
@@ -114,6 +114,7 @@ def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
             "modality": samples.modality(row),
             "flipped": bool(plan.flips[kind][place]),
             "erased": plan.erasing[kind][place].tolist(),
+            **{detail: of[kind][place].tolist() for detail, of in plan.details.items()},
         }
         for kind in plan.rows
         for place, row in enumerate(plan.rows[kind].tolist())

@@ -154,6 +154,7 @@ def test_values_of_other_types_are_refused_too(value: object) -> None:
         ("batch: 3\nextends: base\n", "batch is a section"),
         ("batch:\nextends: base\n", "batch is a section"),
         ("extends: base\nbatch:\n  pair: 4\n", "line 3: there is no setting batch.pair (nearest: batch.pairs)"),
+        ("extends: base\nembedding:\n  pad: 4\n", "line 3: embedding.pad is called batch.pad now: rename it"),
         ("extends: base\n" + "x" * 1000 + ": 1\n", "line 2: there is no setting xxx"),
         ("extends: base\n? [a, b]\n: 1\n", "line 2: there is no setting"),
         ("seed: 1\n", "missing; add `extends: base`"),

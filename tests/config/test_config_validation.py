@@ -70,6 +70,9 @@ def test_another_data_set_comes_without_folder_split_and_pattern() -> None:
         ("data.synthetic.identities", [1], [602]),
         ("data.synthetic.yaw_range", [-0.1, 3.2], [0, math.pi]),
         ("batch.pairs", [0], [1]),
+        ("batch.pad", [-1, 32, 64], [0, 31]),  # pictures are 32 wide
+        ("batch.brightness", [-0.01, 1.01], [0, 1]),
+        ("batch.blur", [-0.01, 1.01], [0, 1]),
         ("batch.erasing", [-0.01, 1.01], [0, 1]),
         ("networks.feature_learning.dropout", [1.0], [0.0]),
         ("networks.attributes.style_ratio", [0.0, 1.0], [0.25]),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hicmd_tf.config.schema import BatchConfig
+from hicmd_tf.data.augmentation import blur, brighten
 from hicmd_tf.data.batches import (
     AHEAD,
     GENERATED,
@@ -42,8 +43,18 @@ def drawn(people: int = PEOPLE) -> tuple[Samples, np.ndarray]:
 SAMPLES, PIXELS = drawn()
 
 
-def planner(pairs: int = 3, negatives: int = 2, seed: int = 5, flip: float = 0.5) -> BatchPlanner:
-    return BatchPlanner(SAMPLES, BatchConfig(pairs, negatives, flip, 0.5, 1), HEIGHT, WIDTH, seed)
+ALL_CHANGES = {"pad": 2, "brightness": 0.5, "blur": 0.5}
+
+
+def batch_config(pairs: int, negatives: int, flip: float = 0.5, **changes: float) -> BatchConfig:
+    sizes = {"pairs": pairs, "negatives": negatives, "flip": flip, "erasing": 0.5, "norm_groups": 1}
+    return BatchConfig(**{**sizes, **dict.fromkeys(ALL_CHANGES, 0), **changes})
+
+
+def planner(
+    pairs: int = 3, negatives: int = 2, seed: int = 5, flip: float = 0.5, height: int = HEIGHT, **changes: float
+) -> BatchPlanner:
+    return BatchPlanner(SAMPLES, batch_config(pairs, negatives, flip, **changes), height, WIDTH, seed)
 
 
 @settings(max_examples=20)
@@ -98,6 +109,37 @@ def test_pixels_flips_labels_and_boxes_are_the_planned_ones() -> None:
         np.testing.assert_array_equal(batch[f"{m}_negative_identities"], plan.labels[f"{m}_negatives"])
     for name in REAL + GENERATED:
         np.testing.assert_array_equal(batch["erasing"][name], plan.erasing[name], strict=True)
+
+
+def test_a_change_that_is_off_draws_nothing_and_leaves_the_others_as_they_are() -> None:
+    whole, plain = planner(**ALL_CHANGES).plan(3), planner().plan(3)
+    np.testing.assert_equal(whole._replace(details={}), plain)
+    assert not plain.details and [*whole.details] == ["shifts", "brightness", "blur"]
+    without = {kind: planner(**{**ALL_CHANGES, kind: 0}).plan(3).details for kind in ALL_CHANGES}
+    np.testing.assert_equal(without["blur"], {kind: whole.details[kind] for kind in ("shifts", "brightness")})
+    np.testing.assert_equal(without["brightness"]["shifts"], whole.details["shifts"])
+    assert without["pad"].keys() == {"brightness", "blur"}
+    shifts = np.concatenate([*planner(pad=2, pairs=5, negatives=2).plan(1).details["shifts"].values()])
+    assert shifts.shape == (14, 2) and set(shifts.ravel().tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_pictures_are_brighter_and_blurred_before_they_are_flipped() -> None:
+    """Those of the plan, one by one; shifts are for the training step."""
+    high = 64  # so that a blur is more than nothing: pictures are resized
+    plan = planner(height=high, **ALL_CHANGES).plan(3)
+    batch = next(iter(batches(planner(height=high, **ALL_CHANGES), SAMPLES, 3, 4)))
+    resized = Pixels(SAMPLES, high, WIDTH)
+    changed = 0
+    for name in REAL:
+        details = zip(plan.details["brightness"][name], plan.details["blur"][name], plan.flips[name], strict=True)
+        for row, found, (brightness, deviation, flip) in zip(plan.rows[name], batch[name], details, strict=True):
+            expected = resized.fetch(np.array([row]))
+            changed += not np.array_equal(normalise(expected)[0], found)
+            brighten(expected, brightness[None])
+            blur(expected, deviation[None])
+            np.testing.assert_array_equal(found, normalise(expected[0, :, ::-1] if flip else expected[0]))
+        np.testing.assert_array_equal(batch["shifts"][name], plan.details["shifts"][name], strict=True)
+    assert changed == 10 and "brightness" not in batch and "blur" not in batch
 
 
 def test_pictures_decoded_batch_by_batch_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +200,7 @@ def test_too_few_identities_and_a_missing_modality_are_named() -> None:
         planner(pairs=4, negatives=3)
     lonely = SAMPLES.select(~((SAMPLES.identities == 120) & SAMPLES.infrared))
     with pytest.raises(UserError, match="identity 120 has no infrared picture"):
-        BatchPlanner(lonely, BatchConfig(2, 1, 0.5, 0.5, 1), HEIGHT, WIDTH, 0)
+        BatchPlanner(lonely, batch_config(2, 1), HEIGHT, WIDTH, 0)
 
 
 TALL, WIDE = 64, 32

@@ -15,16 +15,19 @@ from hicmd_tf.data.identity_batches import GREY, RED, UNCHANGED, IdentityPlanner
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 
-BASE = load("base", {"method": "embedding", "data.height": 8, "data.width": 4, "embedding.pad": 2})
+BASE = load("base", {"method": "embedding", "data.height": 8, "data.width": 4, "batch.pad": 2})
+
+
+NOTHING: dict[str, float] = {}
 
 
 def configured(**sizes: object) -> Config:
     return dataclasses.replace(BASE, embedding=dataclasses.replace(BASE.embedding, **sizes))
 
 
-def planner(seed: int = 5, **sizes: object) -> IdentityPlanner:
+def planner(seed: int = 5, changes: dict[str, float] = NOTHING, **sizes: object) -> IdentityPlanner:
     config = dataclasses.replace(configured(**{"people": 3, "pictures": 2, **sizes}), seed=seed)
-    return IdentityPlanner(SAMPLES, config)
+    return IdentityPlanner(SAMPLES, dataclasses.replace(config, batch=dataclasses.replace(config.batch, **changes)))
 
 
 @settings(max_examples=30)
@@ -83,6 +86,18 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     other = next(iter(batches(planner(seed=6), SAMPLES, 4, 5)))
     np.testing.assert_equal(whole[4:], resumed)
     assert not np.array_equal(whole[4][VISIBLE], other[VISIBLE])
+
+
+def test_each_view_is_changed_by_itself_and_what_is_off_draws_nothing() -> None:
+    """A visible picture comes twice."""
+    whole = planner(changes={"brightness": 0.5, "blur": 0.5}).plan(4)
+    plain = planner().plan(4)
+    assert [*whole.details] == ["shifts", "brightness", "blur", "channels"]
+    kept = {kind: whole.details[kind] for kind in plain.details}
+    np.testing.assert_equal(whole._replace(details=kept), plain)
+    assert whole.details["brightness"][VISIBLE].shape == (12, 2) and whole.details["blur"][INFRARED].shape == (6,)
+    assert len(np.unique(whole.details["brightness"][VISIBLE])) == 24
+    np.testing.assert_equal(planner(changes={"pad": 0}).plan(4), plain._replace(details={"channels": kept["channels"]}))
 
 
 def test_batches_have_every_part_and_shares_divide_them() -> None:

@@ -8,6 +8,7 @@ from keras import ops
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.batches import batches
 from hicmd_tf.embedding.learning import LOGGED, by_groups
+from hicmd_tf.method.augmentation import cut
 from hicmd_tf.method.losses.identification import cross_entropy, euclidean_batch_hard
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.training.experiment import Experiment, prepare
@@ -49,7 +50,7 @@ def test_losses_are_those_of_rows_in_one_batch(embedding_config: Config, stem: s
         variable.assign(before[name])
     from hicmd_tf.embedding.augmentation import augmented
 
-    backbone = networks.backbone
+    backbone, batch = networks.backbone, cut(batch)
     seen = {m: backbone.seen(augmented(batch, m), m) for m in ("visible", "infrared")}
     if stem == "two":
         maps = ops.concatenate([backbone.front(m)(seen[m], training=True) for m in seen])

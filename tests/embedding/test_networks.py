@@ -188,7 +188,7 @@ def test_settings_of_the_other_method_are_refused_when_they_are_given(embedding_
     with pytest.raises(UserError, match=r"losses\.same is for method hicmd, and method is embedding"):
         refuse_unread(embedding_config, ["losses.same"])
     hicmd = dataclasses.replace(embedding_config, method="hicmd")
-    with pytest.raises(UserError, match=r"embedding\.pad is for method embedding, and method is hicmd"):
-        refuse_unread(hicmd, ["embedding.pad"])
+    with pytest.raises(UserError, match=r"embedding\.neck is for method embedding, and method is hicmd"):
+        refuse_unread(hicmd, ["embedding.neck"])
     with pytest.raises(UserError, match=r"training.frozen is \['decoder'\]: method embedding has fronts, trunk, head"):
         with_values(embedding_config, {"training.frozen": ["decoder"]})

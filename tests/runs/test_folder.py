@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_a_run_of_an_earlier_version_opens_and_goes_on_with_base_s_values_and_on
         pytest.raises(UserError, match=r"losses\.margin is 0\.7, but .* was begun with 0\.5"),
     ):
         run.begin(with_values(smoke_config, {"losses.margin": 0.7}), resume=True)
+
+
+@pytest.mark.parametrize(("method", "pad"), [("embedding", 10), ("hicmd", 0)])
+def test_pictures_are_cut_as_the_version_cut_them_that_began_the_run(
+    method: str, pad: int, run: RunFolder, smoke_config: Config
+) -> None:
+    """When it was embedding.pad, base had 10 of it, and Hi-CMD's pictures were not cut."""
+    tree = {**yaml.safe_load(run.config.read_text()), "method": method}
+    del tree["batch"]["pad"]
+    tree["embedding"] |= {"pad": 10, "people": 2}
+    run.config.write_text(yaml.safe_dump(tree))
+    expected = with_values(smoke_config, {"method": method, "embedding.people": 2, "batch.pad": pad})
+    with warnings.catch_warnings() if method == "embedding" else pytest.warns(UserWarning, match="batch.pad 0: taken"):
+        assert run.open() == expected
+        run.begin(expected, resume=True)
+    assert run.open() == expected and "pad" not in yaml.safe_load(run.config.read_text())["embedding"]
 
 
 def test_a_setting_of_a_later_version_is_refused(run: RunFolder) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hicmd_tf.data.batches import Pixels, Planner, Share
+from hicmd_tf.data.batches import DETAILS, Pixels, Planner, Share
 from hicmd_tf.data.samples import Samples, ahead
 from hicmd_tf.engines.base import Advanced, Failed
 from hicmd_tf.engines.jax.devices import Workers, reporting_lost_workers
@@ -23,15 +23,17 @@ LARGEST = 1e19  # of which the square is still finite in float32
 
 
 class Training:
-    """See `engines.base.Training`. Decoded pictures that fit in memory go to the device once, as uint8."""
+    """See `engines.base.Training`. Decoded pictures that fit in memory, and stay as they are, go to the device once, as
+    uint8."""
 
     def __init__(self, model: Learner, planner: Planner, samples: Samples, start: int, stop: int) -> None:
         self._model, self._workers = model, Workers(model)
         self.anyone = self._workers.anyone
         self._planner, self._step = planner, start
         pixels = Pixels(samples, planner.height, planner.width)
-        self._store = None if pixels.kept is None else self._workers.replicated(pixels.kept)
-        self._fetch = pixels.fetch
+        kept = None if planner.repaints else pixels.kept
+        self._store = None if kept is None else self._workers.replicated(kept)
+        self._pixels = pixels
         self._waiting: list[dict[str, Any]] = []  # of iterations to be made again
         self._batches = ahead(self._batch, range(start, stop), AHEAD)
         self._length = CALL if model.joined else 1
@@ -84,15 +86,15 @@ class Training:
         """An iteration's pictures, or their rows in the store, and all else that `Learner.several` takes, in NumPy."""
         plan = self._planner.plan(step)
         place = self._workers.place
-        part: dict[str, Any] = plan.part(Share(place.number, place.workers))
-        rows = part.pop("rows")
+        part = plan.part(Share(place.number, place.workers))
+        rows = part["rows"]
+        batch = {kind: part[kind] for kind in ("flips", *DETAILS) if kind in part}
         if self._store is None:
             ends = np.cumsum([len(of) for of in rows.values()])[:-1]
-            fetched = self._fetch(np.concatenate([*rows.values()]))
-            part["pictures"] = dict(zip(rows, np.split(fetched, ends), strict=True))
+            batch["pictures"] = dict(zip(rows, np.split(self._pixels.shown(part), ends), strict=True))
         else:
-            part["rows"] = {name: of.astype(np.int32) for name, of in rows.items()}
-        return {**part, **self._planner.identities(plan), "rates": self._model.rates(step)}
+            batch["rows"] = {name: of.astype(np.int32) for name, of in rows.items()}
+        return {**batch, **self._planner.identities(plan), "rates": self._model.rates(step)}
 
 
 @jax.jit

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hicmd_tf.config import Config
-from hicmd_tf.data.batches import BatchPlanner
+from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.batches import REAL, BatchPlanner, batches
 from hicmd_tf.data.datasets import load
 from hicmd_tf.method.schedule import LOGGED
 
@@ -16,6 +16,7 @@ pytest.importorskip("jax", reason="JAX is not installed: pip install 'hicmd-tf[j
 import jax.numpy as jnp
 
 from hicmd_tf.engines.jax import training
+from hicmd_tf.engines.jax.learner import prepared
 
 
 class Sum:
@@ -71,6 +72,22 @@ def test_the_failing_iteration_of_a_call_is_found_and_the_state_is_that_before_i
     assert done.failed.spoilt == ["the sum"] and set(done.failed.losses) == set(LOGGED)
     assert not abs(done.failed.losses["cross"]) < 1e19
     assert len(model.calls) == bad // 10 + 1 + bad % 10 + 1  # whole calls, the one that failed, one by one up to it
+
+
+@pytest.mark.parametrize("changes", [{}, {"batch.pad": 3}, {"batch.brightness": 0.5, "batch.blur": 0.5}])
+def test_a_device_is_given_what_a_batch_has(changes: dict[str, Any], smoke_config: Config) -> None:
+    """Of a store, where pictures stay as they are; otherwise the changed ones."""
+    config = with_values(smoke_config, changes)
+    samples = load(config.data).train
+    planner = BatchPlanner(samples, config.batch, config.data.height, config.data.width, 3)
+    iterations = training.Training(Sum(99, 0.0), planner, samples, 0, 4)  # type: ignore[arg-type]
+    assert (iterations._store is None) == ("batch.blur" in changes)
+    for step, expected in enumerate(batches(planner, samples, 0, 4)):
+        found = prepared(iterations._batch(step), iterations._store)
+        assert found.keys() == expected.keys() - {"step"}
+        for name in REAL:
+            np.testing.assert_allclose(found.pop(name), expected[name], atol=1e-6)
+        np.testing.assert_equal(found, {name: expected[name] for name in found})
 
 
 def test_all_iterations_are_made_as_many_a_call_as_may_be(

@@ -22,6 +22,7 @@ SMALLEST = {
     "networks.discriminator.scales": 1,
     "networks.discriminator.residual_blocks": 0,
     "networks.feature_learning.dropout": 0.0,  # engines draw other numbers
+    "batch.pad": 3,
     "batch.erasing": 0.5,
 }
 CASES: dict[str, dict[str, Any]] = {

@@ -26,6 +26,7 @@ SETTINGS = {
     "batch.pairs": 4,
     "batch.negatives": 4,
     "batch.norm_groups": 4,
+    "batch.pad": 3,
     "batch.erasing": 0.5,
     "networks.feature_learning.dropout": 0.5,
     # Fewer layers, which are traced and compiled again for each case.
