@@ -75,6 +75,7 @@ setup(
             "tensorflow-serving-api>=2.19,<3",  # writes requests to warm up with
         ],
         "search": ["faiss-cpu>=1.9,<2", "pyarrow>=18"],
+        "batch": ["ray[data]>=2.60,<2.64", "fsspec>=2024.6", "pyarrow>=18"],  # millions of pictures, URLs
         "milvus": ["pymilvus>=2.6,<4", "milvus-lite>=2.5,<4", "pyarrow>=18"],
         "tuning": [
             "keras-tuner>=1.4.8,<1.5",  # its state is written and mended by our oracles

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
-from hicmd_tf.export.metadata import FILE, read_metadata
+from hicmd_tf.export.metadata import FILE, Metadata, read_metadata
 from hicmd_tf.notation import INFRARED, MODALITIES, Modality
 from hicmd_tf.pictures.decode import decode, simple
 
@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 
 OUTPUT = "descriptors"
 BATCH = 16
+CUDA = "CUDAExecutionProvider"
 PRECISIONS = {"fp32": "", "int8": "_int8"}
 
 
@@ -50,49 +51,82 @@ class SavedModel:
         run = self.signatures[f"{modality}_bytes"]
         return run(picture_bytes=tf.constant(list(map(simple, encoded)), tf.string))[OUTPUT].numpy()
 
+    def describe_decoded(self, pictures: Sequence[Array], modality: Modality) -> Array:
+        """The same of a few decoded pictures, uint8 (H, W, 3) of any sizes."""
+        import tensorflow as tf
+
+        run = self.signatures[modality]
+        return _by_size(pictures, self.metadata, lambda some: run(pictures=tf.constant(some))[OUTPUT].numpy())
+
 
 class OnnxModel:
     """The ONNX files of one precision and kind of input, run by onnxruntime."""
 
-    def __init__(self, folder: Path, precision: str, floats: bool = False) -> None:
+    def __init__(
+        self, folder: Path, precision: str, floats: bool = False, threads: int = 0, device: str = "cpu"
+    ) -> None:
+        """threads, device: as of `session`."""
         self.name = f"ONNX {precision}{', floats' if floats else ''}"
         self.metadata, self.config = read_metadata(folder / FILE)
         self._floats = floats
-        self._sessions = {m: session(folder / onnx_file(m, precision, floats)) for m in MODALITIES}
+        files = {m: folder / onnx_file(m, precision, floats) for m in MODALITIES}
+        self._sessions = {m: session(file, threads, device) for m, file in files.items()}
 
     def describe(self, encoded: Sequence[bytes], modality: Modality) -> Array:
         """A few encoded pictures -> descriptors (B, E)."""
-        data, session = self.config.data, self._sessions[modality]
-        if self._floats:
-            from hicmd_tf.data.pictures import fitted, normalise
+        data = self.config.data
+        if not self._floats:
+            return self.describe_decoded([decode(one, data.sixteen_bit) for one in encoded], modality)
+        from hicmd_tf.data.pictures import fitted, normalise
 
-            sized = (fitted(one, data.height, data.width, data.sixteen_bit) for one in encoded)
-            pictures = [normalise(picture) for picture in sized]
-        else:
-            pictures = [decode(one, data.sixteen_bit) for one in encoded]
-        found = np.empty((len(pictures), self.metadata["descriptor"]["length"]), np.float32)
-        for shape in {picture.shape for picture in pictures}:
-            rows = [row for row, picture in enumerate(pictures) if picture.shape == shape]
-            given = {session.get_inputs()[0].name: np.stack([pictures[row] for row in rows])}
-            found[rows] = session.run([OUTPUT], given)[0]
-        return found
+        sized = (fitted(one, data.height, data.width, data.sixteen_bit) for one in encoded)
+        return self._run(np.stack([normalise(picture) for picture in sized]), modality)
+
+    def describe_decoded(self, pictures: Sequence[Array], modality: Modality) -> Array:
+        """The same of a few decoded pictures, uint8 (H, W, 3) of any sizes; not of a model that takes floats."""
+        return _by_size(pictures, self.metadata, lambda some: self._run(some, modality))
+
+    def _run(self, pictures: Array, modality: Modality) -> Array:
+        session = self._sessions[modality]
+        return session.run([OUTPUT], {session.get_inputs()[0].name: pictures})[0]
+
+
+def _by_size(pictures: Sequence[Array], metadata: Metadata, describe: Callable[[Array], Array]) -> Array:
+    """Descriptors (B, E) of pictures, those of one size at a time."""
+    found = np.empty((len(pictures), metadata["descriptor"]["length"]), np.float32)
+    for shape in {picture.shape for picture in pictures}:
+        rows = [row for row, picture in enumerate(pictures) if picture.shape == shape]
+        found[rows] = describe(np.stack([pictures[row] for row in rows]))
+    return found
 
 
 Artefact = SavedModel | OnnxModel
 
 
-def session(file: Path, threads: int = 0) -> Any:
-    """An onnxruntime session on the CPU. threads: 0: as many as cores. Raises UserError when the file is missing or
-    damaged."""
+def session(file: Path, threads: int = 0, device: str = "cpu") -> Any:
+    """An onnxruntime session.
+
+    Args:
+        file: of the model.
+        threads: 0: as many as cores.
+        device: cpu, cuda, or empty: on a GPU where there is one.
+
+    Raises:
+        UserError: when the file is missing or damaged, or there is no such device.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors; the others are notes to its authors
+    wanted = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        found = onnxruntime.InferenceSession(str(file), options, providers=[*[CUDA] * wanted, "CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base
         raise _unloadable(file, error) from error
+    if device == "cuda" and CUDA not in found.get_providers():
+        raise UserError("onnxruntime sees no GPU: pip install onnxruntime-gpu, or leave --device cuda out")
+    return found
 
 
 def _unloadable(path: Path, error: Exception) -> UserError:

@@ -44,13 +44,14 @@ class Way(NamedTuple):
 class Parser(argparse.ArgumentParser):
     """Keeps the lines of its description, takes no shortened option, and raises UserError for a mistake.
 
-    ways: of which each call must be exactly one; an option that is given is used or refused, never ignored.
+    groups: of ways; each call must be exactly one of each group. An option that is given is used or refused, never
+    ignored.
     """
 
-    def __init__(self, prog: str | None = None, ways: Sequence[Way] = (), **options: Any) -> None:
+    def __init__(self, prog: str | None = None, *groups: Sequence[Way], **options: Any) -> None:
         kept = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(prog, **{**kept, **options})
-        self.ways = ways
+        self.groups = groups
         for kind, reads in READERS.items():  # so that `type=int` refuses in plain words
             self.register("type", kind, reads)
 
@@ -60,8 +61,10 @@ class Parser(argparse.ArgumentParser):
         options, left = self.parse_known_args(words, namespace)
         if left:
             self.error(self._left_over(left[0], words))
-        if self.ways:
-            self._check(self.given(args))
+        if self.groups:
+            given = self.given(args)
+            for ways in self.groups:
+                self._check(ways, given)
         return options
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
@@ -119,9 +122,9 @@ class Parser(argparse.ArgumentParser):
         named = [action for action in self._actions if getattr(found, action.dest, absent) is not absent]
         return [action.option_strings[0] for action in named if action.option_strings]
 
-    def _check(self, given: Sequence[str]) -> None:
-        chosen = [way for way in self.ways if way.by in given] or [way for way in self.ways if not way.by]
-        choices = " or ".join(way.by for way in self.ways if way.by)
+    def _check(self, ways: Sequence[Way], given: Sequence[str]) -> None:
+        chosen = [way for way in ways if way.by in given] or [way for way in ways if not way.by]
+        choices = " or ".join(way.by for way in ways if way.by)
         if len(chosen) > 1:
             self.error(f"{' and '.join(way.by for way in chosen)} don't go together: give one of them")
         if not chosen:
@@ -131,7 +134,7 @@ class Parser(argparse.ArgumentParser):
             if option not in given:
                 self.error(f"{way.by} needs {option}")
         for option in given:
-            users = [other for other in self.ways if option in other.uses]
+            users = [other for other in ways if option in other.uses]
             if users and way not in users:
                 words = " or ".join(other.by for other in users if other.by) or f"a call without {choices}"
                 self.error(f"{option} does not go with {way.by or 'this call'}: it goes with {words}")

@@ -21,6 +21,7 @@ ADVICE = {  # to errors of a disk or a machine, which can come wherever a file i
 EXTRAS = {  # what brings packages that not everyone needs
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx", "tensorflow_serving"), "export"),
     **dict.fromkeys(("faiss", "pyarrow"), "search"),
+    **dict.fromkeys(("ray", "fsspec"), "batch"),
     **dict.fromkeys(("starlette", "uvicorn", "httpx"), "serve"),
     **dict.fromkeys(("keras_tuner", "grpc"), "tuning"),
     **{"pymilvus": "milvus", "nicegui": "explore", "torch": "torch", "jax": "jax", "jaxlib": "jax"},

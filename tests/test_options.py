@@ -12,10 +12,17 @@ from hicmd_tf.config import dump, load
 from hicmd_tf.errors import UserError
 
 TABLE = (Path(__file__).parents[1] / "docs" / "options.md").read_text().splitlines()
-ALWAYS = {"evaluate": "", "extract": "--run --out", "convert": "a b"}
+ALWAYS = {"evaluate": "", "extract": "--out", "convert": "a b"}
 """What each call of a command has, whichever row of the table it is."""
-FLAGS = ("--rerank", "--allow-trained", "--to-torch")
-VALUES = {"--data": "regdb", "--modality": "visible", "--false-accept-rate": "0.01", "--pool": "best"}
+FLAGS = ("--rerank", "--allow-trained", "--to-torch", "--again", "--strict")
+VALUES = {
+    "--data": "regdb",
+    "--modality": "visible",
+    "--false-accept-rate": "0.01",
+    "--pool": "best",
+    "--device": "cpu",
+    "--engine": "ray",
+}
 """What to type after an option that does not take the number 1."""
 
 
@@ -40,14 +47,17 @@ def parser_of(command: str) -> Parser:
 def test_every_pair_of_options_is_taken_or_refused_as_the_docs_say(command: str) -> None:
     parser, always, table = parser_of(command), ALWAYS[command].split(), rows(command)
     options = [action.option_strings[0] for action in parser._actions if action.option_strings[:1] not in ([], ["-h"])]
-    assert len(table) == len(parser.ways) and {option for row in table for cell in row for option in cell} <= set(
-        options
-    )
-    for by, needs, takes in table:
+    named = {option for row in table for cell in row for option in cell}
+    assert len(table) == sum(map(len, parser.groups)) and named <= set(options)
+    groups = [[table.pop(0) for _ in ways] for ways in parser.groups]
+    for chosen in itertools.product(*groups):  # a row of each group
+        by, needs, takes = ([option for row in chosen for option in row[cell]] for cell in range(3))
         least = [*always, *by, *needs]
+        free = set(options) - named  # which go with everything
         others = [option for option in options if option != "--to-torch" or option in by]  # another way
+        others = [option for option in others if option != "--engine" or option in by]
         for pair in itertools.combinations_with_replacement(others, 2):
-            if {*least, *takes}.issuperset(pair):
+            if {*least, *takes, *free}.issuperset(pair):
                 parser.parse_args(typed([*least, *pair]))
             else:
                 with pytest.raises(UserError, match=r"^command line: --\S+ (and --\S+ )*(does not|don't) go"):
@@ -67,6 +77,9 @@ def test_every_pair_of_options_is_taken_or_refused_as_the_docs_say(command: str)
             "--source does not go with --descriptors: it goes with --run or ",
         ),
         ("extract", "--run --out", "give one of --images or --data"),
+        ("extract", "--out --images", "give one of --run or --model"),
+        ("extract", "--out --images --run --model", "--run and --model don't go together: give one of them"),
+        ("extract", "--out --images --run --workers", "--workers does not go with this call: it goes with --engine"),
         ("extract", "--run --out --data", "--data needs --source"),
         ("extract", "--run --out --images --trial", "--trial does not go with --images: it goes with --data"),
         (

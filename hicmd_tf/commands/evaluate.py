@@ -4,7 +4,7 @@
                  [--false-accept-rate 0.01]            a threshold for similarities, chosen on people who are not tested
   hicmd evaluate --run RUN --data regdb --source DIR   another data set, or another trial of the same
   hicmd evaluate --model DIR [--source DIR]            an exported SavedModel, or ONNX files
-  hicmd evaluate --descriptors FILE.npz --data regdb   anyone's descriptors, as hicmd extract has them
+  hicmd evaluate --descriptors FILE --data regdb       anyone's descriptors, as hicmd extract has them
 
 Below the published settings, two rows for each direction say how much of the ranking is modality (docs/retrieval.md).
 Where pictures are in tracks (docs/own_pictures.md), further rows look pictures, and tracks, up among tracks; --pool
@@ -17,6 +17,7 @@ docs/options.md says which options go together.
 """
 
 import argparse
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,7 +27,7 @@ from hicmd_tf.config import Config, with_data
 from hicmd_tf.config.validation import refuse_sourceless
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.data_set import word
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import check_writable
 from hicmd_tf.runs.origin import fingerprint
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 POOLS = ("mean", "best")
 ELSEWHERE = ("--data", "--source", "--trial", "--pattern", "--permutations", "--rerank", "--allow-trained")
 TABLE_FILE = "evaluation.json"
+NAMED = 5  # pictures in a line
 WAYS = (
     Way("--run", takes=(*ELSEWHERE, "--out", "--false-accept-rate", "--pool")),
     Way("--model", takes=(*ELSEWHERE, "--out", "--pool")),
@@ -95,7 +97,12 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("--run", metavar="DIR", type=Path, help="run folder that hicmd fit or hicmd convert made")
     add("--model", metavar="DIR", type=Path, help="what hicmd export saved-model or hicmd export onnx made")
-    add("--descriptors", metavar="FILE", type=Path, help=".npz with descriptors, identities, cameras, modality, names")
+    add(
+        "--descriptors",
+        metavar="FILE",
+        type=Path,
+        help="what hicmd extract wrote, or the like: .npz, .parquet, a folder of that",
+    )
     add("--data", choices=list(DATA_SETS), help="data set, and so the protocol; by default the run's")
     add("--source", metavar="DIR", help="folder of that data set, as its authors hand it out")
     add("--trial", type=int, metavar="N", help="split of that data set; by default the run's")
@@ -190,7 +197,10 @@ def _descriptors(options: argparse.Namespace) -> Iterator[Judged]:
 
     _refuse_permutations(options.data, options)
     out = options.out or options.descriptors.parent
-    descriptors, samples, _ = read_descriptors(options.descriptors)
+    descriptors, samples, _, failed = read_descriptors(options.descriptors)
+    if failed:
+        named = some([f"{name} {why}" for name, why in failed.items()], NAMED)
+        warnings.warn(f"{counted(len(failed), 'picture')} without a descriptor left out: {named}", stacklevel=2)
     check_writable(out / TABLE_FILE)
     searches = DATA_SETS[options.data].searches(samples, options.permutations)
     about = About(options.data, fingerprint(samples), word(options.descriptors.stem))

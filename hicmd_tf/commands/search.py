@@ -1,7 +1,7 @@
 """`hicmd search`: a gallery of descriptors, kept and searched.
 
   hicmd search index --index DIR --run RUN --images FOLDER     a new gallery of pictures
-  hicmd search index --index DIR --descriptors FILE.npz        or of what hicmd extract wrote
+  hicmd search index --index DIR --descriptors FILE            or of what hicmd extract wrote
   hicmd search add --index DIR --run RUN --images FOLDER       more pictures, and changed ones
   hicmd search query --index DIR --run RUN --picture FILE.. --modality infrared
   hicmd search remove --index DIR --before 2026-11-01
@@ -95,12 +95,11 @@ def _fill(options: argparse.Namespace, store: "Store") -> None:
     from hicmd_tf.data.sources.folder import anything
     from hicmd_tf.runs.opened import OpenedRun
     from hicmd_tf.runs.trained import flattering
-    from hicmd_tf.search.describe import described_folder, fill, stored
+    from hicmd_tf.search.describe import described_folder, fill, stored_parts
     from hicmd_tf.search.entries import same_model
 
     if options.descriptors is not None:
-        described = stored(options.descriptors, options.time, store.held)
-        done = fill(store, [described], len(described.entries))
+        done = fill(store, *stored_parts(options.descriptors, options.time, store.held))
     else:
         listing = anything(options.images, options.modality, options.pattern or "")
         run = OpenedRun(options.run)
@@ -115,6 +114,9 @@ def _fill(options: argparse.Namespace, store: "Store") -> None:
     if done.already:
         said.append(f"{done.already} {'was' if done.already == 1 else 'were'} already there")
     print(f"{', '.join(said)}; the gallery has {done.rows}")
+    if done.failed:
+        more = f" and {done.failed - len(done.named):,} more" if done.failed > len(done.named) else ""
+        notice(f"{counted(done.failed, 'picture')} without a descriptor passed over: {', '.join(done.named)}{more}")
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -399,7 +401,7 @@ def _add_pictures(parser: Any, option: str, **words: Any) -> Any:
     """Adds the options for pictures to describe, or for stored descriptors; returns the function that adds more."""
     what = parser.add_mutually_exclusive_group(required=True).add_argument
     what(option, type=Path, **words)
-    what("--descriptors", metavar="FILE", type=Path, help=".npz that hicmd extract wrote, instead")
+    what("--descriptors", metavar="FILE", type=Path, help="what hicmd extract wrote, instead")
     if option == "--picture":
         what("--track", metavar="NAME", help="a track of the gallery, whose pictures there are the query, instead")
     parser.add_argument("--run", metavar="DIR", type=Path, help="run folder whose model describes")

@@ -1,8 +1,9 @@
 """Pictures and files of descriptors as what a gallery takes: part by part, so that a kill loses little."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from hicmd_tf.data.usable import usable
 from hicmd_tf.errors import UserError, nearest, some
 from hicmd_tf.notation import INFRARED, Modality
 from hicmd_tf.pictures.bounds import content
-from hicmd_tf.retrieval.stored import read_descriptors
+from hicmd_tf.retrieval.stored import Stored, descriptor_batches, descriptor_count, is_parquet, read_descriptors
 from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.search.asking import Store
 from hicmd_tf.search.entries import Entry, Selection, news, refuse_apart
@@ -31,34 +32,40 @@ FEW = 5  # names that a message lists
 
 class Described(NamedTuple):
     """descriptors (N, D), one for each of the entries. model: SHA-256 of the weights that described. already: further
-    pictures, which a gallery has as they are."""
+    pictures, which a gallery has as they are. failed: why others have no descriptor, by name."""
 
     descriptors: Array
     entries: list[Entry]
     model: str
     already: int = 0
+    failed: Mapping[str, str] = {}
 
 
 class Filled(NamedTuple):
-    """How many pictures a gallery took, how many of these took another's place, how many it had, and has now."""
+    """How many pictures a gallery took, how many of these took another's place, how many it had, and has now. failed:
+    how many had no descriptor, and some of them with the reason."""
 
     added: int
     replaced: int
     already: int
     rows: int
+    failed: int = 0
+    named: Sequence[str] = ()
 
 
 def fill(store: Store, parts: Iterable[Described], total: int) -> Filled:
     """Adds part by part; what is on disk stays there. total: pictures, for the progress bar."""
-    before, written, already = store.info().rows, 0, 0
+    before, written, already, failed, named = store.info().rows, 0, 0, 0, list[str]()
     with tqdm(desc="adding", unit="picture", leave=False, total=total) as bar:
         for part in parts:
             count = store.add(part.descriptors, part.entries, part.model) if part.entries else 0
             written += count
             already += part.already + len(part.entries) - count
-            bar.update(len(part.entries) + part.already)
+            failed += len(part.failed)
+            named += [f"{name} {why}" for name, why in islice(part.failed.items(), FEW - len(named))]
+            bar.update(len(part.entries) + part.already + len(part.failed))
     rows = store.info().rows
-    return Filled(rows - before, written - (rows - before), already, rows)
+    return Filled(rows - before, written - (rows - before), already, rows, failed, named)
 
 
 def described_folder(
@@ -137,16 +144,34 @@ def described_pictures(
 
 
 def stored(file: Path | str, time: float | None = None, held: Held = lambda paths: {}) -> Described:
-    """Descriptors and entries from a file of `hicmd extract`. time: of all pictures; None: of the file. held: a
-    gallery's entries of paths. Digests are those of the descriptors. Raises UserError for anything else."""
-    file = Path(file)
-    descriptors, samples, model = read_descriptors(file)
-    if not len(samples):
+    """Descriptors and entries from what `hicmd extract` wrote, in memory. time: of all pictures; None: of the file.
+    held: a gallery's entries of paths. Digests are those of the descriptors. Raises UserError for anything else."""
+    found = read_descriptors(Path(file))
+    if not len(found.samples):
         raise UserError(f"{file} has no descriptors, expected at least one")
-    digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in descriptors]
+    return _of_stored(Path(file), found, time, held)
+
+
+def stored_parts(
+    file: Path | str, time: float | None = None, held: Held = lambda paths: {}
+) -> tuple[Iterable[Described], int]:
+    """The same part by part, and how many rows there are; of Parquet no more than a part is in memory."""
+    file = Path(file)
+    if not is_parquet(file):
+        one = stored(file, time, held)
+        return [one], len(one.entries) + len(one.failed)
+    rows = descriptor_count(file)
+    if not rows:
+        raise UserError(f"{file} has no descriptors, expected at least one")
+    return (_of_stored(file, found, time, held) for found in descriptor_batches(file)), rows
+
+
+def _of_stored(file: Path, found: Stored, time: float | None, held: Held) -> Described:
+    samples = found.samples
+    digests = [sha256(np.ascontiguousarray(row, np.float32).tobytes()).hexdigest() for row in found.descriptors]
     entries = entries_of(samples, samples.names, digests, file, time, file.stat().st_mtime)
     entries = dated(entries, held(samples.names), samples) if time is None else entries
-    return Described(descriptors, entries, model)
+    return Described(found.descriptors, entries, found.model, failed=found.failed)
 
 
 def of_track(store: Store, name: str) -> Described:

@@ -181,7 +181,7 @@ class Place:
         """Their descriptors by file, as extract writes them."""
         file = self.project / "photographs.npz"
         self.say("extract", "--run", self.run, "--images", self.photographs, "--out", file)
-        descriptors, samples, _ = read_descriptors(file)
+        descriptors, samples, *_ = read_descriptors(file)
         assert all(samples.identity(row) == Path(name).parts[0] for row, name in enumerate(samples.names))
         return {self.photographs / name: row for name, row in zip(samples.names, descriptors, strict=True)}
 
@@ -378,7 +378,7 @@ def test_tracks_are_judged_and_searched(place: Place, tmp_path: Path, pool: str)
     run, file = ["--run", place.run], tmp_path / "tracked.npz"
     place.say("extract", *run, "--images", folder, "--out", file)
     printed = place.say("evaluate", "--descriptors", file, "--data", "folder", "--pool", pool, "--out", tmp_path)
-    descriptors, samples, _ = read_descriptors(file)
+    descriptors, samples, *_ = read_descriptors(file)
     names = [samples.track(row) for row in range(len(samples))]
     tracks = sorted(set(names))
     assert f"{len(tracks)} tracks of {len(files)} pictures" in printed and samples.times.tolist() != []

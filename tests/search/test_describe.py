@@ -11,7 +11,6 @@ import pytest
 from odd_files import encoded, turned
 from PIL import Image
 
-from hicmd_tf.commands.extract import main as extract
 from hicmd_tf.data import labels
 from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError
@@ -93,21 +92,6 @@ def test_by_default_nothing_is_skipped_and_a_query_never_is(folder: Path, run_th
         list(described_folder(run_that(size, "stop"), folder, anything(folder, None)))
     with pytest.raises(UserError, match=r"2\.png can't be decoded, expected a whole PNG, .*: replace it or"):
         described_pictures(run_that(size, "skip"), [folder / "visible/0.png", folder / "visible/2.png"], "visible")
-
-
-def test_extract_names_what_it_can_not_use(
-    folder: Path, run_that: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = ["--run", "run", "--images", str(folder), "--out", str(tmp_path / "out.npz")]
-    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run_that(size))
-    with pytest.raises(UserError, match=r"^picture visible/1.png has 60000 x"):
-        extract(asked)
-    monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun", lambda path: run_that(size, "skip"))
-    for number in (0, 3):
-        (folder / f"visible/{number}.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match="4 of 4"), pytest.raises(UserError, match="none of 4 pictures can be used"):
-        extract(asked)
-    assert not (tmp_path / "out.npz").exists()
 
 
 @pytest.fixture

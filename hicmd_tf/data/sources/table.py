@@ -11,7 +11,7 @@ pictures that one camera took of one person in a row; where one is empty nothing
 import csv
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -163,19 +163,24 @@ def _all_of(table: Path, changed: int) -> dict[str, Said]:
 def _labelled(file: Path) -> Iterator[tuple[str, str, Said]]:
     """What each line of a table says of which path, with its place for messages."""
     for place, row in _rows(file):
-        path = row["path"].replace("\\", "/").removeprefix("./")
-        modality = modality_of(row["modality"])
-        if modality is None:
-            raise UserError(f"{place}: modality is {row['modality'][:40]!r}: expected {' or '.join(MODALITIES)}")
-        split = row.get("split")
-        if split is not None and split not in SPLITS:
-            raise UserError(f"{place}: split is {split[:40]!r}: expected {' or '.join(SPLITS)}")
-        try:
-            time = moment(row["time"]) if row.get("time") else None
-        except ValueError as error:
-            raise UserError(f"{place}: time is {error}") from error
-        labels = known_name(row["identity"]), modality, row.get("camera") or None, split, TABLE, TABLE
-        yield place, path, Said(*labels, known_name(row.get("track")), time)
+        yield place, *label(place, row, TABLE)
+
+
+def label(place: str, row: Mapping[str, str], by: str) -> tuple[str, Said]:
+    """The path in a row, by the names of the columns, and what the row says of it. place: for messages. by: what says
+    so, in a word. Raises UserError for what makes no sense."""
+    modality = modality_of(row["modality"])
+    if modality is None:
+        raise UserError(f"{place}: modality is {row['modality'][:40]!r}: expected {' or '.join(MODALITIES)}")
+    split = row.get("split")
+    if split is not None and split not in SPLITS:
+        raise UserError(f"{place}: split is {split[:40]!r}: expected {' or '.join(SPLITS)}")
+    try:
+        time = moment(row["time"]) if row.get("time") else None
+    except ValueError as error:
+        raise UserError(f"{place}: time is {error}") from error
+    labels = known_name(row.get("identity")), modality, row.get("camera") or None, split, by, by
+    return row["path"].replace("\\", "/").removeprefix("./"), Said(*labels, known_name(row.get("track")), time)
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -184,15 +189,15 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
         text = read_text(file, "expected a table, commas between columns").removeprefix("\ufeff")
     except UserError as error:
         raise NoTableError(str(error)) from error
-    lines = csv.reader(text.splitlines(), strict=True)
+    return rows_in(str(file), text.splitlines())
+
+
+def rows_in(file: str, text: Iterable[str], needed: Sequence[str] = NEEDED) -> Iterator[tuple[str, dict[str, str]]]:
+    """The same of lines of text. needed: columns that there must be."""
+    lines = csv.reader(text, strict=True)
     try:
         columns = [name.strip().casefold() for name in next(lines, [])]
-        wrong = _mistake(columns)
-        if wrong:
-            raise NoTableError(
-                f"{file}: {wrong}: expected a first line of {', '.join(NEEDED)}, and, where they are known, "
-                f"{', '.join(FURTHER)}, with commas between them and nothing else"
-            )
+        refuse_columns(file, columns, needed)
         for values in lines:
             place = f"{file}, line {lines.line_num}"
             if len(values) != len(columns) and any(value.strip() for value in values):
@@ -203,7 +208,18 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise UserError(f"{file}, line {lines.line_num}: {error}: quote a text that has commas or quotes") from error
 
 
-def _mistake(columns: list[str]) -> str:
+def refuse_columns(file: str, columns: Sequence[str], needed: Sequence[str]) -> None:
+    """Raises NoTableError where the names of columns are not those of a table."""
+    wrong = _mistake(columns, needed)
+    if wrong:
+        further = [name for name in (*NEEDED, *FURTHER) if name not in needed]
+        raise NoTableError(
+            f"{file}: {wrong}: expected a first line of {', '.join(needed)}, and, where they are known, "
+            f"{', '.join(further)}, with commas between them and nothing else"
+        )
+
+
+def _mistake(columns: Sequence[str], needed: Sequence[str]) -> str:
     """What is wrong with the names of columns, in words; empty where nothing is."""
     known = (*NEEDED, *FURTHER)
     if len(columns) == 1:
@@ -215,5 +231,5 @@ def _mistake(columns: list[str]) -> str:
             return f"there is no column {name[:40]!r}{nearest(name, known)}"
         if columns.count(name) > 1:
             return f"it has the column {name} twice"
-    lacking = [name for name in NEEDED if name not in columns]
+    lacking = [name for name in needed if name not in columns]
     return f"it has no column {lacking[0]}" if lacking else ""

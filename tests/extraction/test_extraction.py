@@ -1,0 +1,269 @@
+"""Extractions in one process: every picture once, whatever happens, and a reason for each that has no descriptor."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mean_colours import Means, mean
+from PIL import Image
+
+from hicmd_tf.data.sources.folder import anything
+from hicmd_tf.errors import UserError
+from hicmd_tf.extraction import job as jobs
+from hicmd_tf.extraction.describers import BATCH, described
+from hicmd_tf.extraction.job import Out
+from hicmd_tf.extraction.listed import Picture, of_records, read_part, samples_of, write_list
+from hicmd_tf.extraction.run import Done, Wanted, extract
+from hicmd_tf.extraction.work import Place
+from hicmd_tf.notation import MODALITIES
+from hicmd_tf.retrieval.stored import read_descriptors
+
+BAD = {"cam1_cut.png": "can't be decoded", "cam1_vast.png": "has 60000 x 60000", "cam1_wrong.jpg": "can't be decoded"}
+
+
+def run(model: Any, folder: Path, out: str, **options: Any) -> Done:
+    """An extraction of a folder's pictures."""
+
+    def begin() -> Iterable[Picture]:
+        listing = anything(folder, None)
+        return of_records(listing.records, listing.texts)
+
+    options = {"size": 4, **options}
+    return extract(Wanted(Out.of(out), {"--images": str(folder)}, Place(str(folder), ""), **options), model, begin)
+
+
+def oracle(folder: Path) -> dict[str, np.ndarray]:
+    """Descriptors of the pictures that can be used, by name."""
+    found = {}
+    for file in folder.rglob("*"):
+        if file.is_file() and file.name not in BAD:
+            with Image.open(file) as picture:
+                found[file.relative_to(folder).as_posix()] = mean(np.asarray(picture), file.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_every_picture_is_described_or_has_a_reason(name: str, pictures: Path, means: Means, tmp_path: Path) -> None:
+    done = run(means, pictures, str(tmp_path / name))
+    assert (done.manifest.rows, done.summary.described, done.summary.failed, done.fresh) == (15, 12, 3, 15)
+    found = read_descriptors(tmp_path / name)
+    wanted = oracle(pictures)
+    assert found.samples.names == sorted(wanted) and found.model == means.digest
+    np.testing.assert_allclose(found.descriptors, [wanted[one] for one in sorted(wanted)], rtol=1e-6)
+    assert {Path(one).name for one in found.failed} == {*BAD}
+    for one, why in found.failed.items():
+        assert why.startswith(BAD[Path(one).name])
+    samples = found.samples
+    for row, one in enumerate(samples.names):
+        assert (samples.identity(row), samples.modality(row)) == tuple(Path(one).parts[:2])
+        assert samples.camera(row) == Path(one).name[3]
+    left = {file.name for file in tmp_path.iterdir()} - {"pictures"}
+    assert left == {name}  # nothing beside it
+
+
+def test_parquet_is_what_other_programs_read(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "parts"))
+    table = pq.read_table(tmp_path / "parts")  # which passes over what is ours
+    assert str(table.schema.field("descriptor").type) == "fixed_size_list<element: float not null>[3]"
+    rows = table.to_pylist()
+    assert [row["path"] for row in rows] == sorted(row["path"] for row in rows) and len(rows) == 15
+    for row in rows:
+        assert (row["descriptor"] is None) == (row["error"] is not None) and row["model"] == means.digest
+    assert [len(pq.read_table(file)) for file in sorted((tmp_path / "parts").glob("*.parquet"))] == [4, 4, 4, 3]
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_what_was_stopped_goes_on_with_what_is_missing(name: str, pictures: Path, means: Means, tmp_path: Path) -> None:
+    out = str(tmp_path / name)
+    folder, written = Out.of(out).folder, list[int]()
+    put = jobs.Job._write
+
+    class Stopped(BaseException):
+        """As a signal."""
+
+    def stop(self: jobs.Job, part: int, found: Any) -> None:
+        if len(written) == 2:
+            (folder / ".part-000002.parquet.01234567.tmp").write_text("half")  # as a kill leaves it
+            raise Stopped
+        written.append(part)
+        put(self, part, found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs.Job, "_write", stop)
+        with pytest.raises(Stopped):
+            run(means, pictures, out)
+    before = {file.name: file.stat().st_mtime_ns for file in folder.glob("part-*")}
+    assert len(before) == 2
+    (pictures / "p2/visible/cam1_late.png").write_bytes((pictures / "p0/visible/cam1_00.png").read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        kept = dict[str, int]()
+        finish = jobs.Job.finish
+        patch.setattr(
+            jobs.Job,
+            "finish",
+            lambda self: (kept.update({f.name: f.stat().st_mtime_ns for f in folder.glob("part-*")}), finish(self)),
+        )
+        done = run(means, pictures, out)
+    assert kept.items() >= before.items() and not list(folder.glob(".*"))
+    assert done.fresh == 7 and done.manifest.rows == 15  # the late one is not of this extraction
+    found = read_descriptors(tmp_path / name)
+    assert len(found.samples) == 12 and len(found.failed) == 3
+
+
+def test_a_finished_folder_is_left_as_it_is(
+    pictures: Path, means: Means, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(means, pictures, str(tmp_path / "parts"))
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").glob("part-*")}
+    done = run(means, pictures, str(tmp_path / "parts"), size=None)
+    assert done.fresh == 0 and done.summary.described == 12
+    assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").glob("part-*")}
+    assert "15 of 15 pictures are there already" in capsys.readouterr().out
+
+
+def test_again_makes_the_parts_with_errors_anew(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "parts"))
+    for name in BAD:
+        (pictures / "p0/visible" / name).write_bytes((pictures / "p0/visible/cam1_00.png").read_bytes())
+    assert run(means, pictures, str(tmp_path / "parts")).summary.failed == 3
+    done = run(means, pictures, str(tmp_path / "parts"), again=True)
+    assert done.summary.failed == 0 and done.fresh in (4, 8)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model": Means("e" * 64)}, "was begun with the model dddddddddddd, this is eeeeeeeeeeee"),
+        ({"size": 5}, "was begun with --part 4, now it is 5"),
+        ({"folder": "another"}, "was begun with --images .*pictures, now it is .*another"),
+        ({"digest": "f" * 64}, "was begun with another content of"),
+    ],
+)
+def test_another_extraction_in_the_same_place_is_refused(
+    changed: dict[str, Any], said: str, pictures: Path, means: Means, tmp_path: Path
+) -> None:
+    run(means, pictures, str(tmp_path / "parts"))
+    model, folder = changed.pop("model", means), tmp_path / changed.pop("folder", "pictures")
+    with pytest.raises(UserError, match=said):
+        run(model, folder, str(tmp_path / "parts"), **changed)
+
+
+def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match="exists already and is no extraction: name another --out"):
+        run(means, pictures, str(tmp_path / "full"))
+    with pytest.raises(ValueError, match=r"ends in \.csv, expected \.npz, \.parquet, or a folder"):
+        Out.of("d.csv")
+    assert Out.of("2026.11/").kind == ".parquet" and not Out.of("2026.11/").single
+
+
+def test_an_unfinished_folder_is_not_read(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "parts"))
+    (tmp_path / "parts" / "part-000001.parquet").unlink()
+    with pytest.raises(UserError, match="has 3 of 4 parts: finish it with the hicmd extract that began it"):
+        read_descriptors(tmp_path / "parts")
+
+
+@given(st.lists(st.tuples(st.sampled_from(MODALITIES), st.integers(1, 3)), max_size=150))
+def test_batches_are_of_one_modality_and_lose_nothing(pictures: list[tuple[Any, int]]) -> None:
+    seen = list[int]()
+
+    def describe(some: Any, modality: str) -> np.ndarray:
+        assert len(some) <= BATCH
+        seen.append(len(some))
+        return np.array([mean(one, modality) for one in some])
+
+    each = [(row, m, np.full((side, side, 3), row, np.uint8)) for row, (m, side) in enumerate(pictures)]
+    found = {row: values for rows, many in described(describe, each) for row, values in zip(rows, many, strict=True)}
+    assert found.keys() == set(range(len(pictures))) and sum(seen) == len(pictures)
+    for row, m, picture in each:
+        np.testing.assert_allclose(found[row], mean(picture, m))
+
+
+@given(
+    st.lists(
+        st.builds(
+            Picture,
+            st.text(min_size=1).filter(lambda text: "\0" not in text),
+            st.sampled_from(MODALITIES),
+            st.sampled_from(["", "12", "anna", "Zoë"]),
+            st.sampled_from(["", "3", "gate"]),
+            st.just(""),
+            st.none() | st.floats(0, 1e10),
+        ),
+        min_size=1,
+        max_size=20,
+        unique_by=lambda one: one.path,
+    ),
+    st.integers(1, 7),
+)
+def test_a_list_comes_back_part_by_part(tmp_path: Path, pictures: list[Picture], part: int) -> None:
+    listed = write_list(tmp_path / "list.gz", pictures, part)
+    parts = [read_part(tmp_path / "list.gz", listed.offsets, number) for number in range(len(listed.offsets) - 1)]
+    assert [one for some in parts for one in some] == pictures and all(len(some) == part for some in parts[:-1])
+    assert listed.rows == len(pictures) and listed.cameras == any(one.camera for one in pictures)
+    samples = samples_of(pictures, listed.cameras)
+    for row, one in enumerate(pictures):
+        assert samples.identity(row) == (one.identity or "unknown")
+        assert samples.camera(row) == one.camera or not one.camera
+    assert listed.people == sorted({number for number in samples.identities.tolist() if number >= 0})
+
+
+def test_what_can_not_be_a_list_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "list.gz"
+    with pytest.raises(UserError, match=r"a\.png is listed twice"):
+        write_list(file, [Picture("a.png", "visible"), Picture("b.png", "visible"), Picture("a.png", "infrared")], 1)
+    with pytest.raises(UserError, match=r"track t1 is of two people, anna in a\.png and bob in b\.png"):
+        people = [Picture("a.png", "visible", "anna", "", "t1"), Picture("b.png", "visible", "bob", "", "t1")]
+        write_list(file, people, 1)
+    with pytest.raises(UserError, match="there is no picture"):
+        write_list(file, [], 1)
+    assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from mean_colours import Means
+from test_extraction import run
+from hicmd_tf.extraction.describers import Opened
+
+class Slow(Means):
+    def open(self):
+        opened = super().open()
+        def describe(*given):
+            time.sleep(0.05)
+            return opened.describe(*given)
+        return opened._replace(describe=describe)
+
+folder = Path(sys.argv[1])
+run(Slow(), folder, str(folder.parent / "parts"), size=2)
+"""
+
+
+def test_killed_at_any_moment_nothing_is_lost_or_doubled(pictures: Path, means: Means, tmp_path: Path) -> None:
+    places = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "data"), str(Path(__file__).parents[2])]
+    command = [sys.executable, "-c", KILLED, str(pictures), *places]
+    for parts in (0, 1, 3):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and len(list((tmp_path / "parts").glob("part-*"))) < parts:
+                time.sleep(0.005)
+            os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
+    run(means, pictures, str(tmp_path / "parts"), size=2)
+    names = [row["path"] for row in pq.read_table(tmp_path / "parts").to_pylist()]
+    assert sorted(names) == sorted(one.relative_to(pictures).as_posix() for one in pictures.rglob("*.*g"))
+    manifest = json.loads((tmp_path / "parts" / "_extraction.json").read_text())
+    assert manifest["rows"] == len(names) == 15
