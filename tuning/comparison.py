@@ -68,13 +68,13 @@ def contenders(texts: Sequence[str], values: Mapping[str, Any]) -> list[Contende
         folder = RunFolder(Path(text))
         taken = find(text).is_dir() if folder.path.is_dir() else False
         try:
-            config = _taken(folder, values) if taken else load(text, values)
+            config = finished(folder, values) if taken else load(text, values)
             refuse_sourceless(config.data)
             refuse_unread(config, values)
         except UserError as error:
             raise UserError(f"{text}: {str(error).removeprefix(f'{text}: ').removeprefix(f'{text} ')}") from error
-        key = json.dumps([configuration_hash(with_values(config, {"seed": 0})), _changes(folder) if taken else []])
-        name = _without_seed(folder.path, config.seed) if taken else find(text).stem
+        key = but_seed(config, folder if taken else None)
+        name = without_seed(folder.path, config.seed) if taken else find(text).stem
         row = found.get(key, Contender(name, text, config, {}, False))
         if not taken and row.trains:
             raise UserError(f"{row.text} and {text} are one configuration: leave one of them out")
@@ -85,15 +85,20 @@ def contenders(texts: Sequence[str], values: Mapping[str, Any]) -> list[Contende
             found[key] = row._replace(taken={**row.taken, config.seed: folder})
         else:
             found[key] = row._replace(name=name, text=text, config=config, trains=True)
+    refuse_equal_names([*found.values()])
+    return [*found.values()]
+
+
+def refuse_equal_names(rows: Sequence[Contender]) -> None:
+    """Raises UserError where two rows have one name."""
     names: dict[str, Contender] = {}
-    for row in found.values():
+    for row in rows:
         if row.name in names:
             raise UserError(f"{names[row.name].text} and {row.text} are both called {row.name}: {RENAME}")
         names[row.name] = row
-    return [*names.values()]
 
 
-def _taken(folder: RunFolder, values: Mapping[str, Any]) -> Config:
+def finished(folder: RunFolder, values: Mapping[str, Any]) -> Config:
     """The configuration of a finished run, its pictures where the command line says. Raises UserError for another
     folder."""
     config = folder.open()
@@ -111,12 +116,14 @@ def _taken(folder: RunFolder, values: Mapping[str, Any]) -> Config:
     return with_values(config, {key: value for key, value in values.items() if key in NO_FIGURE_DEPENDS_ON})
 
 
-def _changes(folder: RunFolder) -> list[Any]:
-    return [change._asdict() for change in folder.changes()]
+def but_seed(config: Config, folder: RunFolder | None) -> str:
+    """What runs have in common that differ in their seed alone. folder: of a run, whose settings may have changed."""
+    changes = [change._asdict() for change in folder.changes()] if folder else []
+    return json.dumps([configuration_hash(with_values(config, {"seed": 0})), changes])
 
 
-def _without_seed(path: Path, seed: int) -> str:
-    """A run's name in the table: its folder's, without the seed that `compare` puts there."""
+def without_seed(path: Path, seed: int) -> str:
+    """A run's name in a table: its folder's, without the seed that `compare` puts there."""
     return path.resolve().name.removesuffix(f"_{seed}")
 
 
@@ -335,7 +342,7 @@ def _places(origins: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*found]
 
 
-def _judged(data: DataConfig, setting: Mapping[str, Any]) -> str:
+def judged(data: DataConfig, setting: Mapping[str, Any]) -> str:
     """The data set, which of its splits and how it is evaluated, in words. setting: of a run, the first one."""
     split = [f"trial {data.trial}"] if DATA_SETS[data.name].trials > 1 else []
     galleries = [f"means over {setting['trials']} galleries"] if setting["trials"] > 1 else []
@@ -354,7 +361,7 @@ def _written(found: Sequence[Compared], first: Contender, by_hand: Mapping[str, 
     }
     unlearned = {name: {**simple, **by_hand}[name] for name in UNLEARNED if name in {**simple, **by_hand}}
     kind = "held-out identity" if metrics["split"] == "held_out" else "test identity"
-    who = f"{counted(metrics['identities'], kind)} of {_judged(first.config.data, metrics['settings'][0])}"
+    who = f"{counted(metrics['identities'], kind)} of {judged(first.config.data, metrics['settings'][0])}"
     size = f"{first.config.data.height} x {first.config.data.width}"
     write_json(out / f"{NAME}.json", as_json(found, unlearned, who))
     write_text(out / f"{NAME}.csv", as_csv(found, unlearned))

@@ -260,7 +260,7 @@ def as_json(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str) ->
         "rows": [
             {
                 "name": row.name,
-                **_statistics([run.figures for run in row.runs]),
+                **statistics([run.figures for run in row.runs]),
                 "runs": [{"seed": run.seed, "run": run.run, "figures": run.figures, **_costs(run)} for run in row.runs],
             }
             for row in rows
@@ -272,12 +272,12 @@ def as_json(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str) ->
 
 def _points(reached: Reached) -> dict[str, Any]:
     return {
-        name: {**_statistics([point.figures for point in points]), "evaluations": [point._asdict() for point in points]}
+        name: {**statistics([point.figures for point in points]), "evaluations": [point._asdict() for point in points]}
         for name, points in reached.points.items()
     }
 
 
-def _statistics(figures: Sequence[Figures]) -> dict[str, Figures | None]:
+def statistics(figures: Sequence[Figures]) -> dict[str, Figures | None]:
     if not figures:
         return {"mean": None, "deviation": None}
     values = {way: {name: [one[way][name] for one in figures] for name in COLUMNS} for way in figures[0]}

@@ -31,6 +31,7 @@ COMMANDS = {
     "tune": "look for loss weights, margin and learning rates",
     "ablations": "the paper's ablations as a grid",
     "compare": "configurations and runs side by side, as in Table 1",
+    "carry-over": "runs on people drawn otherwise, and of other data sets",
     "convert": "released PyTorch checkpoints to run folders, and back",
     "reproduce": "train a finished run again, and compare",
     "replay": "run the step again at which a run stopped",

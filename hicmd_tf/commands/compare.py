@@ -27,16 +27,21 @@ def main(arguments: Sequence[str]) -> None:
     values, options = parse_settings("hicmd compare", __doc__ or "", arguments, _options, short, USAGE)
     if "seed" in values:
         raise UserError(f"--seed {values['seed']} is of one run: name the seeds of all by --seeds")
-    crafted = not options.no_hand_crafted
-    if crafted and importlib.util.find_spec("skimage") is None:
-        crafted = False
-        print("HOG and LOMO are left out: pip install 'hicmd-tf[baselines]' brings scikit-image", file=sys.stderr)
+    crafted = hand_crafted(options.no_hand_crafted, "HOG and LOMO are")
     from hicmd_tf.tuning.comparison import SEEDS, check, compare, contenders
 
     rows = contenders(options.rows, values)
     check(rows, values, crafted, {"--seeds": options.seeds is not None, "--no-report": options.no_report})
     more = ["--no-report"] if options.no_report else []
     print(compare(rows, values, options.seeds or SEEDS, options.out, options.resume, crafted, more))
+
+
+def hand_crafted(left_out: bool, which: str) -> bool:
+    """Whether rows of hand-made descriptors can be had and are not to be left out. which: for who lacks a package."""
+    if left_out or importlib.util.find_spec("skimage") is not None:
+        return not left_out
+    print(f"{which} left out: pip install 'hicmd-tf[baselines]' brings scikit-image", file=sys.stderr)
+    return False
 
 
 def _options(parser: Parser) -> None:

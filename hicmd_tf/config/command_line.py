@@ -63,12 +63,13 @@ def parse_settings(
     extra: Callable[[Parser], None],
     short: Mapping[str, str],
     usage: str,
+    reads: Sequence[str] = ("",),
 ) -> tuple[dict[str, Any], argparse.Namespace]:
     """The settings that a command line gives, by dotted name, for configurations that the command's own options name;
     and these. usage: how it is called, after its name. Other arguments and errors as those of `parse`."""
     parser = _parser(program, description, usage)
     extra(parser)
-    return _read(parser, arguments, short, ("",))
+    return _read(parser, arguments, short, reads)
 
 
 def _read(

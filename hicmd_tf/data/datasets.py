@@ -6,6 +6,7 @@ from hicmd_tf.config.schema import Config, DataConfig
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.data.sources.synthetic_vi import SyntheticVi
 from hicmd_tf.data.usable import usable
 
 
@@ -19,6 +20,11 @@ def load(config: DataConfig) -> DataSplits:
     """
     divided = DATA_SETS[config.name].divided(config)
     return DataSplits(*divided, lambda samples, split: usable(samples, config.check, split))
+
+
+def everyone(config: DataConfig) -> Samples:
+    """All drawn people of a configuration: nobody trains, and all are for the test. Raises UserError as `load`."""
+    return usable(SyntheticVi().everyone(config), config.check, "test")
 
 
 def published(config: DataConfig, samples: Samples, permutations: Path | None = None) -> list[Search]:

@@ -1,7 +1,7 @@
 """Rows that need no learning: chance, and nearest neighbours by raw pixels, colour histograms, HOG and LOMO."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,14 +52,17 @@ def simple_figures(samples: Samples, searches: Iterable[Search], height: int, wi
     return {"chance": random, "raw_pixels": pixels, "colour_histogram": found["colour_histogram"]}
 
 
-def hand_crafted_figures(samples: Samples, searches: Iterable[Search], height: int, width: int) -> dict[str, Figures]:
-    """`HAND_CRAFTED` -> the same by the Euclidean distance of its descriptors: minutes for some thousands of pictures.
-    Raises UserError as `metrics.score` and the descriptors do."""
+def hand_crafted_figures(
+    samples: Samples, searches: Iterable[Search], height: int, width: int, names: Collection[str] = tuple(HAND_CRAFTED)
+) -> dict[str, Figures]:
+    """Some of `HAND_CRAFTED` -> the same by the Euclidean distance of its descriptors: minutes for some thousands of
+    pictures. Raises UserError as `metrics.score` and the descriptors do."""
 
     def compared(visible: Samples, infrared: Samples) -> dict[str, Array]:
         return {
             name: _apart(visible, infrared, kind, kind.size or (height, width), NAMES[name])
             for name, kind in HAND_CRAFTED.items()
+            if name in names
         }
 
     return _judged(samples, by_direction(searches), compared)

@@ -90,15 +90,20 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
-    """Queries that count nowhere, cameras that hide matches, and figures not above a random ranking, one line each."""
+    """What is passed over, and figures not above a random ranking, one line each."""
+    at_chance = [_at_chance(row, row.chance, row.between) for row in rows if row.chance and row.between]
+    return [*passed_over(rows), *filter(None, at_chance)]
+
+
+def passed_over(rows: Sequence[Row]) -> list[str]:
+    """Queries that count nowhere, and cameras that hide matches, one line each."""
     unanswered = [
         f"{row.title}: {row.unanswered} of {row.queries * row.trials} queries have no picture of their identity that "
         "they may see, and count nowhere"
         for row in rows
         if row.unanswered
     ]
-    at_chance = [_at_chance(row, row.chance, row.between) for row in rows if row.chance and row.between]
-    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden), *filter(None, at_chance)]
+    return [*unanswered, *dict.fromkeys(row.hidden for row in rows if row.hidden)]
 
 
 def _at_chance(row: Row, chance: Mapping[str, float], between: Mapping[str, Sequence[float]]) -> str:

@@ -47,6 +47,11 @@ class Checkpoint(NamedTuple):
             raise self._of_other_networks(f"it has no {' or '.join(CLASSIFIERS)}")
         return int(found[0].shape[-1])
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return sha256(self.path.read_bytes()).hexdigest()
+
     def fill(self, variables: Variables) -> None:
         """Gives the variables their values. Raises UserError, and changes nothing, when names or shapes differ."""
         here = next((variables[name].shape[-1] for name in CLASSIFIERS if name in variables), self.classes)

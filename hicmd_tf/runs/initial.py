@@ -1,6 +1,5 @@
 """The weights that a run begins with, of another run: for other people, and other cameras."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +44,7 @@ class Initial(NamedTuple):
     @property
     def digest(self) -> str:
         """SHA-256 of the checkpoint's file."""
-        return hashlib.sha256(self.checkpoint.path.read_bytes()).hexdigest()
+        return self.checkpoint.digest
 
     def fill(self, networks: "AnyNetworks") -> dict[str, Any]:
         """Gives networks all weights and running statistics but the classifier's. Returns what was taken, how many

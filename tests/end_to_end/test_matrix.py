@@ -567,6 +567,27 @@ def test_a_run_is_compared_with_one_that_is_trained(
     assert found["without_learning"]["hog"].keys() == main_rows(place.metrics).keys()
 
 
+def test_a_run_is_asked_for_people_drawn_otherwise_and_for_its_own(place: Place, tmp_path: Path) -> None:
+    on = [] if place.kind == DRAWN else ["--on", f"{place.kind}={place.project / 'source'}"]
+    drawn = ["--config", PLUMBING, "--data.directory", tmp_path / "data"]
+    words = ["carry-over", place.run, *drawn, *on, "--out", tmp_path / "out"]
+    printed = place.say(*words)
+    found = json.loads((tmp_path / "out" / "carry_over.json").read_text())
+    (known,) = [run["found"] for row in found["rows"] for run in row["runs"]]
+    assert len(known) == 9 + len(on) // 2 and known.keys() == found["people"].keys()
+    assert place.say(*words) == printed
+    if on:
+        *_, name = known
+        assert known[name].keys() == main_rows(place.metrics).keys()
+        for way, of in main_rows(place.metrics).items():
+            assert known[name][way]["mean"] == pytest.approx(of, abs=1e-6)
+            for row, simple in (("raw pixels", "raw_pixels"), ("chance", "chance")):
+                assert found["without_learning"][row][name][way] == pytest.approx(place.metrics[simple][way])
+    else:
+        seed = ["--data.synthetic.seed", place.opened.config.data.synthetic.seed]
+        place.refused("the run knows drawn people of seed 777", *words, *seed)
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("jax on folders")
 @pytest.mark.parametrize("kind", [kind for kind in TREES if kind != DRAWN])

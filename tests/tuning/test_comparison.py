@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import WAYS, figures, finish
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.commands import compare as command
 from hicmd_tf.commands import fit
 from hicmd_tf.config import Config, with_values
-from hicmd_tf.data.datasets import load as load_pictures
 from hicmd_tf.errors import INTERRUPTED, UserError
-from hicmd_tf.retrieval.report import COLUMNS
-from hicmd_tf.runs.costs import Costs, write_costs
+from hicmd_tf.runs.costs import Costs
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.runs.origin import configuration_hash, data_hashes
-from hicmd_tf.runs.progress import Figures, Point, read_progress, until
+from hicmd_tf.runs.progress import Point, read_progress, until
 from hicmd_tf.training import trials
 from hicmd_tf.tuning import comparison
 from hicmd_tf.tuning import comparison_table as table
@@ -31,13 +29,8 @@ from hicmd_tf.visualize.progress import progress
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMOKE, EMBEDDING = FIXTURES / "smoke.yaml", FIXTURES / "smoke_embedding.yaml"
-WAYS = ("visible_to_infrared", "infrared_to_visible")
 EXPECTED = {"smoke": 0.25, "smoke_embedding": 0.5}
 """Figures of made runs with seed 0; others add a hundredth of the seed."""
-
-
-def figures(value: float, ways: Sequence[str] = WAYS) -> Figures:
-    return {way: dict.fromkeys(COLUMNS, value) for way in ways}
 
 
 # ------------------------------------------------------------------------------------------------------- the arithmetic
@@ -144,36 +137,6 @@ def test_the_last_evaluation_until_then_is_found(steps: list[int], limit: int) -
 
 
 # ----------------------------------------------------------------------------------------------------------- whole runs
-
-
-def finish(run: Path, config: Config, value: float, hashes: dict[str, str] | None = None) -> RunFolder:
-    """What a run leaves."""
-    folder, steps = RunFolder(run), config.training.steps
-    folder.begin(config, resume=True)
-    provenance = {
-        "configuration_sha256": configuration_hash(config),
-        "steps": {"start": 0, "end": steps},
-        "deterministic": True,
-        "data_sha256": hashes or data_hashes(config, load_pictures(config.data)),
-        "origins": folder.origins(config),
-    }
-    known = {**figures(value), **{name: figures(0.1) for name in ("chance", "raw_pixels", "colour_histogram")}}
-    about = {
-        "steps": steps,
-        "identities": 6,
-        "split": "test",
-        "settings": [{"setting": "all", "trials": 1}],
-        "provenance": provenance,
-    }
-    folder.metrics.write_text(json.dumps({**known, **about}))
-    folder.untrained.write_text(json.dumps(figures(0.0)))
-    names = [f"{way}_{name}" for way in WAYS for name in COLUMNS]
-    rows = [["step", *names], ["3", *["0.2"] * len(names)], [str(steps), *["0.9"] * len(names)]]
-    folder.evaluations.write_text("".join(f"{','.join(row)}\n" for row in rows))
-    write_costs(
-        folder.costs, Costs([(0, 0.0), (3, 1.0), (steps, 2.0)], 1 << 30, None, 0.5, {"describing": 7, "trained": 9})
-    )
-    return folder
 
 
 class Processes:

@@ -39,17 +39,23 @@ class SyntheticVi(DataSet):
         """They lie in no folder."""
         raise UserError(f"{self.name} is drawn, and read from no folder: name another data set, or leave {folder} out")
 
-    def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
-        """Drawn first, where they are not there yet; a preparation that was interrupted starts afresh."""
+    def everyone(self, config: DataConfig) -> Samples:
+        """All of them, sorted by name. Drawn first, where they are not there yet; a preparation that was interrupted
+        starts afresh."""
         from hicmd_tf.drawn_people.synthetic_vi_dataset_builder import builder_config
 
+        synthetic = config.synthetic
+        builder = _prepared(builder_config(synthetic, config.height, config.width), config.directory)
+        waiting("reading drawn people")
+        return _read(builder, 2 * synthetic.identities * synthetic.images_per_modality)
+
+    def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
+        """Of `everyone`."""
         synthetic = config.synthetic
         identities = split_identities(
             synthetic.identities, config.test_identities, config.trial, config.held_out, synthetic.seed
         )
-        builder = _prepared(builder_config(synthetic, config.height, config.width), config.directory)
-        waiting("reading drawn people")
-        samples = _read(builder, 2 * synthetic.identities * synthetic.images_per_modality)
+        samples = self.everyone(config)
         train, held_out, test = map(samples.having, identities)
         return train, held_out, test
 
