@@ -1,38 +1,39 @@
-"""The ablations of Fig. 4 and Table 2 as a grid, with several seeds.
+"""The rows of Table 2 and Fig. 4: one configuration with parts taken away, compared as `comparison` does.
 
 Every run is evaluated on the test identities after a fixed number of steps; nothing is chosen by them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hicmd_tf.config import Config, with_values
+from hicmd_tf.config import value_of, with_values
 from hicmd_tf.config.kinds import HICMD
-from hicmd_tf.errors import UserError, require
-from hicmd_tf.files import check_writable, read_json, write_text
+from hicmd_tf.errors import UserError, nearest
 from hicmd_tf.pictures.decode import opened
 from hicmd_tf.pictures.sheet import Cell, save_png, sheet
-from hicmd_tf.retrieval.report import COMPARED, DIRECTIONS
-from hicmd_tf.runs.origin import data_hashes
-from hicmd_tf.tables import as_markdown, spread
-from hicmd_tf.tuning.processes import role
-from hicmd_tf.tuning.study import Settings, Study, prepared
-
-VARIANT, SEED = "variant", "seed"  # the grid's settings
+from hicmd_tf.runs.folder import RunFolder
+from hicmd_tf.runs.origin import configuration_hash
+from hicmd_tf.tuning.comparison import FIG4, Contender, check, compare, contenders
 
 
 class Ablation(NamedTuple):
     """One row of the tables. sampling, losses, features: in the words of Table 2; A the style attribute, P the
-    prototype. removed: the loss of ID-PIG that Fig. 4 takes out. settings: what differs from the configuration."""
+    prototype. removed: the loss of ID-PIG that Fig. 4 takes out. settings: what makes the row of the configuration."""
 
     sampling: str
     losses: str
     features: str
     removed: str
     settings: dict[str, Any]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """By column."""
+        removed = self.removed or "-"
+        return {"sampling": self.sampling, "loss": self.losses, "feature": self.features, "removed": removed}
 
 
 ORIGINAL = {"sampling.groups": "original"}
@@ -44,9 +45,10 @@ PROTOTYPE_ONLY = {"networks.feature_learning.alpha": 1.0, "optimisers.alpha_rate
 
 ABLATIONS = {
     "full": Ablation("alternate", "CE + triplet", "A + P", "", {}),
-    "without_same": Ablation("alternate", "CE + triplet", "A + P", "same", {"losses.same": 0.0}),
-    "without_cross": Ablation("alternate", "CE + triplet", "A + P", "cross", {"losses.cross": 0.0}),
-    "without_adversarial": Ablation("alternate", "CE + triplet", "A + P", "adversarial", {"losses.adversarial": 0.0}),
+    **{
+        f"without_{loss}": Ablation("alternate", "CE + triplet", "A + P", loss, {f"losses.{loss}": 0.0})
+        for loss in ("same", "cross", "adversarial")
+    },
     "original": Ablation("original", "CE + triplet", "A + P", "", ORIGINAL),
     "original_p": Ablation("original", "CE + triplet", "P", "", {**ORIGINAL, **PROTOTYPE_ONLY}),
     "original_a": Ablation("original", "CE + triplet", "A", "", {**ORIGINAL, **STYLE_ONLY}),
@@ -54,14 +56,16 @@ ABLATIONS = {
 }
 
 
-def run_grid(
-    config: Config, seeds: Sequence[int], out: Path, command: Sequence[str], workers: int, resume: bool
-) -> str | None:
-    """Runs the grid, and writes its table and pictures into a folder; the table, or None in a worker's process.
+def rows_of(text: str, values: Mapping[str, Any], names: Sequence[str]) -> list[Contender]:
+    """Rows that are to be compared.
 
-    command: what starts this again, as a worker. workers: processes on this machine. resume: whether a grid in the
-    folder goes on. Raises UserError for a configuration whose table would not be of the test identities.
+    text: the configuration, as the command line names it. values: settings that it changes in all rows. names: of
+    `ABLATIONS`. Raises UserError for a name or a configuration that has no such rows.
     """
+    (base,) = contenders([text], values)
+    config = base.config
+    if not base.trains:
+        raise UserError(f"{text} is a run: name a configuration, which every row trains with something changed")
     if config.data.held_out:
         raise UserError(f"data.held_out is {config.data.held_out}: the table is of the test identities; leave it at 0")
     if config.method != HICMD:
@@ -69,72 +73,43 @@ def run_grid(
             f"method is {config.method}: the rows leave out losses, samples and codes that hicmd alone has; name a "
             f"configuration of that"
         )
-    for ablation in ABLATIONS.values():
-        with_values(config, ablation.settings)
-    require("keras_tuner", "grpc")
-    if role() != "worker":
-        check_writable(out / "study.json")
-    pictures = {} if role() == "worker" else data_hashes(config, prepared(config))
-    settings = Settings("grid", config, 1, {VARIANT: list(ABLATIONS), SEED: list(seeds)}, pictures)
-    study = Study(out, settings, len(ABLATIONS) * len(seeds))
+    if len({*names}) < len(names):
+        raise UserError(f"a row is named twice in {', '.join(names)}: name each once")
+    found: dict[str, Contender] = {}
+    for name in names:
+        if name not in ABLATIONS:
+            raise UserError(f"there is no row {name}{nearest(name, ABLATIONS)}: the rows are {', '.join(ABLATIONS)}")
+        changed, words = ABLATIONS[name].settings, ABLATIONS[name].words
+        row = base._replace(name=name, config=with_values(config, changed), changed=changed, words=words)
+        for key, without, says in (("sampling.groups", "original", "alternate"), ("losses.triplet", 0, "CE + triplet")):
+            if value_of(row.config, key) == without and says in words.values():
+                raise UserError(
+                    f"{key} is {without}, and {name} is the row of {says}: leave that out, or this by --rows"
+                )
+        other = found.setdefault(configuration_hash(row.config), row).name
+        if other != name:
+            raise UserError(
+                f"{other} and {name} are the same with this configuration: name the rows to train by --rows"
+            )
+    for key in values:
+        if all(key in row.changed for row in found.values()):
+            raise UserError(f"--{key}: the rows that are asked for set it themselves: leave it out")
+    return [*found.values()]
 
-    def model() -> Any:
-        from hicmd_tf.tuning.tuner import GridModel
 
-        return GridModel(config, settings.space)
-
-    trials = study.run(model, command, workers, resume)
-    return None if role() == "worker" else _reported(study, trials)
-
-
-def configuration(config: Config, values: dict[str, Any]) -> Config:
-    """The configuration of one cell of the grid."""
-    return with_values(config, {**ABLATIONS[values[VARIANT]].settings, SEED: int(values[SEED])})
-
-
-def _reported(study: Study, trials: dict[str, Any]) -> str:
-    """Writes ablations.md, and fig4.png with the pictures of the first seed, two in a row, each with its name beneath;
-    returns the table and what failed."""
-    from hicmd_tf.tuning.oracles import reason
-
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
-    pictures: dict[str, Path] = {}
-    failures = []
-    for number, trial in sorted(trials.items(), key=lambda item: int(item[0])):
-        name, seed = (trial.hyperparameters.values[key] for key in (VARIANT, SEED))
-        run = study.runs / f"trial_{number}"
-        if trial.score is None:
-            failures.append(f"{name}, seed {seed}: {reason(trial, study.runs)}")
-            continue
-        found[name].append(read_json(run / "metrics.json"))
-        if seed == study.settings.space[SEED][0] and (name == "full" or ABLATIONS[name].removed):
-            pictures[name] = run / "pictures" / "final.png"
-    text = table(found)
-    write_text(study.out / "ablations.md", text)
-    cells = [Cell(np.asarray(opened(file)), [name.replace("_", " ")]) for name, file in pictures.items()]
+def ablations(
+    rows: Sequence[Contender], values: Mapping[str, Any], seeds: Sequence[int], out: Path, resume: bool, workers: int
+) -> str:
+    """Compares the rows, and writes into the folder what Fig. 4 shows, too: pictures of the first seed, two in a row,
+    each with its name beneath. Arguments, result and errors as those of `compare`."""
+    check(rows, values, False, {})
+    said = compare(rows, values, seeds, out, resume, False, workers, ["--no-report"])
+    files = {row.name: RunFolder(out / "runs" / f"{row.name}_{seeds[0]}").pictures / "final.png" for row in rows}
+    cells = [
+        Cell(np.asarray(opened(file)), [name.replace("_", " ")])
+        for name, file in files.items()
+        if file.is_file() and (name == "full" or ABLATIONS[name].removed)
+    ]
     if cells:
-        save_png(sheet([cells[start : start + 2] for start in range(0, len(cells), 2)]), study.out / "fig4.png")
-    return "\n".join([text, *failures])
-
-
-def table(found: dict[str, list[dict[str, Any]]]) -> str:
-    """Table 2 in Markdown, with the rows of Fig. 4: mean and standard deviation over seeds (ddof 1), in per cent.
-
-    found: metrics.json of each seed by ablation.
-    """
-    figures = [(direction, figure) for direction in DIRECTIONS for figure in ("rank1", "mAP")]
-
-    def cells(*of: dict[str, Any]) -> list[str]:  # SYSU-MM01 has one direction
-        return [
-            spread([100 * one[direction][figure] for one in of if direction in one]) for direction, figure in figures
-        ]
-
-    head = ["sampling", "loss", "feature", "removed from ID-PIG", "seeds"]
-    lines = [[*head, *(f"{words} {figure}" for words in DIRECTIONS.values() for figure in ("R-1", "mAP"))]]
-    for name, one in ABLATIONS.items():
-        words = [one.sampling, one.losses, one.features, one.removed or "-", str(len(found[name]))]
-        lines.append([*words, *cells(*found[name])])
-    first = next((metrics for of in found.values() for metrics in of), {})  # what needs no learning is the same in all
-    for key in (key for key in COMPARED if key in first and key != "untrained"):
-        lines.append([COMPARED[key], *"----", *cells(first[key])])
-    return as_markdown(lines, "<<<<>")
+        save_png(sheet([cells[start : start + 2] for start in range(0, len(cells), 2)]), out / FIG4)
+    return said

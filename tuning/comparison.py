@@ -21,17 +21,29 @@ from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.datasets import load as load_pictures
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError, counted
+from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json, write_text
 from hicmd_tf.retrieval.baselines import Figures, hand_crafted_figures
 from hicmd_tf.retrieval.report import DIRECTIONS, scores_in
+from hicmd_tf.runs.changes import NOTHING
 from hicmd_tf.runs.costs import read_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import SHOWN, configuration_hash, data_hashes, read_provenance
 from hicmd_tf.runs.progress import read_progress
 from hicmd_tf.runs.tables import is_run
-from hicmd_tf.training.trials import is_done, train_apart
-from hicmd_tf.tuning.comparison_table import UNLEARNED, Compared, Found, as_csv, as_json, as_markdown, as_text, curves
+from hicmd_tf.training.apart import Job, train_apart
+from hicmd_tf.training.trials import is_done
+from hicmd_tf.tuning.comparison_table import (
+    NAMED,
+    UNLEARNED,
+    Compared,
+    Found,
+    as_csv,
+    as_json,
+    as_markdown,
+    as_text,
+    curves,
+)
 
 NAME = "comparison"
 SEEDS = (777, 1, 2)
@@ -40,17 +52,21 @@ DECIDE = ("data.name", "data.trial", "data.held_out")
 """Settings of every data set that other pictures, or splits, always come of."""
 RENAME = "give one of them another name"
 KEPT = "hand_crafted.json"
+FIG4 = "fig4.png"  # of `ablations`
 
 
 class Contender(NamedTuple):
     """One row. text: as the command line names it. config: with any seed. taken: finished runs by seed. trains: whether
-    runs of further seeds are trained."""
+    runs of further seeds are trained. changed: settings, by dotted name, in which it differs from what `text` names.
+    words: what the table says of it, by column."""
 
     name: str
     text: str
     config: Config
     taken: dict[int, RunFolder]
     trains: bool
+    changed: Mapping[str, Any] = NOTHING
+    words: Mapping[str, str] = NOTHING
 
 
 # ----------------------------------------------------------------------------------------------- what is to be compared
@@ -225,55 +241,79 @@ def compare(
     out: Path,
     resume: bool,
     crafted: bool,
+    workers: int = 1,
     options: Sequence[str] = (),
 ) -> str:
-    """Trains what is not there yet, each run in a process of its own, and writes the comparison into a folder.
+    """Trains what is not there yet, each run in a process of its own, and writes the comparison into a folder. Every
+    row has its run of a seed before one of the next seed begins.
 
     Args:
         rows: What is compared.
         values: Settings that hold for all rows, by dotted name.
         seeds: Of the configurations.
-        out: Folder to make: runs/NAME_SEED, comparison.md, .csv, .json, .curves.csv and .png.
+        out: Folder to make: runs/NAME_SEED, logs of several workers, comparison.md, .csv, .json, .curves.csv and .png.
         resume: Whether a comparison in the folder goes on.
         crafted: Whether HOG and LOMO are rows, too.
+        workers: How many runs train side by side.
         options: Further options of `hicmd fit`.
 
     Returns:
         The table as text.
 
     Raises:
-        UserError: When a row has other pictures, before anything is trained, and as a run does.
+        UserError: When a row has other pictures, before anything is trained, and as a run does; but a run that stops at
+            a step which failed is named beneath the table of the others.
     """
     _refuse_other_folder(out, resume)
-    jobs = [
-        (row, seed, RunFolder(out / "runs" / f"{row.name}_{seed}"))
+    runs = {
+        row.name: {seed: RunFolder(out / "runs" / f"{row.name}_{seed}") for seed in seeds if seed not in row.taken}
         for row in rows
         if row.trains
+    }
+    left = [
+        (row, seed, runs[row.name][seed])
         for seed in seeds
-        if seed not in row.taken
+        for row in rows
+        if seed in runs.get(row.name, {})
+        and not is_done(runs[row.name][seed], with_values(row.config, {"seed": seed}), resume)
     ]
-    left = [job for job in jobs if not is_done(job[2], with_values(job[0].config, {"seed": job[1]}), resume)]
     pictures = Pictures()
     hashes = same_pictures(rows, pictures)
     with alone(out / "lock", f"{out} is in use by another comparison: let it end, or name another folder with --out"):
         sweep(out)
         by_hand = _hand_crafted(rows[0], pictures, hashes, out) if crafted else {}
         del pictures  # which the runs want memory for
-        for number, (row, seed, run) in enumerate(left, 1):
-            print(f"{row.name}, seed {seed}: run {number} of {len(left)}", file=sys.stderr)
-            given = [f"--{key}={_typed(value)}" for key, value in values.items()]
-            more = [*given, "--seed", str(seed), "--run", str(run.path), *(["--resume"] if resume else [])]
-            fit = [sys.executable, "-m", "hicmd_tf", "fit", "--config", row.text, *more, *options]
-            advice = f"go on with the same command{'' if resume else ' and --resume'}"
-            train_apart(fit, f"{row.name}, seed {seed}", advice)
-        trained = {row.name: {seed: run for one, seed, run in jobs if one is row} for row in rows}
-        found = [_read(row, {**row.taken, **trained[row.name]}) for row in rows]
-        return _written(found, rows[0], by_hand, out)
+        jobs = []
+        for row, seed, run in left:
+            given = [f"--{key}={_typed(value)}" for key, value in {**values, **row.changed}.items()]
+            more = [*given, "--seed", str(seed), "--run", str(run.path), *(["--resume"] if resume else []), *options]
+            fit = [sys.executable, "-m", "hicmd_tf", "fit", "--config", row.text, *more]
+            log = out / "logs" / f"{run.path.name}.log" if workers > 1 else None
+            jobs.append(Job(fit, f"{row.name}, seed {seed}", run, log))
+        failed = train_apart(jobs, f"go on with the same command{'' if resume else ' and --resume'}", workers)
+        lost = [job.run for job in failed]
+        found = []
+        for row in rows:
+            known = {**row.taken, **runs.get(row.name, {})}
+            if ended := {seed: run for seed, run in known.items() if run not in lost}:
+                found.append(_read(row, ended))
+        if not found:
+            raise UserError(f"every run stopped at a step that failed: {some([job.what for job in failed], NAMED)}")
+        others = {file.parent.name for file in out.glob("runs/*/config.yaml")}
+        others -= {run.path.name for of in runs.values() for run in of.values()}
+        notes = [*map(_failure, failed)]
+        if others:
+            notes.append(f"other runs in the folder, not in this table: {some(sorted(others), NAMED)}")
+        return _written(found, rows[0], by_hand, out, notes)
+
+
+def _failure(job: Job) -> str:
+    return f"{job.what}: stopped at a step that failed, and counts nowhere: hicmd replay --run {job.run.path}"
 
 
 def _refuse_other_folder(out: Path, resume: bool) -> None:
     """Raises UserError when a folder holds a comparison that is not to go on, or something else."""
-    ours = ("lock", "runs", KEPT)
+    ours = ("lock", "runs", "logs", KEPT, FIG4)
     there = [one.name for one in out.iterdir() if not is_leftover(one)] if out.is_dir() else []
     if out.is_file() or any(name not in ours and not name.startswith(f"{NAME}.") for name in there) or is_run(out):
         raise UserError(f"{out} exists and holds no comparison: name another folder with --out")
@@ -329,7 +369,7 @@ def _read(row: Contender, runs: Mapping[int, RunFolder]) -> Compared:
                 _places(origins),
             )
         )
-    return Compared(row.name, found)
+    return Compared(row.name, found, row.words)
 
 
 def _places(origins: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -349,8 +389,10 @@ def judged(data: DataConfig, setting: Mapping[str, Any]) -> str:
     return ", ".join([data.name, *split, setting["setting"], *galleries])
 
 
-def _written(found: Sequence[Compared], first: Contender, by_hand: Mapping[str, Figures], out: Path) -> str:
-    """Writes everything; the table as text, and where it is."""
+def _written(
+    found: Sequence[Compared], first: Contender, by_hand: Mapping[str, Figures], out: Path, notes: Sequence[str]
+) -> str:
+    """Writes everything; the table as text, and where it is. notes: what else is to be said."""
     from hicmd_tf.visualize.figure import save
     from hicmd_tf.visualize.progress import progress
 
@@ -366,7 +408,7 @@ def _written(found: Sequence[Compared], first: Contender, by_hand: Mapping[str, 
     write_json(out / f"{NAME}.json", as_json(found, unlearned, who))
     write_text(out / f"{NAME}.csv", as_csv(found, unlearned))
     write_text(out / f"{NAME}.curves.csv", curves(found))
-    write_text(out / f"{NAME}.md", as_markdown(found, unlearned, who, size))
+    write_text(out / f"{NAME}.md", as_markdown(found, unlearned, who, size, notes))
     names = {UNLEARNED[name]: scores for name, scores in unlearned.items()}
     save(progress({row.name: [run.points for run in row.runs] for row in found}, names), out)
-    return f"{as_text(found, unlearned, who, size)}\nall of it in {shlex.quote(str(out))}"
+    return f"{as_text(found, unlearned, who, size, notes)}\nall of it in {shlex.quote(str(out))}"

@@ -8,7 +8,9 @@ import numpy as np
 
 from hicmd_tf import tables
 from hicmd_tf.errors import counted, some
+from hicmd_tf.retrieval.evaluation import mean_map
 from hicmd_tf.retrieval.report import COLUMNS, DIRECTIONS
+from hicmd_tf.runs.changes import NOTHING
 from hicmd_tf.runs.costs import Costs
 from hicmd_tf.runs.progress import Figures, Point, until
 from hicmd_tf.tables import spread
@@ -26,6 +28,7 @@ SIZED = ("raw_pixels", "colour_histogram", "hog")  # whose figures depend on the
 NONE = "-"
 SIDES = "<>"
 NAMED = 3  # rows that a note names
+MOST = 0.75  # of a run's steps: what it gains afterwards says whether it still rises
 
 
 class Found(NamedTuple):
@@ -47,10 +50,11 @@ class Found(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """One learned row: its name, and a run of each seed."""
+    """One learned row: its name, a run of each seed, and what else the table says of it, by column."""
 
     name: str
     runs: list[Found]
+    words: Mapping[str, str] = NOTHING
 
     @property
     def directions(self) -> list[str]:
@@ -93,20 +97,55 @@ def _reached(rows: Sequence[Compared], whole: Mapping[str, float], what: Literal
     return Reached(whole[by], by, points)
 
 
+class Best(NamedTuple):
+    """The row with the highest mAP, mean over directions and seeds. figure: that mAP, a fraction. gain: of it since the
+    last evaluation in the first `MOST` of a run's steps, mean over seeds. deviation: of the gains of single seeds, 0 of
+    one. since: steps of these evaluations."""
+
+    row: str
+    figure: float
+    gain: float
+    deviation: float
+    since: list[int]
+
+    @property
+    def rises(self) -> bool:
+        """Whether it gained more than the seeds differ in it."""
+        return self.gain > self.deviation
+
+
+def best(rows: Sequence[Compared]) -> Best | None:
+    """The best row; none where a run of it was not evaluated before its last quarter."""
+    means = {row.name: float(np.mean([mean_map(run.figures) for run in row.runs])) for row in rows}
+    row = max(rows, key=lambda row: means[row.name])
+    before = [until(run.points, MOST * run.steps, "step") for run in row.runs]
+    known = [point for point in before if point is not None]
+    if len(known) < len(before):
+        return None
+    gains = [mean_map(run.figures) - mean_map(point.figures) for run, point in zip(row.runs, known, strict=True)]
+    deviation = float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0
+    return Best(row.name, means[row.name], float(np.mean(gains)), deviation, [point.step for point in known])
+
+
 # ------------------------------------------------------------------------------------------------------------- in words
 
 
-def as_text(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> str:
-    """What is printed: the tables, and what is to be said of them."""
+def as_text(
+    rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str, more: Sequence[str] = ()
+) -> str:
+    """What is printed: the tables, and what is to be said of them. more: lines that are to be said, too."""
     return "\n\n".join(
-        part if isinstance(part, str) else tables.as_text(part, SIDES) for _, part in _parts(rows, unlearned, who, size)
+        part if isinstance(part, str) else tables.as_text(part, SIDES)
+        for _, part in _parts(rows, unlearned, who, size, more)
     )
 
 
-def as_markdown(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> str:
+def as_markdown(
+    rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str, more: Sequence[str] = ()
+) -> str:
     """The same as a page."""
     pieces = []
-    for title, part in _parts(rows, unlearned, who, size):
+    for title, part in _parts(rows, unlearned, who, size, more):
         heading = f"{title}\n\n" if title else ""
         body = (
             "".join(f"* {line}\n" for line in part.splitlines())
@@ -121,9 +160,14 @@ Part = tuple[str, str | list[list[str]]]
 """A heading, and a table or lines."""
 
 
-def _parts(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> list[Part]:
+def _parts(
+    rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str, more: Sequence[str]
+) -> list[Part]:
     directions = rows[0].directions
-    parts: list[Part] = [("# Comparison", _main(rows, unlearned)), ("", "\n".join(_notes(rows, unlearned, who, size)))]
+    notes = [*_notes(rows, unlearned, who, size), *more]
+    parts: list[Part] = [("# Comparison", _main(rows, unlearned)), ("", "\n".join(notes))]
+    if any(len(row.runs) > 1 for row in rows):
+        parts.append(("## Each seed", _each(rows)))
     for title, reached in (("## After equal times", after_seconds(rows)), ("## After equal steps", after_steps(rows))):
         if reached is not None:
             steps = counted(int(reached.limit), "step")
@@ -138,10 +182,11 @@ def _main(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> list[list[s
     directions = rows[0].directions
     carded = any(run.costs and run.costs.card_bytes is not None for row in rows for run in row.runs)
     costs = ["training, s", "memory, GiB", *(["card, GiB"] if carded else []), "ms a picture", "describing", "trained"]
-    found = [["", "seeds", "steps", *_heads(directions), *costs]]
+    words = rows[0].words
+    found = [["", *words, "seeds", "steps", *_heads(directions), *costs]]
     for name, scores in unlearned.items():
         figures = [f"{100 * scores[way][figure]:.1f}" for way in directions for figure in SHOWN]
-        found.append([UNLEARNED[name], NONE, NONE, *figures, *[NONE] * len(costs)])
+        found.append([UNLEARNED[name], *[NONE] * len(words), NONE, NONE, *figures, *[NONE] * len(costs)])
     for row in rows:
         known = [run.costs for run in row.runs if run.costs is not None]
         seconds = [run.seconds for run in row.runs if run.seconds is not None]
@@ -151,6 +196,7 @@ def _main(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> list[list[s
         found.append(
             [
                 row.name,
+                *row.words.values(),
                 row.seeds,
                 _range([run.steps for run in row.runs]),
                 *_spreads([run.figures for run in row.runs], directions),
@@ -171,6 +217,16 @@ def _at(reached: Reached, directions: Sequence[str]) -> list[list[str]]:
         figures = _spreads([point.figures for point in points], directions)
         steps = _range([point.step for point in points])
         found.append([name, str(len(points)), steps, spread(seconds), *figures])
+    return found
+
+
+def _each(rows: Sequence[Compared]) -> list[list[str]]:
+    """A line per run."""
+    directions = rows[0].directions
+    found = [["", "seed", "steps", *_heads(directions)]]
+    for row in rows:
+        for run in row.runs:
+            found.append([row.name, str(run.seed), f"{run.steps:,}", *_spreads([run.figures], directions)])
     return found
 
 
@@ -197,8 +253,9 @@ def _range(values: Sequence[int]) -> str:
 def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> list[str]:
     several = any(len(row.runs) > 1 for row in rows)
     lines = [f"per cent on {who}" + ("; mean ± deviation of a sample over seeds" if several else "")]
-    if unlearned:
-        sized = [UNLEARNED[name] for name in SIZED if name in unlearned]
+    lines.append(_of_the_best(rows))
+    sized = [UNLEARNED[name] for name in SIZED if name in unlearned]
+    if sized:
         lines.append(f"{', '.join(sized)}: of pictures of {size}, the first row's size")
     lines.append(
         "training: seconds of the iterations and of what the first one builds, without evaluations, pictures and "
@@ -209,6 +266,9 @@ def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, siz
     without = [row.name for row in rows if any(run.seconds is None for run in row.runs)]
     if without:
         lines.append(f"{some(without, NAMED)}: begun by an earlier version, which counted no seconds")
+    beside = [row.name for row in rows if any(run.costs and run.costs.beside for run in row.runs)]
+    if beside:
+        lines.append(f"{some(beside, NAMED)}: seconds and ms were taken beside other runs on the machine")
     places = {place: None for row in rows for run in row.runs for place in run.places}
     if len(places) > 1:
         named = "; ".join(
@@ -219,13 +279,29 @@ def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, siz
     return lines
 
 
+def _of_the_best(rows: Sequence[Compared]) -> str:
+    """Whether the best row still rises, in words."""
+    found = best(rows)
+    if found is None:
+        return "whether the best row still rises is not known: no evaluation before its last quarter"
+    several = len(found.since) > 1
+    gain = f"{100 * found.gain:+.1f}" + (f" ± {100 * found.deviation:.1f}" if several else "")
+    rises = "still rises" if found.rises else "has stopped rising"
+    why = "the deviation over seeds" if several else "nothing, for one seed has no deviation"
+    how = f"{'more' if found.rises else 'no more'} than {why}"
+    since = f"since step {_range(found.since)}"
+    return (
+        f"{found.row} is best by mAP, {100 * found.figure:.1f} over both directions, and {rises}: {gain} {since}, {how}"
+    )
+
+
 # ------------------------------------------------------------------------------------------------------------- in files
 
 
 def as_csv(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> str:
     """One line per row, seed and direction: fractions, and what the run took."""
     kinds = ("describing", "trained")
-    costs = ["steps", "training_seconds", "memory_bytes", "card_bytes", "describing_ms", *kinds]
+    costs = ["steps", "training_seconds", "memory_bytes", "card_bytes", "describing_ms", *kinds, "beside"]
     found: list[list[object]] = [["row", "seed", "run", "direction", *COLUMNS, *costs]]
     for name, scores in unlearned.items():
         for way, of in scores.items():
@@ -252,19 +328,21 @@ def curves(rows: Sequence[Compared]) -> str:
 
 
 def as_json(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str) -> dict[str, Any]:
-    """Everything but the curves: means, deviations (none of one seed), each run, equal times and equal steps."""
-    timed, stepped = after_seconds(rows), after_steps(rows)
+    """All but the curves: means, deviations (none of one seed), each run, the best row, equal times and equal steps."""
+    timed, stepped, first = after_seconds(rows), after_steps(rows), best(rows)
     return {
         "of": who,
         "without_learning": dict(unlearned),
         "rows": [
             {
                 "name": row.name,
+                **row.words,
                 **statistics([run.figures for run in row.runs]),
                 "runs": [{"seed": run.seed, "run": run.run, "figures": run.figures, **_costs(run)} for run in row.runs],
             }
             for row in rows
         ],
+        "best": first and {**first._asdict(), "rises": first.rises},
         "after_equal_seconds": timed and {"seconds": timed.limit, "rows": _points(timed)},
         "after_equal_steps": {"steps": stepped.limit, "rows": _points(stepped)},
     }
@@ -299,4 +377,5 @@ def _costs(run: Found) -> dict[str, Any]:
         "describing_ms": costs and costs.describing_ms,
         "describing": costs and costs.parameters["describing"],
         "trained": costs and costs.parameters["trained"],
+        "beside": costs and costs.beside,
     }

@@ -1,6 +1,5 @@
 """Keras Tuner's oracles, made to begin with the configuration's own values and to survive a kill at any moment."""
 
-import itertools
 import json
 import os
 import sys
@@ -103,25 +102,12 @@ class HyperbandOracle(StudyOracle, kt.oracles.HyperbandOracle):  # type: ignore[
     """Many short trials, of which the best go on. Its epochs are our intervals."""
 
 
-class GridOracle(StudyOracle):
-    """Every combination of choices, in order. (Keras Tuner's own grid forgets after a kill what is still to do.)"""
-
-    def populate_space(self, trial_id: str) -> Values:
-        names = [hp.name for hp in self.hyperparameters.space]
-        for choice in itertools.product(*(hp.values for hp in self.hyperparameters.space)):
-            values = dict(zip(names, choice, strict=True))
-            if not self._duplicate(values):
-                return {"status": TrialStatus.RUNNING, "values": values}
-        return {"status": TrialStatus.STOPPED, "values": None}
-
-
 def oracle(kind: str, space: kt.HyperParameters, max_trials: int, intervals: int, seed: int, runs: Path) -> StudyOracle:
-    """The oracle of a search by name: random, bayesian, hyperband or grid. intervals: in a full-length trial."""
+    """The oracle of a search by name: random, bayesian or hyperband. intervals: in a full-length trial."""
     classes: dict[str, tuple[Any, Values]] = {
         "random": (RandomOracle, {"max_trials": max_trials}),
         "bayesian": (BayesianOracle, {"max_trials": max_trials, "num_initial_points": max(3, max_trials // 3)}),
         "hyperband": (HyperbandOracle, {"max_epochs": intervals, "factor": FACTOR, "hyperband_iterations": None}),
-        "grid": (GridOracle, {"max_trials": max_trials}),
     }
     found, options = classes[kind]
     made: StudyOracle = found(

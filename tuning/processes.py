@@ -8,18 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hicmd_tf.addresses import LOCALHOST, bracketed, go_direct, listening
-from hicmd_tf.errors import EXIT_CODE, INTERRUPTED, UserError
+from hicmd_tf.errors import EXIT_CODE, UserError
+from hicmd_tf.training.apart import PARENT
 
 TUNER, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
-PARENT = "HICMD_TF_SEARCH_PROCESS"
-"""Number of the process that started a worker, and without which it ends."""
 RESTARTS = 3  # of one worker that was killed
 
 
@@ -44,25 +42,6 @@ def role() -> str:
 def check_address() -> None:
     """To be called by a chief. Raises UserError when it can't listen where its environment says."""
     listening(os.environ[ADDRESS], int(os.environ[PORT]), PORT).close()
-
-
-def begun_by_a_command() -> bool:
-    """Whether a command started this process as a worker of its own."""
-    return PARENT in os.environ
-
-
-def end_with_parent() -> None:
-    """In a worker that a command has started: ends this process when that one has ended, however."""
-    if not begun_by_a_command():
-        return
-    parent = int(os.environ[PARENT])
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(INTERRUPTED)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

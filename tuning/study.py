@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,26 +11,19 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits
-from hicmd_tf.errors import UserError, stop
+from hicmd_tf.errors import INTERRUPTED, UserError, stop
 from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json
 from hicmd_tf.runs.origin import refuse_other_pictures
-from hicmd_tf.tuning.processes import (
-    as_chief,
-    begun_by_a_command,
-    check_address,
-    end_with_parent,
-    role,
-    run_workers,
-)
+from hicmd_tf.training.apart import begun_by_a_command, end_with_parent
+from hicmd_tf.tuning.processes import as_chief, check_address, role, run_workers
 
 MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON}
 """Settings that may differ when a study goes on: a moved folder too, if its pictures are the same."""
 
 
 class Settings(NamedTuple):
-    """Settings that identify a study: its kind (random, bayesian, hyperband, grid), the configuration of its trials,
-    how many intervals a trial has, the ranges or choices of each setting, and the pictures, as `origin.data_hashes`
-    has them."""
+    """Settings that identify a study: its kind (random, bayesian, hyperband), the configuration of its trials, how many
+    intervals a trial has, the range of each setting, and the pictures, as `origin.data_hashes` has them."""
 
     kind: str
     config: Config
@@ -74,15 +68,15 @@ class Study:
     def run(self, model: Any, command: Sequence[str], workers: int, resume: bool) -> dict[str, Any]:
         """Runs what is left of the trials, in this process or in `workers` of them that run `command`.
 
-        model: makes the `hicmd_tf.tuning.tuner.Model`, which takes TensorFlow's time. Returns the trials by name; none
-        in a worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
+        model: makes the `tuner.WeightedModel`, which takes TensorFlow's time. Returns the trials by name; none in a
+        worker, whose chief has them. Raises UserError for what the user can mend, SystemExit when asked to stop.
         """
         here = role()
         if here != "alone" and not begun_by_a_command():
             _refuse_options(here, workers, resume)
         try:
             if here == "worker":
-                end_with_parent()
+                end_with_parent(lambda: os._exit(INTERRUPTED))
                 self._search(model())
                 return {}
             self._check(resume)

@@ -2,12 +2,10 @@
 
 import math
 import shutil
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import keras_tuner as kt
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -24,8 +22,7 @@ from hicmd_tf.training.callbacks import EachStep
 from hicmd_tf.training.experiment import Experiment, prepare
 from hicmd_tf.training.failure import NotFiniteError
 from hicmd_tf.training.logs import GrowingTable, TensorBoard
-from hicmd_tf.training.run import Watch, describe, no_further_callbacks, train
-from hicmd_tf.tuning import ablations
+from hicmd_tf.training.run import describe, train
 from hicmd_tf.tuning.oracles import OBJECTIVE, failure_note
 from hicmd_tf.tuning.space import Space, configured
 
@@ -63,41 +60,9 @@ class HeldOut(EachStep):
         self.table.board.close()
 
 
-class Model(ABC):
-    """The subject of a study, which trials train. space: the settings that Keras Tuner chooses."""
-
-    space: kt.HyperParameters
-    unlearned: dict[str, Figures] | None = None
-
-    @abstractmethod
-    def configuration(self, values: dict[str, Any]) -> Config:
-        """The configuration of a trial with these values."""
-
-    @abstractmethod
-    def experiment(self, config: Config) -> Experiment:
-        """A trial at its beginning."""
-
-    @abstractmethod
-    def objective(self, metrics: Metrics) -> float:
-        """The figure to be maximised, from metrics.json."""
-
-    def watch(self, config: Config, experiment: Experiment, folder: RunFolder, report: Report) -> Watch:
-        """Further callbacks of a trial."""
-        return no_further_callbacks
-
-    def train(self, values: dict[str, Any], folder: RunFolder, report: Report) -> Metrics:
-        """Trains, or goes on training, in a trial's folder; only the first computes what needs no learning."""
-        config = self.configuration(values)
-        experiment = self.experiment(config)
-        watch = self.watch(config, experiment, folder, report)
-        metrics = train(config, folder, True, experiment._replace(unlearned=self.unlearned), watch)
-        self.unlearned = {name: metrics[name] for name in SIMPLE}
-        return metrics
-
-
-class WeightedModel(Model):
-    """Hi-CMD with other loss weights, margin and rates. All trials share one model: its graphs are traced once, and its
-    variables put back to their initial values."""
+class WeightedModel:
+    """What trials train: the configuration with other loss weights, margin and rates, `space`. All share one model: its
+    graphs are traced once, and its variables put back to their initial values."""
 
     def __init__(self, config: Config, space: Space, intervals: int) -> None:
         self.config, self.intervals = config, intervals
@@ -105,13 +70,29 @@ class WeightedModel(Model):
         for key, span in space.items():
             self.space.Float(key, span.low, span.high, sampling="log", default=span.first)
         self._shared: tuple[Experiment, LastGood] | None = None
+        self._unlearned: dict[str, Figures] | None = None
 
     def configuration(self, values: dict[str, Any]) -> Config:
+        """The configuration of a trial with these values."""
         config = configured(self.config, values)
         epochs = int(values.get(EPOCHS, self.intervals))
         return with_values(config, {"training.steps": math.ceil(config.training.steps * epochs / self.intervals)})
 
-    def experiment(self, config: Config) -> Experiment:
+    def train(self, values: dict[str, Any], folder: RunFolder, report: Report) -> Metrics:
+        """Trains, or goes on training, in a trial's folder; only the first computes what needs no learning."""
+        config = self.configuration(values)
+        experiment = self._experiment(config)
+        every = math.ceil(self.config.training.steps / self.intervals)
+
+        def watch(start: int) -> Sequence[EachStep]:
+            return [HeldOut(start, every, folder, config, experiment, report)]
+
+        metrics = train(config, folder, True, experiment._replace(unlearned=self._unlearned), watch)
+        self._unlearned = {name: metrics[name] for name in SIMPLE}
+        return metrics
+
+    def _experiment(self, config: Config) -> Experiment:
+        """A trial at its beginning."""
         if self._shared is None:
             prepared = prepare(self.config)
             self._shared = prepared, LastGood(prepared.model)
@@ -120,38 +101,11 @@ class WeightedModel(Model):
         experiment.model.adopt(config)
         return experiment
 
-    def objective(self, metrics: Metrics) -> float:
-        return float(metrics["objective"])
-
-    def watch(self, config: Config, experiment: Experiment, folder: RunFolder, report: Report) -> Watch:
-        every = math.ceil(self.config.training.steps / self.intervals)
-        return lambda start: [HeldOut(start, every, folder, config, experiment, report)]
-
-
-class GridModel(Model):
-    """Hi-CMD in every combination of choices, see `ablations`."""
-
-    def __init__(self, config: Config, choices: dict[str, list[Any]]) -> None:
-        self.config = config
-        self.space = kt.HyperParameters()
-        for name, values in choices.items():
-            self.space.Choice(name, values)
-
-    def configuration(self, values: dict[str, Any]) -> Config:
-        return ablations.configuration(self.config, values)
-
-    def experiment(self, config: Config) -> Experiment:
-        keras.utils.clear_session()  # the model before
-        return prepare(config)
-
-    def objective(self, metrics: Metrics) -> float:
-        return mean_map({direction: metrics[direction] for direction in metrics if "_to_" in direction})
-
 
 class Tuner(BaseTuner):  # type: ignore[misc]
     """Runs trials that the oracle, or the chief's oracle, hands out. runs: folder of their run folders."""
 
-    def __init__(self, oracle: kt.Oracle, model: Model, directory: Path, runs: Path) -> None:
+    def __init__(self, oracle: kt.Oracle, model: WeightedModel, directory: Path, runs: Path) -> None:
         self.model, self.runs = model, runs
         super().__init__(oracle, directory=str(directory), project_name="search")
         if not Path(self._get_tuner_fname()).exists():
@@ -180,7 +134,7 @@ class Tuner(BaseTuner):  # type: ignore[misc]
             self.oracle.update_trial(trial.trial_id, {OBJECTIVE: objective}, step)
 
         metrics = self.model.train(values, folder, report)
-        report(self.model.objective(metrics), metrics["steps"])
+        report(float(metrics["objective"]), metrics["steps"])
 
     def _continue(self, parent: str | None, folder: RunFolder) -> None:
         """Begins with the weights, logs and pictures of the trial that a trial of Hyperband goes on from."""

@@ -1,43 +1,36 @@
-"""`hicmd ablations`: ablations of Fig. 4 and Table 2 as a grid, with several seeds.
+"""`hicmd ablations`: the rows of the paper's Table 2 and Fig. 4, one configuration with parts taken away.
 
-Every run is evaluated on the test identities after a fixed number of steps; nothing is chosen by them.
+hicmd ablations --config tiny --steps 2000 --out runs/ablations
+hicmd ablations --config tiny --rows full,original --seeds 777 --out runs/ablations
+
+Settings hold for all rows. Every run is evaluated on the test identities after a fixed number of steps; nothing is
+chosen by them.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from hicmd_tf.arguments import Parser, positive
-from hicmd_tf.config.command_line import parse
-from hicmd_tf.startup import choose_engine
+from hicmd_tf.arguments import Parser
+from hicmd_tf.commands.compare import SHORT, add_running, refuse_seed
+from hicmd_tf.config.command_line import parse_settings
+from hicmd_tf.config.loading import BASE
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Reads the command line, runs the grid, writes and prints the table."""
-    config, options = parse(
-        "hicmd ablations", __doc__ or "", arguments, _options, {"steps": "training.steps", "engine": "training.engine"}
+    """Reads the command line, trains what is to be trained, writes and prints the table."""
+    values, options = parse_settings(
+        "hicmd ablations", __doc__ or "", arguments, _options, SHORT, "--out DIR [options]"
     )
-    choose_engine(config.training.engine)
-    from hicmd_tf.tuning.ablations import run_grid
+    refuse_seed(values)
+    from hicmd_tf.tuning.ablations import ABLATIONS, ablations, rows_of
+    from hicmd_tf.tuning.comparison import SEEDS
 
-    command = [sys.executable, "-m", "hicmd_tf", "ablations", *arguments]
-    table = run_grid(config, options.seeds, options.out, command, options.workers, options.resume)
-    if table is not None:
-        print(table)
+    names = [name.strip() for name in options.rows.split(",")] if options.rows else [*ABLATIONS]
+    rows = rows_of(options.config, values, names)
+    print(ablations(rows, values, options.seeds or SEEDS, options.out, options.resume, options.workers or 1))
 
 
 def _options(parser: Parser) -> None:
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder to make; everything goes there")
-    add("--seeds", type=seeds, default="777,1,2", metavar="N,..", help="of weights and batches (default: 777,1,2)")
-    add("--workers", type=positive, default=1, metavar="N", help="processes side by side on this machine (default: 1)")
-    add("--resume", action="store_true", help="go on with the grid in DIR; begin it when there is none")
-
-
-def seeds(text: str) -> list[int]:
-    """Reads different seeds, with commas between them. Raises ArgumentTypeError for anything else."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no list of different whole numbers, such as 777,1,2")
-    return [int(part) for part in parts]
+    add("--config", metavar="FILE", default=BASE, help="configuration, as --config of fit takes it (default: base)")
+    add("--rows", metavar="NAME,..", help="which rows, such as full,original (default: all of Table 2 and Fig. 4)")
+    add_running(parser)

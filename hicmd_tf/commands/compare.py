@@ -8,32 +8,38 @@ Settings hold for all rows. Rows that need no learning stand above. Every run is
 steps; nothing is chosen by the figures.
 """
 
+import argparse
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from hicmd_tf.arguments import Parser
-from hicmd_tf.commands.ablations import seeds
+from hicmd_tf.arguments import Parser, positive
 from hicmd_tf.config.command_line import parse_settings
 from hicmd_tf.errors import UserError
 
 USAGE = "CONFIG|RUN.. --out DIR [options]"
+SHORT = {"steps": "training.steps", "engine": "training.engine"}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, trains what is to be trained, writes and prints the table."""
-    short = {"steps": "training.steps", "engine": "training.engine"}
-    values, options = parse_settings("hicmd compare", __doc__ or "", arguments, _options, short, USAGE)
-    if "seed" in values:
-        raise UserError(f"--seed {values['seed']} is of one run: name the seeds of all by --seeds")
+    values, options = parse_settings("hicmd compare", __doc__ or "", arguments, _options, SHORT, USAGE)
+    refuse_seed(values)
     crafted = hand_crafted(options.no_hand_crafted, "HOG and LOMO are")
     from hicmd_tf.tuning.comparison import SEEDS, check, compare, contenders
 
     rows = contenders(options.rows, values)
-    check(rows, values, crafted, {"--seeds": options.seeds is not None, "--no-report": options.no_report})
+    given = {
+        "--seeds": options.seeds is not None,
+        "--no-report": options.no_report,
+        "--workers": options.workers is not None,
+    }
+    check(rows, values, crafted, given)
     more = ["--no-report"] if options.no_report else []
-    print(compare(rows, values, options.seeds or SEEDS, options.out, options.resume, crafted, more))
+    seeds, workers = options.seeds or SEEDS, options.workers or 1
+    print(compare(rows, values, seeds, options.out, options.resume, crafted, workers, more))
 
 
 def hand_crafted(left_out: bool, which: str) -> bool:
@@ -47,12 +53,33 @@ def hand_crafted(left_out: bool, which: str) -> bool:
 def _options(parser: Parser) -> None:
     add = parser.add_argument
     add("rows", nargs="+", metavar="CONFIG|RUN", help="configurations, as --config of fit takes them, and run folders")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder to make; runs go to DIR/runs/NAME_SEED")
-    add("--seeds", type=seeds, metavar="N,..", help="of the configurations' weights and batches (default: 777,1,2)")
-    add("--resume", action="store_true", help="go on with the comparison in DIR; finished runs are not made again")
+    add_running(parser)
     add("--no-report", action="store_true", help="leave out each run's report.html, which takes a minute or two")
     add(
         "--no-hand-crafted",
         action="store_true",
         help="leave out HOG and LOMO, which take minutes for thousands of pictures",
     )
+
+
+def add_running(parser: Parser) -> None:
+    """Adds the options of commands that train several configurations with several seeds."""
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to make; runs go to DIR/runs/NAME_SEED")
+    add("--seeds", type=seeds, metavar="N,..", help="of the configurations' weights and batches (default: 777,1,2)")
+    add("--workers", type=positive, metavar="N", help="runs side by side on this machine (default: 1)")
+    add("--resume", action="store_true", help="go on with what is in DIR; finished runs are not made again")
+
+
+def refuse_seed(values: Mapping[str, Any]) -> None:
+    """Raises UserError for the seed of one run."""
+    if "seed" in values:
+        raise UserError(f"--seed {values['seed']} is of one run: name the seeds of all by --seeds")
+
+
+def seeds(text: str) -> list[int]:
+    """Reads different seeds, with commas between them. Raises ArgumentTypeError for anything else."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no list of different whole numbers, such as 777,1,2")
+    return [int(part) for part in parts]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str]) -> None:
             source_of(now)
     DATA_SETS[now.data.name].refuse_missing(now.data)
     choose_engine(config.training.engine)
+    from hicmd_tf.training.apart import end_with_parent
+
+    end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))  # after the iteration, with a checkpoint
     from hicmd_tf.engines.chosen import cluster, device_in_use, drawbacks, set_up
     from hicmd_tf.runs.metrics import shown, size
     from hicmd_tf.training.run import Interrupted, assist, train

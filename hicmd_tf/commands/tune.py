@@ -9,14 +9,13 @@ from hicmd_tf.config.command_line import parse
 from hicmd_tf.errors import UserError
 from hicmd_tf.startup import choose_engine
 
+SHORT = {"steps": "training.steps", "engine": "training.engine"}
 KINDS = ("random", "bayesian", "hyperband")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, searches, writes and prints what was found."""
-    config, options = parse(
-        "hicmd tune", __doc__ or "", arguments, _options, {"steps": "training.steps", "engine": "training.engine"}
-    )
+    config, options = parse("hicmd tune", __doc__ or "", arguments, _options, SHORT)
     if options.intervals > config.training.steps:
         steps = config.training.steps
         raise UserError(f"--intervals is {options.intervals}, more than training.steps, {steps}: give at most {steps}")

@@ -12,6 +12,8 @@ from hicmd_tf.errors import UserError, counted
 from hicmd_tf.files import read_json, write_json
 
 STATUS = Path("/proc/self/status")
+BESIDE = "HICMD_TF_BESIDE"
+"""Environment variable of a run that a command trains beside others on one machine."""
 
 
 class Costs(NamedTuple):
@@ -21,7 +23,8 @@ class Costs(NamedTuple):
     at a later step where an earlier version began the run. memory_bytes: resident at the peak, of the process that took
     most. card_bytes: the same of the fullest card, where one is used and says so. describing_ms: of a picture in memory
     among others of a batch; none until the run has ended. parameters: `describing`, all numbers of what describes
-    pictures, and `trained`, all weights that optimisers change.
+    pictures, and `trained`, all weights that optimisers change. beside: whether a command trained it beside others on
+    one machine, at least for a part.
     """
 
     clock: list[tuple[int, float]]
@@ -29,6 +32,7 @@ class Costs(NamedTuple):
     card_bytes: int | None
     describing_ms: float | None
     parameters: dict[str, int]
+    beside: bool = False
 
     @property
     def seconds(self) -> float | None:
@@ -43,9 +47,10 @@ class Costs(NamedTuple):
         """For people, by what it is."""
         (first, _), (last, seconds) = self.clock[0], self.clock[-1]
         since = f" from step {first} on" if first else ""
+        beside = ", beside other runs" if self.beside else ""
         found = {
             "training": f"{seconds:.1f} s for {counted(last - first, 'step')}{since}, without evaluations, pictures "
-            "and checkpoints",
+            f"and checkpoints{beside}",
             "memory at the peak": f"{self.memory_bytes / 2**30:.2f} GiB",
         }
         if self.card_bytes is not None:
@@ -67,8 +72,10 @@ def read_costs(file: Path) -> Costs | None:
             "card_bytes": int() | None as card,
             "describing_ms": float() | None as describing,
             "parameters": {"describing": int(), "trained": int()} as parameters,
+            **more,
         } if all(_is_reading(one) for one in clock):
-            return Costs([(step, seconds) for step, seconds in clock], memory, card, describing, parameters)
+            beside = more.get("beside") is True  # which an earlier version did not say
+            return Costs([(step, seconds) for step, seconds in clock], memory, card, describing, parameters, beside)
     raise UserError(f"{file} is not what training writes: take it from where it is whole, or delete it")
 
 

@@ -1,5 +1,6 @@
 """A whole run: from a configuration to a folder with a trained model and its figures."""
 
+import os
 import sys
 import time
 import warnings
@@ -23,7 +24,7 @@ from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.retrieval.evaluation import evaluate, main_figures
 from hicmd_tf.runs.changes import NOTHING
 from hicmd_tf.runs.checkpoints import Checkpoint, newest, write
-from hicmd_tf.runs.costs import Costs, peak_memory, read_costs, write_costs
+from hicmd_tf.runs.costs import BESIDE, Costs, peak_memory, read_costs, write_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import Initial, read_initial, words
 from hicmd_tf.runs.metrics import Metrics, metrics_of
@@ -286,6 +287,7 @@ class _Run:
             max(cards, default=None),
             describing_ms,
             {name: sum(int(np.prod(one.shape)) for one in of) for name, of in parameters.items()},
+            BESIDE in os.environ or (before is not None and before.beside),
         )
 
     def measure(self) -> None:

@@ -2,20 +2,19 @@
 
 import os
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError, stop
+from hicmd_tf.errors import EXIT_CODE, UserError
 from hicmd_tf.files import read_json
 from hicmd_tf.retrieval.evaluation import Row, over_trials
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import configuration_hash, read_provenance
 from hicmd_tf.runs.tables import is_run, write_rows
+from hicmd_tf.training.apart import Job, train_apart
 
 
 def chosen(config: Config, text: str) -> list[int]:
@@ -54,23 +53,12 @@ def train_trials(
     runs = {trial: RunFolder(out / f"trial_{trial}") for trial in trials}
     configs = {trial: with_values(config, {"data.trial": trial}) for trial in trials}
     for trial in [trial for trial, run in runs.items() if not is_done(run, configs[trial], resume)]:
-        train_apart([*fit, "--data.trial", str(trial), "--run", str(runs[trial].path)], f"trial {trial}", advice)
+        command = [*fit, "--data.trial", str(trial), "--run", str(runs[trial].path)]
+        if train_apart([Job(command, f"trial {trial}", runs[trial])], advice):
+            sys.exit(EXIT_CODE)  # it has said why
     table = over_trials([[Row(**row) for row in read_json(run.metrics)["settings"]] for run in runs.values()])
     write_rows(table, out, trials=list(trials))
     return table
-
-
-def train_apart(fit: Sequence[str], what: str, advice: str) -> None:
-    """Trains one run in a process of its own. fit: the command. what: which run it is, in words. advice: how to go on
-    where this stops. Raises UserError when it is killed, SystemExit when it, or this process, is asked to stop."""
-    try:
-        status = _run(fit)
-    except KeyboardInterrupt:
-        stop(f"stopped in {what}; {advice}")
-    if status < 0:
-        raise UserError(f"{what} was ended by {signal.Signals(-status).name}; {advice}")
-    if status:
-        sys.exit(status)
 
 
 def is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
@@ -83,14 +71,3 @@ def is_done(folder: RunFolder, config: Config, resume: bool) -> bool:
         return False  # none yet, or damaged: evaluated again, with --resume
     ended = found["configuration_sha256"], found["steps"]["end"]
     return ended == (configuration_hash(now), now.training.steps)
-
-
-def _run(command: Sequence[str]) -> int:
-    """Runs one process and returns its exit code; when this one is stopped, it is stopped with a checkpoint."""
-    process = subprocess.Popen(command)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise

@@ -71,7 +71,7 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ),
         ("evaluate --run r --data.source x", "--data.source is no option here (nearest: --source), hicmd fit"),
         ("fit --source x", "--source is no option here (nearest: --data.source), hicmd evaluate"),
-        ("evaluate --steps 3", "--steps is no option here, hicmd fit has it"),
+        ("evaluate --steps 3", "--steps is no option here, hicmd fit, hicmd tune, hicmd ablations"),
         (
             "report --training.steps 3",
             "--training.steps is no option here, hicmd fit, hicmd tune, hicmd ablations",
@@ -94,6 +94,7 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("tune --out o --workers 1 --workers 2", "--workers is given twice"),
         ("tune --out o --tuner grid", "'grid' is none of random, bayesian, hyperband"),
         ("ablations --out o --seeds 1,1", "is no list of different whole numbers"),
+        ("ablations --out o --config tiny --rows ful", "there is no row ful (nearest: full)"),
         ("compare --out o", "the following arguments are required: CONFIG|RUN"),
         ("compare tiny", "the following arguments are required: --out"),
         ("compare tiny --config small --out o", "--config is no option here"),

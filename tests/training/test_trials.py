@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,7 +15,7 @@ from hicmd_tf.retrieval.evaluation import Row
 from hicmd_tf.retrieval.report import COLUMNS
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import configuration_hash
-from hicmd_tf.training import trials
+from hicmd_tf.training import apart
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 CONFIG = load(PLUMBING)
@@ -37,19 +38,19 @@ class Processes:
         self.trained: list[int] = []
         self.interrupted = interrupted
 
-    def __call__(self, command: Sequence[str]) -> int:
-        config, options = fit.parse("hicmd fit", "", command[4:], fit._options, {"steps": "training.steps"})
+    def __call__(self, job: apart.Job, beside: bool) -> Mock:
+        config, options = fit.parse("hicmd fit", "", job.fit[4:], fit._options, {"steps": "training.steps"})
         if config.data.trial == self.interrupted:
-            raise KeyboardInterrupt
+            return Mock(poll=Mock(side_effect=KeyboardInterrupt))
         self.trained.append(config.data.trial)
         finish(Path(options.run), config)
-        return 0
+        return Mock(poll=lambda: 0)
 
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     found = Processes()
-    monkeypatch.setattr(trials, "_run", found)
+    monkeypatch.setattr(apart, "_start", found)
     return found
 
 
@@ -177,6 +178,6 @@ def test_regdb_has_ten_trials(processes: Processes, tmp_path: Path) -> None:
 
 
 def test_a_trial_that_is_killed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "_run", lambda command: -signal.SIGKILL)
+    monkeypatch.setattr(apart, "_start", lambda *_: Mock(poll=lambda: -signal.SIGKILL))
     with pytest.raises(UserError, match="trial 1 was ended by SIGKILL; go on with the same command and --resume"):
         fit.main(command(tmp_path / "all"))

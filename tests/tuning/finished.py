@@ -1,16 +1,23 @@
-"""Folders as finished runs leave them, without training."""
+"""Folders as finished runs leave them, and processes that make such at once, without training."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
+from PIL import Image
+
+from hicmd_tf.commands import fit
 from hicmd_tf.config import Config
 from hicmd_tf.data.datasets import load as load_pictures
+from hicmd_tf.errors import EXIT_CODE
+from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.retrieval.report import COLUMNS
 from hicmd_tf.runs.costs import Costs, write_costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.origin import configuration_hash, data_hashes
 from hicmd_tf.runs.progress import Figures
+from hicmd_tf.training import apart
 
 WAYS = ("visible_to_infrared", "infrared_to_visible")
 
@@ -47,3 +54,32 @@ def finish(run: Path, config: Config, value: float, hashes: dict[str, str] | Non
         folder.costs, Costs([(0, 0.0), (3, 1.0), (steps, 2.0)], 1 << 30, None, 0.5, {"describing": 7, "trained": 9})
     )
     return folder
+
+
+class Processes:
+    """Stands for the processes of runs, which finish at once, but one in which something comes.
+
+    expected: figures of runs with seed 0, by row; others add a hundredth of the seed. beside: whether each trained
+    beside others. failing: the run whose losses become NaN.
+    """
+
+    def __init__(self, expected: Mapping[str, float]) -> None:
+        self.expected = expected
+        self.trained: list[str] = []
+        self.stopped, self.how, self.failing = "", 0, ""
+        self.beside: list[bool] = []
+
+    def __call__(self, job: apart.Job, beside: bool) -> Mock:
+        config, options = fit.parse("hicmd fit", "", job.fit[4:], fit._options, fit.SHORT)
+        run = Path(options.run)
+        if run.name == self.failing:
+            RunFolder(run).begin(config, resume=True)
+            RunFolder(run).failure.mkdir(exist_ok=True)
+            return Mock(poll=lambda: EXIT_CODE)
+        if run.name == self.stopped:
+            return Mock(poll=lambda: self.how) if self.how else Mock(poll=Mock(side_effect=KeyboardInterrupt))
+        self.trained.append(run.name)
+        self.beside.append(beside)
+        finish(run, config, self.expected[run.name.rpartition("_")[0]] + config.seed / 100)
+        save_png(Image.new("RGB", (40, 30)), run / "pictures" / "final.png")
+        return Mock(poll=lambda: 0)

@@ -1,113 +1,119 @@
-"""The ablations of Fig. 4 and Table 2: what each takes away, and a small grid from the command line."""
+"""The ablations of Fig. 4 and Table 2: what each takes away, and a table of them from the command line."""
 
-import re
+import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from finished import Processes
 from PIL import Image
 
 from hicmd_tf.commands import ablations
 from hicmd_tf.config import load, with_values
 from hicmd_tf.errors import UserError
-from hicmd_tf.files import write_json
-from hicmd_tf.pictures.sheet import save_png
 from hicmd_tf.runs.folder import RunFolder
-from hicmd_tf.training.failure import NotFiniteError
-from hicmd_tf.training.run import Metrics
-from hicmd_tf.tuning import tuner
-from hicmd_tf.tuning.ablations import ABLATIONS, SEED, VARIANT, configuration, table
+from hicmd_tf.training import apart
+from hicmd_tf.tuning.ablations import ABLATIONS, rows_of
 
-PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
-
-
-def test_every_ablation_is_a_configuration_of_its_own() -> None:
-    config = load("tiny")
-    made = [configuration(config, {VARIANT: name, SEED: 5}) for name in ABLATIONS]
-    assert len({str(one) for one in made}) == len(ABLATIONS)
-    assert all(one.seed == 5 for one in made)
-    assert made[0] == with_values(config, {"seed": 5})
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SMOKE, PLUMBING = FIXTURES / "smoke.yaml", FIXTURES / "plumbing.yaml"
+EXPECTED = {"full": 0.4, "without_same": 0.3, "original_a": 0.2}
 
 
-def metrics(rank1: float) -> dict[str, dict[str, float]]:
-    return {
-        "visible_to_infrared": {"rank1": rank1, "mAP": rank1 / 2},
-        "infrared_to_visible": {"rank1": rank1 + 0.1, "mAP": rank1 / 4},
-    }
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    found = Processes(EXPECTED)
+    monkeypatch.setattr(apart, "_start", found)
+    return found
 
 
-def cells(markdown: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines()]
+@pytest.mark.parametrize("name", ["tiny", "paper"])
+def test_every_row_is_a_configuration_of_its_own_of_what_its_words_say(name: str) -> None:
+    made = {row.name: row.config for row in rows_of(name, {}, [*ABLATIONS])}
+    assert [*made] == [*ABLATIONS] and len({str(one) for one in made.values()}) == len(ABLATIONS)
+    assert made["full"] == load(name)
+    for row, config in made.items():
+        words = ABLATIONS[row]
+        assert (config.sampling.groups == "original") == (words.sampling == "original")
+        assert (config.losses.triplet == 0) == (words.losses == "CE")
+        alpha = config.networks.feature_learning.alpha
+        assert {0.0: "A", 1.0: "P"}.get(alpha, "A + P") == words.features
+        assert (config.optimisers.alpha_rate == 0) == (words.features != "A + P")
+        for loss in ("same", "cross", "adversarial"):
+            assert (getattr(config.losses, loss) == 0) == (loss == words.removed)
 
 
-def test_the_table_has_means_and_deviations_over_seeds_and_what_needs_no_learning() -> None:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ABLATIONS}
-    found["full"] = [metrics(0.2), metrics(0.22), metrics(0.27)]
-    found["original"] = [metrics(0.1)]
-    rows = cells(table(found))[2:]
-    assert len(rows) == len(ABLATIONS)
-    mean, deviation = np.mean([20, 22, 27]), np.std([20, 22, 27], ddof=1)
-    assert ["3", f"{mean:.1f} ± {deviation:.1f}"] in [row[4:6] for row in rows]
-    assert ["1", "10.0", "5.0", "20.0", "2.5"] in [row[4:] for row in rows]
-    assert ["0", "-", "-", "-", "-"] in [row[4:] for row in rows]
-    one_way = {name: {"infrared_to_visible": {"rank1": 0.3, "mAP": 0.25}} for name in ("chance", "raw_pixels")}
-    found["full"] = [{"infrared_to_visible": {"rank1": 0.5, "mAP": 0.4}, **one_way}]
-    rows = cells(table(found))
-    assert rows[2][4:] == ["1", "-", "-", "50.0", "40.0"]
-    assert rows[-2:] == [[name, *"------", "30.0", "25.0"] for name in ("nearest raw pixels", "chance")]
+def test_settings_of_the_command_line_hold_for_all_rows() -> None:
+    values = {"networks.resnet_weights": "weights.h5", "losses.same": 3.0}
+    rows = rows_of("base", values, [*ABLATIONS])
+    assert {row.config.networks.resnet_weights for row in rows} == {"weights.h5"}
+    assert {row.name: row.config.losses.same for row in rows if row.config.losses.same != 3} == {"without_same": 0}
 
 
-@pytest.mark.parametrize(
-    ("more", "named"),
-    [
-        (["--seeds", "1,1"], "--seeds: '1,1' is no list of different whole numbers"),
-        (["--seeds", "one"], "--seeds: 'one' is"),
-        (["--seeds", "1", "--workers", "0"], "--workers: '0' is no"),
-        (
-            ["--seeds", "1", "--data.synthetic.identities", "20", "--data.held_out", "2"],
-            "the table is of the test identities",
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused(more: list[str], named: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=named):
-        ablations.main(["--config", str(PLUMBING), "--out", str(tmp_path / "out"), *more])
+def test_an_embedding_network_is_refused() -> None:
+    with pytest.raises(UserError, match="method is embedding: the rows leave out losses"):
+        rows_of("tiny_strong", {}, ["full"])
 
 
-class Quick(tuner.GridModel):
-    """Trials that end at once, with a picture each; one whose alpha is 0 meets NaN."""
+REFUSED = [
+    (["--seeds", "1,1"], "--seeds: '1,1' is no list of different whole numbers"),
+    (["--seeds", "one"], "--seeds: 'one' is"),
+    (["--seed", "1"], "--seed 1 is of one run: name the seeds of all by --seeds"),
+    (["--workers", "0"], "--workers: '0' is not a count"),
+    (["--rows", "full,orignal"], r"there is no row orignal \(nearest: original\): the rows are full, without_same, wi"),
+    (["--rows", "full,full"], "a row is named twice in full, full"),
+    (["--data.synthetic.identities", "20", "--data.held_out", "2"], "the table is of the test identities"),
+    (["--config", str(PLUMBING)], "sampling.groups is original, and full is the row of alternate: leave that out"),
+    (["--losses.triplet", "0"], "losses.triplet is 0, and full is the row of CE . triplet"),
+    (["--losses.same", "0"], "full and without_same are the same with this configuration"),
+    (
+        ["--rows", "original", "--sampling.groups", "paper"],
+        "--sampling.groups: the rows that are asked for set it them",
+    ),
+    (["--rows", "without_same", "--losses.same", "3"], "--losses.same: the rows that are asked for set it themselves"),
+]
 
-    def train(self, values: dict[str, Any], folder: RunFolder, report: tuner.Report) -> Metrics:
-        config = self.configuration(values)
-        folder.begin(config, resume=True)
-        if config.networks.feature_learning.alpha == 0:
-            raise NotFiniteError("step 1: triplet became nan")
-        save_png(Image.new("RGB", (40, 30)), folder.pictures / "final.png")
-        found = {**metrics(1 / (1 + config.losses.same)), "steps": 1}
-        write_json(folder.metrics, found)
-        return found
 
-
-def test_a_grid_of_three_ablations(
-    smoke_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+@pytest.mark.parametrize(("more", "said"), REFUSED)
+def test_what_cannot_be_is_refused_before_anything_is_trained(
+    more: list[str], said: str, processes: Processes, tmp_path: Path
 ) -> None:
-    chosen = {name: ABLATIONS[name] for name in ("full", "without_same", "original_a")}
-    monkeypatch.setattr("hicmd_tf.tuning.ablations.ABLATIONS", chosen)
-    monkeypatch.setattr(tuner, "GridModel", Quick)
+    given = more if "--config" in more else ["--config", str(SMOKE), *more]
+    with pytest.raises(UserError, match=said):
+        ablations.main(["--out", str(tmp_path / "out"), *given])
+    assert processes.trained == [] and not (tmp_path / "out").exists()
+
+
+def test_the_table_has_words_and_figures_and_grows_by_rows_and_seeds(
+    smoke_directory: Path, tmp_path: Path, processes: Processes, capsys: Any
+) -> None:
     out = tmp_path / "out"
-    arguments = ["--config", str(PLUMBING), "--data.directory", str(smoke_directory), "--seeds", "3", "--out", str(out)]
-    ablations.main(arguments)
-    printed = capsys.readouterr().out
-    assert (out / "ablations.md").read_text() in printed and len(re.findall(r"\| +1 \|", printed)) == 2
-    assert "original_a, seed 3: step 1: triplet became nan" in printed
-    for trial, name in enumerate(chosen):
-        config = load(out / "runs" / f"trial_{trial}" / "config.yaml")
-        values = {VARIANT: name, SEED: 3}
-        assert config == configuration(load(PLUMBING, {"data.directory": str(smoke_directory)}), values)
+    given = ["--config", str(SMOKE), "--data.directory", str(smoke_directory), "--out", str(out)]
+
+    def rows(*more: str) -> dict[str, list[str]]:
+        ablations.main([*given, *more])
+        assert (out / "comparison.csv").is_file() and (out / "comparison.png").is_file()
+        lines = [line.strip("|").split("|") for line in (out / "comparison.md").read_text().splitlines()]
+        first = [[cell.strip() for cell in line] for line in lines[2 : lines.index([""], 3)]]
+        assert first[0] == ["", "sampling", "loss", "feature", "removed", "seeds", "steps", *first[0][7:]]
+        return {line[0]: line[1:] for line in first[2:]}
+
+    found = rows("--rows", "full, without_same", "--seeds", "3")
+    assert processes.trained == ["full_3", "without_same_3"]
+    assert found["full"][:7] == ["alternate", "CE + triplet", "A + P", "-", "3", "6", "43.0"]
+    assert found["without_same"][3:7] == ["same", "3", "6", "33.0"] and found["chance"][:6] == ["-"] * 6
+    assert "full is best by mAP, 43.0 over both directions" in capsys.readouterr().out
     width, height = Image.open(out / "fig4.png").size  # of two pictures, each with its name
     assert width >= 80 and height > 30
+    (row, _) = json.loads((out / "comparison.json").read_text())["rows"]
+    assert (row["name"], row["sampling"], row["runs"][0]["seed"]) == ("full", "alternate", 3)
+    run = RunFolder(out / "runs" / "without_same_3").open()
+    assert with_values(run, {"losses.same": 5.0}) == RunFolder(out / "runs" / "full_3").open()
 
-    before = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/metrics.json")}
-    ablations.main([*arguments, "--resume"])
-    assert {file: file.stat().st_mtime_ns for file in before} == before and len(before) == 2
+    found = rows("--rows", "full,without_same,original_a", "--seeds", "3,4", "--resume")
+    assert processes.trained[2:] == ["original_a_3", "full_4", "without_same_4", "original_a_4"]
+    assert found["full"][4:7] == ["3, 4", "6", "43.5 ± 0.7"]
+    assert found["original_a"][:7] == ["original", "CE + triplet", "A", "-", "3, 4", "6", "23.5 ± 0.7"]
+
+    with pytest.raises(UserError, match="full_3 is a run: name a configuration"):
+        ablations.main(["--config", str(out / "runs" / "full_3"), "--out", str(tmp_path / "other")])

@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from finished import WAYS, figures, finish
+from finished import WAYS, Processes, figures, finish
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.commands import compare as command
-from hicmd_tf.commands import fit
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import INTERRUPTED, UserError
 from hicmd_tf.runs.costs import Costs
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.progress import Point, read_progress, until
-from hicmd_tf.training import trials
+from hicmd_tf.training import apart
 from hicmd_tf.tuning import comparison
 from hicmd_tf.tuning import comparison_table as table
 from hicmd_tf.tuning.comparison_table import Compared, Found
@@ -29,9 +28,6 @@ from hicmd_tf.visualize.progress import progress
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMOKE, EMBEDDING = FIXTURES / "smoke.yaml", FIXTURES / "smoke_embedding.yaml"
-EXPECTED = {"smoke": 0.25, "smoke_embedding": 0.5}
-"""Figures of made runs with seed 0; others add a hundredth of the seed."""
-
 
 # ------------------------------------------------------------------------------------------------------- the arithmetic
 
@@ -96,6 +92,10 @@ def test_a_row_without_times_has_none_and_is_named() -> None:
 
 
 def test_every_seed_can_be_read() -> None:
+    each = table._each([SLOW, FAST])
+    assert [line[1:4] for line in each[1:]] == [["1", "10", "30.0"], ["2", "10", "60.0"], ["1", "40", "50.0"]]
+    assert "Each seed" in table.as_markdown([SLOW], {}, "everyone", "4 x 4")
+    assert "Each seed" not in table.as_markdown([FAST], {}, "everyone", "4 x 4")
     lines = list(csv.DictReader(io.StringIO(table.as_csv([SLOW, FAST], {"hog": figures(0.7)}))))
     assert [(line["row"], line["seed"]) for line in lines[::2]] == [
         ("HOG", ""),
@@ -126,6 +126,55 @@ def test_other_machines_are_named() -> None:
     )
 
 
+def test_runs_that_were_trained_beside_others_are_named() -> None:
+    costs = FAST.runs[0].costs
+    assert costs is not None and "beside" not in costs.words()["training"]
+    beside = FAST.runs[0]._replace(costs=costs._replace(beside=True))
+    rows = [SLOW, Compared("beside", [FAST.runs[0], beside])]
+    assert "beside: seconds and ms were taken beside other runs" in table.as_text(rows, {}, "all", "4 x 4")
+    assert "beside other runs" not in table.as_text([SLOW, FAST], {}, "all", "4 x 4")
+    lines = csv.DictReader(io.StringIO(table.as_csv(rows, {"hog": figures(0.7)})))
+    assert [line["beside"] for line in lines][::2] == ["", "False", "False", "False", "True"]
+    assert beside.costs is not None and "beside other runs" in beside.costs.words()["training"]
+
+
+def row(*runs: Sequence[tuple[int, float]]) -> Compared:
+    """A row "it" of runs, each of evaluations (step, every figure)."""
+    return Compared("it", [made(seed, *((step, 1.0, value) for step, value in of)) for seed, of in enumerate(runs)])
+
+
+@pytest.mark.parametrize(
+    ("runs", "rises", "said"),
+    [
+        # Gains since step 6, the last evaluation of the first 7.5 of 10 steps: 0.1 and 0.2, deviation 0.07
+        (([(0, 0), (6, 0.1), (8, 0.2), (10, 0.2)], [(6, 0.1), (10, 0.3)]), True, "+15.0 ± 7.1 since step 6, more than"),
+        # 0.1 and 0.3: deviation 0.14; then 0.0 and 0.2, as much as their deviation is more
+        (([(5, 0.1), (10, 0.2)], [(6, 0.1), (10, 0.4)]), True, "and still rises: +20.0 ± 14.1 since step 5 to 6, more"),
+        (
+            ([(6, 0.2), (10, 0.2)], [(6, 0.1), (10, 0.3)]),
+            False,
+            "and has stopped rising: +10.0 ± 14.1 since step 6, no",
+        ),
+        (
+            ([(6, 0.3), (10, 0.2)], [(6, 0.4), (10, 0.3)]),
+            False,
+            "has stopped rising: -10.0 ± 0.0 since step 6, no more",
+        ),
+        (([(6, 0.2), (10, 0.3)],), True, "it is best by mAP, 30.0 over both directions, and still rises: +10.0 since"),
+        (([(6, 0.3), (10, 0.3)],), False, "has stopped rising: +0.0 since step 6, no more than nothing, for one seed"),
+        (([(8, 0.2), (10, 0.3)],), None, "whether the best row still rises is not known"),
+    ],
+)
+def test_the_best_row_rises_when_it_gains_more_than_its_seeds_differ(
+    runs: Sequence[Any], rises: bool | None, said: str
+) -> None:
+    rows = [Compared("worse", [made(1, (10, 1.0, 0.1))]), row(*runs)]
+    found = table.best(rows)
+    assert (found and found.rises) == rises
+    assert said in table.as_text(rows, {}, "everyone", "4 x 4").replace("\n", " ")
+    assert (table.as_json(rows, {}, "everyone")["best"] or {}).get("rises") == rises
+
+
 @given(steps=st.lists(st.integers(0, 50), min_size=1, max_size=8, unique=True), limit=st.integers(-1, 60))
 def test_the_last_evaluation_until_then_is_found(steps: list[int], limit: int) -> None:
     points = [Point(step, step / 2, {}) for step in sorted(steps)]
@@ -139,29 +188,10 @@ def test_the_last_evaluation_until_then_is_found(steps: list[int], limit: int) -
 # ----------------------------------------------------------------------------------------------------------- whole runs
 
 
-class Processes:
-    """Stands for the processes of runs, which finish at once, but one in which something comes."""
-
-    def __init__(self) -> None:
-        self.trained: list[str] = []
-        self.stopped, self.how = "", 0
-
-    def __call__(self, words: Sequence[str]) -> int:
-        config, options = fit.parse("hicmd fit", "", words[4:], fit._options, fit.SHORT)
-        run = Path(options.run)
-        if run.name == self.stopped:
-            if not self.how:
-                raise KeyboardInterrupt
-            return self.how
-        self.trained.append(run.name)
-        finish(run, config, EXPECTED[run.name.rpartition("_")[0]] + config.seed / 100)
-        return 0
-
-
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
-    found = Processes()
-    monkeypatch.setattr(trials, "_run", found)
+    found = Processes({"smoke": 0.25, "smoke_embedding": 0.5})
+    monkeypatch.setattr(apart, "_start", found)
     return found
 
 
@@ -184,7 +214,7 @@ def test_every_seed_of_every_row_is_trained_and_the_table_written(
     call: Any, processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = call(SMOKE, EMBEDDING, "--seeds", "1,2", "--steps", 9)
-    assert processes.trained == ["smoke_1", "smoke_2", "smoke_embedding_1", "smoke_embedding_2"]
+    assert processes.trained == ["smoke_1", "smoke_embedding_1", "smoke_2", "smoke_embedding_2"]
     assert RunFolder(out / "runs" / "smoke_2").open().training.steps == 9
     found = json.loads((out / "comparison.json").read_text())
     assert [row["name"] for row in found["rows"]] == ["smoke", "smoke_embedding"]
@@ -215,11 +245,49 @@ def test_what_was_stopped_goes_on_and_what_is_done_stays(
     with pytest.raises(UserError, match="holds a comparison already: go on with --resume"):
         call(*words)
     processes.stopped = ""
-    call(*words, "--resume")
-    assert processes.trained == ["smoke_1", "smoke_2", "smoke_embedding_1", "smoke_embedding_2"]
+    out = call(*words, "--resume")
+    assert processes.trained == ["smoke_1", "smoke_embedding_1", "smoke_2", "smoke_embedding_2"]
     call(*words, "--resume")
     call(SMOKE, EMBEDDING, "--seeds", "2,3", "--resume")
     assert processes.trained[4:] == ["smoke_3", "smoke_embedding_3"]
+    assert "other runs in the folder, not in this table: smoke_1, smoke_embedding_1" in capsys.readouterr().out
+    found = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/metrics.json")}
+    call(*words[:-1], "1,2,3,4", "--resume")
+    assert processes.trained[6:] == ["smoke_4", "smoke_embedding_4"]
+    assert {file: file.stat().st_mtime_ns for file in found} == found and len(found) == 6
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [[run["seed"] for run in row["runs"]] for row in rows] == [[1, 2, 3, 4]] * 2
+
+
+def test_a_longer_comparison_goes_on_with_every_run(call: Any, processes: Processes) -> None:
+    call(SMOKE, "--seeds", "1,2", "--steps", 9)
+    out = call(SMOKE, "--seeds", "1,2", "--steps", 12, "--resume")
+    assert processes.trained == ["smoke_1", "smoke_2"] * 2
+    assert json.loads((out / "comparison.json").read_text())["rows"][0]["runs"][1]["steps"] == 12
+    with pytest.raises(UserError, match=r"training\.steps is 9, but \S+smoke_1 was begun with 12.*only become longer"):
+        call(SMOKE, "--seeds", "1,2", "--steps", 9, "--resume")
+
+
+def test_a_run_that_meets_nan_fails_alone(call: Any, processes: Processes, capsys: pytest.CaptureFixture[str]) -> None:
+    processes.failing = "smoke_1"
+    out = call(SMOKE, EMBEDDING, "--seeds", "1,2")
+    assert processes.trained == ["smoke_embedding_1", "smoke_2", "smoke_embedding_2"]
+    said = "smoke, seed 1: stopped at a step that failed, and counts nowhere: hicmd replay --run "
+    assert said in capsys.readouterr().out and said in (out / "comparison.md").read_text()
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [[run["seed"] for run in row["runs"]] for row in rows] == [[2], [1, 2]]
+    with pytest.raises(UserError, match="every run stopped at a step that failed: smoke, seed 1"):
+        call(SMOKE, "--seeds", "1", "--resume")
+    processes.failing = ""
+    call(SMOKE, EMBEDDING, "--seeds", "1,2", "--resume")
+    assert processes.trained[3:] == ["smoke_1"]
+
+
+def test_several_train_side_by_side_unless_one_is_left(call: Any, processes: Processes) -> None:
+    call(SMOKE, EMBEDDING, "--seeds", "1,2", "--workers", 3)
+    call(SMOKE, EMBEDDING, "--seeds", "1,2,3", "--resume")
+    call(SMOKE, "--seeds", "4", "--workers", 3, "--resume")
+    assert processes.beside == [True] * 4 + [False] * 3
 
 
 def test_finished_runs_are_taken_as_they_are(call: Any, processes: Processes, config: Config, tmp_path: Path) -> None:
@@ -271,6 +339,8 @@ REFUSED = [
     (("own",), "own: photographs is no folder"),
     (("MINE", "MINE"), r"\S+mine and \S+mine are of one configuration and seed"),
     (("MINE", "--seeds", 1), "--seeds is for configurations, and all that are named are runs"),
+    (("MINE", "--workers", 2), "--workers is for configurations"),
+    ((SMOKE, "--workers", 0), "--workers: '0' is not a count, expected a whole number from 1 on"),
     (("MINE", "--no-report"), "--no-report is for configurations"),
     (("MINE", "--training.log_every", 7), "--training.log_every is for configurations"),
     (("MINE", "--losses.same", 1), "mine: the run has losses.same 5.0, and the command line 1.0"),

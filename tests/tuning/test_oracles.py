@@ -12,26 +12,22 @@ import hicmd_tf.tuning.oracles
 from hicmd_tf.tuning.oracles import OBJECTIVE, StudyOracle, failure_note, oracle
 
 TRIALS = 6
-KINDS = ("random", "bayesian", "hyperband", "grid")
+KINDS = ("random", "bayesian", "hyperband")
 WORKER = "worker0"
 INTERVALS = 3  # three short trials of Hyperband, of which one goes on
 FAILING = "4"
 
 
-def space(kind: str) -> kt.HyperParameters:
+def space() -> kt.HyperParameters:
     found = kt.HyperParameters()
-    if kind == "grid":
-        found.Choice("variant", ["a", "b", "c", "d"])
-        found.Choice("seed", [1, 2])
-    else:
-        found.Float("losses.cross", 1, 100, sampling="log", default=10)
-        found.Float("losses.same", 0.5, 50, sampling="log", default=5)
+    found.Float("losses.cross", 1, 100, sampling="log", default=10)
+    found.Float("losses.same", 0.5, 50, sampling="log", default=5)
     return found
 
 
 def opened(kind: str, out: Path, max_trials: int = TRIALS) -> StudyOracle:
     """The oracle as a new process has it."""
-    made = oracle(kind, space(kind), max_trials, INTERVALS, 777, out / "runs")
+    made = oracle(kind, space(), max_trials, INTERVALS, 777, out / "runs")
     made._set_project_dir(str(out), "search")
     if Path(made._get_oracle_fname()).exists():
         made.reload()
@@ -63,7 +59,7 @@ def go_on(study: StudyOracle, log: list[str]) -> None:
 def test_the_first_trial_is_the_configuration_and_a_score_is_the_last_figure(kind: str, tmp_path: Path) -> None:
     study, log = opened(kind, tmp_path), []
     go_on(study, log)
-    first = {hp.name: hp.default for hp in space(kind).space}
+    first = {hp.name: hp.default for hp in space().space}
     assert first.items() <= study.trials["0"].hyperparameters.values.items()
     assert log == [str(n) for n in range(TRIALS)]
     for name, trial in study.trials.items():

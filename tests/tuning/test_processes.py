@@ -75,7 +75,7 @@ def test_options_of_one_machine_are_refused_on_several(
 ) -> None:
     as_chief(monkeypatch, "127.0.0.1", "8000")
     monkeypatch.setenv(processes.TUNER, name)
-    here = Study(tmp_path / "s", Settings("grid", None, 1, {}, {}), 1)  # type: ignore[arg-type]
+    here = Study(tmp_path / "s", Settings("random", None, 1, {}, {}), 1)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=text):
         here.run(None, [], workers, resume)
     assert not list(tmp_path.iterdir())
