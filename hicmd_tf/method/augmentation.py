@@ -20,6 +20,8 @@ def cut(batch: dict[str, Any]) -> dict[str, Any]:
 def shifted(x: Tensor, shifts: Tensor) -> Tensor:
     """Pictures (B, H, W, 3) moved down and right by shifts (B, 2), pixels, with black where nothing was: what is cut
     at random of pictures with a black border."""
+    if x.shape[0] == 0:  # a batch without negatives; of no pictures JAX can take none
+        return x
     batch, height, width, channels = ops.shape(x)
     rows = ops.arange(height, dtype="int32")[None] - shifts[:, 0, None]  # (B, H), of the old picture
     columns = ops.arange(width, dtype="int32")[None] - shifts[:, 1, None]  # (B, W)

@@ -71,3 +71,7 @@ def tensors(batch: dict[str, object]) -> dict[str, object]:
 
     converted: dict[str, object] = tf.nest.map_structure(tf.convert_to_tensor, batch)
     return converted
+
+
+def test_of_no_pictures_none_are_cut() -> None:
+    assert tuple(shifted(np.zeros((0, 8, 4, 3), np.float32), np.zeros((0, 2), np.int32)).shape) == (0, 8, 4, 3)
