@@ -32,5 +32,4 @@ def shifted(x: Tensor, shifts: Tensor) -> Tensor:
     pictures = ops.arange(batch, dtype="int32")[:, None, None] * (height * width)
     places = pictures + ops.clip(rows, 0, height - 1)[:, :, None] * width + ops.clip(columns, 0, width - 1)[:, None, :]
     moved = ops.take(ops.reshape(x, (-1, channels)), places, axis=0)
-    moved = ops.reshape(moved, ops.shape(x))  # which JAX leaves out of no pictures
     return ops.where(inside[..., None], moved, ops.convert_to_tensor(BLACK, x.dtype))
