@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hicmd_tf.commands import fit, reproduce
 from hicmd_tf.errors import UserError
 from hicmd_tf.runs.folder import RunFolder
 
+assert tf  # imported before the first run, which `conftest` has compute without graphs, as its repetition
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STEPS = 3
 Arrays = dict[str, np.ndarray]

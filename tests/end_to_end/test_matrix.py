@@ -90,7 +90,7 @@ RUNS = [
     *map(Trained, TREES),
     Trained(DRAWN, engine="jax"),
     Trained("folder", EMBEDDING),
-    Trained("sysu_mm01", EMBEDDING),
+    *(Trained(kind, EMBEDDING) for kind in ("regdb", "sysu_mm01", "llcm")),
     Trained(DRAWN, EMBEDDING, "jax"),
 ]
 QUICK = (Trained("folder"), Trained("folder", EMBEDDING))

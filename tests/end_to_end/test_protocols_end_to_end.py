@@ -14,7 +14,8 @@ from hicmd_tf.data.labels import number
 from hicmd_tf.errors import UserError
 from hicmd_tf.retrieval.modality import SETTINGS
 
-PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+METHODS = {"hicmd": FIXTURES / "plumbing.yaml", "embedding": FIXTURES / "smoke_embedding.yaml"}
 
 
 def read(folder: Path) -> dict:
@@ -30,13 +31,13 @@ def regdb(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def trials(regdb: Path, tmp_path_factory) -> Path:
-    """Both trained, by one command."""
+@pytest.fixture(scope="module", params=METHODS)
+def trials(request: pytest.FixtureRequest, regdb: Path, tmp_path_factory) -> Path:
+    """Both trained, by one command, with either method."""
     run = tmp_path_factory.mktemp("runs") / "regdb"
     options = ["--data.name", "regdb", "--trials", "1-2", "--no-report", "--training.steps", "2"]
     where = ["--data.source", str(regdb), "--run", str(run)]
-    command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(PLUMBING), *options, *where]
+    command = [sys.executable, "-m", "hicmd_tf.fit", "--config", str(METHODS[request.param]), *options, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "visible -> infrared" in done.stdout and "±" in done.stdout
