@@ -190,6 +190,12 @@ seconds = _numbers(float, 0, 1e6, "is no time, expected a number from 0 on")
 time_limit = _numbers(float, sys.float_info.min, 1e6, "is no time to wait, expected a number above 0")
 
 
+def add_minutes(parser: argparse.ArgumentParser) -> None:
+    """Adds --minutes, for a command that `errors.limited` ends."""
+    said = "stop after so many minutes as at Ctrl-C, exit code 130: --resume goes on (default: no limit)"
+    parser.add_argument("--minutes", type=time_limit, metavar="N", help=said)
+
+
 def path(text: str) -> Path:
     """A name that a file could have."""
     if not possible(text):

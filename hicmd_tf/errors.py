@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 EXIT_CODE = 2
@@ -67,6 +69,31 @@ def run_command(main: Callable[[], None]) -> None:
         refuse(reason)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def limited(minutes: float | None) -> Iterator[None]:
+    """After so many minutes, if any are given, does what SIGTERM does here at that moment: a training ends with a
+    checkpoint, anything else with KeyboardInterrupt. Of the main thread."""
+
+    def over(_: int, frame: FrameType | None) -> None:
+        with suppress(OSError):  # there is no standard error; print may not be called where it may be interrupted
+            os.write(2, f"\n{minutes:g} minutes are over\n".encode())
+        handler = signal.getsignal(signal.SIGTERM)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGTERM, frame)
+
+    if minutes is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def require(*packages: str) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.commands import serve
-from hicmd_tf.errors import UserError, announce_waits, counted, missing, run_command, some, waiting
+from hicmd_tf.errors import UserError, announce_waits, counted, limited, missing, run_command, some, waiting
 
 ROOT = Path(__file__).parents[1]
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it: these processes do not.
@@ -114,6 +115,26 @@ def test_signals_are_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     run_command(lambda: None)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_after_so_many_minutes_a_command_is_asked_to_stop() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), limited(1e-4):
+        while True:
+            time.sleep(1)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    try:
+        with limited(1e-4):
+            while not asked:
+                time.sleep(0.001)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for minutes in (None, 1e-3):
+        with limited(minutes):
+            pass
+    time.sleep(0.1)  # nothing comes later
+    assert asked == [signal.SIGTERM] and signal.getsignal(signal.SIGALRM) is before
 
 
 def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

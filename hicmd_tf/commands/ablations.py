@@ -13,6 +13,7 @@ from hicmd_tf.arguments import Parser
 from hicmd_tf.commands.compare import SHORT, add_running, refuse_seed
 from hicmd_tf.config.command_line import parse_settings
 from hicmd_tf.config.loading import BASE
+from hicmd_tf.errors import limited
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str]) -> None:
 
     names = [name.strip() for name in options.rows.split(",")] if options.rows else [*ABLATIONS]
     rows = rows_of(options.config, values, names)
-    print(ablations(rows, values, options.seeds or SEEDS, options.out, options.resume, options.workers or 1))
+    with limited(options.minutes):
+        print(ablations(rows, values, options.seeds or SEEDS, options.out, options.resume, options.workers or 1))
 
 
 def _options(parser: Parser) -> None:

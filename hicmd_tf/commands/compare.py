@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.arguments import Parser, positive
+from hicmd_tf.arguments import Parser, add_minutes, positive
 from hicmd_tf.config.command_line import parse_settings
-from hicmd_tf.errors import UserError
+from hicmd_tf.errors import UserError, limited
 
 USAGE = "CONFIG|RUN.. --out DIR [options]"
 SHORT = {"steps": "training.steps", "engine": "training.engine"}
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     check(rows, values, crafted, given)
     more = ["--no-report"] if options.no_report else []
     seeds, workers = options.seeds or SEEDS, options.workers or 1
-    print(compare(rows, values, seeds, options.out, options.resume, crafted, workers, more))
+    with limited(options.minutes):
+        print(compare(rows, values, seeds, options.out, options.resume, crafted, workers, more))
 
 
 def hand_crafted(left_out: bool, which: str) -> bool:
@@ -69,6 +70,7 @@ def add_running(parser: Parser) -> None:
     add("--seeds", type=seeds, metavar="N,..", help="of the configurations' weights and batches (default: 777,1,2)")
     add("--workers", type=positive, metavar="N", help="runs side by side on this machine (default: 1)")
     add("--resume", action="store_true", help="go on with what is in DIR; finished runs are not made again")
+    add_minutes(parser)
 
 
 def refuse_seed(values: Mapping[str, Any]) -> None:

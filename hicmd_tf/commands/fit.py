@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hicmd_tf.arguments import Parser
+from hicmd_tf.arguments import Parser, add_minutes
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.settings import read_changes
 from hicmd_tf.config.validation import remarks
 from hicmd_tf.data.sources import DATA_SETS
-from hicmd_tf.errors import UserError, notice, stop
+from hicmd_tf.errors import UserError, limited, notice, stop
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import source_of
 from hicmd_tf.startup import BACKEND, choose_engine
@@ -27,6 +27,11 @@ SHORT = {"steps": "training.steps", "engine": "training.engine", "initialise": "
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, trains, prints the figures."""
     config, options = parse("hicmd fit", __doc__ or "", arguments, _options, SHORT)
+    with limited(options.minutes):
+        _fit(arguments, config, options)
+
+
+def _fit(arguments: Sequence[str], config: Config, options: argparse.Namespace) -> None:
     changes = read_changes(options.change or [])
     if changes and not options.resume:
         raise UserError("--change is for a run that goes on with --resume: begin one with --KEY VALUE")
@@ -118,6 +123,7 @@ def _options(parser: Parser) -> None:
         help="with --resume: another value of a learning rate or a loss weight from here on; once for each of them",
     )
     add("--no-report", action="store_true", help="leave out report.html, which takes a minute or two")
+    add_minutes(parser)
     add(
         "--trials",
         metavar="N-M",
@@ -131,7 +137,7 @@ def _train_all(arguments: Sequence[str], config: Config, options: Any, go_on: st
     from hicmd_tf.training.trials import chosen, train_trials
 
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for option in ("--trials", "--run", "--data.trial"):
+    for option in ("--trials", "--run", "--data.trial", "--minutes"):
         own.add_argument(option, dest=option)
     found, common = own.parse_known_args(arguments)
     if vars(found)["--data.trial"] is not None:

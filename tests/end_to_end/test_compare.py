@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hicmd_tf.errors import INTERRUPTED
+from hicmd_tf.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "tests" / "fixtures" / "smoke_embedding.yaml"
@@ -23,6 +24,35 @@ def wait_for(there: Callable[[], bool], process: "subprocess.Popen[bytes]") -> N
     while not there():
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.05)
+
+
+def call(*words: object, at: Path) -> tuple[int, str]:
+    """Exit code, and what a command says."""
+    command = [sys.executable, "-m", "hicmd_tf", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.slow
+def test_calls_of_few_minutes_end_where_a_long_one_does_to_the_bit(smoke_directory: Path, tmp_path: Path) -> None:
+    settings = ["--data.directory", smoke_directory, "--steps", 300, "--training.checkpoint_every", 70]
+    words = ["compare", SMOKE, "--seeds", "1,2", *settings, "--no-report", "--no-hand-crafted", "--out"]
+    assert call(*words, "whole", at=tmp_path)[0] == 0
+    minutes, codes, texts = 0.2, [], []
+    while not codes or codes[-1] == INTERRUPTED:
+        code, said = call(*words, "parts", "--resume", "--minutes", minutes, at=tmp_path)
+        codes.append(code)
+        texts.append(said)
+        minutes *= 2  # however slow the machine, it comes to an end
+    assert len(codes) > 1 and codes[-1] == 0 and all(code == INTERRUPTED for code in codes[:-1])
+    assert all("minutes are over" in said for said in texts[:-1]) and "minutes are over" not in texts[-1]
+    for run in ("smoke_embedding_1", "smoke_embedding_2"):
+        one, other = (RunFolder(tmp_path / folder / "runs" / run) for folder in ("parts", "whole"))
+        assert one.losses.read_bytes() == other.losses.read_bytes()
+        assert one.evaluations.read_bytes() == other.evaluations.read_bytes()
+        mine, its = one.checkpoint().arrays, other.checkpoint().arrays
+        assert mine.keys() == its.keys() and all(mine[name].tobytes() == its[name].tobytes() for name in mine)
 
 
 @pytest.mark.slow
