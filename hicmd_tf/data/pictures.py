@@ -31,16 +31,17 @@ def fitted(encoded: bytes, height: int, width: int, sixteen_bit: str = "") -> Ar
     return resized(picture, height, width)
 
 
-def picture(samples: Samples, row: int, height: int, width: int) -> Array:
-    """A row as `fitted`. Raises UserError where it is damaged: what was checked can be since."""
+def picture(samples: Samples, row: int, height: int = 0, width: int = 0) -> Array:
+    """A row as `fitted`, or in its own size. Raises UserError where it is damaged: what was checked can be since."""
     try:
-        return fitted(samples.encoded[row], height, width, samples.sixteen_bit)
+        content = samples.encoded[row]
+        return fitted(content, height, width, samples.sixteen_bit) if height else decode(content, samples.sixteen_bit)
     except BadPictureError as error:
         raise UserError(f"picture {samples.names[row]} {error.told('copy it again')}") from error
 
 
-def pictures(samples: Samples, height: int, width: int) -> Iterator[Array]:
-    """All of them in order, decoded ahead."""
+def pictures(samples: Samples, height: int = 0, width: int = 0) -> Iterator[Array]:
+    """All of them in order, as `picture`, decoded ahead."""
     return ahead(lambda row: picture(samples, row, height, width), range(len(samples)))
 
 

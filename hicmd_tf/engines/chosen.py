@@ -5,6 +5,7 @@ LastGood: a state to be given back. devices: those of a configuration, as a cont
 these in words. drawbacks: lines about cards that can't be used. card_memory: what the fullest card had in use at the
 peak. hardware: what rounding depends on. PACKAGES: distributions that compute. set_up: threads, determinism, memory,
 what float32 means. describing: a descriptor as a function of NumPy arrays, compiled.
+compiled: a function of tensors that reads variables, compiled.
 """
 
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ BACKEND = keras.backend.backend()
 
 if TYPE_CHECKING or BACKEND == "tensorflow":
     from hicmd_tf.engines.tensorflow import PACKAGES
-    from hicmd_tf.engines.tensorflow.describing import describing
+    from hicmd_tf.engines.tensorflow.describing import compiled, describing
     from hicmd_tf.engines.tensorflow.devices import Workers, card_memory, device_in_use, devices, drawbacks, hardware
     from hicmd_tf.engines.tensorflow.last_good import LastGood
     from hicmd_tf.engines.tensorflow.learner import Learner
@@ -26,6 +27,7 @@ if TYPE_CHECKING or BACKEND == "tensorflow":
     from hicmd_tf.engines.tensorflow.training import Training
 elif BACKEND == "jax":
     from hicmd_tf.engines.jax import PACKAGES
+    from hicmd_tf.engines.jax.compiling import compiled
     from hicmd_tf.engines.jax.describing import describing
     from hicmd_tf.engines.jax.devices import Workers, card_memory, device_in_use, devices, drawbacks, hardware
     from hicmd_tf.engines.jax.learner import Learner
@@ -45,6 +47,7 @@ __all__ = [
     "Workers",
     "card_memory",
     "cluster",
+    "compiled",
     "describing",
     "device_in_use",
     "devices",

@@ -16,7 +16,6 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hicmd_tf.attributes import AttributeLayout
 from hicmd_tf.chosen_method import AnyNetworks, chosen
@@ -25,20 +24,13 @@ from hicmd_tf.config.kinds import HICMD
 from hicmd_tf.data.pictures import fitted, normalise
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.sources.table import whom
-from hicmd_tf.engines.chosen import BACKEND, describing
+from hicmd_tf.engines.chosen import compiled, describing
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.method.networks.build import Networks
 from hicmd_tf.notation import Codes, Modality, Tensor
 from hicmd_tf.pictures.bounds import BadPictureError, content
-from hicmd_tf.pictures.resizing import resize, resized
 from hicmd_tf.retrieval.embed import descriptors
 from hicmd_tf.runs.folder import RunFolder
-
-if BACKEND != "tensorflow":
-    raise UserError(
-        f"Keras computes with {BACKEND}, by KERAS_BACKEND or keras.json: runs are opened with TensorFlow, whoever "
-        f"trained them; unset that"
-    )
 
 Array = np.ndarray[Any, Any]
 
@@ -169,7 +161,7 @@ class Model:
     ) -> list[Array]:
         """A function's results on the rows of arrays, batch by batch; it becomes a graph once."""
         if key not in self._graphs:
-            self._graphs[key] = tf.function(function, reduce_retracing=True)
+            self._graphs[key] = compiled(function, [*self.any_networks.variables().values()])
         chunks = (slice(start, start + BATCH) for start in range(0, len(arrays[0]), BATCH))
         parts = [self._graphs[key](*(prepared(array[rows]) for array in arrays)) for rows in chunks]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -178,8 +170,13 @@ class Model:
         """Normalised pictures in the networks' type and, from uint8, in the run's size."""
         if images.dtype == np.uint8:
             fits = images.shape[1:3] == (self.height, self.width)
-            images = normalise(images if fits else resize(images, self.height, self.width).numpy())
-        return tf.constant(images, _float())
+            images = normalise(images if fits else self._resized(images))
+        return images.astype(_float())
+
+    def _resized(self, images: Array) -> Array:
+        from hicmd_tf.pictures.resizing import resized  # here: it imports TensorFlow
+
+        return np.stack([resized(one, self.height, self.width) for one in images])
 
     def _stacked(self, images: Images, modality: Modality) -> Array:
         """Images as one array (B, H, W, 3)."""
@@ -198,7 +195,7 @@ class Model:
                     f"images have shapes {some([one.shape for one in each], 3)}: pictures of several sizes are uint8 "
                     f"(H, W, 3) each, floats are given once for each size"
                 )
-            each = [resized(one, self.height, self.width) for one in each]
+            each = [self._resized(one[None])[0] for one in each]
         return _array("images", each)
 
     def _read(self, file: Path, modality: Modality) -> Array:

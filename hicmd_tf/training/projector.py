@@ -9,7 +9,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from hicmd_tf.data.labels import column
-from hicmd_tf.data.pictures import decoded
+from hicmd_tf.data.pictures import pictures
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.files import write_text
 from hicmd_tf.pictures.sheet import save_png
@@ -47,8 +47,8 @@ class Projector:
         self._write("metadata.tsv", [list(known), *zip(*known.values(), strict=True)])
         side = int(np.ceil(np.sqrt(len(shown))))
         sheet = Image.new("RGB", (side * width, side * height))  # thumbnails row by row in a square
-        for number, picture in enumerate(decoded(shown, height, width)):
-            sheet.paste(Image.fromarray(picture), (number % side * width, number // side * height))
+        for number, picture in enumerate(pictures(shown)):
+            sheet.paste(Image.fromarray(picture).resize(THUMBNAIL), (number % side * width, number // side * height))
         save_png(sheet, self.folder / "pictures.png")
         config = projector.ProjectorConfig()
         points = config.embeddings.add(tensor_name="descriptors", tensor_path="projector/descriptors.tsv")

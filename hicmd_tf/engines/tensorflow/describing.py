@@ -1,8 +1,9 @@
-"""A descriptor as a function of NumPy arrays."""
+"""A descriptor as a function of NumPy arrays, and functions that read Keras' variables, compiled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +11,11 @@ from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.notation import Modality, Tensor
 
 Array = np.ndarray[Any, Any]
+
+
+def compiled(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """A function of tensors that reads variables, compiled once for each shape of its arguments, or for any."""
+    return tf.function(function, reduce_retracing=True)
 
 
 def describing(descriptor: Describing) -> Callable[[Modality, Array], Array]:
