@@ -234,3 +234,28 @@ def test_an_embedding_network_goes_on_to_the_same_bits(place: Place) -> None:
     place.say(place.command("fit", *given, "--run", parts, "--steps", 3, "--resume"))
     assert (parts / "losses.csv").read_bytes() == (whole / "losses.csv").read_bytes()
     assert arrays_of(parts, 3) == arrays_of(whole, 3)
+
+
+OPENED = """
+import sys, numpy as np, hicmd_tf
+model = hicmd_tf.load(sys.argv[1])
+random = np.random.default_rng(0)
+visible, infrared = random.integers(0, 256, (2, 5, model.height, model.width, 3), np.uint8)
+a, b = model.encode(visible, "visible"), model.encode(infrared, "infrared")
+made, described = model.swap(a, b, "illumination"), model.embed(visible, "visible")
+np.savez(sys.argv[2], *a, made, described, *model.dissect(infrared, "infrared").values())
+"""
+
+
+def test_a_run_is_opened_alike_with_either_engine(smoke_run: Path, tmp_path: Path) -> None:
+    found = []
+    for engine in ("tensorflow", "jax"):
+        environment = {**os.environ, "PYTHONPATH": str(TESTS.parent), "KERAS_BACKEND": engine, "JAX_PLATFORMS": "cpu"}
+        file = tmp_path / f"{engine}.npz"
+        subprocess.run([sys.executable, "-c", OPENED, smoke_run, file], env=environment, check=True)
+        with np.load(file) as stored:
+            found.append(dict(stored))
+    assert found[0].keys() == found[1].keys() and len(found[0]) == 8
+    for name, value in found[0].items():
+        assert value.shape == found[1][name].shape and value.std() > 0
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-3, atol=1e-4)
