@@ -62,9 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [*hicmd, "compare", *map(str, rows), "--out", str(compared), *going, *given], env=environment
     )
     for run in runs(compared):
-        if run.open().method != HICMD or not any(run.checkpoints.glob("*")):
+        trained = max((file.stat().st_mtime for file in run.checkpoints.glob("*")), default=None)
+        if run.open().method != HICMD or trained is None:
             continue
         for what in DRAWN:
+            if any(file.stat().st_mtime > trained for file in run.path.glob(f"figures/{what}*.png")):
+                continue  # of this state
             drawing = [sys.executable, "-c", DRAW, "visualize", what, "--run", str(run.path)]
             try:
                 subprocess.run(drawing, env=environment, timeout=max(1.0, until - time.monotonic()), check=False)
