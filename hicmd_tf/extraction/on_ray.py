@@ -6,6 +6,7 @@ What a task or an actor was at when it was killed is done again elsewhere; what 
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hicmd_tf.data.samples import ahead
-from hicmd_tf.errors import UserError, waiting
+from hicmd_tf.errors import UserError, counted, waiting
 from hicmd_tf.extraction.describers import Model, described
 from hicmd_tf.extraction.job import Job
 from hicmd_tf.extraction.listed import pictures_in
@@ -26,6 +27,7 @@ Columns = dict[str, Any]
 
 AT_ONCE = 512  # parts of one data set of Ray's, whose lists are in memory
 BLOCK = 8 << 20  # bytes of pixels that are sent at once
+PATIENCE = 10.0  # seconds
 STORE = 1 << 29  # bytes of shared memory on this machine
 
 
@@ -44,41 +46,53 @@ def started(wanted: Ray, model: Model) -> Iterator[int]:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    own = len(os.sched_getaffinity(0))
+    workers = wanted.workers or (0 if wanted.address or model.device == "cuda" else len(os.sched_getaffinity(0)))
+    if wanted.address:
+        _refuse_deaf(wanted.address)
     waiting("starting Ray" if not wanted.address else f"asking {wanted.address}")
     try:
         if wanted.address:
             ray.init(address=wanted.address, **quiet)
         else:  # each actor, and a task that decodes for it; the cores are shared by both
-            workers = wanted.workers or own
-            ray.init(address="local", num_cpus=2 * workers, include_dashboard=False, object_store_memory=STORE, **quiet)
+            cores = max(workers, 1) * (1 + max(model.threads, 1))
+            ray.init(address="local", num_cpus=cores, include_dashboard=False, object_store_memory=STORE, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{wanted.address or 'Ray'} can't be used ({reason}): ray start --head begins a cluster"
         ) from error
     try:
-        yield _room(wanted, model)
+        yield _room(workers, model)
     finally:
         ray.shutdown()
 
 
-def _room(wanted: Ray, model: Model) -> int:
-    """How many actors there are to be."""
+def _refuse_deaf(address: str) -> None:
+    """Raises UserError where nobody answers, which Ray would wait for."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UserError(f"--address is {address}: expected HOST:PORT, as ray start --head says it")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"nobody answers at {address} ({error}): ray start --head begins a cluster") from error
+
+
+def _room(workers: int, model: Model) -> int:
+    """How many actors there are to be. workers: as many as were asked for; 0: as there is room for."""
     import ray
 
     there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cores, cards = int(there.get("CPU", 0)), int(there.get("GPU", 0))
     if model.device == "cuda" and not cards:
         raise UserError("no machine of Ray's has a GPU: leave --device cuda out, or add one")
-    most = cards if model.device == "cuda" else cores - 1
-    if most < 1 or cores < 2:
-        raise UserError(f"Ray has {cores} cores: expected at least 2, one to decode and one to describe")
-    if wanted.workers > most:
-        raise UserError(f"--workers is {wanted.workers}, and there is room for {most}: give at most that")
-    return wanted.workers or (
-        most if model.device == "cuda" else max(1, cores * 3 // 4 if wanted.address else cores // 2)
-    )
+    most = (cores - 1) // max(model.threads, 1)  # one decodes
+    most = min(most, cards) if model.device == "cuda" else most
+    if most < 1:
+        raise UserError(f"Ray has {counted(cores, 'core')}: expected one to decode, and those of --threads to describe")
+    if workers > most:
+        raise UserError(f"--workers is {workers}, and there is room for {most}: give at most that")
+    return workers or (most if model.device == "cuda" else max(1, most * 3 // 4))
 
 
 def about(model: Model) -> tuple[str, int]:

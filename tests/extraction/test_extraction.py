@@ -32,7 +32,7 @@ from hicmd_tf.retrieval.stored import read_descriptors
 BAD = {"cam1_cut.png": "can't be decoded", "cam1_vast.png": "has 60000 x 60000", "cam1_wrong.jpg": "can't be decoded"}
 
 
-def run(model: Any, folder: Path, out: str, **options: Any) -> Done:
+def run(model: Any, folder: Path, out: str, ray: Any = None, **options: Any) -> Done:
     """An extraction of a folder's pictures."""
 
     def begin() -> Iterable[Picture]:
@@ -40,7 +40,7 @@ def run(model: Any, folder: Path, out: str, **options: Any) -> Done:
         return of_records(listing.records, listing.texts)
 
     options = {"size": 4, **options}
-    return extract(Wanted(Out.of(out), {"--images": str(folder)}, Place(str(folder), ""), **options), model, begin)
+    return extract(Wanted(Out.of(out), {"--images": str(folder)}, Place(str(folder), ""), **options), model, begin, ray)
 
 
 def oracle(folder: Path) -> dict[str, np.ndarray]:
