@@ -1,6 +1,7 @@
 """A similarity from which on two pictures are taken for one person, chosen on people who are not tested."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -91,7 +92,10 @@ class Threshold(NamedTuple):
 
 
 def _per_cent(figure: list[float]) -> str:
-    value, low, high = (f"{100 * part:.3g}" for part in figure)
+    """A share and its interval, all with the digits that give the share two that count, at least one after the point."""
+    size = figure[0] or figure[2]
+    digits = max(1, 1 - math.floor(math.log10(100 * size))) if size else 1
+    value, low, high = (f"{100 * part:.{digits}f}" for part in figure)
     return f"{value} % ({low} to {high})"
 
 

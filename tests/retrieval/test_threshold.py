@@ -110,11 +110,30 @@ def test_words_are_one_line_for_each_fact() -> None:
         0.5, 0.2, 1e-3, [0.001, 0.0004, 0.002], [0.5, 0.4, 0.6], 30, 480, 14000, "train", *[[0.1, 0, 1]] * 2
     )
     assert found.words.splitlines() == [
-        "likely one person from similarity 0.5000 on, which 0.1 % (0.04 to 0.2) of the pairs of strangers reach and "
-        "50 % (40 to 60) of the pairs of one person; strangers below 0.2000; chosen on 30 training people "
+        "likely one person from similarity 0.5000 on, which 0.10 % (0.04 to 0.20) of the pairs of strangers reach and "
+        "50.0 % (40.0 to 60.0) of the pairs of one person; strangers below 0.2000; chosen on 30 training people "
         "(480 and 14,000 pairs)",
-        "of the test people's pairs, 10 % (0 to 100) of strangers and 10 % (0 to 100) of one person reach it",
+        "of the test people's pairs, 10.0 % (0.0 to 100.0) of strangers and 10.0 % (0.0 to 100.0) of one person reach it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high", "words"),
+    [
+        (0.0104, 4.22e-21, 0.385, "1.0 % (0.0 to 38.5)"),
+        (0.00496, 2.9e-42, 0.377, "0.50 % (0.00 to 37.70)"),
+        (0.000675, 0.0003, 0.00128, "0.068 % (0.030 to 0.128)"),
+        (0.0000035, 0.0, 0.00004, "0.00035 % (0.00000 to 0.00400)"),
+        (0.0, 0.0, 0.0003, "0.000 % (0.000 to 0.030)"),
+        (0.0, 0.0, 0.0, "0.0 % (0.0 to 0.0)"),
+        (1.0, 0.629, 1.0, "100.0 % (62.9 to 100.0)"),
+    ],
+)
+def test_shares_are_said_with_digits_of_their_size(share: float, low: float, high: float, words: str) -> None:
+    rates = [share, low, high], [0.5, 0.4, 0.6]
+    found = Threshold(0.5, 0.2, 1e-3, *rates, 30, 480, 14000, "train", *rates)
+    assert f"which {words} of the pairs of strangers" in found.words
+    assert f"{words} of strangers and 50.0 % (40.0 to 60.0) of one person" in found.words
 
 
 def test_calibration_is_balanced_logistic_regression_and_finds_the_log_odds_of_normal_similarities() -> None:
