@@ -92,7 +92,7 @@ class Threshold(NamedTuple):
 
 
 def _per_cent(figure: list[float]) -> str:
-    """A share and its interval, all with the digits that give the share two that count, at least one after the point."""
+    """A share and its interval, with the digits that give the share two that count, at least one after the point."""
     size = figure[0] or figure[2]
     digits = max(1, 1 - math.floor(math.log10(100 * size))) if size else 1
     value, low, high = (f"{100 * part:.{digits}f}" for part in figure)

@@ -113,7 +113,8 @@ def test_words_are_one_line_for_each_fact() -> None:
         "likely one person from similarity 0.5000 on, which 0.10 % (0.04 to 0.20) of the pairs of strangers reach and "
         "50.0 % (40.0 to 60.0) of the pairs of one person; strangers below 0.2000; chosen on 30 training people "
         "(480 and 14,000 pairs)",
-        "of the test people's pairs, 10.0 % (0.0 to 100.0) of strangers and 10.0 % (0.0 to 100.0) of one person reach it",
+        "of the test people's pairs, 10.0 % (0.0 to 100.0) of strangers and 10.0 % (0.0 to 100.0) of one person reach "
+        "it",
     ]
 
 
