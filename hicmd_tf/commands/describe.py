@@ -19,6 +19,11 @@ from hicmd_tf.files import replacing
 def main(arguments: Sequence[str]) -> None:
     """Reads the command line, asks, prints or writes the descriptors."""
     options = _parser().parse_args(arguments)
+    if "/" in options.model:  # which no name of a model has
+        raise UserError(
+            f"--model {options.model} is a path, and hicmd describe asks a server for a model by its name there: hicmd "
+            f"extract --model describes with what hicmd export made, hicmd serve --model serves it"
+        )
     # Which refuses one that is said to be of the other.
     modalities = {whom(picture, options.modality)[1] for picture in options.pictures}
     if len(modalities) > 1:

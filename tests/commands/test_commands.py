@@ -126,6 +126,10 @@ def test_every_command_explains_itself(command: str, hicmd: Hicmd, capsys: pytes
         ("extract --run no --images . --out o.npz", "no is not a run folder"),
         ("reproduce no", "no is not a run folder"),
         ("search info --index no", "no is no gallery"),
+        (
+            "describe --model models/onnx --modality visible x.png",
+            "models/onnx is a path, and hicmd describe asks a server",
+        ),
         ("sample-folder d --people 1", "'1' is out of range, expected a whole number from 2 to 9999"),
         ("sample-folder d --cameras 3", "'3' is out of range, expected a whole number from 1 to 2"),
         ("sample-folder d --height 100", "'100' is out of range, expected a multiple of 8 from 32 to 1024"),
