@@ -110,8 +110,8 @@ def _checked(settings: Mapping[str, Given], file: Path) -> Config:
             raise UserError(f"{source}: {key} is a section: expected its settings below it; --help lists them")
         if key in MOVED:
             raise UserError(f"{source}: {key} is called {MOVED[key]} now: rename it")
-        short = key[:LONGEST_KEY]
-        raise UserError(f"{source}: there is no setting {short}{nearest(short, SETTINGS)}; --help lists all settings")
+        short, known = key[:LONGEST_KEY], SETTINGS if source == COMMAND_LINE else (EXTENDS, *SETTINGS)
+        raise UserError(f"{source}: there is no setting {short}{nearest(short, known)}; --help lists all settings")
     missing = [key for key in SETTINGS if key not in settings]
     if missing:
         raise UserError(f"{file}: {some(missing, 1)} missing; add `{EXTENDS}: {BASE}` to start from the defaults")
@@ -156,6 +156,9 @@ def find(path: str | Path, folder: Path | None = None) -> Path:
         raise UserError(f"there is no file {file}: {path.stem}, without .yaml, is the one in configs/")
     if path.suffix or len(path.parts) != 1 or file.exists():
         return file
+    own = Path(f"{file}.yaml")
+    if own.exists():
+        raise UserError(f"there is no configuration {path.name} in configs/: for your file {own} write {own.name}")
     choices = f"{nearest(path.name, names)}: give a .yaml file or one of {', '.join(names)}"
     raise UserError(f"there is no configuration {path.name}{choices}")
 

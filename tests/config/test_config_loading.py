@@ -1,5 +1,6 @@
 """Reading configurations: chains, overrides, types, and one clear line for what is wrong."""
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,7 @@ def test_values_of_other_types_are_refused_too(value: object) -> None:
         ("extends: nowhere.yaml\n", "nowhere.yaml can't be read (No such file"),
         ("extends: strong.yaml\n", "strong.yaml: strong, without .yaml, is the one in configs/"),
         ("extends: [base]\n", "expected the name of one .yaml file"),
+        ("extend: base\n", "line 1: there is no setting extend (nearest: extends)"),
         ("extends: bas\n", "there is no configuration bas (nearest: base)"),
         ("extends: ./mine.yaml\n", "50 files extend one another, or go in a circle"),
         ('extends: "a\\0b.yaml"\n', "can't be the name of a file"),
@@ -189,6 +191,17 @@ def test_paths_that_are_no_text_file(tmp_path: Path) -> None:
     ):
         assert said in refusal(path)
     assert "command line: there is no setting loses.kl (nearest: losses.kl)" in refusal("base", loses__kl=1.0)
+
+
+@pytest.mark.parametrize("text", ["extends: strong8\n", "extends: mine8\n"])
+def test_a_file_of_one_s_own_is_named_with_its_ending(text: str, tmp_path: Path) -> None:
+    name = text.removeprefix("extends: ").strip()
+    (tmp_path / f"{name}.yaml").write_text("extends: base\nseed: 8\n")
+    said = f"there is no configuration {name} in configs/: for your file {tmp_path / name}.yaml write {name}.yaml"
+    assert said in refusal(write(tmp_path, text))
+    with contextlib.chdir(tmp_path):
+        assert f"for your file {name}.yaml write {name}.yaml" in refusal(name)
+        assert load(f"{name}.yaml").seed == load(write(tmp_path, f"extends: {name}.yaml\n")).seed == 8
 
 
 def test_to_dict_holds_plain_values(smoke_config: Config) -> None:
