@@ -111,7 +111,10 @@ def test_a_default_value_that_is_typed_is_given() -> None:
         (["--permutations", "x"], "--permutations are SYSU-MM01's: synthetic_vi has none"),
         (["--data", "regdb", "--source", "x", "--permutations", "x"], "regdb has none"),
         (["--source", "x"], r"data\.source is x: data\.name is synthetic_vi, whose people are drawn"),
-        (["--data", "regdb"], r"data\.source is '': regdb is read from a folder"),
+        (
+            ["--data", "regdb"],
+            "no folder of pictures is named, and data set regdb is read from one: name it with --source$",
+        ),
         (["--data", "llcm", "--source", "x", "--trial", "2"], r"data\.trial is 2: llcm has one split"),
         (["--trial", "11"], r"data\.trial is 11: expected a split from 1 to 10"),
     ],

@@ -210,7 +210,7 @@ def _descriptors(options: argparse.Namespace) -> Iterator[Judged]:
 def _chosen(config: Config, options: argparse.Namespace) -> Config:
     """The configuration with the data set that the options name."""
     config = with_data(config, options.data, options.source, options.trial, options.pattern)
-    refuse_sourceless(config.data)
+    refuse_sourceless(config.data, "--source")
     _refuse_permutations(config.data.name, options)
     return config
 

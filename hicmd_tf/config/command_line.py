@@ -51,7 +51,7 @@ def parse(
         config = with_values(stored(options.run), overrides)
     else:
         config = load(options.config or BASE, overrides)
-    refuse_sourceless(config.data)
+    refuse_sourceless(config.data, "--data.source")
     refuse_unread(config, overrides)
     return config, options
 

@@ -193,6 +193,7 @@ Parts = Annotated[
 Weight = Annotated[float, FINITE, Ge(0), "a finite number, 0 or more"]
 Rate = Annotated[float, FINITE, Gt(0), "a finite number above 0"]
 Share = Annotated[float, FINITE, Ge(0), Le(1), "a probability or share from 0 to 1"]
+Exponent = Annotated[float, FINITE, Ge(0), Le(1), "an exponent of 2 from 0, which changes nothing, to 1"]
 InnerShare = Annotated[float, FINITE, Gt(0), Lt(1), "a share between 0 and 1"]
 Decay = Annotated[float, FINITE, Ge(0), Lt(1), "a number from 0 to below 1"]
 Factor = Annotated[float, FINITE, Gt(0), Le(1), "a factor above 0, at most 1"]

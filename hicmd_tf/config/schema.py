@@ -17,6 +17,7 @@ from hicmd_tf.config.kinds import (
     Counts,
     DataName,
     Decay,
+    Exponent,
     Factor,
     Flag,
     Four,
@@ -111,8 +112,8 @@ class BatchConfig:
     )
     flip: Share = note("probability of a horizontal flip, of each image", "released")
     pad: Whole = note("black border of which a picture of the old size is cut at random, pixels; 0: none")
-    brightness: Share = note(
-        "how far each picture's brightness varies, from 0 on; gain and gamma are drawn from 1 / 2^x to 2^x"
+    brightness: Exponent = note(
+        "how far each picture's brightness varies, 0 to 1; gain and gamma are drawn from 1 / 2^x to 2^x"
     )
     blur: Share = note("probability of a Gaussian blur, of each picture, of up to 1/64 of its height")
     erasing: Share = note(
@@ -354,9 +355,9 @@ class Config:
     batch: BatchConfig = note(fixed=DRAWS)
     networks: NetworkConfig = note(fixed=FORM)
     losses: LossConfig = note(
-        "terms are means over all elements, summed over the modalities; numbers may change (--change)", fixed=METHOD
+        "terms are means over all elements, summed over the modalities; numbers may change (--change)", fixed=COMPUTED
     )
-    sampling: SamplingConfig = note(fixed=METHOD, method=HICMD)
+    sampling: SamplingConfig = note(fixed=COMPUTED, method=HICMD)
     embedding: EmbeddingConfig = note(
         "for method embedding; batch's changes of pictures, networks.resnet_weights, losses.cross_entropy and those of "
         "the triplet loss hold too",

@@ -54,13 +54,14 @@ def value_of(config: Config, key: str) -> Any:
     return value
 
 
-def refuse_sourceless(data: DataConfig) -> None:
+def refuse_sourceless(
+    data: DataConfig, option: str = "--data.source where a configuration is given, otherwise with --source"
+) -> None:
     """Raises UserError when pictures are to be loaded from a folder and none is named. A configuration alone may lack
-    it: that of an exported model names no place."""
+    it: that of an exported model names no place. option: by which the command at hand names it."""
     if not DATA_SETS[data.name].drawn and not data.source.strip():
         raise UserError(
-            f"data.source is {data.source!r}: {data.name} is read from a folder; name it with "
-            "--data.source where a configuration is given, otherwise with --source"
+            f"no folder of pictures is named, and data set {data.name} is read from one: name it with {option}"
         )
 
 

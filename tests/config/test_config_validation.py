@@ -31,7 +31,7 @@ def test_settings_know_the_data_sets_in_their_order() -> None:
 
 def test_folder_split_and_pattern_are_a_data_set_s_own() -> None:
     assert refused({"data.name": "regdb"}) is None  # metadata of an exported model name no place
-    with pytest.raises(UserError, match=r"data\.source is '': regdb is read from a folder"):
+    with pytest.raises(UserError, match="no folder of pictures is named, and data set regdb"):
         load_data(load("tiny", {"data.name": "regdb"}).data)
     somewhere = {"data.source": "somewhere"}
     assert refused(somewhere) == "data.source"

@@ -448,7 +448,7 @@ def test_an_exported_model_describes_and_is_judged_as_the_run_is(
     for row, expected in zip(rows_in(folder / name), place.metrics["settings"], strict=True):
         assert row["mean"] == pytest.approx(expected["mean"], abs=1e-6)
     if place.kind != DRAWN:
-        with pytest.raises(UserError, match=r"data\.source is '': .* otherwise with --source"):
+        with pytest.raises(UserError, match=r"no folder of pictures is named, .* name it with --source$"):
             place.say("evaluate", "--model", folder)
 
 
