@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from hicmd_tf import __version__
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.data.datasets import everyone, load, published
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.data.searches import Search
@@ -26,7 +27,7 @@ from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.runs.origin import fingerprint, read_provenance
 from hicmd_tf.runs.tables import is_run
 from hicmd_tf.runs.trained import read_trained, refuse_trained
-from hicmd_tf.tuning.carry_over_table import Carried, Unlearned, as_csv, as_json, as_markdown, shares
+from hicmd_tf.tuning.carry_over_table import Carried, Unlearned, as_csv, as_json, as_markdown, shares, stars
 from hicmd_tf.tuning.comparison import Contender, but_seed, finished, judged, refuse_equal_names, without_seed
 
 NAME, RESULTS = "carry_over", "results"
@@ -241,7 +242,7 @@ def carry_over(rows: Sequence[Contender], columns: Sequence[Column], out: Path, 
         write_text(out / f"{NAME}.md", page)
         write_text(out / f"{NAME}.csv", as_csv(carried, unlearned))
         write_json(out / f"{NAME}.json", as_json(carried, unlearned, {one.name: one.about for one in columns}))
-        save(carried_over(shares(carried, unlearned, [*whom])), out)
+        save(carried_over(shares(carried, unlearned, [*whom]), stars(carried, [*whom])), out)
     return f"{page}\nall of it in {shlex.quote(str(out))}"
 
 
@@ -316,11 +317,17 @@ def _known(file: Path, about: Mapping[str, Any]) -> Any:
     return found.get("figures") if isinstance(found, dict) and found.get("about") == about else None
 
 
+def _called(data: DataConfig) -> str:
+    return DATA_SETS[data.name].called(data).replace("_", " ")
+
+
 def _trained(row: Contender, columns: Sequence[Column]) -> str:
     """On whom a row was trained, in words, and how they are drawn otherwise than the first column's."""
     data, trained = row.config.data, read_trained(next(iter(row.taken.values())).identities)
-    known = {DATA_SETS[data.name].people(data): trained.identities, **trained.earlier} if trained else {}
-    whom = [f"{counted(len(identities), 'person')} of {people}" for people, identities in known.items()]
+    source = DATA_SETS[data.name]
+    people = source.people(data) if source.drawn else _called(data)  # as columns are
+    known = {people: trained.identities, **trained.earlier} if trained else {}
+    whom = [f"{counted(len(identities), 'person')} of {name}" for name, identities in known.items()]
     unlike: list[str] = []
     if DATA_SETS[data.name].drawn and columns[0].drawn:
         own, theirs = asdict(data.synthetic), asdict(columns[0].config.data.synthetic)

@@ -34,6 +34,11 @@ class Carried(NamedTuple):
         """Of each seed; none where the column has no such direction."""
         return [of[column][way] for of in self.found.values() if way in of[column]]
 
+    def at_chance(self, column: str, way: str, figure: str) -> bool:
+        """Whether the interval of rank1 or mAP begins above chance for no seed."""
+        seeds = self.rows(column, way)
+        return bool(seeds) and all(figure in one.at_chance for one in seeds)
+
     def means(self, column: str) -> list[Figures]:
         """Of each seed."""
         return [{way: row.mean for way, row in of[column].items()} for of in self.found.values()]
@@ -64,11 +69,10 @@ def table(
         cells = [f"{100 * of[column][way][figure]:.1f}" if way in of[column] else NONE for column in columns]
         found.append([name, NONE, *cells])
     for row in rows:
-        cells = []
-        for column in columns:
-            seeds = row.rows(column, way)
-            low = bool(seeds) and all(figure in one.at_chance for one in seeds)
-            cells.append(spread([100 * one.mean[figure] for one in seeds]) + "*" * low)
+        cells = [
+            spread([100 * one.mean[figure] for one in row.rows(column, way)]) + "*" * row.at_chance(column, way, figure)
+            for column in columns
+        ]
         found.append([row.name, ", ".join(map(str, row.found)), *cells])
     return found
 
@@ -90,11 +94,23 @@ def shares(
     return found
 
 
+def stars(rows: Sequence[Carried], columns: Sequence[str]) -> set[tuple[str, str, str]]:
+    """(direction, row, column) of those of `shares` that are not above chance."""
+    return {
+        (way, row.name, one)
+        for way in DIRECTIONS
+        for row in rows
+        for one in columns
+        if row.at_chance(one, way, "rank1")
+    }
+
+
 def _notes(rows: Sequence[Carried]) -> list[str]:
     several = any(len(row.found) > 1 for row in rows)
     return [
         "per cent" + ("; mean ± deviation of a sample over seeds" if several else ""),
-        "*: not above chance: the 95 % interval over people of no seed begins above it",
+        "*: not above chance: the 95 % interval over people of no seed begins above it; of runs alone, for rows that "
+        "need no learning have no interval",
         *(f"{row.name}: trained on {row.trained}" for row in rows),
     ]
 

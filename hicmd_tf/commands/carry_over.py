@@ -31,6 +31,7 @@ OF_DRAWN = (
     "data.test_identities",
     *(key for key in SETTINGS if key.startswith("data.synthetic.") and key != "data.synthetic.identities"),
 )
+FOLDERS = [name for name, known in DATA_SETS.items() if not known.drawn]
 OF_FOLDERS = ("data.trial", "data.pattern", "data.check", "data.sixteen_bit")
 
 
@@ -70,7 +71,8 @@ def _options(parser: Parser) -> None:
         type=_data_set,
         action="append",
         metavar="NAME=DIR",
-        help="also the test people of a data set in a folder, such as regdb=DIR; may be given several times",
+        help=f"also the test people of a data set in a folder; NAME is its kind, {' or '.join(FOLDERS)}, which is "
+        "your own pictures; may be given several times",
     )
     add("--no-drawn", action="store_true", help="leave out drawn people")
     add("--no-hand-crafted", action="store_true", help="leave out HOG, which takes minutes for thousands of pictures")
@@ -78,9 +80,10 @@ def _options(parser: Parser) -> None:
 
 def _data_set(text: str) -> tuple[str, str]:
     """Name and folder of a data set."""
-    names = [name for name, known in DATA_SETS.items() if not known.drawn]
     name, _, folder = text.partition("=")
-    if name not in names or not folder.strip():
-        near = nearest(name, names)
-        raise ArgumentTypeError(f"{text[:60]!r} is not NAME=DIR with a NAME of {', '.join(names)}{near}")
+    if name not in FOLDERS or not folder.strip():
+        raise ArgumentTypeError(
+            f"{text[:60]!r} is not NAME=DIR with a NAME of {', '.join(FOLDERS)}{nearest(name, FOLDERS)}: it is the "
+            f"kind of data set in DIR, folder for your own pictures"
+        )
     return name, folder

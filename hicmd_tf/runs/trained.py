@@ -86,10 +86,13 @@ def refuse_trained(trained: Trained | None, config: Config, samples: Samples, ad
     tested = Trained.of(config, samples)
     both = trained_among(trained, tested.people, tested.identities)
     if both:
-        splits = DATA_SETS[config.data.name].trials > 1
+        source = DATA_SETS[config.data.name]
+        splits = source.trials > 1
         other = "the trial that the run was trained with" if splits else "pictures of other people"
         verb = "was" if len(both) == 1 else "were"
         raise UserError(
             f"{len(both)} of the {counted(len(tested.identities), 'identity')} {verb} trained on, the first is "
             f"{shown(both[0], samples.texts)}: evaluate on {other}, or {advice}"
+            + "; people of folders are known by name: others of the same names are to be called otherwise"
+            * source.patterned
         )

@@ -93,7 +93,7 @@ def train(
         initial = read_initial(now) if found is None else None
         ready = experiment or _prepared(now)
         if initial is not None:
-            others = "begin with weights that have not seen these people; of another place, call them otherwise"
+            others = "begin with weights that have not seen these people"
             refuse_trained(initial.trained, now, evaluated(now, ready.data), others)
         hashes = data_hashes(now, ready.data)  # data that are refused leave no folder behind
         refuse_other_pictures(folder.known_pictures() or hashes, hashes, folder.path)

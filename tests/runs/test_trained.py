@@ -31,7 +31,9 @@ def test_people_with_names_are_refused_by_name_and_unknown_ones_never(smoke_conf
         refuse_trained(stored, smoke_config, tested)
     refuse_trained(stored, smoke_config, samples.select(np.array([2])))
     own = with_values(smoke_config, {"data.name": "folder", "data.source": "x"})  # which has no trials
-    with pytest.raises(UserError, match="evaluate on pictures of other people, or give --allow-trained"):
+    with pytest.raises(
+        UserError, match=r"evaluate on pictures of other people, or give --allow-trained .* known by name: others"
+    ):
         refuse_trained(Trained.of(own, samples), own, tested)
 
 

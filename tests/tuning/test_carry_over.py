@@ -28,6 +28,8 @@ from hicmd_tf.runs.opened import OpenedRun
 from hicmd_tf.tuning import carry_over as module
 from hicmd_tf.tuning import carry_over_table as table
 from hicmd_tf.tuning.carry_over_table import Carried
+from hicmd_tf.tuning.comparison import Contender
+from hicmd_tf.visualize.carried_over import carried_over
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMOKE, EMBEDDING = FIXTURES / "smoke.yaml", FIXTURES / "smoke_embedding.yaml"
@@ -207,8 +209,22 @@ def test_a_star_marks_what_is_not_above_chance_for_any_seed() -> None:
     one, other = (table.table([row], simple, ["a", "b"], way, "rank1") for way in WAYS)
     assert one[1:] == [["chance", "-", "10.0", "10.0"], ["mine", "0, 1", "40.0 ± 14.1*", "40.0 ± 14.1"]]
     assert other[1:] == [["chance", "-", "10.0", "-"], ["mine", "0, 1", "-", "-"]]
+    assert table.stars([row], ["a", "b"]) == {(WAYS[0], "mine", "a")}
+    drawn = carried_over(table.shares([row], simple, ["a", "b"]), table.stars([row], ["a", "b"]))
+    assert "mine: a 40.0* %, b 40.0 %" in drawn.alternative and "chance: a 10.0 %" in drawn.alternative
     page = table.as_markdown([row], simple, {"a": "some", "b": "others"})
+    assert "of runs alone, for rows that need no learning have no interval" in page
     assert "visible -> infrared" in page and "* a: some\n* b: others\n" in page
+
+
+def test_folders_that_runs_were_trained_on_are_called_as_columns_are(smoke_config: Config, tmp_path: Path) -> None:
+    settings = {"data.name": "folder", "data.source": str(tmp_path / "people")}
+    run = finish(tmp_path / "mine", with_values(smoke_config, settings), 0.5, HASHES)
+    run.identities.write_text(json.dumps({"people": "folder", "identities": [1, 2], "earlier": {"folder": [3]}}))
+    columns = module.folder_columns(smoke_config, [("folder", str(tmp_path / "people2"))], {})
+    row = Contender("mine", "mine", run.open(), {5: run}, False)
+    assert module._trained(row, columns) == "2 people of folder people; before on 1 person of folder"
+    assert columns[0].name == "folder people2"
 
 
 # --------------------------------------------------------------------------------------------------------- what is kept
@@ -265,6 +281,7 @@ REFUSED = [
     ),
     (("UNFINISHED",), "unfinished: has no metrics.json, so it is not finished"),
     ((*ASKS, "--on", "regbd=tree"), r"'regbd=tree' is not NAME=DIR with a NAME of regdb, .* \(nearest: regdb\)"),
+    ((*ASKS, "--on", "people=tree"), "folder: it is the kind of data set in DIR, folder for your own"),
     ((*ASKS, "--on", "regdb"), "'regdb' is not NAME=DIR"),
     ((*ASKS, "--on", "synthetic_vi=x"), "'synthetic_vi=x' is not NAME=DIR"),
     ((*ASKS, "--on", "regdb=tree", "--on", "regdb=tree"), "--on regdb=tree is given twice"),
