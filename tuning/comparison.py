@@ -367,6 +367,7 @@ def _read(row: Contender, runs: Mapping[int, RunFolder]) -> Compared:
                 costs,
                 points,
                 _places(origins),
+                metrics.get("at_chance", NOTHING),  # which earlier versions lack
             )
         )
     return Compared(row.name, found, row.words)

@@ -33,7 +33,8 @@ MOST = 0.75  # of a run's steps: what it gains afterwards says whether it still 
 
 class Found(NamedTuple):
     """One run. run: its folder. figures: direction -> figure -> fraction, of its last step. costs: none where an
-    earlier version trained it. points: its evaluations, steps rising. places: machines, in words."""
+    earlier version trained it. points: its evaluations, steps rising. places: machines, in words. at_chance: direction
+    -> which of rank1 and mAP are not above chance in the end."""
 
     seed: int
     run: str
@@ -42,6 +43,7 @@ class Found(NamedTuple):
     costs: Costs | None
     points: list[Point]
     places: list[str]
+    at_chance: Mapping[str, Sequence[str]] = NOTHING
 
     @property
     def seconds(self) -> float | None:
@@ -65,6 +67,10 @@ class Compared(NamedTuple):
     def seeds(self) -> str:
         """As the table has them."""
         return ", ".join(str(run.seed) for run in self.runs)
+
+    def at_chance(self, figure: str) -> list[str]:
+        """Directions in which no run of it is above chance by rank1 or mAP."""
+        return [way for way in self.directions if all(figure in run.at_chance.get(way, ()) for run in self.runs)]
 
 
 class Reached(NamedTuple):
@@ -100,18 +106,19 @@ def _reached(rows: Sequence[Compared], whole: Mapping[str, float], what: Literal
 class Best(NamedTuple):
     """The row with the highest mAP, mean over directions and seeds. figure: that mAP, a fraction. gain: of it since the
     last evaluation in the first `MOST` of a run's steps, mean over seeds. deviation: of the gains of single seeds, 0 of
-    one. since: steps of these evaluations."""
+    one. since: steps of these evaluations. at_chance: directions in which that row is not above chance by mAP."""
 
     row: str
     figure: float
     gain: float
     deviation: float
     since: list[int]
+    at_chance: list[str]
 
     @property
     def rises(self) -> bool:
-        """Whether it gained more than the seeds differ in it."""
-        return self.gain > self.deviation
+        """Whether it gained more than the seeds differ in it, as both are printed: in tenths of a per cent."""
+        return round(self.gain, 3) > round(self.deviation, 3)
 
 
 def best(rows: Sequence[Compared]) -> Best | None:
@@ -124,7 +131,8 @@ def best(rows: Sequence[Compared]) -> Best | None:
         return None
     gains = [mean_map(run.figures) - mean_map(point.figures) for run, point in zip(row.runs, known, strict=True)]
     deviation = float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0
-    return Best(row.name, means[row.name], float(np.mean(gains)), deviation, [point.step for point in known])
+    since = [point.step for point in known]
+    return Best(row.name, means[row.name], float(np.mean(gains)), deviation, since, row.at_chance("mAP"))
 
 
 # ------------------------------------------------------------------------------------------------------------- in words
@@ -199,7 +207,7 @@ def _main(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> list[list[s
                 *row.words.values(),
                 row.seeds,
                 _range([run.steps for run in row.runs]),
-                *_spreads([run.figures for run in row.runs], directions),
+                *_starred(row, directions),
                 spread(seconds, 1 if max(seconds, default=0) < 1000 else 0),
                 f"{max(memory):.2f}" if memory else NONE,
                 *([f"{max(card):.2f}" if card else NONE] if carded else []),
@@ -226,7 +234,8 @@ def _each(rows: Sequence[Compared]) -> list[list[str]]:
     found = [["", "seed", "steps", *_heads(directions)]]
     for row in rows:
         for run in row.runs:
-            found.append([row.name, str(run.seed), f"{run.steps:,}", *_spreads([run.figures], directions)])
+            figures = _starred(row._replace(runs=[run]), directions)
+            found.append([row.name, str(run.seed), f"{run.steps:,}", *figures])
     return found
 
 
@@ -242,6 +251,13 @@ def _spreads(figures: Sequence[Figures], directions: Sequence[str]) -> list[str]
     return [spread([100 * one[way][name] for one in figures]) for way in directions for name in SHOWN]
 
 
+def _starred(row: Compared, directions: Sequence[str]) -> list[str]:
+    """A row's figures in the end, with a star where no run of it is above chance."""
+    cells = iter(_spreads([run.figures for run in row.runs], directions))
+    low = {name: row.at_chance(name) for name in SHOWN}
+    return [next(cells) + "*" * (way in low[name]) for way in directions for name in SHOWN]
+
+
 def _range(values: Sequence[int]) -> str:
     """One number where all are equal; least to greatest otherwise."""
     if not values:
@@ -253,6 +269,8 @@ def _range(values: Sequence[int]) -> str:
 def _notes(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str, size: str) -> list[str]:
     several = any(len(row.runs) > 1 for row in rows)
     lines = [f"per cent on {who}" + ("; mean ± deviation of a sample over seeds" if several else "")]
+    if any(row._replace(runs=[run]).at_chance(name) for row in rows for run in row.runs for name in SHOWN):
+        lines.append("*: not above chance: the 95 % interval over people of no seed begins above it")
     lines.append(_of_the_best(rows))
     sized = [UNLEARNED[name] for name in SIZED if name in unlearned]
     if sized:
@@ -290,9 +308,12 @@ def _of_the_best(rows: Sequence[Compared]) -> str:
     why = "the deviation over seeds" if several else "nothing, for one seed has no deviation"
     how = f"{'more' if found.rises else 'no more'} than {why}"
     since = f"since step {_range(found.since)}"
-    return (
-        f"{found.row} is best by mAP, {100 * found.figure:.1f} over both directions, and {rises}: {gain} {since}, {how}"
-    )
+    figure = f"{100 * found.figure:.1f} over both directions"
+    best_of = f"is best by mAP, {figure}"
+    if found.at_chance:
+        where = " and ".join(DIRECTIONS[way] for way in found.at_chance)
+        best_of = f"has the highest mAP, {figure}, but is not above chance {where}"
+    return f"{found.row} {best_of}, and {rises}: {gain} {since}, {how}"
 
 
 # ------------------------------------------------------------------------------------------------------------- in files
@@ -338,7 +359,16 @@ def as_json(rows: Sequence[Compared], unlearned: Mapping[str, Any], who: str) ->
                 "name": row.name,
                 **row.words,
                 **statistics([run.figures for run in row.runs]),
-                "runs": [{"seed": run.seed, "run": run.run, "figures": run.figures, **_costs(run)} for run in row.runs],
+                "runs": [
+                    {
+                        "seed": run.seed,
+                        "run": run.run,
+                        "figures": run.figures,
+                        "at_chance": dict(run.at_chance),
+                        **_costs(run),
+                    }
+                    for run in row.runs
+                ],
             }
             for row in rows
         ],

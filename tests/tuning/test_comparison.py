@@ -175,6 +175,40 @@ def test_the_best_row_rises_when_it_gains_more_than_its_seeds_differ(
     assert (table.as_json(rows, {}, "everyone")["best"] or {}).get("rises") == rises
 
 
+@pytest.mark.parametrize(("gain", "said"), [(0.0004, "has stopped rising: +0.0"), (0.0006, "still rises: +0.1")])
+def test_what_is_printed_as_no_gain_is_none(gain: float, said: str) -> None:
+    assert said in table.as_text([row([(6, 0.2), (10, 0.2 + gain)])], {}, "everyone", "4 x 4")
+
+
+def test_rows_that_are_not_above_chance_are_starred_and_not_called_best() -> None:
+    low: dict[str, list[str]] = {WAYS[0]: ["rank1", "mAP"], WAYS[1]: ["mAP"]}
+    once = {WAYS[0]: ["mAP"], WAYS[1]: []}
+    first, second = SLOW.runs
+    rows = [
+        Compared("low", [first._replace(at_chance=low), second._replace(at_chance=low)]),
+        Compared("once", [first._replace(at_chance=once), second]),
+        FAST,
+    ]
+    cells = {line[0]: [cell.endswith("*") for cell in line[3:11]] for line in table._main(rows, {})[1:]}
+    assert cells == {
+        "low": [True, False, True, False, False, False, True, False],
+        "once": [False] * 8,  # one of its seeds is
+        "fast": [False] * 8,
+    }
+    assert [line[:2] for line in table._each(rows) if any(cell.endswith("*") for cell in line)] == [
+        ["low", "1"],
+        ["low", "2"],
+        ["once", "1"],
+    ]
+    assert "fast is best by mAP" in table.as_text(rows, {}, "all", "4 x 4")
+    text = table.as_text(rows[:1], {}, "all", "4 x 4")
+    where = "visible -> infrared and infrared -> visible"
+    assert f"low has the highest mAP, 45.0 over both directions, but is not above chance {where}, and still" in text
+    assert "*: not above chance: the 95 %" in text and "is best" not in text
+    assert "not above chance" not in table.as_text([SLOW, FAST], {}, "all", "4 x 4")
+    assert table.as_json(rows, {}, "all")["rows"][1]["runs"][0]["at_chance"] == once
+
+
 @given(steps=st.lists(st.integers(0, 50), min_size=1, max_size=8, unique=True), limit=st.integers(-1, 60))
 def test_the_last_evaluation_until_then_is_found(steps: list[int], limit: int) -> None:
     points = [Point(step, step / 2, {}) for step in sorted(steps)]
@@ -343,8 +377,8 @@ REFUSED = [
     ((SMOKE, "--workers", 0), "--workers: '0' is not a count, expected a whole number from 1 on"),
     (("MINE", "--no-report"), "--no-report is for configurations"),
     (("MINE", "--training.log_every", 7), "--training.log_every is for configurations"),
-    (("MINE", "--losses.same", 1), "mine: the run has losses.same 5.0, and the command line 1.0"),
-    (("MINE", SMOKE, "--losses.same", 1), "mine: the run has losses.same 5.0, and the command line 1.0"),
+    (("MINE", "--losses.same", 1), "mine: the run has losses.same 20.0, and the command line 1.0"),
+    (("MINE", SMOKE, "--losses.same", 1), "mine: the run has losses.same 20.0, and the command line 1.0"),
     (("PARENT",), "is not a run folder, it has no config.yaml"),
 ]
 
@@ -407,7 +441,7 @@ def test_another_folder_is_left_alone(call: Any, config: Config, tmp_path: Path)
 
 def test_a_run_there_of_other_settings_is_refused_before_others_are_trained(call: Any, processes: Processes) -> None:
     call(SMOKE, "--seeds", "1")
-    with pytest.raises(UserError, match=r"losses\.same is 1\.0, but \S+smoke_1 was begun with 5\.0"):
+    with pytest.raises(UserError, match=r"losses\.same is 1\.0, but \S+smoke_1 was begun with 20\.0"):
         call(SMOKE, "--seeds", "2,1", "--resume", "--losses.same", "1.0")
     assert processes.trained == ["smoke_1"]
 
