@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from hicmd_tf.chosen_method import chosen
 from hicmd_tf.config import load
 from hicmd_tf.config.kinds import EMBEDDING
 from hicmd_tf.data.batches import WHOLE, Pixels
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.pictures import denormalise, normalise
+from hicmd_tf.data.planners import planner_of
 from hicmd_tf.embedding.augmentation import augmented
 from hicmd_tf.method.augmentation import cut
 from hicmd_tf.method.identification import erase
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_method = OF_EMBEDDING if load(options.config).method == EMBEDDING else OF_HICMD
     config = load(options.config, {**SETTINGS, **of_method, "batch.pad": options.pad, "batch.norm_groups": 1})
     samples = load_data(config.data).train
-    part = chosen(config).planner(samples, config).plan(options.step).part(WHOLE)
+    part = planner_of(config, samples).plan(options.step).part(WHOLE)
     pixels = Pixels(samples, config.data.height, config.data.width)
     rows = {name: _pictures(pixels, part, changes) for name, changes in CHANGES.items() if {*changes} <= {*part}}
     cells = [[Cell(lines=[f"{m}, {name}"]), *map(Cell, found[m])] for m in MODALITIES for name, found in rows.items()]

@@ -102,14 +102,14 @@ class _Step:
     def __init__(self, config: Any, classes: int) -> None:
         import tensorflow as tf
 
-        from hicmd_tf.chosen_method import chosen
         from hicmd_tf.data.batches import REAL, batches
+        from hicmd_tf.data.planners import planner_of
         from hicmd_tf.engines.chosen import set_up
         from hicmd_tf.training.experiment import build_model
 
         set_up(config)
         samples = _noise(config)
-        planner = chosen(config).planner(samples, config)
+        planner = planner_of(config, samples)
         self._function = tf.function(build_model(config, classes).train_step)
         inputs = iter(batches(planner, samples, 0, MOST))
         self._first = next(inputs)

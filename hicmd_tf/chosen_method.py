@@ -5,9 +5,6 @@ from typing import Any, NamedTuple
 
 from hicmd_tf.config.kinds import EMBEDDING, HICMD, MethodName
 from hicmd_tf.config.schema import Config
-from hicmd_tf.data.batches import BatchPlanner, Planner
-from hicmd_tf.data.identity_batches import IdentityPlanner
-from hicmd_tf.data.samples import Samples
 from hicmd_tf.embedding import learning
 from hicmd_tf.embedding.networks import EmbeddingNetworks, build_embedding
 from hicmd_tf.method import schedule
@@ -21,27 +18,21 @@ class ChosenMethod(NamedTuple):
     """A method, as engines and training see it.
 
     build: networks of a configuration for so many training identities; restored: whether their weights come from a
-    checkpoint. iteration: of a `MethodOf` these networks and a batch; logged: names of what it returns. planner: of
-    batches of training pictures.
+    checkpoint. iteration: of a `MethodOf` these networks and a batch; logged: names of what it returns.
     """
 
     build: Callable[[Config, int, bool], Any]
     iteration: Callable[[Any, dict[str, Any]], Terms]
     logged: tuple[str, ...]
-    planner: Callable[[Samples, Config], Planner]
 
 
 def _build_hicmd(config: Config, classes: int, restored: bool) -> Networks:
     return build_networks(config.networks, classes, restored)
 
 
-def _plan_hicmd(samples: Samples, config: Config) -> BatchPlanner:
-    return BatchPlanner(samples, config.batch, config.data.height, config.data.width, config.seed)
-
-
 METHODS: dict[MethodName, ChosenMethod] = {
-    HICMD: ChosenMethod(_build_hicmd, schedule.iteration, schedule.LOGGED, _plan_hicmd),
-    EMBEDDING: ChosenMethod(build_embedding, learning.iteration, learning.LOGGED, IdentityPlanner),
+    HICMD: ChosenMethod(_build_hicmd, schedule.iteration, schedule.LOGGED),
+    EMBEDDING: ChosenMethod(build_embedding, learning.iteration, learning.LOGGED),
 }
 
 

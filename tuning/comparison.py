@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hicmd_tf.config import Config, flattened, load, to_dict, value_of, with_values
-from hicmd_tf.config.loading import find
+from hicmd_tf.config.loading import configs_folder, find
 from hicmd_tf.config.schema import DataConfig
 from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON, SETTINGS
 from hicmd_tf.config.validation import is_read, refuse_sourceless, refuse_unread
 from hicmd_tf.data.datasets import evaluated, published
 from hicmd_tf.data.datasets import load as load_pictures
+from hicmd_tf.data.planners import planner_of
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.errors import UserError, counted, some
@@ -217,6 +218,21 @@ def same_pictures(rows: Sequence[Contender], pictures: Pictures) -> dict[str, st
     return known
 
 
+def refuse_few_people(rows: Sequence[Contender], pictures: Pictures) -> None:
+    """Raises UserError where a batch of a row needs more people than train, or one of them lacks a modality, from the
+    listing alone. Of people that are drawn a configuration says it itself. rows: which are to be trained."""
+    methods = {row.config.method for row in rows}
+    for row in rows:
+        if DATA_SETS[row.config.data.name].drawn:
+            continue
+        try:
+            planner_of(row.config, pictures.of(row.config).unchecked["train"])
+        except UserError as error:
+            base = row.text if find(row.text).parent == configs_folder() else find(row.text).absolute()
+            own = f"; what is given is for all rows: for this one alone name a .yaml file of `extends: {base}` and that"
+            raise UserError(f"{row.text}: {error}{own * (len(methods) > 1)}") from error
+
+
 def _not_the_same(
     name: str, row: Contender, first: Contender, split: str, known: Mapping[str, str], hashes: Mapping[str, str]
 ) -> str:
@@ -278,6 +294,7 @@ def compare(
         and not is_done(runs[row.name][seed], with_values(row.config, {"seed": seed}), resume)
     ]
     pictures = Pictures()
+    refuse_few_people([row for row in rows if any(row is one for one, _, _ in left)], pictures)
     hashes = same_pictures(rows, pictures)
     with alone(out / "lock", f"{out} is in use by another comparison: let it end, or name another folder with --out"):
         sweep(out)
@@ -313,11 +330,11 @@ def _failure(job: Job) -> str:
 
 def _refuse_other_folder(out: Path, resume: bool) -> None:
     """Raises UserError when a folder holds a comparison that is not to go on, or something else."""
-    ours = ("lock", "runs", "logs", KEPT, FIG4)
+    ours, unbegun = ("lock", "runs", "logs", KEPT, FIG4), {"lock", "logs", KEPT}
     there = [one.name for one in out.iterdir() if not is_leftover(one)] if out.is_dir() else []
     if out.is_file() or any(name not in ours and not name.startswith(f"{NAME}.") for name in there) or is_run(out):
         raise UserError(f"{out} exists and holds no comparison: name another folder with --out")
-    if there not in ([], ["lock"]) and not resume:
+    if not unbegun.issuperset(there) and not resume:
         raise UserError(f"{out} holds a comparison already: go on with --resume or name another folder with --out")
 
 

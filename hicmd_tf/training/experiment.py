@@ -9,6 +9,7 @@ from hicmd_tf.chosen_method import chosen
 from hicmd_tf.config import Config
 from hicmd_tf.data.batches import Planner
 from hicmd_tf.data.datasets import evaluated, load, published
+from hicmd_tf.data.planners import planner_of
 from hicmd_tf.data.samples import DataSplits
 from hicmd_tf.data.searches import refuse_hidden
 from hicmd_tf.engines.chosen import BACKEND, Learner, devices, set_up
@@ -50,7 +51,7 @@ def prepare(config: Config) -> Experiment:
     samples = evaluated(config, data)
     for search in published(config.data, samples):
         refuse_hidden(samples, search)
-    planner = chosen(config).planner(data.train, config)
+    planner = planner_of(config, data.train)
     waiting("building the networks")
     with scope:
         return Experiment(data, planner, build_model(config, len(planner.classes)))

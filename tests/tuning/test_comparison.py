@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hicmd_tf.commands import compare as command
+from hicmd_tf.commands import sample_folder
 from hicmd_tf.config import Config, with_values
 from hicmd_tf.errors import INTERRUPTED, UserError
 from hicmd_tf.runs.costs import Costs
@@ -404,6 +405,45 @@ def test_rows_of_other_pictures_are_refused_by_their_settings_before_any_are_dra
     key = setting.replace(":\n    ", ".").partition(":")[0]
     with pytest.raises(UserError, match=rf"other.yaml: data\.{key} is .*, and of \S+smoke.yaml .* same pictures"):
         call(SMOKE, tmp_path / "other.yaml")
+
+
+def test_too_few_people_in_folders_are_refused_from_the_listing(
+    tmp_path: Path, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before pictures are compared or described, and nothing is left: the corrected command needs no --resume."""
+    sample_folder.main([str(tmp_path / "own"), "--height", "32", "--people", "8", "--pictures", "2"])
+    folder = f"data:\n  name: folder\n  source: {tmp_path / 'own'}\n  test_identities: 4\n"
+    one, other, smaller = (tmp_path / f"{name}.yaml" for name in ("smoke", "smoke_embedding", "smaller"))
+    one.write_text(f"extends: {SMOKE}\n{folder}batch:\n  pairs: 3\n  negatives: 2\n")
+    other.write_text(f"extends: {EMBEDDING}\n{folder}embedding:\n  people: 4\n")
+    out = ["--seeds", "1", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(comparison, "data_hashes", None)
+    few = (
+        r"smoke\.yaml: a batch of 3 pairs .* needs 7 training identities, there are 4: give --batch\.pairs 3 --batch\."
+    )
+    with pytest.raises(UserError, match=few) as alone:
+        command.main([str(one), *out])
+    assert "extends" not in str(alone.value)
+    with pytest.raises(UserError, match=rf"{few}.* name a \.yaml file of `extends: {one}` and that"):
+        command.main([str(other), str(one), *out])
+    with pytest.raises(UserError, match="a batch of 5 people needs as many"):
+        command.main([str(other), "--embedding.people", "5", *out])
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(apart, "_start", processes)
+    processes.expected = {"smaller": 0.2, "smoke_embedding": 0.3}
+    smaller.write_text(f"extends: {one}\nbatch:\n  negatives: 0\n")
+    command.main([str(other), str(smaller), *out, "--no-hand-crafted"])
+    assert processes.trained == ["smoke_embedding_1", "smaller_1"]
+
+
+def test_a_folder_in_which_nothing_was_trained_holds_no_comparison(call: Any, processes: Processes) -> None:
+    processes.stopped, processes.how = "smoke_1", 2  # refused before it begins
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            call(SMOKE, "--seeds", "1")
+    processes.stopped = ""
+    call(SMOKE, "--seeds", "1")
 
 
 def test_what_has_the_size_of_the_first_row_is_named() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from hicmd_tf.chosen_method import chosen
 from hicmd_tf.config import Config, load
 from hicmd_tf.data.batches import REAL, batches
 from hicmd_tf.data.datasets import load as load_data
+from hicmd_tf.data.planners import planner_of
 from hicmd_tf.engines.chosen import BACKEND
 from hicmd_tf.training.experiment import build_model
 
@@ -26,7 +26,7 @@ STEPS = 2
 def losses(config: Config, file: Path, after: Path) -> list[dict[str, float]]:
     """Of each step. file: of the state before. after: of the state that is left."""
     data = load_data(config.data).train
-    planner = chosen(config).planner(data, config)
+    planner = planner_of(config, data)
     model = build_model(config, len(planner.classes))
     if BACKEND == "tensorflow":
         save(file, model.state)
