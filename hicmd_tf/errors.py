@@ -35,6 +35,8 @@ SHORTEST = 3  # letters that begin a name, so that it is suggested
 PLURALS = {"person": "people"}
 _WAITS: list[str] = []
 OURS = ("hicmd_tf", "bench")
+PARENT = "HICMD_TF_PARENT_PROCESS"
+"""Number of the process of a command that started this one, and without which it ends."""
 
 
 class UserError(Exception):
@@ -58,7 +60,7 @@ def run_command(main: Callable[[], None]) -> None:
             raise
         refuse(lacking)
     except KeyboardInterrupt:
-        stop("stopped; nothing is half-written, the same command begins again")
+        stop("stopped", "nothing is half-written, the same command begins again")
     except BrokenPipeError:  # who reads our output has enough of it, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(INTERRUPTED)
@@ -118,9 +120,15 @@ def missing(error: BaseException) -> str | None:
     )
 
 
-def stop(message: str) -> NoReturn:
-    """Ends the program, which was asked to, with a line."""
-    print(message, file=sys.stderr)
+def begun_by_a_command() -> bool:
+    """Whether a command of this package started this process."""
+    return PARENT in os.environ
+
+
+def stop(message: str, advice: str = "") -> NoReturn:
+    """Ends the program, which was asked to, with a line. advice: how to go on, which the command says that started this
+    process, where one did: for what was typed there."""
+    print(message if begun_by_a_command() or not advice else f"{message}; {advice}", file=sys.stderr)
     sys.exit(INTERRUPTED)
 
 

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hicmd_tf.addresses import LOCALHOST, bracketed, go_direct, listening
-from hicmd_tf.errors import EXIT_CODE, UserError
-from hicmd_tf.training.apart import PARENT
+from hicmd_tf.errors import EXIT_CODE, PARENT, UserError
 
 TUNER, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 RESTARTS = 3  # of one worker that was killed

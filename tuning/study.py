@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from hicmd_tf.config import Config, flattened, from_dict, to_dict
 from hicmd_tf.config.settings import NO_FIGURE_DEPENDS_ON
 from hicmd_tf.data.samples import DataSplits
-from hicmd_tf.errors import INTERRUPTED, UserError, stop
+from hicmd_tf.errors import INTERRUPTED, UserError, begun_by_a_command, stop
 from hicmd_tf.files import alone, is_leftover, read_json, sweep, write_json
 from hicmd_tf.runs.origin import refuse_other_pictures
-from hicmd_tf.training.apart import begun_by_a_command, end_with_parent
+from hicmd_tf.training.apart import end_with_parent
 from hicmd_tf.tuning.processes import as_chief, check_address, role, run_workers
 
 MAY_DIFFER = {f"config.{key}" for key in NO_FIGURE_DEPENDS_ON}

@@ -68,9 +68,9 @@ def _fit(arguments: Sequence[str], config: Config, options: argparse.Namespace) 
             return
         metrics = train(config, run, options.resume, changes=changes)
     except Interrupted as interrupted:
-        stop(f"{interrupted}; {go_on}")
+        stop(str(interrupted), go_on)
     except KeyboardInterrupt:
-        stop(f"stopped; {go_on}")
+        stop("stopped", go_on)
     print(shown(metrics))
     if not options.no_report:
         _report(run.path, config.training.engine)

@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hicmd_tf.errors import EXIT_CODE, UserError, stop
+from hicmd_tf.errors import EXIT_CODE, INTERRUPTED, PARENT, UserError, begun_by_a_command, stop
 from hicmd_tf.runs.costs import BESIDE
 from hicmd_tf.runs.folder import RunFolder
 
-PARENT = "HICMD_TF_PARENT_PROCESS"
-"""Number of the process that started this one, and without which it ends."""
 POLL = 0.2  # seconds
 
 
@@ -51,7 +49,7 @@ def train_apart(jobs: Sequence[Job], advice: str, workers: int = 1) -> list[Job]
         while left or running:
             while left and len(running) < workers:
                 job = left.pop(0)
-                if len(jobs) > 1:
+                if len(jobs) > 1 or job.log:  # what has no log says itself what it does
                     told = f"; its log is {job.log}" if job.log else ""
                     print(f"{job.what}: run {len(jobs) - len(left)} of {len(jobs)}{told}", file=sys.stderr, flush=True)
                 running.append((job, _start(job, beside)))
@@ -95,16 +93,13 @@ def _refuse(job: Job, status: int, advice: str) -> None:
     """Raises UserError for a run that ended before its time, or SystemExit where it has said itself why."""
     if status < 0:
         raise UserError(f"{job.what} was ended by {signal.Signals(-status).name}; {advice}")
+    if status == INTERRUPTED:
+        stop(f"stopped in {job.what}; {advice}")
     if job.log is None:
         sys.exit(status)
     said = [line for line in job.log.read_text(errors="replace").splitlines() if line.startswith("error: ")]
     reason = said[-1].removeprefix("error: ") if said else f"it ended with status {status}"
     raise UserError(f"{job.what}: {reason} (its log is {job.log}); {advice}")
-
-
-def begun_by_a_command() -> bool:
-    """Whether a command of this package started this process."""
-    return PARENT in os.environ
 
 
 def end_with_parent(end: Callable[[], object]) -> None:

@@ -60,6 +60,26 @@ def test_one_that_stopped_at_a_failed_step_keeps_none_from_training(
     assert capsys.readouterr().err.splitlines() == ["bad: run 1 of 2", "good: run 2 of 2"]
 
 
+def test_one_that_has_a_log_is_named_even_where_it_is_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logged, printing = job(tmp_path, "it", WRITES), job(tmp_path, "other", WRITES, log=False)
+    train_apart([logged], "again", 2)
+    train_apart([printing], "again")
+    assert capsys.readouterr().err.splitlines() == [f"it: run 1 of 1; its log is {logged.log}"]
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_how_to_go_on_is_said_once_by_who_was_asked(
+    log: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = "from hicmd_tf.errors import stop; stop('stopped after step 3', 'go on as a run')"
+    with pytest.raises(SystemExit) as stopped:
+        train_apart([job(tmp_path, "it", program, log)], "go on as a comparison")
+    assert stopped.value.code == INTERRUPTED
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-1] == "stopped in it; go on as a comparison"
+    assert log or lines[:-1] == ["stopped after step 3"]
+
+
 REFUSALS = [
     ("import sys; sys.exit('error: no\\nmore')", r"bad: no \(its log is \S+bad\.log\); go on"),
     ("raise SystemExit(3)", r"bad: it ended with status 3 \(its log is"),
