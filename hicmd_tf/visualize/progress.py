@@ -1,5 +1,6 @@
 """Curves of several configurations side by side: what they reach after equal times, and after equal steps."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from hicmd_tf.runs.progress import Point
 from hicmd_tf.visualize.curves import FIGURES
 from hicmd_tf.visualize.figure import WAYS, Figure, plot_figure, png_of_plot
 
+MOST = 10  # numbers along an axis
+LINEAR = 0.3  # decades that the axis has from 0 to the first evaluation
 Levels = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
@@ -19,8 +22,9 @@ def progress(rows: Mapping[str, Sequence[Sequence[Point]]], levels: Levels) -> F
         rows: by name, the evaluations of a run of each seed; a row has a run, and all have the same directions.
         levels: name -> direction -> figure -> fraction of what needs no learning, drawn as level lines.
     """
-    from matplotlib.ticker import SymmetricalLogLocator
-
+    times = [point.seconds for runs in rows.values() for points in runs for point in points if point.seconds]
+    shortest, longest = min(times, default=1.0), max(times, default=1.0)
+    labelled, fine = ticks(shortest, longest)
     ways = list(next(iter(rows.values()))[0][-1].figures)
     panels = [(way, figure) for way in ways for figure in FIGURES]
     canvas = plot_figure(9.0, 2.3 * len(panels) + 0.5)
@@ -45,9 +49,10 @@ def progress(rows: Mapping[str, Sequence[Sequence[Point]]], levels: Levels) -> F
         line[0].set_xlabel("seconds of training")
         line[1].set_xlabel("steps")
         if all(point.seconds is not None for runs in rows.values() for points in runs for point in points):
-            line[0].set_xscale("symlog", linthresh=_shortest(rows))
-            line[0].xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=_shortest(rows), subs=(1, 2, 5)))
-            line[0].xaxis.set_major_formatter("{x:g}")
+            line[0].set_xscale("symlog", linthresh=shortest, linscale=LINEAR)
+            line[0].set_xlabel("seconds of training, logarithmic")
+            line[0].set_xticks([0, *labelled], ["0", *(f"{second:.9g}" for second in labelled)], fontsize=8)
+            line[0].set_xticks(fine, minor=True)
         for axes in line:
             axes.set_ylim(bottom=0)
             axes.set_xlim(left=0)
@@ -75,7 +80,14 @@ def _draw(axes: Any, name: str, colour: str, runs: Sequence[Sequence[Point]], ov
     axes.plot(*means.T, color=colour, linewidth=1.6, marker="o", markersize=3, label=name)
 
 
-def _shortest(rows: Mapping[str, Sequence[Sequence[Point]]]) -> float:
-    """Seconds of the earliest evaluation after the first step."""
-    seconds = [point.seconds for runs in rows.values() for points in runs for point in points if point.seconds]
-    return min(seconds, default=1.0)
+def ticks(shortest: float, longest: float) -> tuple[list[float], list[float]]:
+    """Numbers for a logarithmic axis between two: those that are written, 1, 2, 5, 10, 20 .. or, where these are too
+    many to be read, 1, 3, 10 .. or 1, 10, 100 ..; and all of one digit, which have a stroke."""
+    decades = range(math.floor(math.log10(shortest)), math.ceil(math.log10(longest)) + 1)
+
+    def within(*digits: int) -> list[float]:
+        every = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        return [value for value in every if shortest <= value <= longest]
+
+    choices = within(1, 2, 5), within(1, 3)
+    return next((few for few in choices if len(few) <= MOST), within(1)), within(*range(1, 10))
