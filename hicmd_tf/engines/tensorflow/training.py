@@ -23,7 +23,7 @@ class Training:
 
     def advance(self, most: int) -> Advanced:
         if not self._told:
-            notice("building the graph of the iteration: a minute or so, once")
+            notice("building the graph of the iteration, which takes a minute or so")
             self._told = True
         shares = divided(next(self._batches), self._workers.replicas)
         with reporting_lost_workers(self._workers.place.workers):
