@@ -85,11 +85,13 @@ def contenders(texts: Sequence[str], values: Mapping[str, Any]) -> list[Contende
         folder = RunFolder(Path(text))
         taken = find(text).is_dir() if folder.path.is_dir() else False
         try:
+            if not taken and not find(text).exists():
+                raise UserError("there is no such run folder or configuration: name one that is there")
             config = finished(folder, values) if taken else load(text, values)
             refuse_sourceless(config.data)
             refuse_unread(config, values)
         except UserError as error:
-            raise UserError(f"{text}: {str(error).removeprefix(f'{text}: ').removeprefix(f'{text} ')}") from error
+            raise UserError(_once(text, str(error))) from error
         key = but_seed(config, folder if taken else None)
         name = without_seed(folder.path, config.seed) if taken else find(text).stem
         row = found.get(key, Contender(name, text, config, {}, False))
@@ -104,6 +106,14 @@ def contenders(texts: Sequence[str], values: Mapping[str, Any]) -> list[Contende
             found[key] = row._replace(name=name, text=text, config=config, trains=True)
     refuse_equal_names([*found.values()])
     return [*found.values()]
+
+
+def _once(text: str, said: str) -> str:
+    """An error of what the command line names by a text, with that in front unless it is there already."""
+    known = text, os.path.normpath(text)  # as `find` names a file
+    if any(said.startswith((f"{name}: ", f"{name}, line ")) for name in known):
+        return said
+    return f"{text}: {said.removeprefix(f'{text} ')}"
 
 
 def refuse_equal_names(rows: Sequence[Contender]) -> None:
