@@ -176,7 +176,12 @@ def _parts(
     parts: list[Part] = [("# Comparison", _main(rows, unlearned)), ("", "\n".join(notes))]
     if any(len(row.runs) > 1 for row in rows):
         parts.append(("## Each seed", _each(rows)))
-    for title, reached in (("## After equal times", after_seconds(rows)), ("## After equal steps", after_steps(rows))):
+    unequal = len({run.steps for row in rows for run in row.runs}) > 1  # otherwise the first table says it
+    equal = {
+        "## After equal times": after_seconds(rows),
+        "## After equal steps": after_steps(rows) if unequal else None,
+    }
+    for title, reached in equal.items():
         if reached is not None:
             steps = counted(int(reached.limit), "step")
             within = steps if title.endswith("steps") else f"{reached.limit:.1f} seconds of training"
@@ -219,7 +224,7 @@ def _main(rows: Sequence[Compared], unlearned: Mapping[str, Any]) -> list[list[s
 
 
 def _at(reached: Reached, directions: Sequence[str]) -> list[list[str]]:
-    found = [["", "seeds", "steps", "training, s", *_heads(directions)]]
+    found = [["", "runs", "steps", "training, s", *_heads(directions)]]
     for name, points in reached.points.items():
         seconds = [point.seconds for point in points if point.seconds is not None]
         figures = _spreads([point.figures for point in points], directions)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import signal
@@ -25,7 +26,7 @@ from hicmd_tf.training import apart
 from hicmd_tf.tuning import comparison
 from hicmd_tf.tuning import comparison_table as table
 from hicmd_tf.tuning.comparison_table import Compared, Found
-from hicmd_tf.visualize.progress import progress
+from hicmd_tf.visualize.progress import progress, ticks
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMOKE, EMBEDDING = FIXTURES / "smoke.yaml", FIXTURES / "smoke_embedding.yaml"
@@ -79,6 +80,28 @@ def test_equal_steps_are_those_of_the_row_that_ends_first() -> None:
     assert (found.limit, found.by) == (10, "slow")
     assert [point.step for point in found.points["slow"]] == [10, 10]
     assert [point.step for point in found.points["fast"]] == [0]
+
+
+def test_equal_steps_are_a_table_only_where_they_differ() -> None:
+    assert "After equal steps" in table.as_markdown([SLOW, FAST], {}, "all", "4 x 4")
+    same = table.as_markdown([SLOW, SLOW._replace(name="other")], {}, "all", "4 x 4")
+    assert "After equal steps" not in same and "After equal times" in same
+
+
+@given(shortest=st.floats(1e-3, 1e6), factor=st.floats(2.5, 1e6))
+def test_ticks_lie_all_over_the_range_and_can_be_read(shortest: float, factor: float) -> None:
+    written, fine = ticks(shortest, shortest * factor)
+    assert len(written) <= 10 and set(written) <= set(fine)
+    every = [shortest, *written, shortest * factor]
+    assert every == sorted(every)
+    assert all(after < 10.01 * before for before, after in itertools.pairwise(every))
+
+
+def test_seconds_have_the_ticks_that_one_expects() -> None:
+    assert ticks(3.1, 120)[0] == [5, 10, 20, 50, 100]
+    assert ticks(0.4, 12_000)[0] == [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000]
+    assert ticks(0.4, 200_000)[0] == [1, 10, 100, 1000, 10_000, 100_000]
+    assert ticks(30, 120)[1] == [30, 40, 50, 60, 70, 80, 90, 100]
 
 
 def test_a_row_without_times_has_none_and_is_named() -> None:
@@ -365,6 +388,9 @@ def test_progress_is_read_up_to_the_last_step(config: Config, tmp_path: Path) ->
 
 REFUSED = [
     (("nothing_here",), "nothing_here: there is no configuration"),
+    (("runs/nothing",), "^runs/nothing: there is no such run folder or configuration"),
+    (("./no.yaml",), r"^\./no\.yaml: there is no such run folder or configuration"),
+    (("./WRONG",), r"^wrong\.yaml, line 2: there is no setting embeding\.people"),
     ((SMOKE, SMOKE), "are one configuration: leave one of them out"),
     ((SMOKE, "OTHER"), r"fewer.yaml: data.test_identities is 5, and of \S+smoke.yaml 6: rows are compared on the same"),
     ((SMOKE, EMBEDDING, "--losses.same", 3), "smoke_embedding.yaml: losses.same is for method hicmd"),
@@ -386,10 +412,23 @@ REFUSED = [
 
 @pytest.mark.parametrize(("words", "said"), REFUSED)
 def test_mistakes_are_refused_before_anything_is_trained(
-    words: Sequence[object], said: str, call: Any, processes: Processes, config: Config, tmp_path: Path
+    words: Sequence[object],
+    said: str,
+    call: Any,
+    processes: Processes,
+    config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     finish(tmp_path / "mine", config, 0.9)
-    places = {"MINE": tmp_path / "mine", "PARENT": tmp_path, "OTHER": tmp_path / "fewer.yaml"}
+    monkeypatch.chdir(tmp_path)
+    Path("wrong.yaml").write_text("extends: base\nembeding: {people: 4}\n")
+    places = {
+        "./WRONG": Path("wrong.yaml"),
+        "MINE": tmp_path / "mine",
+        "PARENT": tmp_path,
+        "OTHER": tmp_path / "fewer.yaml",
+    }
     places["OTHER"].write_text(f"extends: {EMBEDDING}\ndata:\n  test_identities: 5\n")
     with pytest.raises(UserError, match=said):
         call(*(places.get(str(word), word) for word in words))
