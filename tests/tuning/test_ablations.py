@@ -108,7 +108,7 @@ def test_the_table_has_words_and_figures_and_grows_by_rows_and_seeds(
     (row, _) = json.loads((out / "comparison.json").read_text())["rows"]
     assert (row["name"], row["sampling"], row["runs"][0]["seed"]) == ("full", "alternate", 3)
     run = RunFolder(out / "runs" / "without_same_3").open()
-    assert with_values(run, {"losses.same": 5.0}) == RunFolder(out / "runs" / "full_3").open()
+    assert with_values(run, {"losses.same": 20.0}) == RunFolder(out / "runs" / "full_3").open()
 
     found = rows("--rows", "full,without_same,original_a", "--seeds", "3,4", "--resume")
     assert processes.trained[2:] == ["original_a_3", "full_4", "without_same_4", "original_a_4"]
