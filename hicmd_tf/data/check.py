@@ -26,11 +26,13 @@ from hicmd_tf.notation import MODALITIES
 from hicmd_tf.tables import as_text
 
 LISTED = 20  # names of people, or cameras, in a line
-METHODS: dict[MethodName, str] = {
-    EMBEDDING: "a plain ResNet-50, to find people, for a GPU:",
-    HICMD: "Hi-CMD, which also makes pictures:",
-}
-"""What `check` says before each method's command."""
+SMALL = "tiny_strong"
+COMMANDS: tuple[tuple[str, MethodName, str], ...] = (
+    ("a small plain ResNet, to find people, for a CPU:", EMBEDDING, SMALL),
+    ("a plain ResNet-50, to find people, for a GPU:", EMBEDDING, ""),
+    ("Hi-CMD, which also makes pictures:", HICMD, ""),
+)
+"""What `check` says before each command, its method, and its configuration where it isn't the data set's own."""
 
 
 def table(splits: Mapping[str, Samples], known: Counts) -> str:
@@ -120,9 +122,11 @@ def check(
     can = f"all {len(pictures):,}" if len(whole) == len(pictures) else f"{len(whole):,} of {len(pictures):,}"
     print(f"\n{can} pictures can be decoded, and each is in one split and of one identity; go on with")
     skips = policy if len(whole) < len(pictures) else ""
-    for method, words in METHODS.items():
+    for words, method, configuration in COMMANDS:
         print(words)
-        print(shlex.join(training_command(source, method, folder, listings, pattern, sixteen_bit, skips)))
+        print(
+            shlex.join(training_command(source, method, folder, listings, pattern, sixteen_bit, skips, configuration))
+        )
 
 
 def training_command(
@@ -133,13 +137,16 @@ def training_command(
     pattern: str = "",
     sixteen_bit: str = "",
     policy: str = "",
+    configuration: str = "",
 ) -> list[str]:
     """The words of a `hicmd fit` that trains a method on a data set, with the largest batch that its training people
     allow.
 
-    listings: by trial. pattern, sixteen_bit, policy: as the settings data.*; empty: the configuration's.
+    listings: by trial. pattern, sixteen_bit, policy: as the settings data.*; empty: the configuration's. configuration:
+    of the method; empty: the data set's own.
     """
-    configuration = source.configurations[method]
+    suffix = f"_{configuration}" if configuration else "_strong" if method == EMBEDDING else ""
+    configuration = configuration or source.configurations[method]
     config = load(configuration)
     people = min(len({record.identity for record in listing.splits["train"]}) for listing in listings.values())
     if method == EMBEDDING:
@@ -158,7 +165,7 @@ def training_command(
         "--data.trial": str(first) if source.trials > 1 and first == last else "",
         "--trials": f"{first}-{last}" if first < last else "",
         **{f"--{key}": str(number) for key, number in wanted.items() if number != value_of(config, key)},
-        "--run": f"runs/{run}{'_strong' if method == EMBEDDING else ''}",
+        "--run": f"runs/{run}{suffix}",
     }
     given = [(name, value) for name, value in options.items() if value]
     words = [[f"{name}={value}"] if value.startswith("-") else [name, value] for name, value in given]

@@ -23,7 +23,7 @@ from hicmd_tf.data.sources.records import numbers, read_pictures
 from hicmd_tf.data.sources.sysu_mm01 import read_permutations
 from hicmd_tf.errors import UserError
 
-EMBEDDING_LINE = -3  # of what check prints, the command that trains an embedding network
+CPU_LINE, EMBEDDING_LINE = -5, -3  # of what check prints, the commands that train embedding networks
 PROTOCOLS = Path(__file__).parents[3] / "shared" / "protocols"
 needs_protocols = pytest.mark.skipif(not PROTOCOLS.is_dir(), reason="the data sets' real lists are not here")
 
@@ -66,7 +66,7 @@ def test_check_ends_with_a_table_and_commands_that_fit_takes(name: str, tmp_path
     folder = trees.TREES[name](tmp_path / "my pictures")
     checked(name, folder)
     printed = capsys.readouterr().out
-    *lines, verdict, _, _, _, _ = printed.splitlines()
+    *lines, verdict, _, _, _, _, _, _ = printed.splitlines()
     assert "can be decoded" in verdict and lines[-1] == ""
     rows = [line.split()[:2] for line in lines[lines.index(name if name != "regdb" else "regdb, trial 1", 1) + 1 : -1]]
     assert rows[0] == ["split", "modality"] and ["test", "infrared"] in rows
@@ -82,6 +82,10 @@ def test_check_ends_with_a_table_and_commands_that_fit_takes(name: str, tmp_path
     assert [strong.data.name, strong.data.source, strong.data.trial] == [name, str(folder), config.data.trial]
     assert strong.embedding.people == people == len(set(IdentityPlanner(train, strong).plan(0).labels["visible"]))
     assert again[-1] == words[-1] + "_strong"
+    small, cpu = suggested(printed, CPU_LINE)
+    assert [small.data.name, small.data.source, small.data.trial] == [name, str(folder), config.data.trial]
+    assert small.embedding.people == people == len(set(IdentityPlanner(train, small).plan(0).labels["visible"]))
+    assert small.embedding.widths[-1] < strong.embedding.widths[-1] and cpu[-1] == words[-1] + "_tiny_strong"
 
 
 @pytest.mark.filterwarnings("ignore:cameras 1, 2 took")
@@ -91,7 +95,7 @@ def test_check_suggests_all_trials_and_repeats_what_it_was_given(tmp_path: Path,
         trees.regdb(regdb, trial=trial)
     hicmd(["check", "regdb", str(regdb)])
     printed = capsys.readouterr().out
-    for line in (EMBEDDING_LINE, -1):
+    for line in (CPU_LINE, EMBEDDING_LINE, -1):
         _, words = suggested(printed, line)
         assert words[words.index("--trials") + 1] == "1-10" and "--data.trial" not in words
     own = trees.own(tmp_path / "-own", ("a", "b", "c d", "e"))
@@ -99,7 +103,7 @@ def test_check_suggests_all_trials_and_repeats_what_it_was_given(tmp_path: Path,
     with contextlib.chdir(tmp_path):
         hicmd(["check", "folder", "--sixteen-bit", "1%-99%", f"--pattern={pattern}", "--", own.name])
         printed = capsys.readouterr().out
-    for line in (EMBEDDING_LINE, -1):
+    for line in (CPU_LINE, EMBEDDING_LINE, -1):
         data = suggested(printed, line)[0].data
         assert (data.source, data.pattern, data.sixteen_bit) == ("-own", pattern, "1%-99%")
 
