@@ -15,7 +15,7 @@ from hicmd_tf.config import Config, with_values
 from hicmd_tf.config.command_line import parse
 from hicmd_tf.config.settings import read_changes
 from hicmd_tf.config.validation import remarks
-from hicmd_tf.data.sources import DATA_SETS
+from hicmd_tf.data.datasets import refuse_unfit
 from hicmd_tf.errors import UserError, limited, notice, stop
 from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.runs.initial import source_of
@@ -47,7 +47,7 @@ def _fit(arguments: Sequence[str], config: Config, options: argparse.Namespace) 
         now = run.check(config, options.resume, changes)
         if not run.config.exists():
             source_of(now)
-    DATA_SETS[now.data.name].refuse_missing(now.data)
+    refuse_unfit(now)
     choose_engine(config.training.engine)
     from hicmd_tf.training.apart import end_with_parent
 

@@ -82,6 +82,18 @@ def fitting(people: int, pairs: int, negatives: int) -> tuple[int, int]:
     return pairs, min(negatives, (people - pairs) // 2)
 
 
+def refuse_few(people: int, config: BatchConfig) -> None:
+    """Raises UserError where a batch needs more identities than so many that train."""
+    needed = config.pairs + 2 * config.negatives
+    if people < needed:
+        pairs, negatives = fitting(people, config.pairs, config.negatives)
+        raise UserError(
+            f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
+            f"identities, there are {people}: give --batch.pairs {pairs} --batch.negatives {negatives}, "
+            f"or take more identities"
+        )
+
+
 class Planner(ABC):
     """What planners have in common: training pictures by identity and modality.
 
@@ -156,15 +168,7 @@ class BatchPlanner(Planner):
         self._pass: tuple[int, Array] = (-1, np.empty(0, np.int64))
 
     def _refuse_few(self) -> None:
-        config = self.config
-        needed = config.pairs + 2 * config.negatives
-        if len(self.classes) < needed:
-            pairs, negatives = fitting(len(self.classes), config.pairs, config.negatives)
-            raise UserError(
-                f"a batch of {config.pairs} pairs and 2 x {config.negatives} negatives needs {needed} training "
-                f"identities, there are {len(self.classes)}: give --batch.pairs {pairs} --batch.negatives {negatives}, "
-                f"or take more identities"
-            )
+        refuse_few(len(self.classes), self.config)
 
     def identities(self, plan: Plan) -> dict[str, Array]:
         """`identities` of the pairs, `visible_negative_identities`, `infrared_negative_identities`."""

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from hicmd_tf.config.kinds import EMBEDDING
 from hicmd_tf.config.schema import Config, DataConfig
+from hicmd_tf.data import batches, identity_batches
 from hicmd_tf.data.samples import DataSplits, Samples
 from hicmd_tf.data.searches import Search
 from hicmd_tf.data.sources import DATA_SETS
@@ -20,6 +22,18 @@ def load(config: DataConfig) -> DataSplits:
     """
     divided = DATA_SETS[config.name].divided(config)
     return DataSplits(*divided, lambda samples, split: usable(samples, config.check, split))
+
+
+def refuse_unfit(config: Config) -> None:
+    """Raises UserError where pictures are missing, or too few people train for a batch, for what a look at folders and
+    lists tells; draws nothing."""
+    people = DATA_SETS[config.data.name].training_people(config.data)
+    if people is None:  # drawn ones, whom the configuration counts
+        return
+    if config.method == EMBEDDING:
+        identity_batches.refuse_few(people, config.embedding)
+    else:
+        batches.refuse_few(people, config.batch)
 
 
 def everyone(config: DataConfig) -> Samples:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hicmd_tf.config.schema import Config
+from hicmd_tf.config.schema import Config, EmbeddingConfig
 from hicmd_tf.data.batches import STEP_STREAM, Plan, Planner, erasing_boxes
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
@@ -18,6 +18,15 @@ UNCHANGED, RED, GREEN, BLUE, GREY = range(5)
 """What a picture has in all its channels."""
 EXCHANGED = {"exchange": (RED, GREEN, BLUE), "exchange_or_grey": (RED, GREEN, BLUE, GREY)}
 """What the second view of a visible picture has in all channels, each as likely, by `embedding.channels`."""
+
+
+def refuse_few(people: int, sizes: EmbeddingConfig) -> None:
+    """Raises UserError where a batch needs more identities than so many that train."""
+    if people < sizes.people:
+        raise UserError(
+            f"a batch of {sizes.people} people needs as many training identities, there are {people}: give "
+            f"--embedding.people {people}, or take more identities"
+        )
 
 
 class IdentityPlanner(Planner):
@@ -34,11 +43,7 @@ class IdentityPlanner(Planner):
         super().__init__(samples, config.batch, config.data.height, config.data.width, config.seed)
 
     def _refuse_few(self) -> None:
-        if len(self.classes) < self.sizes.people:
-            raise UserError(
-                f"a batch of {self.sizes.people} people needs as many training identities, there are "
-                f"{len(self.classes)}: give --embedding.people {len(self.classes)}, or take more identities"
-            )
+        refuse_few(len(self.classes), self.sizes)
 
     def identities(self, plan: Plan) -> dict[str, Array]:
         """`visible_identities`, `infrared_identities`."""

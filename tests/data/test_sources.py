@@ -108,6 +108,27 @@ def test_check_suggests_all_trials_and_repeats_what_it_was_given(tmp_path: Path,
         assert (data.source, data.pattern, data.sixteen_bit) == ("-own", pattern, "1%-99%")
 
 
+@pytest.mark.parametrize("name", in_folders())
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--config tiny_strong --embedding.people 500 --steps 40", "a batch of 500 people needs as many training"),
+        ("--config tiny_strong --embedding.people 2 --data.held_out 500", "data.held_out is 500"),
+        ("--config tiny --batch.pairs 500 --batch.negatives 0", "a batch of 500 pairs and 2 x 0 negatives needs 500"),
+    ],
+)
+def test_fit_refuses_a_batch_of_more_people_than_train_after_a_look_at_the_folder(
+    name: str, words: str, said: str, tmp_path: Path, capsys
+) -> None:
+    folder = trees.TREES[name](tmp_path / "pictures")
+    settings = ["--data.name", name, "--data.source", str(folder)]
+    train, _, _ = DATA_SETS[name].divided(load("tiny", {"data.name": name, "data.source": str(folder)}).data)
+    people = len(np.unique(train.identities))
+    with pytest.raises(UserError, match=f"{said}.*( identities, there are {people}: |: of {people} training people)"):
+        hicmd(["fit", *words.split(), *settings, "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists() and capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("people", "batch"), [(1, (1, 0)), (5, (4, 0)), (10, (4, 3)), (84, (4, 40)), (1000, (4, 40))])
 def test_a_batch_has_as_many_people_as_there_are_to_a_bound(people: int, batch: tuple[int, int]) -> None:
     assert fitting(people, 4, 40) == batch

@@ -95,11 +95,17 @@ class DataSet(ABC):
             )
         return self.listing(folder, trial, pattern)
 
-    def refuse_missing(self, config: DataConfig) -> None:
-        """Raises UserError where `divided` would, for what a look at folders and lists tells; draws nothing."""
+    def training_people(self, config: DataConfig) -> int | None:
+        """How many people train, by a look at folders and lists; None of drawn ones. Raises UserError where `divided`
+        would, for what that look tells."""
         refuse_sourceless(config)
-        if not self.drawn:
-            self.read(Path(config.source), config.trial, config.pattern)
+        if self.drawn:
+            return None
+        splits = self.read(Path(config.source), config.trial, config.pattern).splits
+        records = splits["train"] + (splits.get("val", []) if config.validation_trains else [])
+        people = len({record.identity for record in records})
+        _refuse_held_out(config.held_out, people)
+        return people - config.held_out
 
     def divided(self, config: DataConfig) -> tuple[Samples, Samples, Samples]:
         """Training, held-out and test pictures of a configuration, each sorted by name. Warns of what is passed over.
@@ -115,11 +121,7 @@ class DataSet(ABC):
             for split in (records, listing.splits["test"])
         )
         people = np.unique(training.identities)
-        if not 0 <= config.held_out < len(people):
-            raise UserError(
-                f"data.held_out is {config.held_out}: of {len(people)} training people it can be 0 to "
-                f"{len(people) - 1}; choose such."
-            )
+        _refuse_held_out(config.held_out, len(people))
         order = Draws(HELD_OUT_SEED, config.trial, SPLIT_KEY).shuffled(len(people))  # the last are held out
         kept, held_out = np.split(people[order], [len(people) - config.held_out])
         return training.having(kept), training.having(held_out), test
@@ -172,6 +174,13 @@ class DataSet(ABC):
         listed = {record.name for listing in listings.values() for record in listing.records}
         unlisted = [name for name in walked(folder).pictures if name not in listed]
         yield from sentences({"in no list of the data set": unlisted})
+
+
+def _refuse_held_out(held_out: int, people: int) -> None:
+    if not 0 <= held_out < people:
+        raise UserError(
+            f"data.held_out is {held_out}: of {people} training people it can be 0 to {people - 1}; choose such."
+        )
 
 
 def word(name: str) -> str:
