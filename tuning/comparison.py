@@ -239,7 +239,10 @@ def refuse_few_people(rows: Sequence[Contender], pictures: Pictures) -> None:
             planner_of(row.config, pictures.of(row.config).unchecked["train"])
         except UserError as error:
             base = row.text if find(row.text).parent == configs_folder() else find(row.text).absolute()
-            own = f"; what is given is for all rows: for this one alone name a .yaml file of `extends: {base}` and that"
+            own = (
+                f"; a command line's settings are for all rows: to change this one alone, write a .yaml file with "
+                f"`extends: {base}` and them, and name that instead"
+            )
             raise UserError(f"{row.text}: {error}{own * (len(methods) > 1)}") from error
 
 

@@ -463,7 +463,7 @@ def test_too_few_people_in_folders_are_refused_from_the_listing(
     with pytest.raises(UserError, match=few) as alone:
         command.main([str(one), *out])
     assert "extends" not in str(alone.value)
-    with pytest.raises(UserError, match=rf"{few}.* name a \.yaml file of `extends: {one}` and that"):
+    with pytest.raises(UserError, match=rf"{few}.* write a \.yaml file with `extends: {one}` and them"):
         command.main([str(other), str(one), *out])
     with pytest.raises(UserError, match="a batch of 5 people needs as many"):
         command.main([str(other), "--embedding.people", "5", *out])
