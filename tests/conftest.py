@@ -52,6 +52,11 @@ LONGEST = (
 
 def pytest_configure() -> None:
     """Before anything is imported that computes."""
+    with contextlib.suppress(ImportError):  # which comes with TensorFlow
+        import wrapt
+
+        # A fixture may be the first that imports TensorFlow: what it computes has the bits of what tests compute.
+        wrapt.register_post_import_hook(lambda _: without_graphs(), "tensorflow")
     if "JAX_ENABLE_X64" in os.environ and os.environ.get("KERAS_BACKEND") == "jax":
         from double_precision import set_up
 
