@@ -117,7 +117,9 @@ def _asked(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
         place = options.images if is_url(options.images) else os.path.abspath(options.images)
         given |= {"--images": place, "--modality": options.modality}
         if is_index(options.images) and not Path(options.images).is_dir():
-            root = root_of(options.images)
+            root, out = root_of(options.images), options.out.target
+            if out.exists() and Path(options.images).exists() and out.samefile(options.images):
+                raise UserError(f"--out is the index itself, {options.images}: name another --out")
             if options.pattern:
                 raise UserError("--pattern says what paths mean, and an index says it of each: leave the pattern out")
         elif is_url(options.images):

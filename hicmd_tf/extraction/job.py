@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hicmd_tf.data.labels import UNKNOWN, UNKNOWN_TEXT
+from hicmd_tf.data.sources.index import is_url
 from hicmd_tf.errors import UserError, counted
 from hicmd_tf.extraction.listed import Picture, read_packed, read_part, samples_of, write_list
 from hicmd_tf.extraction.work import Found
@@ -28,6 +29,8 @@ Begin = Callable[[], Iterable[Picture]]
 About = Callable[[], tuple[str, int]]
 """SHA-256 of a model's weights, and E of its descriptors."""
 
+JOINED = "extraction"
+"""Array of .npz, and metadata of Parquet, with the manifest of what became one file."""
 LIST, LOCK, BESIDE = "_pictures.jsonl.gz", "_lock", ".parts"
 """Whoever reads a folder of Parquet passes over names that begin so."""
 PART = 1024  # pictures of a part
@@ -42,10 +45,15 @@ class Out(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Out":
-        """By the name: a file in .npz or .parquet, or a folder of parts. Raises ValueError for another suffix."""
+        """By the name: a file in .npz or .parquet, or a folder of parts. Raises ValueError for another suffix, for a
+        folder where a file is meant, and for a URL."""
+        if is_url(text):
+            raise ValueError("is a URL, expected a place on this machine: copy what is there afterwards")
         path = Path(text)
         for kind in (NPZ, PARQUET):
-            if path.suffix.lower() == kind and not path.is_dir() and not text.endswith("/"):
+            if path.suffix.lower() == kind and not text.endswith("/"):
+                if path.is_dir():
+                    raise ValueError("is a folder, and means a file: put / behind it, or name another one")
                 return cls(path, kind, True)  # type: ignore[arg-type]
         if path.suffix and not path.is_dir() and not text.endswith("/"):
             raise ValueError(f"ends in {path.suffix}, expected {NPZ}, {PARQUET}, or a folder, whose name ends in /")
@@ -91,11 +99,17 @@ class Summary:
 
 
 class Job:
-    """An extraction that has begun. out: where it goes. manifest: what it is of."""
+    """An extraction that has begun. out: where it goes. manifest: what it is of. joined: whether its parts are one file
+    already."""
 
-    def __init__(self, out: Out, manifest: Manifest) -> None:
-        self.out, self.manifest = out, manifest
+    def __init__(self, out: Out, manifest: Manifest, joined: bool = False) -> None:
+        self.out, self.manifest, self.joined = out, manifest, joined
         self.folder = out.folder
+
+    @property
+    def place(self) -> Path:
+        """Where what is done lies."""
+        return self.out.target if self.joined else self.folder
 
     def path(self, part: int) -> Path:
         """The file of a part."""
@@ -115,8 +129,10 @@ class Job:
 
     def pending(self, again: bool) -> list[int]:
         """Parts that are not done; again: and those with a picture that could not be described."""
-        every = range(self.manifest.parts)
-        return [part for part in every if not self.path(part).is_file() or (again and self._results(part)[0])]
+        every = () if self.joined else range(self.manifest.parts)
+        return [
+            part for part in every if not self.path(part).is_file() or (again and self._results(self.path(part))[0])
+        ]
 
     def put(self, found: Iterable[Found], wanted: Iterable[int], progress: Callable[[int], object]) -> None:
         """Writes each of the wanted parts when all of it is found. What comes twice, from a worker that was killed and
@@ -139,23 +155,27 @@ class Job:
         samples = samples_of(self.pictures(part), self.manifest.cameras)
         write_descriptors(self.path(part), found.descriptors, samples, self.manifest.model, found.errors, found.flat)
 
-    def _results(self, part: int) -> tuple[list[tuple[str, str]], list[str]]:
-        """Names and reasons of a part's pictures without a descriptor, and names of those that are nearly constant."""
+    def _results(self, file: Path) -> tuple[list[tuple[str, str]], list[str]]:
+        """Names and reasons of a file's pictures without a descriptor, and names of those that are nearly constant."""
         if self.out.kind == NPZ:
-            with np.load(self.path(part), allow_pickle=False) as arrays:
+            with np.load(file, allow_pickle=False) as arrays:
                 failed = zip(*(arrays[key].tolist() for key in FAILED), strict=True) if FAILED[0] in arrays else ()
                 return [*failed], arrays["names"][arrays["flat"]].tolist() if "flat" in arrays else []
         import pyarrow.parquet as pq
 
-        table = pq.read_table(self.path(part), columns=["path", "error", "flat"], use_threads=False).to_pydict()
-        rows = [*zip(table["path"], table["error"], table["flat"], strict=True)]
-        return [(path, error) for path, error, _ in rows if error], [path for path, _, flat in rows if flat]
+        bad, constant = list[tuple[str, str]](), list[str]()
+        with pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(columns=["path", "error", "flat"], use_threads=False):
+                rows = [*zip(*(batch.column(name).to_pylist() for name in ("path", "error", "flat")), strict=True)]
+                bad += [(path, error) for path, error, _ in rows if error]
+                constant += [path for path, _, flat in rows if flat]
+        return bad, constant
 
     def summary(self, most: int) -> Summary:
         """Of all parts. most: names of each kind."""
         failed, flat, named, flat_named = 0, 0, list[str](), list[str]()
-        for part in range(self.manifest.parts):
-            bad, constant = self._results(part)
+        for file in [self.place] if self.joined else map(self.path, range(self.manifest.parts)):
+            bad, constant = self._results(file)
             failed, flat = failed + len(bad), flat + len(constant)
             named += [f"{name} {why}" for name, why in bad[: most - len(named)]]
             flat_named += constant[: most - len(flat_named)]
@@ -163,10 +183,11 @@ class Job:
 
     def finish(self) -> None:
         """One file of all parts, where one was asked for, in the place of their folder."""
-        if not self.out.single:
+        if not self.out.single or self.joined:
             return
         parts = [self.path(part) for part in range(self.manifest.parts)]
-        (_join_npz if self.out.kind == NPZ else _join_parquet)(parts, self.out.target)
+        of = self.manifest.model_dump_json()
+        (_join_npz if self.out.kind == NPZ else _join_parquet)(parts, self.out.target, of)
         shutil.rmtree(self.folder)
 
 
@@ -195,7 +216,7 @@ class _Open:
 
 @contextmanager
 def begun(
-    out: Out, of: dict[str, str], root: str, digest: str, size: int | None, about: About, begin: Begin
+    out: Out, of: dict[str, str], root: str, digest: str, size: int | None, about: About, begin: Begin, again: bool
 ) -> Iterator[Job]:
     """The extraction in a folder, which nobody else works on meanwhile: begun, or gone on with.
 
@@ -207,9 +228,17 @@ def begun(
         size: pictures of a part; None: as it was begun.
         about: opens the model, when all else is right.
         begin: looks for the pictures, when none were listed yet.
+        again: whether a file that is finished, and has pictures without a descriptor, is made anew.
     """
     folder = out.folder
     manifest = folder / EXTRACTION
+    if out.single and out.target.exists():
+        whole = Job(out, _read_joined(out), joined=True)
+        _refuse_other(out.target, whole.manifest, of, digest, size)
+        if not manifest.is_file() and not (again and whole.summary(0).failed):
+            _refuse_model(out.target, whole.manifest, *about())
+            yield whole
+            return
     there = folder.is_dir() and (manifest.is_file() or all(map(_ours, folder.iterdir())))
     if folder.exists() and not there:
         raise UserError(f"{folder} exists already and is no extraction: name another --out")
@@ -258,7 +287,25 @@ def _read(file: Path) -> Manifest:
         raise UserError(f"{file} is damaged ({reason}): delete its folder, and begin again") from error
 
 
-ANOTHER = "name another --out, or delete that folder"
+ANOTHER = "name another --out, or delete it"
+
+
+def _read_joined(out: Out) -> Manifest:
+    """What a file of descriptors says that it is of. Raises UserError where it says nothing: it may be anything."""
+    try:
+        if out.kind == NPZ:
+            with np.load(out.target, allow_pickle=False) as arrays:
+                text = str(arrays[JOINED])
+        else:
+            import pyarrow.parquet as pq
+
+            text = pq.read_metadata(out.target).metadata[JOINED.encode()].decode()
+        return Manifest.model_validate_json(text)
+    except Exception as error:  # whatever another file may raise
+        raise UserError(
+            f"{out.target} exists already, and is no extraction that can be gone on with (or one by an earlier "
+            f"version): {ANOTHER}"
+        ) from error
 
 
 def _refuse_other(folder: Path, found: Manifest, of: dict[str, str], digest: str, size: int | None) -> None:
@@ -279,22 +326,23 @@ def _refuse_model(folder: Path, found: Manifest, model: str, length: int) -> Non
         raise UserError(f"{folder} was begun with the model {found.model[:12]}, this is {model[:12]}: {ANOTHER}")
 
 
-def _join_parquet(parts: list[Path], target: Path) -> None:
-    """One file of several, a part at a time in memory."""
+def _join_parquet(parts: list[Path], target: Path, of: str) -> None:
+    """One file of several, a part at a time in memory. of: what it is of, for who gives the same command again."""
     import pyarrow.parquet as pq
 
-    with replacing(target) as file, pq.ParquetWriter(file, pq.read_schema(parts[0]), **WRITING) as writer:
+    schema = pq.read_schema(parts[0]).with_metadata({JOINED: of})
+    with replacing(target) as file, pq.ParquetWriter(file, schema, **WRITING) as writer:
         for part in parts:
             writer.write_table(pq.read_table(part, use_threads=False))
 
 
-def _join_npz(parts: list[Path], target: Path) -> None:
+def _join_npz(parts: list[Path], target: Path, of: str) -> None:
     """The same of .npz, whose arrays follow each other in the file: each is written part by part."""
     keys = dict[str, None]()
     for part in parts:
         with np.load(part, allow_pickle=False) as arrays:
             keys |= dict.fromkeys(arrays.files)
-            single = arrays["model"]
+            model = arrays["model"]
 
     def each(key: str) -> Iterator[Array]:
         for part in parts:
@@ -312,8 +360,9 @@ def _join_npz(parts: list[Path], target: Path) -> None:
                 np.lib.format.write_array_header_2_0(member, head)
                 for found in each(key):
                     member.write(np.ascontiguousarray(found, dtype).tobytes())
-        with archive.open("model.npy", "w") as member:
-            np.lib.format.write_array(member, single)
+        for key, single in (("model", model), (JOINED, np.array(of))):
+            with archive.open(f"{key}.npy", "w") as member:
+                np.lib.format.write_array(member, single)
 
 
 LACKING = {"tracks": UNKNOWN, "track_texts": UNKNOWN_TEXT, "times": np.nan, "flat": False}

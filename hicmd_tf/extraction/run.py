@@ -53,12 +53,12 @@ def extract(wanted: Wanted, model: Model, begin: Begin, ray: on_ray.Ray | None =
             return on_ray.about(model)
 
         job = stack.enter_context(
-            begun(wanted.out, wanted.of, wanted.place.root, wanted.digest, wanted.size, about, begin)
+            begun(wanted.out, wanted.of, wanted.place.root, wanted.digest, wanted.size, about, begin, wanted.again)
         )
         pending, total = job.pending(wanted.again), job.manifest.rows
         todo = sum(map(job.count, pending))
         if len(pending) < job.manifest.parts:
-            print(f"{job.folder}: {total - todo:,} of {counted(total, 'picture')} are there already", flush=True)
+            print(f"{job.place}: {total - todo:,} of {counted(total, 'picture')} are there already", flush=True)
         start = time.monotonic()
         with tqdm(desc="describing", total=total, initial=total - todo, unit="picture", leave=False) as bar:
             found = (

@@ -106,6 +106,9 @@ def test_evaluate_says_the_same_of_parquet_and_of_npz(smoke_run: Path, pictures:
         ("--images no.csv --out d.npz", r"no\.csv can't be read \(No such file"),
         ("--images index.csv --pattern x --out d.npz", "an index says it of each: leave the pattern out"),
         ("--images s3://bucket/photographs --out d.npz", r"is no index: expected the URL of a \.csv or \.parquet"),
+        ("--images index.parquet --out index.parquet", r"--out is the index itself, index\.parquet: name another"),
+        ("--images index.parquet --out ./index.parquet", r"--out is the index itself, index\.parquet: name another"),
+        ("--images index.csv --out s3://bucket/d/", r"--out: 's3://bucket/d/' is a URL, expected a place on this"),
         ("--images . --out d.csv", r"--out: 'd\.csv' ends in \.csv, expected \.npz, \.parquet, or a folder"),
     ],
 )
@@ -114,7 +117,9 @@ def test_mistakes_come_before_the_model_is_opened(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "index.csv").write_text("path,modality\na.png,visible\n")
+    pq.write_table(pa.table({"path": ["a.png"], "modality": ["visible"]}), "index.parquet")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     monkeypatch.setattr("hicmd_tf.runs.opened.OpenedRun.model", property(lambda self: pytest.fail("it was opened")))
     with pytest.raises(UserError, match=said):
         commands.main(["extract", "--run", str(smoke_run), *words.split()])
-    assert [file.name for file in tmp_path.iterdir()] == ["index.csv"]
+    assert before == {file.name: file.read_bytes() for file in tmp_path.iterdir()}

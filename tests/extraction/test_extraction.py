@@ -27,7 +27,7 @@ from hicmd_tf.extraction.listed import Picture, of_records, read_part, samples_o
 from hicmd_tf.extraction.run import Done, Wanted, extract
 from hicmd_tf.extraction.work import Place
 from hicmd_tf.notation import MODALITIES
-from hicmd_tf.retrieval.stored import read_descriptors
+from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
 
 BAD = {"cam1_cut.png": "can't be decoded", "cam1_vast.png": "has 60000 x 60000", "cam1_wrong.jpg": "can't be decoded"}
 
@@ -121,26 +121,40 @@ def test_what_was_stopped_goes_on_with_what_is_missing(name: str, pictures: Path
     assert len(found.samples) == 12 and len(found.failed) == 3
 
 
-def test_a_finished_folder_is_left_as_it_is(
-    pictures: Path, means: Means, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def contents(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Every file with its time, but for the lock."""
+    return {
+        file: (file.stat().st_mtime_ns, file.read_bytes())
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != "_lock"
+    }
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_what_is_finished_is_left_as_it_is(
+    name: str, pictures: Path, means: Means, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(means, pictures, str(tmp_path / "parts"))
-    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").glob("part-*")}
-    done = run(means, pictures, str(tmp_path / "parts"), size=None)
-    assert done.fresh == 0 and done.summary.described == 12
-    assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").glob("part-*")}
-    assert "15 of 15 pictures are there already" in capsys.readouterr().out
+    first = run(means, pictures, str(tmp_path / name))
+    before = contents(tmp_path)
+    done = run(means, pictures, str(tmp_path / name), size=None)
+    assert (done.fresh, done.manifest, done.summary) == (0, first.manifest, first.summary)
+    assert before == contents(tmp_path)
+    assert f"{name}: 15 of 15 pictures are there already" in capsys.readouterr().out
 
 
-def test_again_makes_the_parts_with_errors_anew(pictures: Path, means: Means, tmp_path: Path) -> None:
-    run(means, pictures, str(tmp_path / "parts"))
-    for name in BAD:
-        (pictures / "p0/visible" / name).write_bytes((pictures / "p0/visible/cam1_00.png").read_bytes())
-    assert run(means, pictures, str(tmp_path / "parts")).summary.failed == 3
-    done = run(means, pictures, str(tmp_path / "parts"), again=True)
-    assert done.summary.failed == 0 and done.fresh in (4, 8)
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_again_makes_the_parts_with_errors_anew(name: str, pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / name))
+    for bad in BAD:
+        (pictures / "p0/visible" / bad).write_bytes((pictures / "p0/visible/cam1_00.png").read_bytes())
+    assert run(means, pictures, str(tmp_path / name)).summary.failed == 3
+    done = run(means, pictures, str(tmp_path / name), again=True)
+    assert done.summary.failed == 0 and done.fresh in ((4, 8) if name == "parts" else (15,))
+    assert len(read_descriptors(tmp_path / name).samples) == 15
+    assert run(means, pictures, str(tmp_path / name), again=True).fresh == 0
 
 
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -151,12 +165,34 @@ def test_again_makes_the_parts_with_errors_anew(pictures: Path, means: Means, tm
     ],
 )
 def test_another_extraction_in_the_same_place_is_refused(
-    changed: dict[str, Any], said: str, pictures: Path, means: Means, tmp_path: Path
+    name: str, changed: dict[str, Any], said: str, pictures: Path, means: Means, tmp_path: Path
 ) -> None:
-    run(means, pictures, str(tmp_path / "parts"))
-    model, folder = changed.pop("model", means), tmp_path / changed.pop("folder", "pictures")
+    run(means, pictures, str(tmp_path / name))
+    before, other = contents(tmp_path), dict(changed)
+    model, folder = other.pop("model", means), tmp_path / other.pop("folder", "pictures")
     with pytest.raises(UserError, match=said):
-        run(model, folder, str(tmp_path / "parts"), **changed)
+        run(model, folder, str(tmp_path / name), **other)
+    assert before == contents(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet"])
+def test_a_file_that_does_not_say_what_it_is_of_is_not_replaced(
+    name: str, pictures: Path, means: Means, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    for content in (b"", b"a thesis", (pictures / "p0/visible/cam1_00.png").read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"exists already, and is no extraction .*: name another --out, or delete"):
+            run(means, pictures, str(file))
+        assert file.read_bytes() == content
+    file.unlink()
+    run(means, pictures, str(file))
+    found = read_descriptors(file)
+    write_descriptors(file, found.descriptors, found.samples, found.model)  # as earlier versions wrote it
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=r"exists already, and is no extraction .*: name another --out, or delete"):
+        run(means, pictures, str(file), again=True)
+    assert before == contents(tmp_path)
 
 
 def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_path: Path) -> None:
@@ -166,6 +202,13 @@ def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_
         run(means, pictures, str(tmp_path / "full"))
     with pytest.raises(ValueError, match=r"ends in \.csv, expected \.npz, \.parquet, or a folder"):
         Out.of("d.csv")
+    for name in ("x.npz", "x.parquet"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(ValueError, match=r"is a folder, and means a file: put / behind it"):
+            Out.of(str(tmp_path / name))
+        assert not Out.of(f"{tmp_path / name}/").single
+    with pytest.raises(ValueError, match="is a URL, expected a place on this machine"):
+        Out.of("s3://bucket/d/")
     assert Out.of("2026.11/").kind == ".parquet" and not Out.of("2026.11/").single
 
 
