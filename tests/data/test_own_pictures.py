@@ -125,8 +125,16 @@ def test_every_picture_has_a_modality(tmp_path: Path) -> None:
     assert {record.modality for record in anything(tmp_path / "bob" / "IR", None).records} == {"infrared"}
     with pytest.raises(UserError, match=r"bob/IR/1\.png is infrared by its path, but --modality says"):
         anything(tmp_path, "visible")
-    with pytest.raises(UserError, match=r"anna/1\.png lies below no folder named .* with --modality, or, where others"):
-        anything(tmp_path, None)
+    listing = anything(tmp_path, None)
+    assert [record.name for record in listing.records] == ["bob/IR/1.png"]
+    assert listing.passed == [
+        "1 file passed over: anna/1.png (below no folder named visible or infrared, and --modality does not say which)"
+    ]
+    with pytest.raises(UserError, match=r"anna: 1\.png lies below no folder named .*: say which it is with --modality"):
+        anything(tmp_path / "anna", None)
+    spread = anything(lay(tmp_path / "spread", "a_ir.png", "b_rgb.png", "c_fog.png"), None, "_(?P<modality>[^.]+)")
+    assert [record.name for record in spread.records] == ["a_ir.png", "b_rgb.png"]
+    assert [line.split(" (")[0] for line in spread.passed] == ["1 file passed over: c_fog.png"]
 
 
 def test_other_spellings_of_the_modalities_are_trained_on(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ NOT_SO = f"not in a folder {' or '.join(MODALITIES)} of a person of {' or '.join
 NO_MATCH = "the pattern does not match"
 NOT_LISTED = f"not in {TABLE}"
 NO_SPLIT = f"not of the split {' or '.join(SPLITS)}"
+NOT_BELOW = f"below no folder named {' or '.join(MODALITIES)}, and --modality does not say which"
 NO_MODALITY = f"neither the pattern nor a folder says {' or '.join(MODALITIES)}"
 ALONE = {VISIBLE: "1", INFRARED: "2"}
 """Cameras of pictures whose names have none, where no name has one."""
@@ -111,8 +112,8 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
     """Every picture below a folder, at any depth, as the split `all`: of one modality, or of that which the nearest
     folder so named says; whom it shows and by which camera as `paths` reads it.
 
-    pattern: as `Folder.listing` has it, given by --pattern. Raises UserError when there are no pictures, or one's
-    modality isn't known or is another than the given one.
+    pattern: as `Folder.listing` has it, given by --pattern. Raises UserError when there are no pictures of a known
+    modality, or one's is another than the given one.
     """
     existing(folder, advice="give a folder with pictures")
     rule = compiled(pattern, OPTION) if pattern else None
@@ -128,12 +129,16 @@ def anything(folder: Path, modality: Modality | None, pattern: str = "") -> List
                 f"{name} is {said.modality} by {table.file}, but --modality says {modality}: leave that out"
             )
         elif said.modality is None:
-            raise UserError(
-                f"{folder / name} lies below no folder named {' or '.join(MODALITIES)}: say which it is with "
-                "--modality, or, where others lie in such folders, move it into one, or away"
-            )
+            walk.passed.setdefault(NO_MODALITY if pattern else NOT_BELOW, []).append(name)
         else:
             found[name] = said
+    loose = walk.passed.get(NO_MODALITY, []) or walk.passed.get(NOT_BELOW, [])
+    if not found and loose:
+        raise UserError(
+            f"{folder}: {some(loose, NAMED)} {'lies' if len(loose) == 1 else 'lie'} below no folder named "
+            f"{' or '.join(MODALITIES)}: say which {'it is' if len(loose) == 1 else 'they are'} with --modality, or "
+            "move them into such folders"
+        )
     if not found:
         why = "".join(f" ({line})" for line in sentences(walk.passed)[:1])
         raise UserError(
