@@ -252,7 +252,7 @@ def begun(
             yield Job(out, found)
             return
         try:
-            listed = write_list(folder / LIST, pictures, size or PART)
+            listed = write_list(folder / LIST, pictures, size or PART, of.get("--images", of.get("--source", "")))
             model, length = about()
         except UserError:
             shutil.rmtree(folder)  # nothing of it is there yet

@@ -95,9 +95,9 @@ class _Names:
         return _canonical(name)
 
 
-def write_list(file: Path, pictures: Iterable[Picture], part: int) -> Listed:
-    """Writes a list. part: pictures of each part. Raises UserError for a picture that is listed twice, for a track of
-    two people, cameras or modalities, and for an empty list."""
+def write_list(file: Path, pictures: Iterable[Picture], part: int, of: str) -> Listed:
+    """Writes a list. part: pictures of each part. of: where they are from, for messages. Raises UserError for a picture
+    that is listed twice, for a track of two people, cameras or modalities, and for an empty list."""
     offsets, rows, cameras, people, hashes = [0], 0, False, set[int](), array("Q")
     tracked, left = False, iter(pictures)
     with replacing(file) as target:
@@ -111,10 +111,10 @@ def write_list(file: Path, pictures: Iterable[Picture], part: int) -> Listed:
             offsets.append(target.tell())
             rows += len(some)
         if not rows:
-            raise UserError("there is no picture in it: expected a row for each")
+            raise UserError(f"{of} lists no picture: expected a row for each")
         target.flush()
         listed = Listed(rows, offsets, cameras, sorted(people - {UNKNOWN}))
-        _refuse(Path(target.name), listed, np.frombuffer(hashes, np.uint64), tracked)
+        _refuse(Path(target.name), of, listed, np.frombuffer(hashes, np.uint64), tracked)
     return listed
 
 
@@ -124,18 +124,23 @@ def _hash(path: str) -> int:
     return zlib.crc32(encoded) << 32 | zlib.adler32(encoded)
 
 
-def _refuse(file: Path, listed: Listed, hashes: "np.ndarray[tuple[int], np.dtype[np.uint64]]", tracked: bool) -> None:
+def _refuse(
+    file: Path, of: str, listed: Listed, hashes: "np.ndarray[tuple[int], np.dtype[np.uint64]]", tracked: bool
+) -> None:
     """Raises UserError as `write_list` does."""
     values, counts = np.unique(hashes, return_counts=True)
     several = {*values[counts > 1].tolist()}
-    seen = set[str]()
-    for number_of in range(len(listed.offsets) - 1) if several else ():
-        for one in read_part(file, listed.offsets, number_of):
-            if _hash(one.path) not in several:
-                continue
-            if one.path in seen:
-                raise UserError(f"{one.path} is listed twice: list every picture once")
-            seen.add(one.path)
+    seen = dict[str, int]()
+    again = (one for part in range(len(listed.offsets) - 1) for one in read_part(file, listed.offsets, part))
+    for row, one in enumerate(again, 1) if several else ():
+        if _hash(one.path) not in several:
+            continue
+        if one.path in seen:
+            raise UserError(
+                f"{of}: {one.path} is listed twice, as pictures {seen[one.path]:,} and {row:,} of it: list every "
+                "picture once"
+            )
+        seen[one.path] = row
     if tracked:
         parts = (read_part(file, listed.offsets, place) for place in range(len(listed.offsets) - 1))
         texts: dict[int, str] = {}
@@ -149,7 +154,7 @@ def _refuse(file: Path, listed: Listed, hashes: "np.ndarray[tuple[int], np.dtype
                     yield Record(samples.names[row], *labels)
 
         if mixed := mixed_track(records(), texts):
-            raise UserError(mixed)
+            raise UserError(f"{of}: {mixed}")
 
 
 def read_part(file: Path, offsets: Sequence[int], part: int) -> list[Picture]:

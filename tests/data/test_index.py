@@ -89,7 +89,32 @@ def test_mistakes_are_named_with_their_row(write: Any, tmp_path: Path) -> None:
     )
     refused("(line 2|row 1): time is 'noon': expected a time such as", {**good, "time": "noon"})
     refused("(line 2|row 1) has no path", {**good, "path": ""})
-    refused(r"there is no column 'idenity' \(nearest: identity\)", {"path": "a", "modality": "visible", "idenity": ""})
+    refused(r"unknown column 'idenity' \(nearest: identity\): ", {"path": "a", "modality": "visible", "idenity": ""})
+    refused("unknown column 'split': ", {**good, "split": "train"})
+    head = {csv: "a first line of path, modality,.* with commas between", parquet: "the columns path, modality,"}
+    refused(f"unknown column 'file'; path is missing: expected {head[write]}", {"file": "a", "modality": "visible"})
+
+
+def test_floats_of_parquet_are_whole_numbers_or_refused(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "path": ["a", "b", "c"],
+            "modality": ["visible"] * 3,
+            "identity": pa.array([16.0, None, float("nan")]),
+            "camera": pa.array([3.0, -1.0, 2.0], pa.float32()),
+            "time": pa.array([1.5, 2.0, None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "index.parquet")
+    assert [row[1:2] + row[3:5] for row in short(str(tmp_path / "index.parquet"))] == [
+        ("16", "3", 1.5),
+        (None, "-1", 2.0),
+        (None, "2", None),
+    ]
+    for wrong in (2.5, float("inf")):
+        pq.write_table(table.set_column(2, "identity", pa.array([1.0, 2.0, wrong])), tmp_path / "index.parquet")
+        with pytest.raises(UserError, match=rf"index\.parquet: identity is {wrong} in row 3: expected text or whole"):
+            short(str(tmp_path / "index.parquet"))
 
 
 def test_what_is_no_index_is_said(tmp_path: Path) -> None:

@@ -71,11 +71,15 @@ def test_nobody_unnamed_cameras_quotes_and_other_spellings_are_read(tmp_path: Pa
     ("lines", "head", "said"),
     [
         (["1.png,visible"], "path,modality", "it has no column identity: expected a first line of path, modality"),
-        (["1.png,visible,anna"], "path,modalty,identity", r"no column 'modalty' \(nearest: modality\)"),
-        (["1.png,visible,anna"], "Pfad,modality,identity", "no column 'pfad'"),
+        (
+            ["1.png,visible,anna"],
+            "path,modalty,identity",
+            r"unknown column 'modalty' \(nearest: modality\); modality is missing",
+        ),
+        (["1.png,visible,anna"], "Pfad,modality,identity", "unknown column 'pfad'; path is missing"),
         (["1.png;visible;anna"], "path;modality;identity", "semicolons between them: expected .* with commas"),
         (["1.png\tvisible\tanna"], "path\tmodality\tidentity", "tabs between them"),
-        (["1.png,visible,anna,1,train"], f"{HEAD},colour", "no column 'colour'"),
+        (["1.png,visible,anna,1,train"], f"{HEAD},colour", "unknown column 'colour'"),
         (["1.png,visible,anna,1,train"], f"{HEAD},path", "the column path twice"),
         (["1.png,green,anna,1,train"], HEAD, "line 2: modality is 'green': expected visible or infrared"),
         (["1.png,visible,anna,1,val"], HEAD, "line 2: split is 'val': expected train or test"),
@@ -179,7 +183,7 @@ def test_a_table_above_that_lists_nothing_below_the_folder_or_is_none_says_nothi
     listing = anything(inner, "visible")
     assert [record.modality for record in listing.records] == ["visible"] and listing.labelled_in is None
     written(tmp_path / "a", head="title,size")
-    with pytest.warns(UserWarning, match=rf"a/{TABLE}: there is no column 'title'.* it is not read with"):
+    with pytest.warns(UserWarning, match=rf"a/{TABLE}: unknown column 'title'.* it is not read with"):
         anything(inner, "visible")
 
 

@@ -253,7 +253,7 @@ def test_batches_are_of_one_modality_and_lose_nothing(pictures: list[tuple[Any, 
     st.integers(1, 7),
 )
 def test_a_list_comes_back_part_by_part(tmp_path: Path, pictures: list[Picture], part: int) -> None:
-    listed = write_list(tmp_path / "list.gz", pictures, part)
+    listed = write_list(tmp_path / "list.gz", pictures, part, "i.csv")
     parts = [read_part(tmp_path / "list.gz", listed.offsets, number) for number in range(len(listed.offsets) - 1)]
     assert [one for some in parts for one in some] == pictures and all(len(some) == part for some in parts[:-1])
     assert listed.rows == len(pictures) and listed.cameras == any(one.camera for one in pictures)
@@ -266,13 +266,15 @@ def test_a_list_comes_back_part_by_part(tmp_path: Path, pictures: list[Picture],
 
 def test_what_can_not_be_a_list_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "list.gz"
-    with pytest.raises(UserError, match=r"a\.png is listed twice"):
-        write_list(file, [Picture("a.png", "visible"), Picture("b.png", "visible"), Picture("a.png", "infrared")], 1)
-    with pytest.raises(UserError, match=r"track t1 is of two people, anna in a\.png and bob in b\.png"):
+    for part in (1, 2, 3):
+        twice = [Picture("b.png", "visible"), Picture("a.png", "visible"), Picture("c.png", "visible")]
+        with pytest.raises(UserError, match=r"^i\.csv: a\.png is listed twice, as pictures 2 and 4 of it"):
+            write_list(file, [*twice, Picture("a.png", "infrared")], part, "i.csv")
+    with pytest.raises(UserError, match=r"^i\.csv: track t1 is of two people, anna in a\.png and bob in b\.png"):
         people = [Picture("a.png", "visible", "anna", "", "t1"), Picture("b.png", "visible", "bob", "", "t1")]
-        write_list(file, people, 1)
-    with pytest.raises(UserError, match="there is no picture"):
-        write_list(file, [], 1)
+        write_list(file, people, 1, "i.csv")
+    with pytest.raises(UserError, match=r"^i\.csv lists no picture"):
+        write_list(file, [], 1, "i.csv")
     assert not list(tmp_path.iterdir())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hicmd_tf.data.sources.paths import Said
-from hicmd_tf.data.sources.table import label, refuse_columns, rows_in
+from hicmd_tf.data.sources.table import FURTHER, NEEDED, label, refuse_columns, rows_in
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import Modality
 from hicmd_tf.pictures.bounds import LARGEST_BYTES, content
@@ -21,6 +21,8 @@ from hicmd_tf.pictures.bounds import LARGEST_BYTES, content
 SUFFIXES = (".csv", ".parquet")
 BATCH = 4096  # rows of Parquet that are read at once
 PIECE = 1 << 20  # bytes
+COLUMNS = tuple(name for name in (*NEEDED, *FURTHER) if name != "split")
+"""All pictures of an index are described, and none is trained on."""
 
 
 def is_index(place: str) -> bool:
@@ -101,7 +103,7 @@ def _csv(place: str, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, s
     with opened(place, "expected an index of pictures") as file:
         lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         try:
-            yield from rows_in(place, lines, needed)
+            yield from rows_in(place, lines, needed, _further(needed))
         except UnicodeDecodeError as error:
             raise UserError(f"{place} is not a text file in UTF-8: expected a table, commas between columns") from error
 
@@ -113,13 +115,33 @@ def _parquet(place: str, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[st
     with opened(place, "expected an index of pictures in Parquet") as opened_file:
         table = pq.ParquetFile(opened_file)
         names = {name.strip().casefold(): name for name in table.schema_arrow.names}
-        refuse_columns(place, [*names], needed)
+        refuse_columns(place, [*names], needed, _further(needed), "the columns ", ", and nothing else")
         number = 0
         for batch in table.iter_batches(BATCH, columns=[*names.values()], use_threads=False):
-            columns = [_texts(batch.column(name), pa) for name in names.values()]
+            columns = [
+                _numerals(f"{place}: {known}", batch.column(name), number)
+                if known != "time" and pa.types.is_floating(batch.column(name).type)
+                else _texts(batch.column(name), pa)
+                for known, name in names.items()
+            ]
             for values in zip(*columns, strict=True):
                 number += 1
                 yield f"{place}, row {number}", dict(zip(names, values, strict=True))
+
+
+def _further(needed: tuple[str, ...]) -> list[str]:
+    """Columns that an index may have."""
+    return [name for name in COLUMNS if name not in needed]
+
+
+def _numerals(name: str, column: Any, before: int) -> list[str]:
+    """Whole numbers that are kept as floats, as pandas does where some are null. name: for messages. before: rows
+    before these."""
+    values = column.to_pylist()
+    for row, value in enumerate(values, before + 1):
+        if value is not None and value == value and not float(value).is_integer():
+            raise UserError(f"{name} is {value} in row {row}: expected text or whole numbers")
+    return ["" if value is None or value != value else str(int(value)) for value in values]
 
 
 def _texts(column: Any, pa: Any) -> list[str]:

@@ -192,12 +192,16 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
     return rows_in(str(file), text.splitlines())
 
 
-def rows_in(file: str, text: Iterable[str], needed: Sequence[str] = NEEDED) -> Iterator[tuple[str, dict[str, str]]]:
-    """The same of lines of text. needed: columns that there must be."""
+def rows_in(
+    file: str, text: Iterable[str], needed: Sequence[str] = NEEDED, further: Sequence[str] = FURTHER
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The same of lines of text. needed: columns that there must be. further: those that there may be."""
     lines = csv.reader(text, strict=True)
     try:
         columns = [name.strip().casefold() for name in next(lines, [])]
-        refuse_columns(file, columns, needed)
+        refuse_columns(
+            file, columns, needed, further, "a first line of ", ", with commas between them and nothing else"
+        )
         for values in lines:
             place = f"{file}, line {lines.line_num}"
             if len(values) != len(columns) and any(value.strip() for value in values):
@@ -208,28 +212,31 @@ def rows_in(file: str, text: Iterable[str], needed: Sequence[str] = NEEDED) -> I
         raise UserError(f"{file}, line {lines.line_num}: {error}: quote a text that has commas or quotes") from error
 
 
-def refuse_columns(file: str, columns: Sequence[str], needed: Sequence[str]) -> None:
-    """Raises NoTableError where the names of columns are not those of a table."""
-    wrong = _mistake(columns, needed)
+def refuse_columns(
+    file: str, columns: Sequence[str], needed: Sequence[str], further: Sequence[str], before: str, after: str
+) -> None:
+    """Raises NoTableError where the names of columns are not those of a table. further: columns that there may be.
+    before, after: what the message says around the names that are expected."""
+    wrong = _mistake(columns, needed, further)
     if wrong:
-        further = [name for name in (*NEEDED, *FURTHER) if name not in needed]
         raise NoTableError(
-            f"{file}: {wrong}: expected a first line of {', '.join(needed)}, and, where they are known, "
-            f"{', '.join(further)}, with commas between them and nothing else"
+            f"{file}: {wrong}: expected {before}{', '.join(needed)}, and, where they are known, {', '.join(further)}"
+            f"{after}"
         )
 
 
-def _mistake(columns: Sequence[str], needed: Sequence[str]) -> str:
+def _mistake(columns: Sequence[str], needed: Sequence[str], further: Sequence[str]) -> str:
     """What is wrong with the names of columns, in words; empty where nothing is."""
-    known = (*NEEDED, *FURTHER)
+    known = (*needed, *further)
+    lacking = [name for name in needed if name not in columns]
     if len(columns) == 1:
         separator = next((sign for sign in SEPARATORS if sign in columns[0]), None)
         if separator:
             return f"its columns have {SEPARATORS[separator]} between them"
     for name in columns:
         if name not in known:
-            return f"there is no column {name[:40]!r}{nearest(name, known)}"
+            missing = f"; {', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing" if lacking else ""
+            return f"unknown column {name[:40]!r}{nearest(name, known)}{missing}"
         if columns.count(name) > 1:
             return f"it has the column {name} twice"
-    lacking = [name for name in needed if name not in columns]
     return f"it has no column {lacking[0]}" if lacking else ""
