@@ -14,6 +14,8 @@ from hicmd_tf.pictures.sixteen_bit import EXPECTED, is_setting
 
 LARGEST = 2**31 - 1  # beyond it no number of things is meant
 SHOWN = 60  # letters of a word
+PLACES = ("DIR", "FILE", "PATH")
+"""What options are shown to take that name a file or folder."""
 
 
 class NoOptionError(UserError):
@@ -84,6 +86,11 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{action.option_strings[0]} is given twice: give it once")
             seen.add(action.dest)
         return super().parse_known_args(words, namespace)
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if "" in arg_strings and action.metavar in PLACES:  # which would be the working directory
+            raise argparse.ArgumentError(action, "'' can't be the name of a file or folder")
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
 
     def having(self, option: str) -> list[str]:
         """Which commands, of this one and those below, have an option."""
@@ -198,7 +205,7 @@ def add_minutes(parser: argparse.ArgumentParser) -> None:
 
 def path(text: str) -> Path:
     """A name that a file could have."""
-    if not possible(text):
+    if not text or not possible(text):
         raise argparse.ArgumentTypeError(f"{_shown(text)} can't be the name of a file or folder")
     return Path(text)
 

@@ -12,6 +12,7 @@ from hicmd_tf.errors import UserError
 def parser() -> Parser:
     made = Parser("command", description="Does.")
     made.add_argument("--run", required=True, type=Path)
+    made.add_argument("--images", metavar="PATH")
     made.add_argument("--trial", type=int)
     made.add_argument("--share", type=float)
     made.add_argument("--port", type=port)
@@ -40,6 +41,8 @@ def parser() -> Parser:
             "--run takes one RUN, and 'more' is left over: leave it out, or give the command for each",
         ),
         (["--run", "a\0b"], "--run: 'a\\x00b' can't be the name of a file or folder"),
+        (["--run", ""], "--run: '' can't be the name of a file or folder"),
+        (["--run", "r", "--images="], "--images: '' can't be the name of a file or folder"),
         (["--run", "\ud800"], "--run: '\\ud800' can't be the name of a file or folder"),
         (["--run", f"/tmp/{'n' * 256}"], "--run: '/tmp/nnnn"),
         (["--run", "n/" * 2048], "--run: 'n/n/n"),

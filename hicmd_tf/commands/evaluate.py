@@ -29,6 +29,7 @@ from hicmd_tf.data.sources import DATA_SETS
 from hicmd_tf.data.sources.data_set import word
 from hicmd_tf.errors import UserError, counted, some
 from hicmd_tf.files import check_writable
+from hicmd_tf.notation import MODALITIES
 from hicmd_tf.runs.origin import fingerprint
 
 if TYPE_CHECKING:
@@ -202,6 +203,12 @@ def _descriptors(options: argparse.Namespace) -> Iterator[Judged]:
         named = some([f"{name} {why}" for name, why in failed.items()], NAMED)
         warnings.warn(f"{counted(len(failed), 'picture')} without a descriptor left out: {named}", stacklevel=2)
     check_writable(out / TABLE_FILE)
+    for modality in MODALITIES:
+        if not len(samples.of(modality)):
+            raise UserError(
+                f"{options.descriptors}: no {modality} picture has a descriptor: expected some of both modalities, for "
+                "those of one are looked up among those of the other"
+            )
     searches = DATA_SETS[options.data].searches(samples, options.permutations)
     about = About(options.data, fingerprint(samples), word(options.descriptors.stem))
     yield Judged(descriptors, samples, searches, about, out)

@@ -79,10 +79,12 @@ def main(arguments: Sequence[str]) -> None:
     if known:
         print(known)
     summary, rows = done.summary, counted(done.manifest.rows, "picture")
+    lost = indexed and any("can't be read" in one for one in summary.named)
+    begin = f"; paths in the index that are not absolute begin in {root}" if lost else ""
     if not summary.described:
         raise UserError(
             f"{options.images or options.source}: none of {rows} can be used: {some(summary.named, NAMED)}; expected "
-            "at least one whole one"
+            f"at least one whole one{begin}"
         )
     rate = f", {counted(done.fresh, 'picture')} in {done.seconds:.1f} s" if done.fresh else ""
     print(
@@ -98,7 +100,7 @@ def main(arguments: Sequence[str]) -> None:
     if summary.failed:
         more = summary.failed - len(summary.named)
         named = ", ".join(summary.named) + (f" and {more:,} more" if more else "")
-        line = f"{summary.failed:,} of {rows} can't be used and have no descriptor: {named}"
+        line = f"{summary.failed:,} of {rows} can't be used and have no descriptor: {named}{begin}"
         if options.strict:
             raise UserError(f"{line}; {options.out.target} has the reason of each")
         warnings.warn(line, stacklevel=2)

@@ -142,8 +142,29 @@ def test_urls_are_read_by_fsspec(tmp_path: Path) -> None:
     assert read(location(root, "sub/b.png")) == b"content"
     with pytest.raises(UserError, match=r"^memory://bucket/a.png can't be read .*: expected a picture"):
         read(location(root, "a.png"))
-    with pytest.raises(UserError, match="nowhere://x can't be read"):
+    with pytest.raises(UserError, match=r"nowhere://x can't be read \(Protocol not known: nowhere\)"):
         read("nowhere://x")
+
+
+def test_why_a_url_can_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="pip install 'hicmd-tf[batch]'")
+    with pytest.raises(
+        UserError, match=r"^memory://no\.csv can't be read \(there is no such file\): expected an index"
+    ):
+        digest("memory://no.csv")
+
+    def raising(error: Exception, cause: Exception) -> None:
+        def opened(*_: Any) -> None:
+            raise error from cause
+
+        monkeypatch.setattr(fsspec, "open", opened)
+
+    raising(FileNotFoundError("http://host/i.csv"), ConnectionError("nobody answers"))  # as over HTTP
+    with pytest.raises(UserError, match=r"^http://host/i\.csv can't be read \(nobody answers\): expected an index"):
+        digest("http://host/i.csv")
+    raising(ImportError("Install s3fs to access S3"), ModuleNotFoundError("No module named 's3fs'", name="s3fs"))
+    with pytest.raises(UserError, match=r"^s3://b/i\.csv needs s3fs: pip install s3fs$"):
+        digest("s3://b/i.csv")
 
 
 def test_paths_begin_at_the_index_unless_they_say_otherwise(tmp_path: Path) -> None:

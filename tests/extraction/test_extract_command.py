@@ -11,8 +11,9 @@ import pytest
 
 import hicmd_tf
 from hicmd_tf import commands
+from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
-from hicmd_tf.retrieval.stored import read_descriptors
+from hicmd_tf.retrieval.stored import read_descriptors, write_descriptors
 from hicmd_tf.search import Gallery
 
 
@@ -97,6 +98,32 @@ def test_evaluate_says_the_same_of_parquet_and_of_npz(smoke_run: Path, pictures:
             commands.main(["evaluate", "--descriptors", str(out), "--data", "folder"])
         tables.append((out.parent / "evaluation.json").read_text())
     assert tables[0] == tables[1] == tables[2]
+
+
+@pytest.mark.parametrize("infrared", [True, False])
+@pytest.mark.parametrize("data", ["folder", "regdb", "sysu_mm01", "llcm"])
+def test_evaluate_says_that_a_modality_lacks(data: str, infrared: bool, tmp_path: Path) -> None:
+    rows, file = 4, tmp_path / "one.npz"
+    labels = np.arange(rows) // 2 + 1, np.full(rows, infrared), np.ones(rows, np.int64)
+    samples = Samples([b""] * rows, [*"abcd"], *labels)
+    write_descriptors(file, np.eye(rows, dtype=np.float32), samples)
+    lacking = "visible" if infrared else "infrared"
+    with pytest.raises(UserError, match=rf"one\.npz: no {lacking} picture has a descriptor: expected some of both"):
+        commands.main(["evaluate", "--descriptors", str(file), "--data", data])
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_an_index_that_was_moved_says_where_its_paths_begin(smoke_run: Path, pictures: Path, tmp_path: Path) -> None:
+    name, moved = "p1/visible/cam1_04.png", tmp_path / "moved" / "index.csv"
+    moved.parent.mkdir()
+    moved.write_text(f"path,modality\n{name},visible\n")
+    asked = ["extract", "--run", str(smoke_run), "--images", str(moved), "--out", str(tmp_path / "d")]
+    begin = "; paths in the index that are not absolute begin in .*/moved$"
+    with pytest.raises(UserError, match=rf"none of 1 picture can be used: {name} can't be read .*{begin}"):
+        commands.main(asked)
+    moved.write_text(f"path,modality\n{name},visible\n{pictures / name},visible\n")
+    with pytest.warns(UserWarning, match=rf"^1 of 2 pictures can't be used .*{begin}"):
+        commands.main([*asked[:-1], str(tmp_path / "e")])
 
 
 @pytest.mark.parametrize(

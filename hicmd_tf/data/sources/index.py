@@ -70,8 +70,17 @@ def opened(place: str, expected: str) -> Iterator[IO[bytes]]:
     except Exception as error:  # every file system of fsspec has its own
         if isinstance(error, ModuleNotFoundError) and error.name == "fsspec":
             raise
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:160] or type(error).__name__
-        raise UserError(f"{place} can't be read ({reason}): {expected}, check the address") from error
+        lacking = error.__cause__ if isinstance(error, ImportError) else None
+        if isinstance(lacking, ModuleNotFoundError) and lacking.name:
+            raise UserError(f"{place} needs {lacking.name}: pip install {lacking.name}") from error
+        raise UserError(f"{place} can't be read ({_reason(error)}): {expected}, check the address") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Why something can't be read, in a few words."""
+    if isinstance(error, FileNotFoundError) and not error.strerror:  # by fsspec, which says no more than the address
+        return _reason(error.__cause__) if error.__cause__ else "there is no such file"
+    return getattr(error, "strerror", None) or " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def digest(place: str) -> str:
