@@ -235,10 +235,12 @@ def begun(
     if out.single and out.target.exists():
         whole = Job(out, _read_joined(out), joined=True)
         _refuse_other(out.target, whole.manifest, of, digest, size)
-        if not manifest.is_file() and not (again and whole.summary(0).failed):
+        if not manifest.is_file():
+            about = _same(about())
             _refuse_model(out.target, whole.manifest, *about())
-            yield whole
-            return
+            if not (again and whole.summary(0).failed):
+                yield whole
+                return
     there = folder.is_dir() and (manifest.is_file() or all(map(_ours, folder.iterdir())))
     if folder.exists() and not there:
         raise UserError(f"{folder} exists already and is no extraction: name another --out")
@@ -272,6 +274,11 @@ def begun(
         )
         write_json(manifest, found.model_dump())
         yield Job(out, found)
+
+
+def _same(found: tuple[str, int]) -> About:
+    """What says again what is known of a model, which is opened once."""
+    return lambda: found
 
 
 def _ours(file: Path) -> bool:

@@ -175,6 +175,15 @@ def test_another_extraction_in_the_same_place_is_refused(
     assert before == contents(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_again_with_another_model_is_refused(name: str, pictures: Path, means: Means, tmp_path: Path) -> None:
+    assert run(means, pictures, str(tmp_path / name)).summary.failed
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="was begun with the model dddddddddddd, this is eeeeeeeeeeee"):
+        run(Means("e" * 64), pictures, str(tmp_path / name), again=True)
+    assert before == contents(tmp_path) and not (tmp_path / f"{name}.parts").exists()
+
+
 @pytest.mark.parametrize("name", ["d.npz", "d.parquet"])
 def test_a_file_that_does_not_say_what_it_is_of_is_not_replaced(
     name: str, pictures: Path, means: Means, tmp_path: Path
