@@ -216,7 +216,8 @@ def _joined(file: Path, batches: Sequence[Stored]) -> Stored:
     )
     failed = {name: why for batch in batches for name, why in batch.failed.items()}
     described = [batch.descriptors for batch in batches if len(batch.descriptors)] or [batches[0].descriptors]
-    return _sorted(file, Stored(np.concatenate(described), samples, batches[0].model, failed))
+    model = next((batch.model for batch in batches if batch.model), "")  # of failed rows alone a batch has none
+    return _sorted(file, Stored(np.concatenate(described), samples, model, failed))
 
 
 def parquet_files(place: Path) -> list[Path]:

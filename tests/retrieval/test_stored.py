@@ -157,6 +157,16 @@ def test_other_parquet_is_named(changed: dict[str, Any], said: str, tmp_path: Pa
         read_descriptors(tmp_path / "d.parquet")
 
 
+def test_the_model_is_known_where_all_rows_of_the_first_part_failed(tmp_path: Path) -> None:
+    samples = Samples([b""] * 2, ["a", "b"], np.arange(2), np.zeros(2, bool), np.ones(2, np.int64))
+    write_descriptors(tmp_path / "part-0.parquet", np.eye(2), samples, "m", {0: "gone", 1: "gone"})
+    assert read_descriptors(tmp_path).model == ""
+    samples = replace(samples, names=["c", "d"])
+    write_descriptors(tmp_path / "part-1.parquet", np.eye(2), samples, "m")
+    found = read_descriptors(tmp_path)
+    assert found.model == "m" and found.samples.names == ["c", "d"] and {*found.failed} == {"a", "b"}
+
+
 def test_parts_are_read_in_batches_and_must_fit_together(tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()
