@@ -44,6 +44,7 @@ def train_apart(jobs: Sequence[Job], advice: str, workers: int = 1) -> list[Job]
     """
     left, failed = [*jobs], []
     running: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    kept = {job.run.path: _time(job.run.failure) for job in jobs}  # a run that goes on may have failed before
     beside = min(workers, len(jobs)) > 1
     try:
         while left or running:
@@ -58,7 +59,7 @@ def train_apart(jobs: Sequence[Job], advice: str, workers: int = 1) -> list[Job]
                 if status is None:
                     continue
                 running.remove((job, process))
-                if status == EXIT_CODE and job.run.failure.exists():
+                if status == EXIT_CODE and _time(job.run.failure) != kept[job.run.path]:
                     failed.append(job)
                 elif status:
                     _refuse(job, status, advice)
@@ -70,6 +71,11 @@ def train_apart(jobs: Sequence[Job], advice: str, workers: int = 1) -> list[Job]
     finally:
         _end(running)
     return failed
+
+
+def _time(folder: Path) -> int:
+    """When a folder was changed, in ns; 0 where there is none."""
+    return folder.stat().st_mtime_ns if folder.exists() else 0
 
 
 def _end(running: Sequence[tuple[Job, "subprocess.Popen[bytes]"]]) -> None:

@@ -53,11 +53,20 @@ def test_two_are_there_at_a_time(tmp_path: Path) -> None:
 def test_one_that_stopped_at_a_failed_step_keeps_none_from_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bad, good = job(tmp_path, "bad", "raise SystemExit(2)", log=False), job(tmp_path, "good", WRITES, log=False)
-    bad.run.failure.mkdir(parents=True)
+    fails = (
+        f"import pathlib; pathlib.Path({str(tmp_path)!r}, 'run_bad/failure').mkdir(parents=True); raise SystemExit(2)"
+    )
+    bad, good = job(tmp_path, "bad", fails, log=False), job(tmp_path, "good", WRITES, log=False)
     assert train_apart([bad, good], "again") == [bad]
     assert Path(good.fit[-1]).exists()
     assert capsys.readouterr().err.splitlines() == ["bad: run 1 of 2", "good: run 2 of 2"]
+
+
+def test_a_failure_of_before_does_not_hide_why_a_run_refuses(tmp_path: Path) -> None:
+    bad = job(tmp_path, "bad", "import sys; print('error: no', file=sys.stderr); sys.exit(2)")
+    bad.run.failure.mkdir(parents=True)
+    with pytest.raises(UserError, match="bad: no"):
+        train_apart([bad], "go on")
 
 
 def test_one_that_has_a_log_is_named_even_where_it_is_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
