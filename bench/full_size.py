@@ -8,6 +8,7 @@ begin at random. JAX trains and draws, and TensorFlow need not be there (docs/ac
 -- are further options of `hicmd compare`: -- --seeds 777,1,2 --training.precision mixed_bfloat16.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -45,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     more: list[str] = options.more
     until += 60 * options.minutes
-    engine = [] if "--engine" in more else ["--engine", "jax"]
-    backend = (engine or more)[(engine or more).index("--engine") + 1]
+    named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    named.add_argument("--engine", "--training.engine")
+    engine = ["--engine", "jax"] if (backend := named.parse_known_args(more)[0].engine) is None else []
+    backend = backend or "jax"
     environment = {"JAX_COMPILATION_CACHE_DIR": str(options.out / "cache"), **os.environ, BACKEND: backend}
     people, compared, results = (options.out / name for name in ("people", "compared", "results"))
     hicmd = [sys.executable, "-m", "hicmd_tf"]

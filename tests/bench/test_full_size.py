@@ -31,6 +31,31 @@ def test_rows_are_of_full_size_and_begin_alike(tmp_path: Path) -> None:
         full_size.gathered(tmp_path / "compared", tmp_path / "results")
 
 
+@pytest.mark.parametrize(
+    ("given", "backend"),
+    [
+        ([], "jax"),
+        (["--engine", "tensorflow"], "tensorflow"),
+        (["--engine=tensorflow"], "tensorflow"),
+        (["--training.engine=tensorflow"], "tensorflow"),
+    ],
+)
+def test_an_engine_that_is_given_trains_and_draws(
+    given: list[str], backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[list[str]] = []
+
+    def run(words: list[str], env: dict[str, str], **_: Any) -> int:
+        called.append(words)
+        assert env["KERAS_BACKEND"] == backend
+        return 2
+
+    monkeypatch.setattr(full_size, "subprocess", SimpleNamespace(run=run, call=run))
+    with pytest.raises(UserError, match="holds no run yet"):
+        full_size.main(["--out", str(tmp_path), "--", *given])
+    assert [word for word in called[-1] if word.startswith("--") and "engine" in word] == (given[:1] or ["--engine"])
+
+
 def test_a_call_goes_on_by_the_clock_draws_and_gathers(
     smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
