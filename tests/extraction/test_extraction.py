@@ -72,6 +72,15 @@ def test_every_picture_is_described_or_has_a_reason(name: str, pictures: Path, m
     assert left == {name}  # nothing beside it
 
 
+def test_arrays_come_in_one_order(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "d.npz"))
+    wanted = "descriptors identities cameras modality names identity_texts camera_texts failed errors model extraction"
+    with np.load(tmp_path / "d.npz") as arrays:
+        assert sorted(arrays.files) == sorted(wanted.split())
+        kept = [name for name in arrays.files if name not in ("failed", "errors")]  # of a later part, perhaps
+        assert kept == [name for name in wanted.split() if name in kept]
+
+
 def test_parquet_is_what_other_programs_read(pictures: Path, means: Means, tmp_path: Path) -> None:
     run(means, pictures, str(tmp_path / "parts"))
     table = pq.read_table(tmp_path / "parts")  # which passes over what is ours
