@@ -4,7 +4,6 @@ A part is written under another name and renamed, by one process alone: a kill l
 command goes on with the parts that are missing, and every picture is in one part, once.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ JOINED = "extraction"
 """Array of .npz, and metadata of Parquet, with the manifest of what became one file."""
 LIST, LOCK, BESIDE = "_pictures.jsonl.gz", "_lock", ".parts"
 """Whoever reads a folder of Parquet passes over names that begin so."""
+PARTS = "part-*"
 PART = 1024  # pictures of a part
 
 
@@ -188,7 +188,8 @@ class Job:
         parts = [self.path(part) for part in range(self.manifest.parts)]
         of = self.manifest.model_dump_json()
         (_join_npz if self.out.kind == NPZ else _join_parquet)(parts, self.out.target, of)
-        shutil.rmtree(self.folder)
+        (self.folder / EXTRACTION).unlink()  # first: parts without it are of a file that is whole
+        _clear(self.out)
 
 
 class _Open:
@@ -232,20 +233,26 @@ def begun(
     """
     folder = out.folder
     manifest = folder / EXTRACTION
+    busy = f"{folder} is being filled by another process: wait until that ends"
     if out.single and out.target.exists():
         whole = Job(out, _read_joined(out), joined=True)
         _refuse_other(out.target, whole.manifest, of, digest, size)
+        if folder.is_dir() and not (manifest.is_file() and (folder / LIST).is_file()):
+            with alone(folder / LOCK, busy):
+                manifest.unlink(missing_ok=True)
+                _clear(out)  # what was killed after it had made the file
         if not manifest.is_file():
             about = _same(about())
             _refuse_model(out.target, whole.manifest, *about())
             if not (again and whole.summary(0).failed):
                 yield whole
                 return
-    there = folder.is_dir() and (manifest.is_file() or all(map(_ours, folder.iterdir())))
+    made = not folder.exists()
+    there = folder.is_dir() and (manifest.is_file() or all(_ours(out, file) for file in folder.iterdir()))
     if folder.exists() and not there:
         raise UserError(f"{folder} exists already and is no extraction: name another --out")
     pictures = () if manifest.is_file() else begin()  # before anything is written, which may be where they lie
-    with alone(folder / LOCK, f"{folder} is being filled by another process: wait until that ends"):
+    with alone(folder / LOCK, busy):
         sweep(folder)
         if manifest.is_file():
             found = _read(manifest)
@@ -253,11 +260,13 @@ def begun(
             _refuse_model(folder, found, *about())
             yield Job(out, found)
             return
+        for part in folder.glob(PARTS) if out.single else ():
+            part.unlink()  # of a file that was whole, and is gone
         try:
             listed = write_list(folder / LIST, pictures, size or PART, of.get("--images", of.get("--source", "")))
             model, length = about()
         except UserError:
-            shutil.rmtree(folder)  # nothing of it is there yet
+            _clear(out, folder=made)
             raise
         found = Manifest(
             of=of,
@@ -281,9 +290,18 @@ def _same(found: tuple[str, int]) -> About:
     return lambda: found
 
 
-def _ours(file: Path) -> bool:
-    """Whether a file may be left of an extraction that was killed before it had begun."""
-    return file.name in (LOCK, LIST) or is_leftover(file)
+def _ours(out: Out, file: Path) -> bool:
+    """Whether a file may be left of an extraction that was killed before it had begun, or after it was one file."""
+    return file.name in (LOCK, LIST) or is_leftover(file) or (out.single and file.match(PARTS))
+
+
+def _clear(out: Out, folder: bool = True) -> None:
+    """Deletes what an extraction has written into its folder, and nothing else. folder: and that, where it is empty."""
+    for file in [*out.folder.iterdir()]:
+        if _ours(out, file) and file.is_file():
+            file.unlink()
+    if folder and not any(out.folder.iterdir()):
+        out.folder.rmdir()
 
 
 def _read(file: Path) -> Manifest:

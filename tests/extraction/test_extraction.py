@@ -213,6 +213,66 @@ def test_a_file_that_does_not_say_what_it_is_of_is_not_replaced(
     assert before == contents(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet"])
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("deleted", [0, 1, 3])
+def test_killed_after_the_file_is_whole_the_same_command_cleans_up(
+    deleted: int, again: bool, name: str, pictures: Path, means: Means, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        """As a signal."""
+
+    unlink, left = Path.unlink, [deleted]
+
+    def kill(self: Path, missing_ok: bool = False) -> None:
+        if self.parent.name == f"{name}.parts":
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+        unlink(self, missing_ok)
+
+    for bad in BAD if again else ():
+        (pictures / "p0/visible" / bad).unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", kill)
+        with pytest.raises(Killed):
+            run(means, pictures, str(tmp_path / name))
+    before = read_descriptors(tmp_path / name)
+    assert (tmp_path / f"{name}.parts").exists()
+    done = run(means, pictures, str(tmp_path / name), again=again)
+    assert done.fresh == 0 and not (tmp_path / f"{name}.parts").exists()
+    np.testing.assert_array_equal(read_descriptors(tmp_path / name).descriptors, before.descriptors)
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet"])
+def test_parts_of_a_file_that_is_gone_are_not_taken_for_new_ones(
+    name: str, pictures: Path, means: Means, tmp_path: Path
+) -> None:
+    folder = tmp_path / f"{name}.parts"
+    folder.mkdir()
+    (folder / f"part-000001{Path(name).suffix}").write_text("old")
+    assert run(means, pictures, str(tmp_path / name)).fresh == 15 and not folder.exists()
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("put", [False, True])
+def test_what_can_not_begin_deletes_only_what_it_wrote(own: bool, put: bool, means: Means, tmp_path: Path) -> None:
+    out = tmp_path / "parts"
+    if own:
+        out.mkdir()
+
+    def begin() -> Iterable[Picture]:
+        yield Picture("a.png", "visible")
+        if put:
+            (out / "thesis.tex").write_text("all of it")
+        yield Picture("a.png", "visible")
+
+    with pytest.raises(UserError, match=r"a\.png is listed twice"):
+        extract(Wanted(Out.of(str(out)), {"--images": "i"}, Place("", ""), size=4), means, begin)
+    assert out.exists() == (own or put)
+    assert not out.exists() or [file.name for file in out.iterdir()] == ["thesis.tex"] * put
+
+
 def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("")
