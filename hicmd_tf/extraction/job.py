@@ -4,7 +4,7 @@ A part is written under another name and renamed, by one process alone: a kill l
 command goes on with the parts that are missing, and every picture is in one part, once.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,15 @@ from hicmd_tf.errors import UserError, counted
 from hicmd_tf.extraction.listed import Picture, read_packed, read_part, samples_of, write_list
 from hicmd_tf.extraction.work import Found
 from hicmd_tf.files import alone, is_leftover, read_text, replacing, sweep, write_json
-from hicmd_tf.retrieval.stored import EXTRACTION, FAILED, NPZ, PARQUET, WRITING, write_descriptors
+from hicmd_tf.retrieval.stored import (
+    EXTRACTION,
+    FAILED,
+    NPZ,
+    PARQUET,
+    WRITING,
+    read_descriptors,
+    write_descriptors,
+)
 
 Array = np.ndarray[Any, Any]
 Begin = Callable[[], Iterable[Picture]]
@@ -105,6 +113,9 @@ class Job:
     def __init__(self, out: Out, manifest: Manifest, joined: bool = False) -> None:
         self.out, self.manifest, self.joined = out, manifest, joined
         self.folder = out.folder
+        self.kept = 0
+        """Pictures that can't be used now, and keep the descriptors that they had."""
+        self._replaced: _Before | None = None
 
     @property
     def place(self) -> Path:
@@ -153,7 +164,27 @@ class Job:
 
     def _write(self, part: int, found: "_Open") -> None:
         samples = samples_of(self.pictures(part), self.manifest.cameras)
+        if found.errors and self.path(part).is_file():
+            self._keep(self._before(self.path(part)), samples.names, found)
+        if found.errors and self.out.single and self.out.target.is_file():
+            self._replaced = self._replaced or self._before(self.out.target)  # read once: all parts may ask
+            self._keep(self._replaced, samples.names, found)
         write_descriptors(self.path(part), found.descriptors, samples, self.manifest.model, found.errors, found.flat)
+
+    def _before(self, file: Path) -> "_Before":
+        """What a file has that is to be replaced."""
+        found = read_descriptors(file)
+        usable = found.model == self.manifest.model
+        rows = {name: row for row, name in enumerate(found.samples.names)} if usable else {}
+        return _Before(found.descriptors, rows, {*self._results(file)[1]})
+
+    def _keep(self, before: "_Before", names: Sequence[str], found: "_Open") -> None:
+        """Takes what there is already of pictures that can't be used now: a disk may be away. names: of the part's."""
+        for row in [row for row in found.errors if names[row] in before.rows]:
+            found.descriptors[row] = before.descriptors[before.rows[names[row]]]
+            found.flat[row] = names[row] in before.flat
+            del found.errors[row]
+            self.kept += 1
 
     def _results(self, file: Path) -> tuple[list[tuple[str, str]], list[str]]:
         """Names and reasons of a file's pictures without a descriptor, and names of those that are nearly constant."""
@@ -190,6 +221,14 @@ class Job:
         (_join_npz if self.out.kind == NPZ else _join_parquet)(parts, self.out.target, of)
         (self.folder / EXTRACTION).unlink()  # first: parts without it are of a file that is whole
         _clear(self.out)
+
+
+class _Before(NamedTuple):
+    """descriptors: of a file. rows: by the names of their pictures. flat: names of those that are nearly constant."""
+
+    descriptors: Array
+    rows: dict[str, int]
+    flat: set[str]
 
 
 class _Open:

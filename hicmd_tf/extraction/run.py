@@ -68,6 +68,9 @@ def extract(wanted: Wanted, model: Model, begin: Begin, ray: on_ray.Ray | None =
             )
             job.put(found, pending, bar.update)
         took = time.monotonic() - start
+        if job.kept:
+            kept = counted(job.kept, "picture")
+            print(f"{wanted.out.target}: {kept} can't be used any more, and kept the descriptors of before", flush=True)
         summary = job.summary(NAMED)
         if summary.described:
             job.finish()

@@ -185,6 +185,30 @@ def test_another_extraction_in_the_same_place_is_refused(
 
 
 @pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
+def test_again_keeps_what_can_not_be_described_any_more(
+    name: str, pictures: Path, means: Means, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, files = tmp_path / name, sorted(pictures.glob("*/*/*"))
+    Image.new("RGB", (8, 8)).save(pictures / "p0/visible/cam1_00.png")  # nearly constant
+    run(means, pictures, str(place))
+    before, bytes_of = read_descriptors(place), {file: file.read_bytes() for file in files}
+    for file in files:
+        file.write_bytes(b"away")
+    done = run(means, pictures, str(place), again=True)
+    assert (done.summary.described, done.summary.failed, done.summary.flat) == (12, 3, 1)
+    found = read_descriptors(place)
+    assert found.samples.names == before.samples.names and {*found.failed} == {*before.failed}
+    np.testing.assert_array_equal(found.descriptors, before.descriptors)
+    kept = "1 picture" if name == "parts" else "12 pictures"  # of parts the one that has such
+    assert f"{name}: {kept} can't be used any more, and kept the descriptors of before" in capsys.readouterr().out
+    for file, content in bytes_of.items():
+        file.write_bytes(content)
+    (pictures / "p0/visible/cam1_cut.png").write_bytes(bytes_of[pictures / "p0/visible/cam1_02.png"])
+    assert run(means, pictures, str(place), again=True).summary.failed == 2
+    assert len(read_descriptors(place).samples) == 13
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.parquet", "parts"])
 def test_again_with_another_model_is_refused(name: str, pictures: Path, means: Means, tmp_path: Path) -> None:
     assert run(means, pictures, str(tmp_path / name)).summary.failed
     before = contents(tmp_path)
