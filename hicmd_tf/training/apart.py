@@ -59,7 +59,7 @@ def train_apart(jobs: Sequence[Job], advice: str, workers: int = 1) -> list[Job]
                 if status is None:
                     continue
                 running.remove((job, process))
-                if status == EXIT_CODE and _time(job.run.failure) != kept[job.run.path]:
+                if status == EXIT_CODE and _time(job.run.failure) not in (0, kept[job.run.path]):
                     failed.append(job)
                 elif status:
                     _refuse(job, status, advice)

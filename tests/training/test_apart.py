@@ -62,8 +62,9 @@ def test_one_that_stopped_at_a_failed_step_keeps_none_from_training(
     assert capsys.readouterr().err.splitlines() == ["bad: run 1 of 2", "good: run 2 of 2"]
 
 
-def test_a_failure_of_before_does_not_hide_why_a_run_refuses(tmp_path: Path) -> None:
-    bad = job(tmp_path, "bad", "import sys; print('error: no', file=sys.stderr); sys.exit(2)")
+@pytest.mark.parametrize("deletes", ["", "os.rmdir(sys.argv[1].replace('bad', 'run_bad/failure')); "])
+def test_a_failure_of_before_does_not_hide_why_a_run_refuses(deletes: str, tmp_path: Path) -> None:
+    bad = job(tmp_path, "bad", f"import os, sys; {deletes}print('error: no', file=sys.stderr); sys.exit(2)")
     bad.run.failure.mkdir(parents=True)
     with pytest.raises(UserError, match="bad: no"):
         train_apart([bad], "go on")

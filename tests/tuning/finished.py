@@ -1,6 +1,7 @@
 """Folders as finished runs leave them, and processes that make such at once, without training."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unittest.mock import Mock
@@ -74,7 +75,8 @@ class Processes:
         run = Path(options.run)
         if run.name == self.failing:
             RunFolder(run).begin(config, resume=True)
-            RunFolder(run).failure.mkdir(exist_ok=True)
+            shutil.rmtree(RunFolder(run).failure, ignore_errors=True)
+            RunFolder(run).failure.mkdir()  # anew, as a run does
             return Mock(poll=lambda: EXIT_CODE)
         if run.name == self.stopped:
             return Mock(poll=lambda: self.how) if self.how else Mock(poll=Mock(side_effect=KeyboardInterrupt))
