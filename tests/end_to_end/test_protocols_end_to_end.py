@@ -114,7 +114,7 @@ def test_mistakes_are_named(smoke_run: Path, tmp_path: Path) -> None:
     trees.picture(tmp_path / "odd" / "a.png")
     (tmp_path / "text.npz").write_text("no archive")
     for program, options, said in (
-        (evaluate, [*run, "--data", "llcm"], "data.source"),
+        (evaluate, [*run, "--data", "llcm"], "name it with --source"),
         (evaluate, [*run, "--data", "regdb", "--source", str(tmp_path / "nowhere")], "is no folder: expected Visible/"),
         (evaluate, ["--model", str(tmp_path / "nowhere")], "nowhere is no folder: name what hicmd export made"),
         (evaluate, ["--descriptors", str(tmp_path / "text.npz"), "--data", "llcm"], "can't be read as descriptors"),

@@ -125,10 +125,12 @@ def test_ctrl_c_ends_all_and_names_them(tmp_path: Path, capsys: pytest.CaptureFi
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     thread.start()
     with pytest.raises(SystemExit) as stopped:
         train_apart(jobs, "go on", 2)
     thread.join()
+    signal.signal(signal.SIGINT, before)
     assert stopped.value.code == INTERRUPTED
     assert capsys.readouterr().err.splitlines()[-1] == "stopped in a and b; go on"
     assert not Path(jobs[2].fit[-1]).exists()

@@ -72,7 +72,7 @@ def test_a_value_of_zero_is_not_searched(tmp_path: Path) -> None:
                 "[[1]]",
             )
         ),
-        ("losses.cross: [20, 50]\n", r"losses\.cross is 5 in the configuration.*outside of 20 to 50"),
+        ("losses.cross: [30, 50]\n", r"losses\.cross is 20 in the configuration.*outside of 30 to 50"),
         ("losses.crosss: [1, 50]\n", r"losses\.crosss is not searched \(nearest: losses\.cross\)"),
         ("networks.decoder.residual_blocks: [1, 5]\n", r"networks\.decoder\.residual_blocks is not searched"),
         ("- 1\n", "expected a mapping"),
