@@ -61,7 +61,7 @@ class Out(NamedTuple):
         for kind in (NPZ, PARQUET):
             if path.suffix.lower() == kind and not text.endswith("/"):
                 if path.is_dir():
-                    raise ValueError("is a folder, and means a file: put / behind it, or name another one")
+                    raise ValueError("is a folder, and means a file: end its name with /, or name another one")
                 return cls(path, kind, True)  # type: ignore[arg-type]
         if path.suffix and not path.is_dir() and not text.endswith("/"):
             raise ValueError(f"ends in {path.suffix}, expected {NPZ}, {PARQUET}, or a folder, whose name ends in /")

@@ -306,7 +306,7 @@ def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_
         Out.of("d.csv")
     for name in ("x.npz", "x.parquet"):
         (tmp_path / name).mkdir()
-        with pytest.raises(ValueError, match=r"is a folder, and means a file: put / behind it"):
+        with pytest.raises(ValueError, match=r"is a folder, and means a file: end its name with /"):
             Out.of(str(tmp_path / name))
         assert not Out.of(f"{tmp_path / name}/").single
     with pytest.raises(ValueError, match="is a URL, expected a place on this machine"):
