@@ -33,7 +33,7 @@ ROWS = {
     "original": f"{HICMD_ROW}sampling:\n  groups: original\n",
     "strong": f"extends: own_strong\n{SAME}",
 }
-"""Rates drop after two fifths of the steps, as in tiny; strong's schedule is own_strong's."""
+"""Rates drop after two fifths of the steps, as in small; strong's schedule is own_strong's."""
 DRAWN = ("swap", "interpolate")
 DRAWING = 1.5  # minutes of a call that are kept for pictures
 QUALITY = 92
