@@ -25,6 +25,7 @@ from hicmd_tf.tables import as_text
 
 KINDS = {"worker": ("ray::MapBatches", "ray::_map_task"), "actor": ("ray::MapWorker",), "driver": ()}
 LONGEST = 5.0  # seconds of computing after which a kill comes, at most
+THREADS = 2  # of an actor; with one, Ray has actors decode too, and there are no workers
 POLL = 0.01
 PATIENCE = 300.0  # seconds
 TOLERANCE = 1e-5
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of("extraction_kills", __doc__)
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder for all of it, as of bench.extraction")
-    add("--pictures", type=positive, default=20_000, metavar="N", help="(default: %(default)s)")
+    add("--pictures", type=positive, default=100_000, metavar="N", help="(default: %(default)s)")
     add("--kills", type=at_least(len(KINDS)), default=15, metavar="N", help="how many in all (default: %(default)s)")
     add("--part", type=positive, default=50, metavar="N", help="pictures of a part (default: %(default)s)")
     add("--workers", type=positive, default=2, metavar="N", help="of Ray's (default: %(default)s)")
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(extract(model, index, whole, options.part), check=True)
     command = extract(model, index, killed, options.part, "--engine", "ray", "--workers", str(options.workers))
+    command += ["--threads", str(THREADS)]
     started = set[int]()
     plan = planned(options.kills, options.seed_of_kills)
     kills = _kill(command, killed, plan, options.out / "killed.log", started)

@@ -164,10 +164,12 @@ def read_part(file: Path, offsets: Sequence[int], part: int) -> list[Picture]:
 
 def read_packed(file: Path, offsets: Sequence[int], part: int) -> bytes:
     """The same as they lie in the file, to be sent on."""
-    with file.open("rb") as opened:
-        found = os.pread(opened.fileno(), offsets[part + 1] - offsets[part], offsets[part])
+    found = b""
+    if file.is_file():
+        with file.open("rb") as opened:
+            found = os.pread(opened.fileno(), offsets[part + 1] - offsets[part], offsets[part])
     if len(found) != offsets[part + 1] - offsets[part]:
-        raise UserError(f"{file} is damaged: delete its folder, and begin again")
+        raise UserError(f"{file} is damaged or not there: delete its folder, and begin again")
     return found
 
 

@@ -59,7 +59,8 @@ def started(wanted: Ray, model: Model) -> Iterator[int]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{wanted.address or 'Ray'} can't be used ({reason}): ray start --head begins a cluster"
+            f"{wanted.address or 'Ray'} can't be used ({reason}): ray start --head begins a cluster; one that has a "
+            "token asks for RAY_AUTH_MODE=token here, too"
         ) from error
     try:
         yield _room(workers, model)
@@ -86,13 +87,28 @@ def _room(workers: int, model: Model) -> int:
     cores, cards = int(there.get("CPU", 0)), int(there.get("GPU", 0))
     if model.device == "cuda" and not cards:
         raise UserError("no machine of Ray's has a GPU: leave --device cuda out, or add one")
-    most = (cores - 1) // max(model.threads, 1)  # one decodes
+    each = _each(model)
+    apart = not _at_once(each)
+    most = (cores - apart) // each.threads
     most = min(most, cards) if model.device == "cuda" else most
     if most < 1:
-        raise UserError(f"Ray has {counted(cores, 'core')}: expected one to decode, and those of --threads to describe")
+        raise UserError(
+            f"Ray has {counted(cores, 'core')}: expected {'one to decode, and ' * apart}those of --threads to describe"
+        )
     if workers > most:
         raise UserError(f"--workers is {workers}, and there is room for {most}: give at most that")
-    return workers or (most if model.device == "cuda" else max(1, most * 3 // 4))
+    return workers or (max(1, most * 3 // 4) if apart and model.device != "cuda" else most)
+
+
+def _each(model: Model) -> Model:
+    """The model as an actor has it."""
+    return model._replace(device=model.device or "cpu", threads=model.threads or 1)
+
+
+def _at_once(each: Model) -> bool:
+    """Whether actors also read and decode what they describe: Ray joins two steps that ask for the same resources, and
+    no pixels go from process to process."""
+    return each.device != "cuda" and each.threads == 1
 
 
 def about(model: Model) -> tuple[str, int]:
@@ -117,8 +133,7 @@ def found(job: Job, pending: list[int], place: Place, model: Model, workers: int
     context.enable_progress_bars = context.print_on_execution_start = False
     context.target_max_block_size = 2 * BLOCK
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    on_gpu = model.device == "cuda"
-    each = model._replace(device=model.device or "cpu", threads=model.threads or 1)
+    each = _each(model)
     for start in range(0, len(pending), AT_ONCE):
         some = [{"part": part, "packed": job.packed(part)} for part in pending[start : start + AT_ONCE]]
         pictures = ray.data.from_items(some, override_num_blocks=len(some))
@@ -130,7 +145,7 @@ def found(job: Job, pending: list[int], place: Place, model: Model, workers: int
             batch_format="numpy",
             compute=ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
             num_cpus=each.threads,
-            num_gpus=1 if on_gpu else 0,
+            num_gpus=1 if each.device == "cuda" else 0,
         )
         try:
             for batch in answered.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1):

@@ -22,7 +22,7 @@ from hicmd_tf.data.sources.folder import anything
 from hicmd_tf.errors import UserError
 from hicmd_tf.extraction import job as jobs
 from hicmd_tf.extraction.describers import BATCH, described
-from hicmd_tf.extraction.job import Out
+from hicmd_tf.extraction.job import LIST, Out
 from hicmd_tf.extraction.listed import Picture, of_records, read_part, samples_of, write_list
 from hicmd_tf.extraction.run import Done, Wanted, extract
 from hicmd_tf.extraction.work import Place
@@ -312,6 +312,15 @@ def test_a_folder_of_anything_else_is_refused(pictures: Path, means: Means, tmp_
     with pytest.raises(ValueError, match="is a URL, expected a place on this machine"):
         Out.of("s3://bucket/d/")
     assert Out.of("2026.11/").kind == ".parquet" and not Out.of("2026.11/").single
+
+
+def test_a_list_that_is_damaged_or_gone_is_named(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "d"))
+    (tmp_path / "d" / "part-000001.parquet").unlink()
+    for spoil in (lambda file: file.write_bytes(file.read_bytes()[:40]), Path.unlink):
+        spoil(tmp_path / "d" / LIST)
+        with pytest.raises(UserError, match=f"{LIST} is damaged or not there: delete its folder, and begin again"):
+            run(means, pictures, str(tmp_path / "d"))
 
 
 def test_an_unfinished_folder_is_not_read(pictures: Path, means: Means, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -101,6 +103,7 @@ def test_workers_and_actors_that_are_killed_lose_and_double_nothing(
 
 
 COMMAND = """
+import os
 import sys
 sys.path[:0] = sys.argv[2:]
 from pathlib import Path
@@ -112,18 +115,26 @@ from hicmd_tf.extraction import on_ray
 
 ray.cloudpickle.register_pickle_by_value(mean_colours)
 folder = Path(sys.argv[1])
-run(Light("run", "slow"), folder, str(folder.parent / "ray"), ray=on_ray.Ray(workers=1))
+wanted = on_ray.Ray(os.environ.get("AT", ""), int(os.environ.get("WORKERS", 1)))
+run(Light("run", "slow"), folder, str(folder.parent / "ray"), size=2, ray=wanted)
 """
 
 
-def test_a_command_that_is_killed_takes_ray_with_it_and_goes_on(pictures: Path, means: Means, tmp_path: Path) -> None:
-    run(means, pictures, str(tmp_path / "one"))
+def command(pictures: Path, **environment: str) -> dict[str, Any]:
+    """How `subprocess` begins an extraction of slow descriptors on Ray, in parts of two."""
     tests = Path(__file__).parents[1]
     places = [str(one) for one in (tests / "extraction", tests / "data", tests.parent)]
-    command = [sys.executable, "-c", COMMAND, str(pictures), *places]
-    environment = {**os.environ, "PYTHONPATH": places[-1]}
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    with subprocess.Popen(command, **quiet) as process:
+    return {
+        "args": [sys.executable, "-c", COMMAND, str(pictures), *places],
+        "env": {**os.environ, "PYTHONPATH": places[-1], **environment},
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+
+
+def test_a_command_that_is_killed_takes_ray_with_it_and_goes_on(pictures: Path, means: Means, tmp_path: Path) -> None:
+    run(means, pictures, str(tmp_path / "one"), size=2)
+    with subprocess.Popen(**command(pictures)) as process:
         below = list[psutil.Process]()
         while process.poll() is None and not list((tmp_path / "ray").glob("part-*")):
             below = psutil.Process(process.pid).children(recursive=True) or below
@@ -131,5 +142,57 @@ def test_a_command_that_is_killed_takes_ray_with_it_and_goes_on(pictures: Path, 
         process.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(below, timeout=300)  # two agents of Ray's look for their parent for a minute
     assert not alive
-    subprocess.run(command, check=True, **quiet)
+    subprocess.run(**command(pictures), check=True)
     same(tmp_path / "one", tmp_path / "ray")
+
+
+@contextlib.contextmanager
+def node(*words: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A machine of a cluster, as `ray start` begins it; all of it is killed at the end, where it isn't before."""
+    start = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block", *words]
+    few = ["--num-cpus", "2", "--object-store-memory", str(1 << 28)]
+    said: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([*start, *few], env={**os.environ, **environment}, **said) as process:
+        try:
+            assert process.stdout is not None
+            assert any("Ray runtime started" in line for line in process.stdout)
+            yield process
+        finally:
+            kill_all(process)
+
+
+def kill_all(process: "subprocess.Popen[bytes]") -> None:
+    """A process and all below it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+def test_a_cluster_of_two_machines_describes_and_loses_nothing_with_one_of_them(
+    pictures: Path, means: Means, tmp_path: Path
+) -> None:
+    run(means, pictures, str(tmp_path / "one"), size=2)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16), "RAY_USAGE_STATS_ENABLED": "0"}
+    address = f"127.0.0.1:{port}"
+    with (
+        node("--head", "--port", port, "--include-dashboard", "false", **secret),
+        node("--address", address, **secret) as second,
+        subprocess.Popen(**command(pictures, AT=address, WORKERS="3", **secret)) as process,
+    ):
+        while not any(map(describes, psutil.Process(second.pid).children(recursive=True))):
+            assert process.poll() is None
+            time.sleep(0.05)
+        kill_all(second)
+        assert process.wait(timeout=300) == 0
+    same(tmp_path / "one", tmp_path / "ray")
+
+
+def describes(process: psutil.Process) -> bool:
+    """Whether it is an actor with a model."""
+    try:
+        return process.cmdline()[0].startswith("ray::MapWorker")
+    except (psutil.Error, IndexError):  # it may just have ended
+        return False
