@@ -16,9 +16,7 @@ from hicmd_tf.data.batches import WHOLE, Pixels
 from hicmd_tf.data.datasets import load as load_data
 from hicmd_tf.data.pictures import denormalise, normalise
 from hicmd_tf.data.planners import planner_of
-from hicmd_tf.embedding.augmentation import augmented
-from hicmd_tf.method.augmentation import cut
-from hicmd_tf.method.identification import erase
+from hicmd_tf.method.augmentation import changed, cut
 from hicmd_tf.notation import MODALITIES
 from hicmd_tf.pictures.sheet import Cell, save_png, sheet
 
@@ -33,7 +31,7 @@ CHANGES = {
     "all": ("brightness", "blur", "shifts", "erasing", "channels"),
 }
 SETTINGS = {"batch.brightness": 0.5, "batch.blur": 1.0, "batch.erasing": 1.0}
-OF_HICMD = {"batch.pairs": SHOWN, "batch.negatives": 0}
+OF_HICMD = {"batch.channel_exchange": 1.0, "batch.pairs": SHOWN, "batch.negatives": 0}
 OF_EMBEDDING = {"embedding.channels": "exchange_or_grey", "embedding.people": SHOWN, "embedding.pictures": 1}
 
 
@@ -62,11 +60,9 @@ def _pictures(pixels: Pixels, part: dict[str, dict[str, Any]], changes: Sequence
     batch = dict(zip(MODALITIES, np.split(shown, ends), strict=True))
     for kind in ("shifts", "erasing", "channels"):
         if kind in part:
-            batch[kind] = {m: part[kind][m] * (kind in changes) for m in MODALITIES}
+            batch[kind] = {m: part[kind][m] * (kind in changes) for m in MODALITIES if m in part[kind]}
     batch = cut(batch)
-    found = {
-        m: augmented(batch, m) if "channels" in batch else erase(batch[m], batch["erasing"][m]) for m in MODALITIES
-    }
+    found = {m: changed(batch[m], m, batch) for m in MODALITIES}
     return {m: denormalise(np.asarray(x)).reshape(SHOWN, -1, *x.shape[1:])[:, -1] for m, x in found.items()}
 
 

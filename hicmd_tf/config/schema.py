@@ -119,6 +119,9 @@ class BatchConfig:
     erasing: Share = note(
         "probability of random erasing, of each input of HFL or of an embedding network", "row 9", 0.5, 0.0
     )
+    channel_exchange: Share = note(
+        "probability that a visible input of HFL shows red, green, blue or grey in all channels", "CAJ", method=HICMD
+    )
     norm_groups: Count = note(
         "into how many groups of consecutive pictures batch norm divides each kind of pictures; a multiple of the "
         "number of devices, and a divisor of pairs and negatives, or of people x pictures",

@@ -45,6 +45,8 @@ class Share(NamedTuple):
 
 WHOLE = Share(0, 1)
 
+UNCHANGED, RED, GREEN, BLUE, GREY = range(5)
+"""What a picture shows in all its channels, by `with_channels`."""
 REAL = ("visible", "infrared", "visible_negatives", "infrared_negatives")
 GENERATED = ("generated_visible", "generated_infrared")
 DETAILS = ("erasing", "shifts", "channels")
@@ -58,8 +60,8 @@ class Plan(NamedTuple):
     labels: by name, class indices (P,) or (N,) int32.
     flips: by name, bool (P,) or (N,). erasing: by name in `REAL` and `GENERATED`, boxes (P or N, 4) int32.
     details: what else is done to each picture, by kind and name: brightness (P or N, 2) and blur (P or N,) as
-    `augmentation` has them, shifts (P or N, 2) int32, pixels down and right, each where it is configured; of embedding
-    networks, which have no negatives, channels (P,) int32.
+    `augmentation` has them, shifts (P or N, 2) int32, pixels down and right, channels (P or N,) int32, of HFL's inputs
+    those of visible looks; each where it is configured.
     """
 
     rows: dict[str, Array]
@@ -208,7 +210,11 @@ class BatchPlanner(Planner):
         size_and_share = self.height, self.width, self.config.erasing
         erased = counts | dict.fromkeys(GENERATED, pairs)
         erasing = {name: erasing_boxes(rng, count, *size_and_share) for name, count in erased.items()}
-        return Plan(rows, of, flips, erasing, self.changes(rng, counts))
+        details = self.changes(rng, counts)
+        if share := self.config.channel_exchange:
+            visible = {name: count for name, count in erased.items() if _modality(name) == VISIBLE}
+            details["channels"] = {name: exchanged_channels(rng, count, share) for name, count in visible.items()}
+        return Plan(rows, of, flips, erasing, details)
 
 
 def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int, probability: float) -> Array:
@@ -218,6 +224,13 @@ def erasing_boxes(rng: np.random.Generator, count: int, height: int, width: int,
     return np.array([_box(rng, height, width) if erased else (0, 0, 0, 0) for erased in chosen], np.int32).reshape(
         -1, 4
     )
+
+
+def exchanged_channels(rng: np.random.Generator, count: int, probability: float) -> Array:
+    """What each of `count` visible pictures shows in all its channels, (count,) int32: with a probability red, green,
+    blue or grey, each as likely (channel exchange, Ye et al. 2021), otherwise what it has."""
+    seen = rng.choice((RED, GREEN, BLUE, GREY), count)
+    return np.where(rng.random(count) < probability, seen, UNCHANGED).astype(np.int32)
 
 
 def _box(rng: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
@@ -232,7 +245,7 @@ def _box(rng: np.random.Generator, height: int, width: int) -> tuple[int, int, i
 
 
 def _modality(name: str) -> Modality:
-    return VISIBLE if name.startswith("visible") else INFRARED
+    return VISIBLE if VISIBLE in name.split("_") else INFRARED
 
 
 class Pixels:

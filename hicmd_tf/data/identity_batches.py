@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from hicmd_tf.config.schema import Config, EmbeddingConfig
-from hicmd_tf.data.batches import STEP_STREAM, Plan, Planner, erasing_boxes
+from hicmd_tf.data.batches import BLUE, GREEN, GREY, RED, STEP_STREAM, UNCHANGED, Plan, Planner, erasing_boxes
 from hicmd_tf.data.samples import Samples
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 
 Array = np.ndarray[Any, Any]
 
-UNCHANGED, RED, GREEN, BLUE, GREY = range(5)
-"""What a picture has in all its channels."""
 EXCHANGED = {"exchange": (RED, GREEN, BLUE), "exchange_or_grey": (RED, GREEN, BLUE, GREY)}
 """What the second view of a visible picture has in all channels, each as likely, by `embedding.channels`."""
 

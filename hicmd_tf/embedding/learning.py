@@ -8,9 +8,8 @@ from typing import Any
 
 from keras import ops
 
-from hicmd_tf.embedding.augmentation import augmented
 from hicmd_tf.embedding.networks import EmbeddingNetworks, Identified, ResNetPart
-from hicmd_tf.method.augmentation import cut
+from hicmd_tf.method.augmentation import changed, cut
 from hicmd_tf.method.generation import Terms
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.method import MethodOf
@@ -50,7 +49,7 @@ def identify(method: Method, batch: dict[str, Any]) -> Identified:
     backbone, engine = method.networks.backbone, method.engine
     assert engine is not None
     groups = method.config.batch.norm_groups // engine.replicas
-    x = {m: backbone.seen(augmented(batch, m), m) for m in MODALITIES}
+    x = {m: backbone.seen(changed(batch[m], m, batch), m) for m in MODALITIES}
     sizes = {m: ops.shape(x[m])[0] for m in MODALITIES}
 
     def front(chain: ResNetPart, pictures: Tensor, rows: int) -> Tensor:

@@ -11,6 +11,7 @@ from keras import ops
 
 from hicmd_tf.config.kinds import stride_first
 from hicmd_tf.config.schema import Config
+from hicmd_tf.method.augmentation import LUMA
 from hicmd_tf.method.descriptor import Describing
 from hicmd_tf.method.networks.feature_learning import l2_normalise
 from hicmd_tf.method.networks.layers import Shape, build_chain, normal, run_chain, serialisable
@@ -20,8 +21,6 @@ from hicmd_tf.method.networks.resnet import Stage, Stem
 from hicmd_tf.method.precision import accurate, full_precision
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Part, Tensor
 
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in grey."""
 SMALLEST = 1e-12  # of a pooled power: its root has no gradient at 0
 
 

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from keras import ops, tree
 
+from hicmd_tf.method.augmentation import changed
 from hicmd_tf.method.generation import AllCodes, Pictures, Terms, divided
 from hicmd_tf.method.losses.identification import Triplets, cosine_batch_hard, cross_entropy, euclidean_batch_hard
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.feature_learning import Identification
 from hicmd_tf.method.sampling import Kind, Parts, Rows, feature_groups, stack
-from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality, Tensor
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Modality
 
 Place = tuple[Kind, Modality]
 
@@ -49,31 +50,15 @@ def identify(method: Method, batch: dict[str, Any], codes: dict[Kind, AllCodes])
 
 
 def inputs(method: Method, batch: dict[str, Any], generated: Pictures) -> dict[Kind, Pictures]:
-    """Erased pictures by kind, in the order in which batch norm's running statistics take them in. generated: cross
-    pictures, by look."""
-    boxes = batch["erasing"]
-    pictures: dict[Kind, Pictures] = {"real": {m: erase(batch[m], boxes[m]) for m in MODALITIES}}
+    """Pictures by kind, erased and with other channels, in the order in which batch norm's running statistics take them
+    in. generated: cross pictures, by look."""
+    pictures: dict[Kind, Pictures] = {"real": {m: changed(batch[m], m, batch) for m in MODALITIES}}
     if method.config.sampling.groups != "original":
-        pictures["generated"] = {m: erase(generated[m], boxes[f"generated_{m}"]) for m in MODALITIES}
+        pictures["generated"] = {m: changed(generated[m], f"generated_{m}", batch) for m in MODALITIES}
     if method.config.batch.negatives:
         names = {m: f"{m}_negatives" for m in MODALITIES}
-        pictures["negatives"] = {m: erase(batch[names[m]], boxes[names[m]]) for m in MODALITIES}
+        pictures["negatives"] = {m: changed(batch[names[m]], names[m], batch) for m in MODALITIES}
     return pictures
-
-
-def erase(images: Tensor, boxes: Tensor) -> Tensor:
-    """images (B, H, W, 3) with each one's box set to 0, the mean colour.
-
-    boxes: (B, 4) ints, top, left, height, width in pixels; height 0: no box.
-    """
-    _, height, width, _ = ops.shape(images)
-    top, left, box_height, box_width = (boxes[:, i, None] for i in range(4))  # (B, 1) each
-    rows = ops.arange(height, dtype="int32")[None]
-    columns = ops.arange(width, dtype="int32")[None]
-    in_rows = ops.logical_and(rows >= top, rows < top + box_height)  # (B, H)
-    in_columns = ops.logical_and(columns >= left, columns < left + box_width)  # (B, W)
-    inside = ops.logical_and(in_rows[:, :, None], in_columns[:, None, :])  # (B, H, W)
-    return ops.where(inside[..., None], ops.zeros_like(images), images)
 
 
 def weighted_parts(method: Method, codes: dict[Kind, AllCodes]) -> dict[Kind, dict[Modality, Parts]]:

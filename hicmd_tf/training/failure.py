@@ -114,7 +114,7 @@ def _pictures(experiment: Experiment, step: int) -> list[dict[str, Any]]:
             "modality": samples.modality(row),
             "flipped": bool(plan.flips[kind][place]),
             "erased": plan.erasing[kind][place].tolist(),
-            **{detail: of[kind][place].tolist() for detail, of in plan.details.items()},
+            **{detail: of[kind][place].tolist() for detail, of in plan.details.items() if kind in of},
         }
         for kind in plan.rows
         for place, row in enumerate(plan.rows[kind].tolist())

@@ -43,7 +43,7 @@ def drawn(people: int = PEOPLE) -> tuple[Samples, np.ndarray]:
 SAMPLES, PIXELS = drawn()
 
 
-ALL_CHANGES = {"pad": 2, "brightness": 0.5, "blur": 0.5}
+ALL_CHANGES = {"pad": 2, "brightness": 0.5, "blur": 0.5, "channel_exchange": 0.5}
 
 
 def batch_config(pairs: int, negatives: int, flip: float = 0.5, **changes: float) -> BatchConfig:
@@ -114,13 +114,27 @@ def test_pixels_flips_labels_and_boxes_are_the_planned_ones() -> None:
 def test_a_change_that_is_off_draws_nothing_and_leaves_the_others_as_they_are() -> None:
     whole, plain = planner(**ALL_CHANGES).plan(3), planner().plan(3)
     np.testing.assert_equal(whole._replace(details={}), plain)
-    assert not plain.details and [*whole.details] == ["shifts", "brightness", "blur"]
+    assert not plain.details and [*whole.details] == ["shifts", "brightness", "blur", "channels"]
     without = {kind: planner(**{**ALL_CHANGES, kind: 0}).plan(3).details for kind in ALL_CHANGES}
-    np.testing.assert_equal(without["blur"], {kind: whole.details[kind] for kind in ("shifts", "brightness")})
+    for kind, detail in {"pad": "shifts", "brightness": "brightness", "blur": "blur"}.items():
+        assert without[kind].keys() == {*whole.details} - {detail}
+    np.testing.assert_equal(without["channel_exchange"], {k: v for k, v in whole.details.items() if k != "channels"})
     np.testing.assert_equal(without["brightness"]["shifts"], whole.details["shifts"])
-    assert without["pad"].keys() == {"brightness", "blur"}
     shifts = np.concatenate([*planner(pad=2, pairs=5, negatives=2).plan(1).details["shifts"].values()])
     assert shifts.shape == (14, 2) and set(shifts.ravel().tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_visible_looks_show_one_channel_or_grey_as_often_as_is_said() -> None:
+    counts = np.zeros(5)
+    for step in range(300):
+        channels = planner(channel_exchange=0.6).plan(step).details["channels"]
+        assert {name: len(of) for name, of in channels.items()} == {
+            "visible": 3,
+            "visible_negatives": 2,
+            "generated_visible": 3,
+        }
+        counts += np.bincount(np.concatenate([*channels.values()]), minlength=5)
+    np.testing.assert_allclose(counts / counts.sum(), [0.4, 0.15, 0.15, 0.15, 0.15], atol=0.03)
 
 
 def test_pictures_are_brighter_and_blurred_before_they_are_flipped() -> None:

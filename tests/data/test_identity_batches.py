@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_batches import EACH, PEOPLE, SAMPLES, drawn
 
 from hicmd_tf.config import Config, load
-from hicmd_tf.data.batches import DETAILS, Share, batches, divided
-from hicmd_tf.data.identity_batches import GREY, RED, UNCHANGED, IdentityPlanner, infrared_channels
+from hicmd_tf.data.batches import DETAILS, GREY, RED, UNCHANGED, Share, batches, divided
+from hicmd_tf.data.identity_batches import IdentityPlanner, infrared_channels
 from hicmd_tf.errors import UserError
 from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE
 

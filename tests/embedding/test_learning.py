@@ -48,10 +48,10 @@ def test_losses_are_those_of_rows_in_one_batch(embedding_config: Config, stem: s
     assert sorted(found) == sorted(LOGGED)
     for name, variable in networks.variables().items():
         variable.assign(before[name])
-    from hicmd_tf.embedding.augmentation import augmented
+    from hicmd_tf.method.augmentation import changed
 
     backbone, batch = networks.backbone, cut(batch)
-    seen = {m: backbone.seen(augmented(batch, m), m) for m in ("visible", "infrared")}
+    seen = {m: backbone.seen(changed(batch[m], m, batch), m) for m in ("visible", "infrared")}
     if stem == "two":
         maps = ops.concatenate([backbone.front(m)(seen[m], training=True) for m in seen])
     else:

@@ -12,8 +12,9 @@ from numeric import draw as drawn
 from one_iteration import make_batch
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.method.augmentation import erase
 from hicmd_tf.method.generation import learn_to_encode
-from hicmd_tf.method.identification import RELEASED_ORDER, erase, inputs, weighted_parts
+from hicmd_tf.method.identification import RELEASED_ORDER, inputs, weighted_parts
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.norms import KindGroups
 from hicmd_tf.notation import MODALITIES, VISIBLE, Codes, Tensor

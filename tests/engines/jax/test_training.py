@@ -74,7 +74,10 @@ def test_the_failing_iteration_of_a_call_is_found_and_the_state_is_that_before_i
     assert len(model.calls) == bad // 10 + 1 + bad % 10 + 1  # whole calls, the one that failed, one by one up to it
 
 
-@pytest.mark.parametrize("changes", [{}, {"batch.pad": 3}, {"batch.brightness": 0.5, "batch.blur": 0.5}])
+CHANGES = [{}, {"batch.pad": 3, "batch.channel_exchange": 0.5}, {"batch.brightness": 0.5, "batch.blur": 0.5}]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
 def test_a_device_is_given_what_a_batch_has(changes: dict[str, Any], smoke_config: Config) -> None:
     """Of a store, where pictures stay as they are; otherwise the changed ones."""
     config = with_values(smoke_config, changes)

@@ -24,6 +24,7 @@ SMALLEST = {
     "networks.feature_learning.dropout": 0.0,  # engines draw other numbers
     "batch.pad": 3,
     "batch.erasing": 0.5,
+    "batch.channel_exchange": 0.5,
 }
 CASES: dict[str, dict[str, Any]] = {
     "released": {},

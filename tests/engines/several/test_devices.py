@@ -28,6 +28,7 @@ SETTINGS = {
     "batch.norm_groups": 4,
     "batch.pad": 3,
     "batch.erasing": 0.5,
+    "batch.channel_exchange": 0.5,
     "networks.feature_learning.dropout": 0.5,
     # Fewer layers, which are traced and compiled again for each case.
     "networks.prototype_encoder.residual_blocks": 0,
