@@ -34,6 +34,7 @@ from hicmd_tf.files import check_writable
 
 if TYPE_CHECKING:
     from hicmd_tf.extraction.listed import Picture
+    from hicmd_tf.extraction.run import Done
 
 SOURCES = (
     Way("--images", takes=("--modality", "--pattern")),
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     from hicmd_tf.data.sources.index import digest, is_index
     from hicmd_tf.extraction.describers import Model
     from hicmd_tf.extraction.on_ray import Ray
-    from hicmd_tf.extraction.run import NAMED, Wanted, extract
+    from hicmd_tf.extraction.run import Wanted, extract
     from hicmd_tf.extraction.work import Place
     from hicmd_tf.retrieval.stored import PARQUET
     from hicmd_tf.runs.trained import flattering
@@ -78,13 +79,19 @@ def main(arguments: Sequence[str]) -> None:
     known = flattering(trained, options.data or "folder", done.manifest.people)
     if known:
         print(known)
+    lost = indexed and any("can't be read" in one for one in done.summary.named)
+    _say(done, options, f"; paths in the index that are not absolute begin in {root}" if lost else "")
+
+
+def _say(done: "Done", options: argparse.Namespace, hint: str) -> None:
+    """Prints what there is and what can't be used. Raises UserError where that is all, or any with --strict."""
+    from hicmd_tf.extraction.run import NAMED
+
     summary, rows = done.summary, counted(done.manifest.rows, "picture")
-    lost = indexed and any("can't be read" in one for one in summary.named)
-    begin = f"; paths in the index that are not absolute begin in {root}" if lost else ""
     if not summary.described:
         raise UserError(
             f"{options.images or options.source}: none of {rows} can be used: {some(summary.named, NAMED)}; expected "
-            f"at least one whole one{begin}"
+            f"at least one whole one{hint}"
         )
     rate = f", {counted(done.fresh, 'picture')} in {done.seconds:.1f} s" if done.fresh else ""
     print(
@@ -95,15 +102,15 @@ def main(arguments: Sequence[str]) -> None:
         warnings.warn(
             f"{summary.flat:,} of {rows} are nearly constant: {some(summary.flat_named, NAMED)}: look at them, and for "
             "those of 16 bits at the range of data.sixteen_bit",
-            stacklevel=2,
+            stacklevel=3,
         )
     if summary.failed:
         more = summary.failed - len(summary.named)
         named = ", ".join(summary.named) + (f" and {more:,} more" if more else "")
-        line = f"{summary.failed:,} of {rows} can't be used and have no descriptor: {named}{begin}"
+        line = f"{summary.failed:,} of {rows} can't be used and have no descriptor: {named}{hint}"
         if options.strict:
             raise UserError(f"{line}; {options.out.target} has the reason of each")
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, stacklevel=3)
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
