@@ -39,7 +39,7 @@ def checked(descriptors: Array, name: str) -> Descriptors:
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     for bad, what in (
         (~np.isfinite(lengths), "is not finite: the network that made it has diverged"),
-        (lengths == 0, "is all zeros, which has no direction to compare"),
+        (lengths == 0, "is all zeros, which has no direction to compare: the network that made it has collapsed"),
     ):
         if bad.any():
             raise UserError(f"{name} descriptor {bad.argmax()} {what}")

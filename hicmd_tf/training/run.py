@@ -33,7 +33,7 @@ from hicmd_tf.runs.trained import Earlier, Trained, read_trained, refuse_trained
 from hicmd_tf.training.callbacks import EachStep, Every, Interruption, ProgressBar
 from hicmd_tf.training.collapse import Collapse
 from hicmd_tf.training.experiment import Experiment, descriptor_in_full_precision, frozen_at_random, prepare
-from hicmd_tf.training.failure import write_failure
+from hicmd_tf.training.failure import START_AGAIN, write_failure
 from hicmd_tf.training.logs import GrowingTable, LossTable, Means, TensorBoard
 from hicmd_tf.training.loop import iterate
 from hicmd_tf.training.projector import Projector
@@ -213,8 +213,12 @@ class _Run:
         return describe(self.experiment.model, samples, self.config)
 
     def figures(self, described: Array) -> dict[str, dict[str, float]]:
-        """The main figures."""
-        return main_figures(evaluate(described, self.samples, published(self.config.data, self.samples)))
+        """The main figures. Raises UserError where the networks have diverged or collapsed."""
+        searches = published(self.config.data, self.samples)
+        try:
+            return main_figures(evaluate(described, self.samples, searches))
+        except UserError as error:  # searches were looked at before
+            raise UserError(f"step {self.experiment.model.step}: {error}; {START_AGAIN}") from error
 
     def watchers(self, further: Sequence[EachStep]) -> list[EachStep]:
         """All callbacks, in the order in which they see a step."""

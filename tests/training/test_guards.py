@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hicmd_tf.config import load, with_values
+from hicmd_tf.config import Config, load, with_values
 from hicmd_tf.data.batches import batches
 from hicmd_tf.engines.chosen import LastGood
 from hicmd_tf.errors import UserError
 from hicmd_tf.provenance.replaying import Replayed, origin, replay, shown
+from hicmd_tf.runs.folder import RunFolder
 from hicmd_tf.training.callbacks import Every
 from hicmd_tf.training.experiment import Experiment, prepare
 from hicmd_tf.training.failure import read_failure, write_failure
 from hicmd_tf.training.loop import iterate
+from hicmd_tf.training.run import train
 
 PLUMBING = Path(__file__).parents[1] / "fixtures" / "plumbing.yaml"
 State = dict[str, np.ndarray[Any, Any]]
@@ -132,3 +134,15 @@ def test_numbers_of_a_run_by_another_engine_are_no_fault_of_the_machine(failed: 
     again = Replayed(read_failure(failed.folder)[1], {}, "", "jax")
     other = again._replace(losses={**again.failure.losses, "accuracy": 2.0})
     assert "was trained with jax; TensorFlow" in shown(other) and "fault of the machine" not in shown(other)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [(0.0, "is all zeros, .*: the network that made it has collapsed"), (np.nan, "is not finite: .*")],
+)
+def test_descriptors_that_say_nothing_end_a_run_in_a_line(
+    value: float, what: str, smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hicmd_tf.training.run.describe", lambda _, samples, __: np.full((len(samples), 3), value))
+    with pytest.raises(UserError, match=f"^step 0: query descriptor 0 {what}; lower the learning rates"):
+        train(smoke_config, RunFolder(tmp_path / "run"))
