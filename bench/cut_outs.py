@@ -1,9 +1,8 @@
 """`python -m bench.cut_outs --out DIR`: people cut out of paper, as it were, as a folder of somebody's own pictures.
 
 To ask runs that were trained on drawn people for people of another hand: `hicmd carry-over RUN.. --on folder=DIR`.
-Nothing is shared with `hicmd_tf.drawn_people` but that a person's body and clothes stay: these are flat, have other
-garments, patterns, places and light, and stand as they like. In the infrared cloth is between as light as it looks and
-as bright as it likes.
+Of `hicmd_tf.drawn_people` they have only that a person's body and clothes stay, and how far the infrared brightness of
+cloth follows its lightness: these are flat, have other garments, patterns, places and light, and stand as they like.
 """
 
 import colorsys
@@ -83,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 split = "test" if number else "train"  # somebody must, for the layout
                 place = folder / split / f"{number:04}" / modality
                 place.mkdir(parents=True)
-                for index in range(options.pictures):
-                    random = np.random.default_rng([options.seed, number, which, index])
+                for index in range(options.pictures):  # keys that end in 0 would be the person's
+                    random = np.random.default_rng([options.seed, number, 1 + which, index])
                     (place / f"{index + 1}.png").write_bytes(as_png(draw(person, modality, random)))
 
 

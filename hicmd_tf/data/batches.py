@@ -285,8 +285,8 @@ def batches(planner: Planner, samples: Samples, start: int, stop: int, share: Sh
     W, 3) float32 normalised; `visible_negatives`, `infrared_negatives` (N, H, W, 3); `identities` (P,) int32;
     `visible_negative_identities`, `infrared_negative_identities` (N,); `erasing`, boxes (P or N, 4) by name of
     pictures, real or generated; `step` () int64. Of `identity_batches.IdentityPlanner`: `visible` (V, H, W, 3),
-    `infrared` (I, H, W, 3), `visible_identities`, `infrared_identities`, `erasing` and `channels`. Of both, where
-    pictures are cut, `shifts` by name of pictures.
+    `infrared` (I, H, W, 3), `visible_identities`, `infrared_identities` and `erasing`. Of both, where it is configured,
+    `shifts` and `channels` by name of pictures.
 
     Raises UserError for a picture that can't be read any more.
     """

@@ -27,9 +27,8 @@ class NotFiniteError(UserError):
 
 Report = Callable[[int, Logs, list[str]], str]
 """Takes the step, its losses and the weights that it spoilt; says what becomes of them, and what to do."""
-START_AGAIN = (
-    "lower the learning rates (optimisers.*_rate, embedding.rate) and start again"  # where no run folder is written
-)
+START_AGAIN = "lower the learning rates (optimisers.*_rate, embedding.rate) and start again"
+"""What to do where nothing of the failed step is kept."""
 
 
 def said(logs: Logs, spoilt: list[str]) -> str:

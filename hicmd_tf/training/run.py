@@ -218,7 +218,9 @@ class _Run:
         try:
             return main_figures(evaluate(described, self.samples, searches))
         except UserError as error:  # searches were looked at before
-            raise UserError(f"step {self.experiment.model.step}: {error}; {START_AGAIN}") from error
+            step = self.experiment.model.step
+            advice = START_AGAIN if step else "look at the initial weights, or begin with another seed"
+            raise UserError(f"step {step}: {error}; {advice}") from error
 
     def watchers(self, further: Sequence[EachStep]) -> list[EachStep]:
         """All callbacks, in the order in which they see a step."""

@@ -12,12 +12,13 @@ from numeric import draw as drawn
 from one_iteration import make_batch
 
 from hicmd_tf.config import Config, with_values
+from hicmd_tf.data.batches import RED
 from hicmd_tf.method.augmentation import erase
 from hicmd_tf.method.generation import learn_to_encode
 from hicmd_tf.method.identification import RELEASED_ORDER, inputs, weighted_parts
 from hicmd_tf.method.method import Method
 from hicmd_tf.method.networks.norms import KindGroups
-from hicmd_tf.notation import MODALITIES, VISIBLE, Codes, Tensor
+from hicmd_tf.notation import INFRARED, MODALITIES, VISIBLE, Codes, Tensor
 
 HEIGHT, WIDTH = 7, 5
 
@@ -63,6 +64,19 @@ def test_erased_pictures_of_every_kind(smoke_config: Config, changes: tuple[tupl
     np.testing.assert_array_equal(real[:, 0], batch[VISIBLE][:, 0])
     if "generated" in found:
         np.testing.assert_array_equal(found["generated"][VISIBLE], 2 * batch[VISIBLE])
+
+
+def test_visible_looks_of_every_kind_show_the_channels_that_the_batch_says(smoke_config: Config) -> None:
+    config = with_values(smoke_config, {"batch.channel_exchange": 0.5, "batch.erasing": 0.0})
+    batch = make_batch(config)
+    counts = {"visible": config.batch.pairs, "visible_negatives": config.batch.negatives}
+    counts["generated_visible"] = config.batch.pairs
+    batch["channels"] = {name: np.full(count, RED, np.int32) for name, count in counts.items()}
+    found = inputs(Method(None, config), batch, {m: 2 * batch[m] for m in MODALITIES})
+    given = {"real": batch[VISIBLE], "generated": 2 * batch[VISIBLE], "negatives": batch["visible_negatives"]}
+    for kind, pictures in given.items():
+        np.testing.assert_array_equal(found[kind][VISIBLE], np.repeat(pictures[..., :1], 3, axis=-1))
+    np.testing.assert_array_equal(found["real"][INFRARED], batch[INFRARED])
 
 
 def test_parts_come_from_their_own_encoders_and_h_keeps_the_released_order(smoke_config: Config) -> None:

@@ -144,5 +144,5 @@ def test_descriptors_that_say_nothing_end_a_run_in_a_line(
     value: float, what: str, smoke_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hicmd_tf.training.run.describe", lambda _, samples, __: np.full((len(samples), 3), value))
-    with pytest.raises(UserError, match=f"^step 0: query descriptor 0 {what}; lower the learning rates"):
+    with pytest.raises(UserError, match=f"^step 0: query descriptor 0 {what}; look at the initial weights"):
         train(smoke_config, RunFolder(tmp_path / "run"))
