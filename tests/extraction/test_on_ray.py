@@ -82,7 +82,7 @@ def test_workers_and_actors_that_are_killed_lose_and_double_nothing(
             for process in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error, IndexError):  # it may just have ended
                     title = process.cmdline()[0]
-                    kind = next((k for k in ("ray::MapWorker", "ray::MapBatches(partial") if title.startswith(k)), None)
+                    kind = next((k for k in ("ray::MapWorker", "ray::MapBatches(") if title.startswith(k)), None)
                     if kind and kind not in killed:
                         process.kill()
                         killed.append(kind)
